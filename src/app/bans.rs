@@ -1,0 +1,123 @@
+//! `pyfilter list`, `ban` and `unban`.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write as _};
+
+use crate::cli;
+use crate::firewall::{self, obstacles};
+use crate::model::{Address, Backend, Ban, Escaped, Firewall, Stamp};
+use crate::report::bans_json;
+use crate::store::Store;
+use crate::system;
+
+use super::context::Context;
+use super::run::{self, Errand, manual_ban};
+use super::voice::Voice;
+use super::{Exit, complain, finish, print_json, written};
+
+/// The bans in force.
+pub(super) fn list(context: &Context, args: &cli::List) -> Exit {
+    let bans = match Store::look(&context.config.store)
+        .and_then(|store| store.map_or(Ok(Vec::new()), |store| store.bans()))
+    {
+        Ok(bans) => bans,
+        Err(error) => return complain(&error),
+    };
+    // What ended since the last run is no longer in force.
+    let bans: Vec<Ban> = bans
+        .into_iter()
+        .filter(|ban| !ban.is_over(context.now))
+        .collect();
+    if args.json {
+        return print_json(&bans_json(&bans));
+    }
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut lines = bans.iter().map(line);
+    written(
+        lines
+            .try_for_each(|line| writeln!(out, "{line}"))
+            .and_then(|()| out.flush()),
+    )
+}
+
+/// A ban as `list` shows it.
+fn line(ban: &Ban) -> String {
+    let since = ban.at.to_local();
+    let by = ban.rule.as_deref().map_or_else(
+        || ban.origin.to_string(),
+        |rule| Escaped::text(rule).to_string(),
+    );
+    let until = ban.ends.map_or_else(
+        || "for ever".to_owned(),
+        |ends| format!("until {}", Stamp::from_secs(ends).to_local()),
+    );
+    let server = Escaped::text(&ban.server);
+    let address = ban.address.to_string();
+    format!("{address:<39}  {since}  {by:<10}  {until}  {server}")
+}
+
+/// Bans by hand.
+pub(super) fn ban(context: Context, args: &cli::Ban, voice: Voice) -> Exit {
+    let own = system::login_address();
+    for address in &args.addresses {
+        if let Some(why) = context.never.why(*address) {
+            Voice::warn(&format_args!(
+                "{address} {why}, so it is never banned; nothing was done"
+            ));
+            return Exit::Usage;
+        }
+        if own == Some(*address) && !args.force {
+            Voice::warn(&format_args!(
+                "{address} is where you are logged in from: --force bans it all the same; nothing was done"
+            ));
+            return Exit::Usage;
+        }
+    }
+    let ban_time = args
+        .ban_time
+        .map_or(context.config.thresholds.ban_time, |time| time.0);
+    let ends = context.end_of(ban_time);
+    let bans = args
+        .addresses
+        .iter()
+        .map(|&address| manual_ban(&context, address, args.reason.as_deref(), ends));
+    let errand = Errand::Ban(bans.collect());
+    finish(run::run(context, &errand, voice), false)
+}
+
+/// Un-bans by hand.
+pub(super) fn unban(context: Context, args: &cli::Unban, voice: Voice) -> Exit {
+    let errand = if args.all {
+        Errand::UnbanAll
+    } else {
+        Errand::Unban(args.addresses.clone())
+    };
+    let settings = context.config.firewall.clone();
+    let done = run::run(context, &errand, voice);
+    if let Ok(done) = &done {
+        let lifted = done.summary.unbans.iter().map(|unban| unban.address);
+        let lifted: BTreeSet<Address> = lifted.collect();
+        let named: BTreeSet<Address> = args.addresses.iter().copied().collect();
+        for address in named.difference(&lifted) {
+            voice.say(&format!("{address} is not banned."));
+        }
+        if settings.backend == Backend::Iptables {
+            warn_of_other_rules(&settings, named.union(&lifted));
+        }
+    }
+    finish(done, false)
+}
+
+/// Rules that are not ours may block the address all the same.
+fn warn_of_other_rules<'a>(settings: &Firewall, addresses: impl IntoIterator<Item = &'a Address>) {
+    let seen = firewall::look(settings);
+    for address in addresses {
+        for listing in seen.listings() {
+            for command in obstacles::still_blocking(listing, *address, &settings.chain) {
+                Voice::warn(&format!(
+                    "{address} is still blocked by a rule that is not pyfilter's; remove it with: {command}"
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What a run is about to change. Gathered first, committed at once.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::model::{Address, Ban, Cause, Cursor, Thresholds, Unban, Witness};
+use crate::store::{Store, StoreError};
+
+/// What a run is about to change.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// Bans with the failures that filled their windows.
+    pub(super) bans: Vec<(Ban, Vec<Witness>)>,
+    /// Bans that are lifted.
+    pub(super) unbans: Vec<Unban>,
+    /// Un-bans of those whose time is up, to be shown.
+    pub(super) ended: Vec<Unban>,
+    /// Whether bans have come to their end.
+    pub(super) expired: bool,
+    /// What was read for each rule.
+    pub(super) read: Vec<Read>,
+}
+
+/// What was read for a rule.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) rule: Arc<str>,
+    pub(super) thresholds: Thresholds,
+    /// The logs that were met, whether read or not.
+    pub(super) logs: Vec<PathBuf>,
+    pub(super) cursors: Vec<(PathBuf, Cursor)>,
+    pub(super) windows: Vec<(Address, Vec<Witness>)>,
+    pub(super) newest: Option<i64>,
+    /// Whether it is to be noted that its logs are still there.
+    pub(super) unseen: bool,
+}
+
+impl Changes {
+    /// Who is being un-banned by somebody, and when.
+    pub(super) fn cleared(&self) -> HashMap<Address, i64> {
+        let by_somebody = self
+            .unbans
+            .iter()
+            .filter(|unban| !matches!(unban.cause, Cause::Ignored | Cause::Expired));
+        by_somebody.map(|unban| (unban.address, unban.at)).collect()
+    }
+
+    /// Whether there is anything to commit.
+    pub(super) fn is_empty(&self) -> bool {
+        let idle = |read: &Read| read.cursors.is_empty() && read.windows.is_empty() && !read.unseen;
+        self.bans.is_empty()
+            && self.unbans.is_empty()
+            && !self.expired
+            && self.read.iter().all(idle)
+    }
+
+    /// Writes all of it in one transaction. Un-bans come first: a ban that is
+    /// decided in the same run is of failures after them.
+    pub(super) fn commit(&self, store: &mut Store, now: i64) -> Result<(), StoreError> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let commit = store.begin()?;
+        for unban in &self.unbans {
+            commit.lift(unban)?;
+        }
+        if self.expired {
+            commit.expire(now)?;
+        }
+        for (ban, witnesses) in &self.bans {
+            commit.add(ban, witnesses, now)?;
+        }
+        for read in &self.read {
+            for (address, witnesses) in &read.windows {
+                commit.set_window(&read.rule, *address, witnesses)?;
+            }
+            for (path, cursor) in &read.cursors {
+                commit.set_cursor(&read.rule, path, cursor, now)?;
+            }
+            if let Some(newest) = read.newest {
+                commit.set_newest(&read.rule, newest, read.thresholds.request_time)?;
+            }
+            if read.unseen {
+                commit.see(&read.rule, &read.logs, now)?;
+            }
+        }
+        commit.seal(now)?;
+        commit.commit()
+    }
+}

@@ -1,0 +1,150 @@
+//! `pyfilter check`: what is wrong with configuration and host, and what to do
+//! about it.
+
+mod firewall;
+mod rules;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::cli;
+use crate::config::Database;
+use crate::model::Escaped;
+use crate::store::Store;
+
+use super::context::Context;
+use super::{Exit, print_json, written};
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    /// As it should be.
+    Fine,
+    /// A person should know.
+    Warning,
+    /// Something does not work: exit status 1.
+    Error,
+}
+
+impl Level {
+    fn as_str(self) -> &'static str {
+        match self {
+            Level::Fine => "ok",
+            Level::Warning => "warning",
+            Level::Error => "error",
+        }
+    }
+}
+
+/// What was found.
+#[derive(Debug)]
+struct Findings(Vec<(Level, String, Option<PathBuf>)>);
+
+impl Findings {
+    fn fine(&mut self, message: impl Into<String>) {
+        self.0.push((Level::Fine, message.into(), None));
+    }
+
+    fn warn(&mut self, message: impl Into<String>) {
+        self.0.push((Level::Warning, message.into(), None));
+    }
+
+    fn error(&mut self, message: impl Into<String>) {
+        self.0.push((Level::Error, message.into(), None));
+    }
+
+    /// What is said of a file.
+    fn of_file(&mut self, level: Level, path: impl Into<PathBuf>, message: impl Into<String>) {
+        self.0.push((level, message.into(), Some(path.into())));
+    }
+
+    fn exit(&self) -> Exit {
+        if self.0.iter().any(|(level, ..)| *level == Level::Error) {
+            Exit::Problems
+        } else {
+            Exit::Done
+        }
+    }
+}
+
+pub(super) fn check(context: Context, args: &cli::Check) -> Exit {
+    let mut findings = Findings(Vec::new());
+    configuration(&context, &mut findings);
+    rules::look(&context, &mut findings);
+    let store = store(&context, &mut findings);
+    firewall::look(&context, store.as_ref(), &mut findings);
+    for problem in context.problems {
+        findings
+            .0
+            .push((Level::Error, problem.message, problem.path));
+    }
+    let exit = findings.exit();
+    let printed = if args.json {
+        as_json(&findings)
+    } else {
+        written(as_text(&findings, &mut io::stdout().lock()))
+    };
+    printed.or(exit)
+}
+
+fn as_json(findings: &Findings) -> Exit {
+    let rows = findings.0.iter().map(|(level, message, path)| {
+        json!({ "level": level.as_str(), "message": message, "path": path.as_deref().map(|path| Escaped::path(path).to_string()) })
+    });
+    print_json(
+        &json!({ "ok": findings.exit() == Exit::Done, "findings": rows.collect::<Vec<_>>() }),
+    )
+}
+
+fn as_text(findings: &Findings, out: &mut impl Write) -> io::Result<()> {
+    findings
+        .0
+        .iter()
+        .try_for_each(|(level, message, _)| writeln!(out, "{:<8} {message}", level.as_str()))
+}
+
+fn configuration(context: &Context, findings: &mut Findings) {
+    let config = &context.config;
+    match &config.path {
+        Some(path) => findings.fine(format!("configuration: {}", Escaped::path(path))),
+        None => findings.fine(
+            "configuration: none, so the built-in defaults hold (`pyfilter init` writes one)",
+        ),
+    }
+    findings.fine(format!("server name: {}", Escaped::text(&context.server)));
+    for note in &config.notes {
+        findings.warn(note.as_str());
+    }
+    if config.database == Database::Redis {
+        findings.error(super::NO_REDIS);
+    }
+}
+
+fn store(context: &Context, findings: &mut Findings) -> Option<Store> {
+    let path = &context.config.store;
+    let shown = Escaped::path(path);
+    let examined = Store::look(path).and_then(|store| {
+        store.as_ref().map_or(Ok(()), Store::examine)?;
+        Ok(store)
+    });
+    match examined {
+        Ok(None) => findings.of_file(
+            Level::Fine,
+            path,
+            format!("store: {shown} is not there or an older one; the first run makes it"),
+        ),
+        Ok(Some(store)) => {
+            findings.of_file(Level::Fine, path, format!("store: {shown}"));
+            return Some(store);
+        }
+        Err(error) if error.is_denied() => findings.of_file(
+            Level::Warning,
+            path,
+            format!("{error} to see bans and cursors"),
+        ),
+        Err(error) => findings.of_file(Level::Error, path, error.to_string()),
+    }
+    None
+}

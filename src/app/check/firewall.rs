@@ -1,0 +1,102 @@
+//! What stands in the way of a ban, or of lifting one.
+
+use crate::firewall::obstacles::{self, Obstacle};
+use crate::firewall::{self, Listing};
+use crate::model::{Backend, Escaped, Family};
+use crate::store::Store;
+
+use super::Findings;
+use crate::app::context::Context;
+
+/// More bans than this in one chain cost the kernel time on every packet.
+const MANY: usize = 20_000;
+
+/// How many un-banned addresses are looked for among other people's rules.
+const UNBANNED: usize = 1000;
+
+pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut Findings) {
+    let settings = &context.config.firewall;
+    if settings.backend == Backend::None {
+        findings.warn("firewall: \"backend\" is \"none\", so bans are decided and recorded only");
+        return;
+    }
+    let seen = firewall::look(settings);
+    for (family, seen) in Family::BOTH.into_iter().zip([&seen.v4, &seen.v6]) {
+        match seen {
+            Ok(None) => findings.fine(format!("firewall: this host has no {family}")),
+            Ok(Some(listing)) => family_of(context, listing, findings),
+            Err(error) => findings.error(format!("firewall: {error}")),
+        }
+    }
+    let Some(store) = store else { return };
+    match store.bans() {
+        Ok(bans) => many(&bans, findings),
+        Err(error) => findings.error(error.to_string()),
+    }
+    match store.unbanned(UNBANNED) {
+        Ok(addresses) => {
+            for address in addresses {
+                for command in seen.listings().flat_map(|listing| {
+                    obstacles::still_blocking(listing, address, &settings.chain)
+                }) {
+                    findings.warn(format!("{address} was un-banned, and a rule that is not pyfilter's blocks it; remove it with: {command}"));
+                }
+            }
+        }
+        Err(error) => findings.error(error.to_string()),
+    }
+}
+
+fn family_of(context: &Context, listing: &Listing, findings: &mut Findings) {
+    let settings = &context.config.firewall;
+    let family = listing.family;
+    let chain = &settings.chain;
+    let version =
+        Escaped::text(listing.version.as_deref().unwrap_or("of unknown version")).to_string();
+    match listing.chain(chain) {
+        Some(ours) => findings.fine(format!(
+            "firewall: {family}, iptables {version}, {} rules in chain {chain}",
+            ours.rules.len()
+        )),
+        None => findings.fine(format!(
+            "firewall: {family}, iptables {version}; the next run makes chain {chain}"
+        )),
+    }
+    for note in &listing.notes {
+        findings.warn(format!("firewall: {family}: {}", Escaped::text(note)));
+    }
+    for hook in &settings.hooks {
+        if !listing.has(hook) {
+            findings.warn(format!("firewall: {family} has no chain {hook}, so nothing is blocked there until it is made"));
+        }
+        for obstacle in obstacles::before_hook(listing, hook, chain) {
+            findings.warn(match obstacle {
+                Obstacle::Accepts { rule } => format!(
+                    "firewall: {family}: `{}` stands before our hook and lets banned addresses through; move it behind `-A {hook} -j {chain}`",
+                    Escaped::text(&rule)
+                ),
+                Obstacle::Manager { name, rule } => format!(
+                    "firewall: {family}: {name} (`{}`) stands before our hook: what it accepts is not blocked; remove the hook with `-D {hook} -j {chain}`, and the next run puts it first",
+                    Escaped::text(&rule)
+                ),
+            });
+        }
+    }
+    if listing.has("DOCKER-USER") && !settings.hooks.iter().any(|hook| hook == "DOCKER-USER") {
+        findings.warn(format!("firewall: {family}: ports that Docker publishes are not protected; add \"DOCKER-USER\" to settings.firewall.hooks"));
+    }
+}
+
+fn many(bans: &[crate::model::Ban], findings: &mut Findings) {
+    for family in Family::BOTH {
+        let endless = bans
+            .iter()
+            .filter(|ban| ban.ends.is_none() && ban.address.family() == family)
+            .count();
+        if endless > MANY {
+            findings.warn(format!(
+                "{endless} {family} bans never end, and each of them costs on every packet; set ban_time (\"ban_time\": \"4w\") so that they do"
+            ));
+        }
+    }
+}

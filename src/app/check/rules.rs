@@ -1,0 +1,160 @@
+//! Sources, patterns and thresholds, held against what the logs say.
+
+use std::collections::BTreeSet;
+use std::hash::Hasher as _;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use siphasher::sip::SipHasher13;
+
+use crate::app::context::Context;
+use crate::app::reading;
+use crate::logs;
+use crate::model::{Escaped, Rule, Thresholds, WindowKind};
+use crate::report::nothing_to_check;
+use crate::rules::{Clock, Matcher, NAMES};
+
+use super::{Findings, Level};
+
+/// How many of a log's last lines the patterns are tried on.
+const LINES: usize = 10_000;
+
+/// The patterns that PyFilter shipped, as SipHash-1-3 of their text.
+const SHIPPED: [u64; 8] = [
+    0x5d1a_19eb_530b_e69f,
+    0xfe1f_25f2_b86b_d4ac,
+    0x8a4a_c514_ba21_bec8,
+    0x6ef4_fe6a_6f4f_fc94,
+    0x3256_9c74_82b8_293b,
+    0xc0a5_3fea_4858_9e35,
+    0xf57a_eef5_a07d_d3dd,
+    0x4f24_d629_4a67_2ca4,
+];
+
+pub(super) fn look(context: &Context, findings: &mut Findings) {
+    for rule in context.config.rules.iter().filter(|rule| rule.enabled) {
+        let found = logs::discover(&rule.sources);
+        for problem in found.problems {
+            findings.error(problem.message);
+        }
+        if found.logs.is_empty() {
+            findings.warn(nothing_to_check(&rule.name));
+        }
+        for path in &found.logs {
+            source(rule, path, findings);
+        }
+        shipped(rule, findings);
+        let readable: Vec<PathBuf> = found
+            .logs
+            .into_iter()
+            .filter(|path| logs::meet(path, None, true).is_ok())
+            .collect();
+        blind(context, rule, &readable, findings);
+        if let Some(last) = readable.last() {
+            what_if(context, rule, last, findings);
+        }
+    }
+}
+
+fn source(rule: &Rule, path: &Path, findings: &mut Findings) {
+    let (name, shown) = (Escaped::text(&rule.name), Escaped::path(path));
+    match logs::meet(path, None, true) {
+        Ok(met) => findings.of_file(
+            Level::Fine,
+            path,
+            format!("rule {name}: {shown}, {} bytes", met.resume.to),
+        ),
+        Err(error) => {
+            findings.of_file(Level::Error, path, format!("rule {name}: {shown}: {error}"));
+        }
+    }
+}
+
+/// Patterns that PyFilter shipped can be made to name anybody.
+fn shipped(rule: &Rule, findings: &mut Findings) {
+    let is_shipped = |text: &str| {
+        let mut hasher = SipHasher13::new();
+        hasher.write(text.as_bytes());
+        SHIPPED.contains(&hasher.finish())
+    };
+    let count = rule
+        .patterns
+        .iter()
+        .filter(|pattern| is_shipped(&pattern.text))
+        .count();
+    if count > 0 {
+        findings.warn(format!(
+            "rule {}: {count} of its patterns are those that PyFilter shipped: an attacker can name another address; delete `regex_patterns` to use the built-in ones",
+            Escaped::text(&rule.name)
+        ));
+    }
+}
+
+/// A rule that sees nothing where the built-in one would see something.
+fn blind(context: &Context, rule: &Rule, logs: &[PathBuf], findings: &mut Findings) {
+    let lines: Vec<Vec<u8>> = logs
+        .iter()
+        .filter_map(|path| logs::last_lines(path, LINES).ok())
+        .collect();
+    let matches = |rule: &Rule| {
+        let mut failures = Vec::new();
+        if let Ok(mut matcher) = Matcher::new(rule, Clock::new(context.now)) {
+            for lines in &lines {
+                matcher.scan(lines, 0, &mut failures);
+            }
+        }
+        failures.len()
+    };
+    if lines.iter().all(Vec::is_empty) || matches(rule) > 0 {
+        return;
+    }
+    let builtin = context.config.builtin_rules();
+    let better = builtin
+        .iter()
+        .filter(|other| other.patterns != rule.patterns)
+        .map(|other| (matches(other), &other.name));
+    if let Some((count, other)) = better.max().filter(|(count, _)| *count > 0) {
+        let name = Escaped::text(&rule.name);
+        let cure = if NAMES.contains(&&*rule.name) && **other == *rule.name {
+            "delete its `regex_patterns` to use the built-in ones".to_owned()
+        } else {
+            format!("did you mean the rule {other} for this log?")
+        };
+        findings.warn(format!(
+            "rule {name}: its patterns match none of the last lines of its logs, while the built-in ones of {other} match {count}; {cure}"
+        ));
+    }
+}
+
+/// What fail2ban's usual thresholds would have made of the log.
+fn what_if(context: &Context, rule: &Rule, log: &Path, findings: &mut Findings) {
+    let banned = |thresholds: Thresholds| {
+        let rule = Rule {
+            thresholds,
+            ..rule.clone()
+        };
+        let outcome = reading::read_files(context, None, &rule, &[log.to_owned()]).ok()?;
+        Some(
+            outcome
+                .bans
+                .iter()
+                .map(|(ban, _)| ban.address)
+                .collect::<BTreeSet<_>>()
+                .len(),
+        )
+    };
+    let failed_attempts = NonZeroU32::new(5).unwrap_or(rule.thresholds.failed_attempts);
+    let usual = Thresholds {
+        failed_attempts,
+        request_time: 600,
+        window: WindowKind::Sliding,
+        ..rule.thresholds
+    };
+    if let (Some(now), Some(then)) = (banned(rule.thresholds), banned(usual)) {
+        findings.fine(format!(
+            "rule {}: {} would have {now} addresses banned as it is, and {then} with 5 failures in 600 s (\"window\": \"sliding\", \"request_time\": 600)",
+            Escaped::text(&rule.name),
+            Escaped::path(log)
+        ));
+    }
+}

@@ -1,0 +1,53 @@
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::judge::NeverBanned;
+use crate::model::Problem;
+use crate::system;
+
+/// What holds for a whole run: read once, and handed down.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) config: Config,
+    pub(super) state_dir: PathBuf,
+    /// This server's name.
+    pub(super) server: Arc<str>,
+    /// Who is never banned.
+    pub(super) never: NeverBanned,
+    /// The time of the run, in Unix seconds.
+    pub(super) now: i64,
+    /// What went wrong so far.
+    pub(super) problems: Vec<Problem>,
+    /// What a person should know, while the run is complete all the same.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Context {
+    /// Asks the host for what the configuration leaves open.
+    pub(super) fn new(config: Config, state_dir: PathBuf) -> Self {
+        let mut problems = Vec::new();
+        let own = system::own_addresses().unwrap_or_else(|error| {
+            problems.push(Problem::new(format!(
+                "the host's own addresses can not be read ({error}): put them into ignored_ips, or they may be banned"
+            )));
+            Vec::new()
+        });
+        let server = config.server_name.clone().unwrap_or_else(system::host_name);
+        Context {
+            never: NeverBanned::new(config.ignored.clone(), own),
+            server: Arc::from(server),
+            now: system::now().timestamp(),
+            state_dir,
+            warnings: Vec::new(),
+            problems,
+            config,
+        }
+    }
+
+    /// When a ban that begins now ends.
+    pub(super) fn end_of(&self, ban_time: Option<NonZeroU32>) -> Option<i64> {
+        ban_time.map(|seconds| self.now + i64::from(seconds.get()))
+    }
+}

@@ -1,0 +1,281 @@
+//! `pyfilter init`: writes a configuration that fits this host.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
+
+use anyhow::{Result, anyhow, bail};
+
+use crate::config;
+use crate::model::{Escaped, check_server_name};
+use crate::rules;
+
+/// Every key with its meaning; `@…@` is the host's part.
+const TEMPLATE: &str = include_str!("init.template.json");
+
+/// Where services keep the log that their built-in rule reads, by distribution.
+const LOGS: [(&str, &str); 9] = [
+    ("mysql", "/var/log/mysql/error.log"),
+    ("mysql", "/var/log/mysql/mysqld.log"),
+    ("mysql", "/var/log/mysqld.log"),
+    ("mysql", "/var/log/mariadb/mariadb.log"),
+    ("mysql", "/var/log/mysql.log"),
+    ("apache", "/var/log/apache2/access.log"),
+    ("apache", "/var/log/httpd/access_log"),
+    ("apache", "/var/log/apache2/access_log"),
+    ("nginx", "/var/log/nginx/access.log"),
+];
+
+/// What a configuration must know of a host to fit it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Host {
+    /// Its name, if that can be a server's.
+    pub name: Option<String>,
+    /// The logs that are there: built-in rule and path.
+    pub logs: Vec<(&'static str, &'static str)>,
+    /// Whether containers run on it.
+    pub docker: bool,
+}
+
+impl Host {
+    /// Looks at this host.
+    #[must_use]
+    pub fn probe() -> Self {
+        let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let name = Some(name.trim().to_owned());
+        let logs = LOGS
+            .into_iter()
+            .filter(|(_, path)| Path::new(path).is_file());
+        Host {
+            name: name.filter(|name| check_server_name(name).is_ok()),
+            logs: logs.collect(),
+            docker: Path::new("/run/docker.sock").exists(),
+        }
+    }
+}
+
+/// Writes the configuration for `host` to `path`, readable by its owner alone
+/// since a password may come to stand in it; returns what to tell.
+///
+/// # Errors
+/// When a file is there and `force` is not given, or it can not be written.
+pub fn init(path: &Path, force: bool, host: &Host) -> Result<String> {
+    let shown = Escaped::path(path);
+    // Behind a link stands the file that somebody wants to keep where it is.
+    let target = match path.canonicalize() {
+        Ok(target) if force => target,
+        Ok(_) => bail!("{shown} is there already: --force replaces it"),
+        Err(_) => path.to_owned(),
+    };
+    write(&target, text(host).as_bytes(), force).map_err(|error| match error.kind() {
+        ErrorKind::PermissionDenied => anyhow!("{shown} may not be written: run with sudo"),
+        ErrorKind::AlreadyExists if target.symlink_metadata().is_ok() => {
+            anyhow!("{shown} is there already: --force replaces it")
+        }
+        ErrorKind::IsADirectory => anyhow!("{shown} is a directory: name the file in it"),
+        _ => anyhow!("{shown} can not be written: {error}"),
+    })?;
+    let mut rules = vec!["ssh"];
+    rules.extend(host.logs.iter().map(|(rule, _)| *rule));
+    rules.dedup();
+    let call = if path == Path::new(config::DEFAULT_FILE) {
+        "pyfilter".to_owned()
+    } else {
+        format!("pyfilter -c {shown}")
+    };
+    Ok(format!(
+        "Wrote {shown} with rules for {}.\nNext: {call} check, then {call} scan --dry-run",
+        rules.join(", ")
+    ))
+}
+
+/// The whole file or nothing of it: written beside its place, then renamed.
+fn write(target: &Path, text: &[u8], force: bool) -> std::io::Result<()> {
+    if target.is_dir() {
+        return Err(ErrorKind::IsADirectory.into());
+    }
+    let directory = match target.parent() {
+        Some(directory) if directory != Path::new("") => directory,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(directory)?;
+    // A temporary file has mode 0600, and keeps it.
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    file.write_all(text)?;
+    file.as_file().sync_all()?;
+    if force {
+        file.persist(target)?;
+    } else {
+        file.persist_noclobber(target)?;
+    }
+    fs::File::open(directory)?.sync_all()
+}
+
+/// The configuration for `host`, every key explained.
+#[must_use]
+pub fn text(host: &Host) -> String {
+    let name = host.name.as_ref();
+    let name = name.map_or_else(|| "null".to_owned(), |name| json(name));
+    let hooks: &[&str] = if host.docker {
+        &["INPUT", "DOCKER-USER"]
+    } else {
+        &["INPUT"]
+    };
+    let hooks: Vec<String> = hooks.iter().map(|hook| json(hook)).collect();
+    TEMPLATE
+        .replace("\"@server_name@\"", &name)
+        .replace("\"@hooks@\"", &hooks.join(", "))
+        .replace("@rules@", &service_rules(host))
+}
+
+/// The rules of the services whose logs are there, behind that of ssh.
+fn service_rules(host: &Host) -> String {
+    let mut out = String::new();
+    for builtin in rules::NAMES.into_iter().filter_map(rules::builtin) {
+        let logs = host.logs.iter().filter(|(rule, _)| *rule == builtin.name);
+        let paths: Vec<String> = logs.map(|(_, path)| json(path)).collect();
+        let log_files = match &paths[..] {
+            [] => continue,
+            [path] => path.clone(),
+            paths => format!("[{}]", paths.join(", ")),
+        };
+        let _ = write!(
+            out,
+            ",\n      {}: {{\n        \"log_files\": {log_files}",
+            json(builtin.name)
+        );
+        if !builtin.urls.is_empty() {
+            let urls: Vec<String> = builtin.urls.iter().map(|url| json(url)).collect();
+            let _ = write!(out, ",\n        \"urls\": [{}]", urls.join(", "));
+        }
+        if let Some(statuses) = builtin.statuses {
+            let statuses: Vec<String> = statuses.iter().map(ToString::to_string).collect();
+            let _ = write!(
+                out,
+                ",\n        \"http_status_blocks\": [{}]",
+                statuses.join(", ")
+            );
+        }
+        out.push_str("\n      }");
+    }
+    out
+}
+
+fn json(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::model::SourceSpec;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn everything() -> Host {
+        Host {
+            name: Some("web \"2\"".to_owned()),
+            logs: LOGS.to_vec(),
+            docker: true,
+        }
+    }
+
+    fn load(host: &Host) -> Config {
+        let text = text(host);
+        Config::from_text(text.as_bytes(), None, Path::new("/state"))
+            .unwrap_or_else(|faults| panic!("{faults}\n{text}"))
+    }
+
+    #[test]
+    fn what_init_writes_has_no_faults_and_fits_the_host() {
+        let config = load(&everything());
+        assert_eq!(config.server_name.as_deref(), Some("web \"2\""));
+        assert_eq!(config.firewall.hooks, ["INPUT", "DOCKER-USER"]);
+        let names: Vec<_> = config.rules.iter().map(|rule| &*rule.name).collect();
+        assert_eq!(names, ["ssh", "mysql", "apache", "nginx"]);
+        assert_eq!(config.rules[1].sources.len(), 5);
+        assert!(config.notes.is_empty(), "{:?}", config.notes);
+
+        let bare = load(&Host::default());
+        let [ssh] = &bare.rules[..] else {
+            panic!("{:?}", bare.rules)
+        };
+        assert_eq!(ssh.sources, [SourceSpec::Auto]);
+        load(&Host::probe());
+    }
+
+    #[test]
+    fn what_init_writes_are_the_defaults() {
+        let written = load(&Host::default());
+        let defaults = Config::defaults(Path::new("/state"));
+        let ignored = ["127.0.0.1/32", "::1/128"].map(|network| network.parse().unwrap());
+        assert_eq!(written.ignored, ignored);
+        assert_eq!(
+            Config {
+                ignored: Vec::new(),
+                ..written
+            },
+            defaults
+        );
+    }
+
+    #[test]
+    fn what_init_writes_names_every_key() {
+        let text = text(&everything());
+        for key in config::keys() {
+            let named = [format!("\"{key}\":"), format!("\"// {key}\":")];
+            assert!(named.iter().any(|named| text.contains(named)), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_configuration_that_is_there_is_kept() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("new/deep/config.json");
+        let said = init(&path, false, &everything()).unwrap();
+        assert_eq!(
+            said,
+            format!(
+                "Wrote {0} with rules for ssh, mysql, apache, nginx.\n\
+                 Next: pyfilter -c {0} check, then pyfilter -c {0} scan --dry-run",
+                path.display()
+            )
+        );
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        fs::write(&path, "{}").unwrap();
+        let error = init(&path, false, &Host::default()).unwrap_err();
+        let there = format!("{} is there already: --force replaces it", path.display());
+        assert_eq!(error.to_string(), there);
+        assert_eq!(fs::read(&path).unwrap(), b"{}");
+        assert!(write(&path, b"", false).is_err(), "nor in a race");
+
+        let link = place.path().join("link");
+        symlink(&path, &link).unwrap();
+        init(&link, true, &Host::default()).unwrap();
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(&path).unwrap(), text(&Host::default()));
+        let names = fs::read_dir(path.parent().unwrap()).unwrap().count();
+        assert_eq!(names, 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn what_can_not_be_written_is_told() {
+        let place = tempfile::tempdir().unwrap();
+        let error = |path: &Path| init(path, true, &Host::default()).unwrap_err().to_string();
+        let directory = place.path().canonicalize().unwrap();
+        assert_eq!(
+            error(&directory),
+            format!(
+                "{} is a directory: name the file in it",
+                directory.display()
+            )
+        );
+        fs::write(directory.join("file"), "").unwrap();
+        let below = directory.join("file/config.json");
+        let said = error(&below);
+        let start = format!("{} can not be written: ", below.display());
+        assert!(said.starts_with(&start), "{said}");
+    }
+}

@@ -1,0 +1,159 @@
+//! `pyfilter match`: every line that a rule's patterns match.
+
+use std::ffi::OsStr;
+use std::io::{self, BufRead, BufReader, BufWriter, Read as _, Write};
+use std::path::Path;
+
+use crate::cli;
+use crate::logs::{self, LONGEST_LINE};
+use crate::model::{Escaped, Failure};
+use crate::report::matched_json;
+use crate::rules::{Clock, Matcher, Verdict};
+
+use super::context::Context;
+use super::voice::Voice;
+use super::{Exit, unknown_rule, written};
+
+pub(super) fn match_lines(context: &Context, args: &cli::Match) -> Exit {
+    let Some(rule) = context.config.rule_named(&args.rule) else {
+        return unknown_rule(&context.config, &args.rule);
+    };
+    let mut matcher = match Matcher::new(&rule, Clock::new(context.now)) {
+        Ok(matcher) => matcher,
+        Err(error) => {
+            let name = Escaped::text(&rule.name);
+            Voice::warn(&format_args!("rule {name} can not be used: {error}"));
+            return Exit::Usage;
+        }
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut exit = Exit::Done;
+    for path in &args.files {
+        match one_file(context, path, &mut matcher, args, &mut out) {
+            Ok(()) => {}
+            Err(Ended::Reading(error)) => {
+                let _ = out.flush();
+                Voice::warn(&format_args!("{}: {error}", Escaped::path(path)));
+                exit = Exit::Problems;
+            }
+            Err(Ended::Writing(error)) => return written(Err(error)).or(exit),
+        }
+    }
+    written(out.flush()).or(exit)
+}
+
+/// What ended a file early.
+enum Ended {
+    Reading(logs::OpenError),
+    Writing(io::Error),
+}
+
+fn one_file(
+    context: &Context,
+    path: &Path,
+    matcher: &mut Matcher,
+    args: &cli::Match,
+    out: &mut impl Write,
+) -> Result<(), Ended> {
+    if path.as_os_str() == OsStr::new("-") {
+        matcher.set_clock(Clock::new(context.now));
+        return lines(io::stdin().lock(), path, matcher, args, out);
+    }
+    let met = logs::meet(path, None, true).map_err(Ended::Reading)?;
+    matcher.set_clock(Clock::new(met.written));
+    lines(
+        BufReader::with_capacity(256 << 10, met.file),
+        path,
+        matcher,
+        args,
+        out,
+    )
+}
+
+fn lines(
+    mut input: impl BufRead,
+    path: &Path,
+    matcher: &mut Matcher,
+    args: &cli::Match,
+    out: &mut impl Write,
+) -> Result<(), Ended> {
+    let mut line = Vec::new();
+    let mut offset = 0;
+    for number in 1.. {
+        let length =
+            next_line(&mut input, &mut line).map_err(|error| Ended::Reading(error.into()))?;
+        if length == 0 {
+            break;
+        }
+        let verdict = if line.len() > LONGEST_LINE {
+            Verdict::Nothing
+        } else {
+            matcher.line(&line, offset)
+        };
+        let written = match verdict {
+            Verdict::Failure(failure) if !args.unmatched => {
+                matched(path, number, &failure, &line, args.json, out)
+            }
+            Verdict::Failure(_) => Ok(()),
+            _ if args.unmatched => unmatched(path, number, offset, &line, args.json, out),
+            _ => Ok(()),
+        };
+        written.map_err(Ended::Writing)?;
+        offset += length;
+    }
+    Ok(())
+}
+
+/// Reads a line without its newline, and tells how many bytes it took. Of one
+/// that is too long only the beginning is kept.
+fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<u64> {
+    line.clear();
+    let mut length = input
+        .by_ref()
+        .take(LONGEST_LINE as u64 + 1)
+        .read_until(b'\n', line)? as u64;
+    if line.pop_if(|last| *last == b'\n').is_none() && line.len() > LONGEST_LINE {
+        length += input.skip_until(b'\n')? as u64;
+    }
+    Ok(length)
+}
+
+fn matched(
+    path: &Path,
+    number: u64,
+    failure: &Failure,
+    line: &[u8],
+    json: bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    if json {
+        return writeln!(out, "{}", matched_json(path, number, failure));
+    }
+    let (path, line) = (Escaped::path(path), Escaped::bytes(line));
+    writeln!(out, "{path}:{number}: {} {line}", failure.address)
+}
+
+fn unmatched(
+    path: &Path,
+    number: u64,
+    offset: u64,
+    line: &[u8],
+    json: bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    if json {
+        let text = Escaped::bytes(line).to_string();
+        let path = Escaped::path(path).to_string();
+        return writeln!(
+            out,
+            "{}",
+            serde_json::json!({ "path": path, "line": number, "offset": offset, "text": text })
+        );
+    }
+    writeln!(
+        out,
+        "{}:{number}: {}",
+        Escaped::path(path),
+        Escaped::bytes(line)
+    )
+}

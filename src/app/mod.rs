@@ -1,0 +1,186 @@
+//! The order of things, one file a command. `run` is one run.
+
+mod bans;
+mod changes;
+mod check;
+mod context;
+mod explain;
+pub mod generate;
+pub mod init;
+mod match_lines;
+mod reading;
+mod run;
+mod scan;
+mod snapshots;
+mod voice;
+mod wall;
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command, Global};
+use crate::config::{self, Config, Database};
+use crate::model::Problem;
+use crate::report::{Summary, summary_json};
+
+use context::Context;
+use run::{Done, Stop};
+use voice::Voice;
+
+/// Until servers can share their bans.
+const NO_REDIS: &str = "\"database\" is \"redis\", and this version does not share bans yet: they are kept on this server alone; \
+                        set it to \"sqlite\" to silence this";
+
+/// How the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, also when addresses were banned.
+    Done,
+    /// Something could not be done, in part or at all.
+    Problems,
+    /// Wrong usage or configuration; nothing was done.
+    Usage,
+}
+
+impl Exit {
+    /// The worse of the two, `self` first.
+    fn or(self, other: Exit) -> Exit {
+        if self == Exit::Done { other } else { self }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(match exit {
+            Exit::Done => 0,
+            Exit::Problems => 1,
+            Exit::Usage => 2,
+        })
+    }
+}
+
+/// Does what the command line asks for.
+#[must_use]
+pub fn main(cli: &Cli) -> Exit {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Completions(args) => {
+            return written(generate::completions(args.shell, &mut io::stdout()));
+        }
+        Command::Man(_) => return written(generate::man(&mut io::stdout())),
+        Command::Init(args) => return init(global, args.force),
+        _ => {}
+    }
+    let environment = std::env::var_os("STATE_DIRECTORY");
+    let state_dir = absolute(global.state_dir(environment.as_deref()));
+    let config = match Config::load(
+        global.config.as_deref(),
+        std::env::var_os("PYFILTER_CONFIG").as_deref(),
+        &state_dir,
+    ) {
+        Ok(config) => config,
+        Err(faults) => {
+            Voice::complain(&faults);
+            return Exit::Usage;
+        }
+    };
+    let voice = |json| Voice::new(global.quiet, global.verbose, json);
+    let mut context = Context::new(config, state_dir);
+    if context.config.database == Database::Redis
+        && matches!(
+            cli.command,
+            Command::Scan(_) | Command::Ban(_) | Command::Unban(_)
+        )
+    {
+        context.problems.push(Problem::new(NO_REDIS));
+    }
+    match &cli.command {
+        Command::Scan(args) => scan::scan(context, args, voice(args.json)),
+        Command::Match(args) => match_lines::match_lines(&context, args),
+        Command::List(args) => bans::list(&context, args),
+        Command::Explain(args) => explain::explain(&context, args),
+        Command::Ban(args) => bans::ban(context, args, voice(false)),
+        Command::Unban(args) => bans::unban(context, args, voice(false)),
+        Command::Check(args) => check::check(context, args),
+        Command::Completions(_) | Command::Man(_) | Command::Init(_) => Exit::Done,
+    }
+}
+
+/// A path that stays the same wherever it is used from; one that can not be
+/// had so is used as it is.
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+fn init(global: &Global, force: bool) -> Exit {
+    let path = config::chosen(
+        global.config.as_deref(),
+        std::env::var_os("PYFILTER_CONFIG").as_deref(),
+    );
+    match init::init(&path, force, &init::Host::probe()) {
+        Ok(sentence) => written(writeln!(io::stdout(), "{sentence}")),
+        Err(error) => complain(&error),
+    }
+}
+
+/// Prints what a run did, as far as that has not been done, and how it ended.
+fn finish(done: Result<Done, Stop>, json: bool) -> Exit {
+    let done = match done {
+        Ok(done) => done,
+        Err(stop) if json => {
+            let _ = complain(&stop);
+            let problems = vec![Problem::new(stop.to_string())];
+            let _ = print_json(&summary_json(&Summary {
+                problems,
+                ..Summary::default()
+            }));
+            return Exit::Problems;
+        }
+        Err(stop) => return complain(&stop),
+    };
+    for problem in &done.summary.problems {
+        Voice::warn(&problem.message);
+    }
+    let exit = if done.summary.problems.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Problems
+    };
+    let printed = if json {
+        print_json(&summary_json(&done.summary))
+    } else {
+        Exit::Done
+    };
+    if printed == Exit::Done
+        && let Err(error) = done.settle()
+    {
+        return complain(&error);
+    }
+    printed.or(exit)
+}
+
+fn print_json(document: &serde_json::Value) -> Exit {
+    written(writeln!(io::stdout(), "{document:#}"))
+}
+
+/// Somebody who closes the pipe has seen enough.
+fn written(result: io::Result<()>) -> Exit {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Voice::warn(&format_args!("standard output can not be written: {error}"));
+            Exit::Problems
+        }
+        _ => Exit::Done,
+    }
+}
+
+fn complain(error: &impl std::fmt::Display) -> Exit {
+    Voice::warn(error);
+    Exit::Problems
+}
+
+fn unknown_rule(config: &Config, name: &str) -> Exit {
+    Voice::warn(&config.no_such_rule(name));
+    Exit::Usage
+}

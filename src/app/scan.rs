@@ -1,0 +1,41 @@
+//! `pyfilter scan`: the timer's run, or files by hand.
+
+use crate::cli;
+use crate::model::Rule;
+
+use super::context::Context;
+use super::run::{self, Errand};
+use super::voice::Voice;
+use super::{Exit, finish, unknown_rule};
+
+pub(super) fn scan(context: Context, args: &cli::Scan, voice: Voice) -> Exit {
+    let named = |name: &str| context.config.rule_named(name);
+    let errand = if args.files.is_empty() {
+        let rules: Vec<Rule> = match &args.rule {
+            Some(name) => match named(name) {
+                Some(rule) => vec![rule],
+                None => return unknown_rule(&context.config, name),
+            },
+            None => context
+                .config
+                .rules
+                .iter()
+                .filter(|rule| rule.enabled)
+                .cloned()
+                .collect(),
+        };
+        Errand::Scan(rules)
+    } else {
+        let name = args.rule.as_deref().unwrap_or("ssh");
+        match named(name) {
+            Some(rule) => Errand::Files(rule, args.files.clone()),
+            None => return unknown_rule(&context.config, name),
+        }
+    };
+    let done = if args.dry_run {
+        run::dry_run(context, &errand, voice)
+    } else {
+        run::run(context, &errand, voice)
+    };
+    finish(done, args.json)
+}

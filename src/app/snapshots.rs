@@ -1,0 +1,230 @@
+//! `blacklist.v4` and `blacklist.v6`: what people did to them, and what is
+//! shown in them.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::firewall::snapshot::{self, Fault, Shown};
+use crate::firewall::snapshot_file::{self, Written};
+use crate::model::{Address, Ban, Cause, Escaped, Family, Origin, Problem, Stamp, Unban};
+use crate::store::{Store, StoreError};
+
+use super::changes::Changes;
+use super::context::Context;
+
+/// The snapshots as they were when the run began.
+#[derive(Debug)]
+pub(super) struct Snapshots(Vec<Found>);
+
+#[derive(Debug)]
+struct Found {
+    family: Family,
+    path: PathBuf,
+    bytes: Option<Vec<u8>>,
+    state: State,
+}
+
+/// What a snapshot is to be taken for.
+#[derive(Debug, PartialEq, Eq)]
+enum State {
+    /// It shows the set with this number.
+    Shows(u64),
+    /// It is to be written anew.
+    Stale,
+    /// It is not whole: kept aside, then written anew.
+    Broken(Fault),
+    /// It can not be read, so it is not touched.
+    Unreadable,
+}
+
+fn path_of(state_dir: &Path, family: Family) -> PathBuf {
+    state_dir.join(match family {
+        Family::V4 => "blacklist.v4",
+        Family::V6 => "blacklist.v6",
+    })
+}
+
+/// The addresses in PyFilter's blacklists in `dir` or its `Config`, if there
+/// are any.
+pub(super) fn blacklisted(dir: &Path, chain: &str) -> Option<BTreeSet<Address>> {
+    let places = [dir.to_owned(), dir.join("Config")];
+    let files = places
+        .iter()
+        .flat_map(|dir| Family::BOTH.map(|family| (family, path_of(dir, family))));
+    let found = files.filter_map(|(family, path)| {
+        let bytes = snapshot_file::read(&path).ok()??;
+        Some(snapshot::parse(&bytes, family, chain).ok()?.addresses)
+    });
+    found.reduce(|mut all, more| {
+        all.extend(more);
+        all
+    })
+}
+
+impl Snapshots {
+    /// Reads both files, and puts what people did to them into `changes`.
+    pub(super) fn read(
+        context: &mut Context,
+        store: &Store,
+        changes: &mut Changes,
+    ) -> Result<Self, StoreError> {
+        let id = store.id()?;
+        let in_force = store.in_force()?;
+        let mut snapshots = Vec::new();
+        for family in Family::BOTH {
+            let path = path_of(&context.state_dir, family);
+            let mut found = Found {
+                family,
+                bytes: None,
+                state: State::Stale,
+                path,
+            };
+            match snapshot_file::read(&found.path) {
+                Ok(bytes) => found.bytes = bytes,
+                Err(error) => {
+                    let path = Escaped::path(&found.path);
+                    let message = format!(
+                        "{path}: can not be read ({error}), so edits in it are not seen; move it away, and it is written anew"
+                    );
+                    context.problems.push(Problem::at(&found.path, message));
+                    found.state = State::Unreadable;
+                }
+            }
+            found.understand(context, store, &id, &in_force, changes)?;
+            snapshots.push(found);
+        }
+        Ok(Snapshots(snapshots))
+    }
+
+    /// Says which of them are not whole, for a run that leaves them as they are.
+    pub(super) fn complain(self, context: &mut Context) {
+        for found in self.0 {
+            if let State::Broken(fault) = found.state {
+                let problem = snapshot_file::broken(&found.path, &fault, None);
+                context.problems.push(problem);
+            }
+        }
+    }
+
+    /// Brings both files to the set of bans that is in force.
+    pub(super) fn write(self, context: &mut Context, store: &Store) -> Result<(), StoreError> {
+        let number = store.number()?.cast_unsigned();
+        if self
+            .0
+            .iter()
+            .all(|found| matches!(found.state, State::Shows(shown) if shown == number))
+        {
+            return Ok(());
+        }
+        let shown = Shown {
+            store: store.id()?,
+            number,
+        };
+        let in_force = store.in_force()?;
+        for found in self.0 {
+            if let Err(problem) = found.write(context, &shown, &in_force) {
+                context.problems.push(problem);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Found {
+    fn understand(
+        &mut self,
+        context: &mut Context,
+        store: &Store,
+        id: &str,
+        in_force: &BTreeSet<Address>,
+        changes: &mut Changes,
+    ) -> Result<(), StoreError> {
+        let Some(bytes) = &self.bytes else {
+            return Ok(());
+        };
+        let edited = match snapshot::parse(bytes, self.family, &context.config.firewall.chain) {
+            Ok(edited) => edited,
+            Err(fault) => {
+                self.state = State::Broken(fault);
+                return Ok(());
+            }
+        };
+        let shown = edited.shown.as_ref().filter(|shown| shown.store == id);
+        let before = match shown {
+            Some(shown) => store.in_force_at(shown.number.cast_signed())?,
+            None => None,
+        };
+        let edits = snapshot::edits(&edited, before.as_ref());
+        if let (Some(shown), true) = (shown, edits.lifted.is_empty() && edits.banned.is_empty()) {
+            self.state = State::Shows(shown.number);
+        }
+        for address in edits.lifted.intersection(in_force) {
+            changes.unbans.push(Unban {
+                address: *address,
+                cause: Cause::Snapshot,
+                at: context.now,
+            });
+        }
+        for address in edits.banned.difference(in_force) {
+            if let Some(why) = context.never.why(*address) {
+                let path = Escaped::path(&self.path);
+                let message = format!(
+                    "{path}: {address} {why}, so it is never banned; its line is taken out"
+                );
+                context.problems.push(Problem::at(&self.path, message));
+                continue;
+            }
+            let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+            let ban = Ban {
+                address: *address,
+                rule: None,
+                server: context.server.clone(),
+                at: Stamp::from_secs(context.now),
+                ends: context.end_of(context.config.thresholds.ban_time),
+                failures: 0,
+                instant: false,
+                origin: Origin::Snapshot,
+                reason: format!("IP: {address} was added to {name} by hand."),
+                country: None,
+            };
+            changes.bans.push((ban, Vec::new()));
+        }
+        Ok(())
+    }
+
+    fn write(
+        mut self,
+        context: &mut Context,
+        shown: &Shown,
+        in_force: &BTreeSet<Address>,
+    ) -> Result<(), Problem> {
+        let problem = |path: &Path, error| {
+            Problem::at(
+                path,
+                format!(
+                    "{}: can not be written: {error}; the next run tries again",
+                    Escaped::path(path)
+                ),
+            )
+        };
+        match self.state {
+            State::Shows(number) if number == shown.number => return Ok(()),
+            State::Unreadable => return Ok(()),
+            State::Broken(fault) => {
+                let aside = snapshot_file::keep_aside(&self.path);
+                let kept = aside.as_deref().ok();
+                let fault = snapshot_file::broken(&self.path, &fault, kept);
+                context.problems.push(fault);
+                aside.map_err(|error| problem(&self.path, error))?;
+                self.bytes = None;
+            }
+            _ => {}
+        }
+        let firewall = &context.config.firewall;
+        let text = snapshot::render(self.family, shown, &firewall.chain, firewall.deny, in_force);
+        match snapshot_file::write_if_unchanged(&self.path, self.bytes.as_deref(), &text) {
+            Ok(Written::Yes | Written::AsBefore | Written::SavedMeanwhile) => Ok(()),
+            Err(error) => Err(problem(&self.path, error)),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What people read: PyFilter's lines on stdout, warnings on stderr.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal as _, Write as _};
+
+use crate::model::{Problem, Stamp};
+use crate::report::{ban_line, checking, nothing_to_check, unban_line, write_events};
+use crate::store::Untold;
+
+use super::context::Context;
+
+/// How much is said, and where.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Voice {
+    /// Whether lines for people go to stdout at all.
+    lines: bool,
+    /// Whether they tell what is being done, too.
+    steps: bool,
+}
+
+impl Voice {
+    /// With `json` stdout is for the document alone.
+    pub(super) fn new(quiet: bool, verbose: bool, json: bool) -> Self {
+        let lines = !quiet && !json;
+        Voice {
+            lines,
+            steps: lines && (verbose || io::stdout().is_terminal()),
+        }
+    }
+
+    /// Says whether there is anything to check for a rule.
+    pub(super) fn begin(self, rule: &str, has_logs: bool) {
+        if self.steps {
+            // Nothing is lost when nobody listens.
+            let _ = writeln!(
+                io::stdout(),
+                "{}",
+                if has_logs {
+                    checking(rule)
+                } else {
+                    nothing_to_check(rule)
+                }
+            );
+        }
+    }
+
+    /// A sentence of what was done.
+    pub(super) fn say(self, sentence: &str) {
+        if self.lines {
+            let _ = writeln!(io::stdout(), "{sentence}");
+        }
+    }
+
+    /// Says what a person should know on stderr.
+    pub(super) fn warn(warning: &(impl Display + ?Sized)) {
+        Voice::complain(&format_args!("pyfilter: {warning}"));
+    }
+
+    /// Says on stderr what is wrong. Where nobody can listen (a full disk, a
+    /// closed pipe) the exit status says it alone.
+    pub(super) fn complain(what: &(impl Display + ?Sized)) {
+        let _ = writeln!(io::stderr(), "{what}");
+    }
+
+    /// Shows bans and un-bans; false if they could not be shown.
+    pub(super) fn show(self, events: &[Untold]) -> io::Result<()> {
+        if !self.lines {
+            return Ok(());
+        }
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        for event in events {
+            writeln!(out, "{}", line(event).1)?;
+        }
+        out.flush()
+    }
+
+    /// Tells what was committed, on the screen and in the event log; false if
+    /// it has to be told again.
+    pub(super) fn tell(self, events: &[Untold], context: &mut Context) -> bool {
+        let shown = match self.show(events) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                context.problems.push(Problem::new(format!(
+                    "standard output can not be written: {error}"
+                )));
+                false
+            }
+            _ => true,
+        };
+        let Some(dir) = &context.config.event_log else {
+            return shown;
+        };
+        let lines: Vec<(Stamp, String)> = events.iter().map(line).collect();
+        match write_events(dir, lines.iter().map(|(at, line)| (*at, line.as_str()))) {
+            Ok(()) => shown,
+            Err(error) => {
+                context
+                    .problems
+                    .push(Problem::at(&error.path, error.to_string()));
+                false
+            }
+        }
+    }
+}
+
+fn line(event: &Untold) -> (Stamp, String) {
+    match event {
+        Untold::Ban(ban) => (ban.at, ban_line(ban)),
+        Untold::Unban(unban) => (Stamp::from_secs(unban.at), unban_line(unban)),
+    }
+}

@@ -1,0 +1,456 @@
+//! The command line: commands, flags, help. Values are checked here as far as
+//! that needs no configuration; completions and the man page come from here too.
+
+use std::ffi::OsStr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::model::{Address, parse_span};
+
+/// Where the state is when nobody says otherwise.
+const STATE_DIR: &str = "/var/lib/pyfilter";
+
+/// Finds who fails too often in the logs, and bans them.
+///
+/// Every run reads what is new in the logs, decides, applies the bans at once,
+/// and ends; a systemd timer or cron starts one each minute.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    propagate_version = false,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  pyfilter scan --dry-run     what a run would do, changing nothing
+  pyfilter list               who is banned
+
+Exit status:
+  0  done, also when addresses were banned
+  1  something could not be done; stderr says what
+  2  wrong usage or configuration; nothing was done
+
+Environment:
+  PYFILTER_CONFIG   the configuration, if there is no -c
+  STATE_DIRECTORY   the state directory, if there is no --state-dir
+  NO_COLOR          no colors, if set
+
+Files:
+  /etc/pyfilter/config.json   the configuration
+  /var/lib/pyfilter           bans and positions (PyFilter.db), blacklist.v4, blacklist.v6"
+)]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags that every command knows.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// The configuration file.
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        global = true,
+        help = "Configuration [default: $PYFILTER_CONFIG, else /etc/pyfilter/config.json if there]"
+    )]
+    pub config: Option<PathBuf>,
+    /// The directory of bans, positions and snapshots.
+    #[arg(
+        long,
+        value_name = "DIR",
+        global = true,
+        help = "State directory [default: $STATE_DIRECTORY, else /var/lib/pyfilter]"
+    )]
+    pub state_dir: Option<PathBuf>,
+    /// When to print colors
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t, global = true)]
+    pub color: Color,
+    /// Print bans and errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Print what is being done
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+impl Global {
+    /// The state directory: the flag's, else that of `environment` (the content
+    /// of `$STATE_DIRECTORY`, of which systemd may list several), else the usual one.
+    #[must_use]
+    pub fn state_dir(&self, environment: Option<&OsStr>) -> PathBuf {
+        if let Some(dir) = &self.state_dir {
+            return dir.clone();
+        }
+        let bytes = environment.unwrap_or_default().as_encoded_bytes();
+        let first = bytes.split(|&byte| byte == b':').next().unwrap_or_default();
+        match std::str::from_utf8(first) {
+            Ok("") => PathBuf::from(STATE_DIR),
+            Ok(first) => PathBuf::from(first),
+            // A name that is not UTF-8 is taken whole.
+            Err(_) => PathBuf::from(environment.unwrap_or_default()),
+        }
+    }
+}
+
+/// When to print colors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Read what is new in the logs and ban who fails too often
+    Scan(Scan),
+    /// Print the lines that a rule's patterns match
+    Match(Match),
+    /// Print the bans in force
+    List(List),
+    /// Say why an address is, was, or is not banned
+    Explain(Explain),
+    /// Ban addresses by hand, here and on every server
+    Ban(Ban),
+    /// Lift bans, here and on every server
+    Unban(Unban),
+    /// Say what is wrong with configuration and host, and what to do about it
+    Check(Check),
+    /// Write a configuration that fits this host, with every key explained
+    Init(Init),
+    /// Print the completions for a shell
+    Completions(Completions),
+    /// Print the manual page
+    Man(Man),
+}
+
+/// `pyfilter scan`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  pyfilter scan                                    the timer's run
+  pyfilter scan --dry-run --rule ssh auth.log.1    who an old log would have banned")]
+pub struct Scan {
+    /// Show what the run would do, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+    /// The rule to read with [default: every enabled one; for FILE: ssh]
+    #[arg(long, value_name = "RULE")]
+    pub rule: Option<String>,
+    /// Read these files from their start, in place of what is new in the rules' logs
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+/// `pyfilter match`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  pyfilter match --rule ssh /var/log/auth.log
+  zcat auth.log.2.gz | pyfilter match --rule ssh --unmatched -")]
+pub struct Match {
+    /// The rule whose patterns are tried
+    #[arg(long, value_name = "RULE")]
+    pub rule: String,
+    /// Print the lines that do not match
+    #[arg(long)]
+    pub unmatched: bool,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    /// Files to read; - is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+}
+
+/// `pyfilter list`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  pyfilter list
+  pyfilter list --json | jq -r '.bans[].ip'")]
+pub struct List {
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `pyfilter explain`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  pyfilter explain 203.0.113.13
+  pyfilter explain --json 2001:db8::13")]
+pub struct Explain {
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+    /// The address in question
+    #[arg(value_name = "IP", value_parser = address)]
+    pub address: Address,
+}
+
+/// `pyfilter ban`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  pyfilter ban 203.0.113.13
+  pyfilter ban --for 7d --reason 'port scan' 203.0.113.13 2001:db8::13")]
+pub struct Ban {
+    /// Why; kept with the ban
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// How long: seconds, or 10m, 2h, 7d, 1w; -1 is for ever [default: the configuration's]
+    #[arg(
+        long = "for",
+        value_name = "TIME",
+        value_parser = ban_time,
+        allow_hyphen_values = true
+    )]
+    pub ban_time: Option<BanTime>,
+    /// Ban even the address you are logged in from
+    #[arg(long)]
+    pub force: bool,
+    /// The addresses; single ones
+    #[arg(value_name = "IP", value_parser = address, required = true)]
+    pub addresses: Vec<Address>,
+}
+
+/// `pyfilter unban`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  pyfilter unban 203.0.113.13
+  pyfilter unban --all --local")]
+pub struct Unban {
+    /// Lift every ban
+    #[arg(long, conflicts_with = "addresses")]
+    pub all: bool,
+    /// Here only, not on the other servers
+    #[arg(long)]
+    pub local: bool,
+    /// The addresses; single ones
+    #[arg(value_name = "IP", value_parser = address, required_unless_present = "all")]
+    pub addresses: Vec<Address>,
+}
+
+/// `pyfilter check`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  pyfilter check
+  pyfilter check -c new.json && sudo cp new.json /etc/pyfilter/config.json")]
+pub struct Check {
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `pyfilter init`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  sudo pyfilter init
+  pyfilter init -c ./config.json")]
+pub struct Init {
+    /// Replace a configuration that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `pyfilter completions`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  pyfilter completions bash | sudo tee /etc/bash_completion.d/pyfilter
+  pyfilter completions fish > ~/.config/fish/completions/pyfilter.fish")]
+pub struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL", value_enum)]
+    pub shell: Shell,
+}
+
+/// `pyfilter man`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  pyfilter man | man -l -
+  pyfilter man | sudo tee /usr/local/share/man/man1/pyfilter.1")]
+pub struct Man {}
+
+/// How long a ban lasts; for ever if none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BanTime(pub Option<NonZeroU32>);
+
+fn address(text: &str) -> Result<Address, &'static str> {
+    Address::parse(text.as_bytes()).ok_or("single addresses; not a network or host name")
+}
+
+fn ban_time(text: &str) -> Result<BanTime, String> {
+    match text {
+        "null" => Ok(BanTime(None)),
+        _ => parse_span(text)
+            .map(BanTime)
+            .map_err(|wrong| wrong.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    fn error(line: &str) -> String {
+        let error = parse(line).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{line}");
+        error
+            .to_string()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_flags_stand_before_or_behind_the_command() {
+        for line in [
+            "pyfilter -c a --state-dir b --color never -v list",
+            "pyfilter list -c a --state-dir b --color never -v",
+        ] {
+            let global = parse(line).unwrap().global;
+            assert_eq!(global.config, Some("a".into()));
+            assert_eq!(global.state_dir, Some("b".into()));
+            assert_eq!(global.color, Color::Never);
+            assert!(global.verbose && !global.quiet);
+        }
+        assert!(error("pyfilter list -q -v").contains("cannot be used with"));
+    }
+
+    #[test]
+    fn the_state_directory_is_the_flags_or_systemds_or_the_usual_one() {
+        let of = |line: &str, environment: Option<&str>| {
+            parse(line)
+                .unwrap()
+                .global
+                .state_dir(environment.map(OsStr::new))
+        };
+        assert_eq!(
+            of("pyfilter list", None),
+            PathBuf::from("/var/lib/pyfilter")
+        );
+        assert_eq!(
+            of("pyfilter list", Some("")),
+            PathBuf::from("/var/lib/pyfilter")
+        );
+        assert_eq!(of("pyfilter list", Some("/a:/b")), PathBuf::from("/a"));
+        assert_eq!(
+            of("pyfilter list --state-dir c", Some("/a")),
+            PathBuf::from("c")
+        );
+    }
+
+    #[test]
+    fn a_ban_lasts_as_long_as_said() {
+        let of = |time: &str| match parse(&format!("pyfilter ban --for {time} 192.0.2.1 ::1")) {
+            Ok(Cli {
+                command: Command::Ban(ban),
+                ..
+            }) => ban,
+            other => panic!("{other:?}"),
+        };
+        let ban = of("10m");
+        assert_eq!(ban.ban_time, Some(BanTime(NonZeroU32::new(600))));
+        assert_eq!(ban.addresses.len(), 2);
+        assert_eq!(of("-1").ban_time, Some(BanTime(None)));
+        assert_eq!(of("null").ban_time, Some(BanTime(None)));
+        assert_eq!(
+            error("pyfilter ban --for 0 192.0.2.1"),
+            "error: invalid value '0' for '--for <TIME>': `0` is no time at all: -1 is for ever, \
+             1s the shortest"
+        );
+    }
+
+    #[test]
+    fn only_single_addresses_are_banned() {
+        assert_eq!(
+            error("pyfilter ban 192.0.2.0/24"),
+            "error: invalid value '192.0.2.0/24' for '<IP>...': single addresses; not a network \
+             or host name"
+        );
+        assert!(error("pyfilter explain localhost").contains("single addresses"));
+        error("pyfilter ban");
+        error("pyfilter unban");
+        error("pyfilter unban --all 192.0.2.1");
+        assert!(parse("pyfilter unban --all --local").is_ok());
+    }
+
+    #[test]
+    fn wrong_usage_is_exit_status_2() {
+        for line in [
+            "pyfilter",
+            "pyfilter scna",
+            "pyfilter scan --jsno",
+            "pyfilter match --rule ssh",
+            "pyfilter match a.log",
+            "pyfilter completions tcsh",
+            "pyfilter list --color sometimes",
+            "pyfilter install",
+        ] {
+            error(line);
+        }
+        assert_eq!(parse("pyfilter --version").unwrap_err().exit_code(), 0);
+        assert_eq!(parse("pyfilter match --help").unwrap_err().exit_code(), 0);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn file_names_are_bytes() {
+        use std::os::unix::ffi::OsStrExt;
+        let odd = OsStr::from_bytes(b"a\xff");
+        let line = ["pyfilter", "match", "--rule", "ssh"].map(OsStr::new);
+        let cli = Cli::try_parse_from(line.into_iter().chain([odd, OsStr::new("-")])).unwrap();
+        let Command::Match(found) = cli.command else {
+            panic!("{cli:?}")
+        };
+        assert_eq!(found.files, [PathBuf::from(odd), PathBuf::from("-")]);
+    }
+
+    #[test]
+    fn every_help_ends_with_two_examples() {
+        for command in Cli::command().get_subcommands() {
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            let (_, examples) = help.split_once("Examples:\n").unwrap_or_default();
+            assert_eq!(examples.lines().count(), 2, "{}", command.get_name());
+        }
+    }
+}

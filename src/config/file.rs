@@ -1,0 +1,258 @@
+//! Which file is the configuration, and its bytes.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use super::{Config, Fault, Faults, Place};
+
+/// The configuration of a host where nobody named another.
+pub const DEFAULT_FILE: &str = "/etc/pyfilter/config.json";
+
+/// How many bytes a configuration may have.
+const LARGEST: u64 = 16 << 20;
+
+impl Config {
+    /// Reads the file `explicit` (`-c`), else the one `environment` names (the
+    /// content of `$PYFILTER_CONFIG`, none if empty), else [`DEFAULT_FILE`] if
+    /// there, else nothing: the built-in defaults.
+    ///
+    /// # Errors
+    /// All that is wrong with the file: that it can not be read, or what is in it.
+    pub fn load(
+        explicit: Option<&Path>,
+        environment: Option<&OsStr>,
+        base: &Path,
+    ) -> Result<Self, Faults> {
+        load(explicit, environment, Path::new(DEFAULT_FILE), base)
+    }
+}
+
+/// The file that is read, be it there or not, and so the one to write: as for
+/// [`Config::load`].
+#[must_use]
+pub fn chosen(explicit: Option<&Path>, environment: Option<&OsStr>) -> PathBuf {
+    let named = named(explicit, environment);
+    named.unwrap_or(Path::new(DEFAULT_FILE)).to_owned()
+}
+
+fn named<'a>(explicit: Option<&'a Path>, environment: Option<&'a OsStr>) -> Option<&'a Path> {
+    let environment = environment.filter(|name| !name.is_empty());
+    explicit.or(environment.map(Path::new))
+}
+
+fn load(
+    explicit: Option<&Path>,
+    environment: Option<&OsStr>,
+    default: &Path,
+    base: &Path,
+) -> Result<Config, Faults> {
+    let Some(path) = named(explicit, environment).or_else(|| is_there(default)) else {
+        return Ok(Config::defaults(base));
+    };
+    let text = read(path).map_err(|message| Faults::of_file(path, message))?;
+    Config::from_text(&text, Some(path), base)
+}
+
+/// The path, unless nothing is there; a link to nowhere is something.
+fn is_there(path: &Path) -> Option<&Path> {
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        _ => Some(path),
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let file = File::open(path).map_err(|error| reason(&error))?;
+    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        return Err("is a directory: name the file in it".to_owned());
+    }
+    let mut text = Vec::new();
+    let taken = file.take(LARGEST + 1).read_to_end(&mut text);
+    taken.map_err(|error| reason(&error))?;
+    if text.len() as u64 > LARGEST {
+        return Err("is larger than 16 MiB: this is no configuration".to_owned());
+    }
+    Ok(text)
+}
+
+fn reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => {
+            "there is no such file: `pyfilter init` writes one that fits this host".to_owned()
+        }
+        ErrorKind::PermissionDenied => "may not be read: run with sudo".to_owned(),
+        _ => format!("can not be read: {error}"),
+    }
+}
+
+/// Bytes that are no text: where, and why.
+#[derive(Debug)]
+pub(super) struct NotText {
+    place: Option<Place>,
+    message: String,
+}
+
+impl NotText {
+    pub(super) fn of(self, file: Option<&Path>) -> Faults {
+        Faults {
+            file: file.map(PathBuf::from),
+            faults: vec![Fault {
+                path: String::new(),
+                place: self.place,
+                message: self.message,
+            }],
+            more: 0,
+        }
+    }
+}
+
+/// The bytes as text, without a byte order mark.
+pub(super) fn decode(bytes: &[u8]) -> Result<&str, NotText> {
+    let whole = |message: &str| NotText {
+        place: None,
+        message: message.to_owned(),
+    };
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(whole("is UTF-16: save it as UTF-8"));
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if bytes.trim_ascii().is_empty() {
+        return Err(whole(
+            "is empty: write {} for the built-in settings, or have `pyfilter init --force` write it",
+        ));
+    }
+    std::str::from_utf8(bytes).map_err(|error| {
+        let (before, from) = bytes.split_at(error.valid_up_to());
+        let before = String::from_utf8_lossy(before);
+        let last_line = before.rsplit('\n').next().unwrap_or_default();
+        NotText {
+            place: Some(Place {
+                line: before.matches('\n').count() + 1,
+                column: last_line.chars().count() + 1,
+            }),
+            message: format!("is not UTF-8: the byte \\x{:02x}", from[0]),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    struct Place(tempfile::TempDir);
+
+    impl Place {
+        fn new() -> Self {
+            Place(tempfile::tempdir().unwrap())
+        }
+
+        fn file(&self, name: &str, text: &[u8]) -> PathBuf {
+            let path = self.0.path().join(name);
+            fs::write(&path, text).unwrap();
+            path
+        }
+
+        fn load(
+            &self,
+            explicit: Option<&Path>,
+            environment: Option<&Path>,
+        ) -> Result<Config, Faults> {
+            let default = self.0.path().join("default");
+            load(
+                explicit,
+                environment.map(Path::as_os_str),
+                &default,
+                Path::new("/state"),
+            )
+        }
+
+        fn fault(&self, path: &Path) -> String {
+            let said = self.load(Some(path), None).unwrap_err().to_string();
+            said.replace(&format!("{}/", self.0.path().display()), "")
+        }
+    }
+
+    #[test]
+    fn the_option_comes_before_the_environment_before_the_default() {
+        let place = Place::new();
+        let of = |explicit, environment| place.load(explicit, environment).unwrap().path;
+        assert_eq!(of(None, None), None);
+        assert_eq!(
+            place.load(None, None).unwrap(),
+            Config::defaults(Path::new("/state"))
+        );
+        assert_eq!(of(None, Some(Path::new(""))), None);
+        let default = place.file("default", b"{}");
+        let one = place.file("one", b"{}");
+        let two = place.file("two", b"{}");
+        assert_eq!(of(None, None), Some(default.clone()));
+        assert_eq!(of(None, Some(&one)), Some(one.clone()));
+        assert_eq!(of(Some(&two), Some(&one)), Some(two));
+        assert!(place.load(None, Some(Path::new("/nowhere"))).is_err());
+    }
+
+    #[test]
+    fn a_file_that_can_not_be_read_is_a_fault() {
+        let place = Place::new();
+        let root = place.0.path();
+        assert_eq!(
+            place.fault(&root.join("none")),
+            "none: there is no such file: `pyfilter init` writes one that fits this host"
+        );
+        fs::create_dir(root.join("dir")).unwrap();
+        assert_eq!(
+            place.fault(&root.join("dir")),
+            "dir: is a directory: name the file in it"
+        );
+        let large = place.file("large", &vec![b' '; (16 << 20) + 1]);
+        assert_eq!(
+            place.fault(&large),
+            "large: is larger than 16 MiB: this is no configuration"
+        );
+        assert_eq!(
+            place.fault(&place.file("a\x1bb", b" \n")),
+            "a\\x1bb: is empty: write {} for the built-in settings, or have \
+             `pyfilter init --force` write it"
+        );
+        assert_eq!(
+            reason(&ErrorKind::PermissionDenied.into()),
+            "may not be read: run with sudo"
+        );
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("nowhere", root.join("default")).unwrap();
+            assert!(
+                place.load(None, None).is_err(),
+                "a link to nowhere is no default"
+            );
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_a_fault() {
+        let place = Place::new();
+        assert_eq!(
+            place.fault(&place.file("f", b"{\n \"\xc3\xa4\xff\": 1}")),
+            "f:2:4: is not UTF-8: the byte \\xff"
+        );
+        assert_eq!(
+            place.fault(&place.file("f", b"\xff\xfe{\0}\0")),
+            "f: is UTF-16: save it as UTF-8"
+        );
+        let marked = place.file("f", b"\xef\xbb\xbf{}");
+        assert!(place.load(Some(&marked), None).is_ok());
+    }
+
+    #[test]
+    fn ten_megabytes_are_read_at_once() {
+        let place = Place::new();
+        let comments = "\"//\": [1, {\"a\": \"\\u00e4\"}],\n".repeat(400_000);
+        let text = format!("{{{comments}\"settings\": {{}}}}");
+        let path = place.file("big", text.as_bytes());
+        assert!(text.len() > 10_000_000);
+        assert!(place.load(Some(&path), None).is_ok());
+    }
+}

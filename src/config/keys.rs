@@ -1,0 +1,180 @@
+//! The keys of the file, and the right one for a wrong one.
+
+use strsim::damerau_levenshtein;
+
+use crate::rules;
+
+/// The keys of one kind of object.
+pub(super) struct Keys {
+    /// Where such an object stands.
+    pub(super) place: &'static str,
+    pub(super) names: &'static [&'static str],
+}
+
+pub(super) static ROOT: Keys = Keys {
+    place: "the top level",
+    names: &["settings", "sqlite", "redis", "logging", "geoip"],
+};
+pub(super) static SETTINGS: Keys = Keys {
+    place: "settings",
+    names: &[
+        "database",
+        "server_name",
+        "failed_attempts",
+        "request_time",
+        "window",
+        "ban_time",
+        "deny_type",
+        "ignored_ips",
+        "reload_iptables",
+        "firewall",
+        "rules",
+        "check_time",
+        "run_once",
+    ],
+};
+pub(super) static FIREWALL: Keys = Keys {
+    place: "settings.firewall",
+    names: &["backend", "chain", "hooks", "programs"],
+};
+pub(super) static RULE: Keys = Keys {
+    place: "settings.rules.NAME",
+    names: &[
+        "enabled",
+        "log_files",
+        "log_file",
+        "regex_patterns",
+        "time_format",
+        "urls",
+        "http_status_blocks",
+        "failed_attempts",
+        "request_time",
+        "window",
+        "ban_time",
+    ],
+};
+pub(super) static SQLITE: Keys = Keys {
+    place: "sqlite",
+    names: &["database"],
+};
+pub(super) static REDIS: Keys = Keys {
+    place: "redis",
+    names: &[
+        "host",
+        "port",
+        "username",
+        "password",
+        "database",
+        "tls",
+        "sync_bans",
+    ],
+};
+pub(super) static SYNC_BANS: Keys = Keys {
+    place: "redis.sync_bans",
+    names: &["active", "name", "check_time"],
+};
+pub(super) static LOGGING: Keys = Keys {
+    place: "logging",
+    names: &["active", "directory"],
+};
+pub(super) static GEOIP: Keys = Keys {
+    place: "geoip",
+    names: &["database"],
+};
+pub(super) static ALL: [&Keys; 9] = [
+    &ROOT, &SETTINGS, &FIREWALL, &RULE, &SQLITE, &REDIS, &SYNC_BANS, &LOGGING, &GEOIP,
+];
+
+/// Other people's words for our keys: fail2ban's, and those of PyFilter's guides.
+const SYNONYMS: [(&str, &str); 8] = [
+    ("maxretry", "failed_attempts"),
+    ("findtime", "request_time"),
+    ("bantime", "ban_time"),
+    ("ignoreip", "ignored_ips"),
+    ("whitelist", "ignored_ips"),
+    ("whitelisted", "ignored_ips"),
+    ("logpath", "log_files"),
+    ("failregex", "regex_patterns"),
+];
+
+/// What to write for `key`, which `here` does not have.
+pub(super) fn advice(key: &str, here: &Keys) -> String {
+    if let Some(places) = places_of(key) {
+        return format!("it belongs under {places}");
+    }
+    if rules::builtin(key).is_some() {
+        return "it belongs under settings.rules".to_owned();
+    }
+    if let Some(near) = nearest(key, here.names) {
+        return format!("did you mean {near}?");
+    }
+    let elsewhere = ALL.iter().find_map(|keys| nearest(key, keys.names));
+    if let Some((near, places)) = elsewhere.and_then(|near| Some((near, places_of(near)?))) {
+        return format!("did you mean {near}, which belongs under {places}?");
+    }
+    format!("the keys here are {}", here.names.join(", "))
+}
+
+/// The one of `names` that `wrong` was probably meant to be.
+pub(super) fn nearest<'n>(wrong: &str, names: &[&'n str]) -> Option<&'n str> {
+    if wrong.len() > 64 {
+        return None;
+    }
+    let plain = |name: &str| name.to_lowercase().replace(['-', '_', ' '], "");
+    let wrong = plain(wrong);
+    let synonym = SYNONYMS.iter().find(|(theirs, _)| *theirs == wrong);
+    let synonym = synonym.and_then(|(_, ours)| names.iter().find(|name| *name == ours));
+    let alike = || {
+        let scored = names
+            .iter()
+            .map(|name| (damerau_levenshtein(&wrong, &plain(name)), name));
+        let best = scored.min_by_key(|(distance, _)| *distance);
+        let close = best.filter(|(distance, name)| *distance <= 1 + name.len() / 5);
+        close.map(|(_, name)| name)
+    };
+    let part = || {
+        names
+            .iter()
+            .find(|name| wrong.len() > 3 && plain(name).contains(&wrong))
+    };
+    synonym.or_else(alike).or_else(part).copied()
+}
+
+fn places_of(key: &str) -> Option<String> {
+    let places = ALL.iter().filter(|keys| keys.names.contains(&key));
+    let places: Vec<&str> = places.map(|keys| keys.place).collect();
+    (!places.is_empty()).then(|| places.join(" or "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_key_is_answered_with_the_right_one() {
+        let is = |key, here, advised| assert_eq!(advice(key, here), advised, "{key}");
+        is("faild_attempts", &SETTINGS, "did you mean failed_attempts?");
+        is(
+            "Failed-Attempts",
+            &SETTINGS,
+            "did you mean failed_attempts?",
+        );
+        is("attempts", &RULE, "did you mean failed_attempts?");
+        is("prot", &REDIS, "did you mean port?");
+        is("whitelist", &SETTINGS, "did you mean ignored_ips?");
+        is("rules", &ROOT, "it belongs under settings");
+        is(
+            "failed_attempts",
+            &ROOT,
+            "it belongs under settings or settings.rules.NAME",
+        );
+        is("ssh", &SETTINGS, "it belongs under settings.rules");
+        is(
+            "deny_typ",
+            &RULE,
+            "did you mean deny_type, which belongs under settings?",
+        );
+        is("xyzzy", &GEOIP, "the keys here are database");
+        is(&"x".repeat(1 << 20), &GEOIP, "the keys here are database");
+    }
+}

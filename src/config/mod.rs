@@ -1,0 +1,202 @@
+//! The JSON file → a checked [`Config`].
+//!
+//! ```text
+//! file.rs   which file, and its bytes
+//! raw.rs    text -> values that know where they stand; they can be wrong
+//! check.rs  a value with its path; the faults found so far
+//! keys.rs   which keys there are, and the right one for a wrong one
+//! top.rs, firewall.rs, rule.rs, pattern.rs, values.rs   values -> Config
+//! ```
+//! All faults are told at once. What is in a [`Config`] can not be wrong: it
+//! compiles, is in range, and has its paths made absolute.
+
+mod check;
+mod fault;
+mod file;
+mod firewall;
+mod keys;
+mod pattern;
+mod raw;
+mod rule;
+mod shown;
+#[cfg(test)]
+mod tests;
+mod top;
+mod values;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+
+use crate::model::{Firewall, Rule, Thresholds};
+use crate::rules;
+
+pub use fault::{Fault, Faults, Place};
+pub use file::{DEFAULT_FILE, chosen};
+
+use check::{Check, Field, Section};
+
+/// Everything the program may be told, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The file it was read from; none for the built-in defaults.
+    pub path: Option<PathBuf>,
+    /// What the file names this server; the host name if nothing.
+    pub server_name: Option<String>,
+    /// Where bans are exchanged.
+    pub database: Database,
+    /// The store's file.
+    pub store: PathBuf,
+    /// The chain and its hooks.
+    pub firewall: Firewall,
+    /// Addresses and networks that are never banned.
+    pub ignored: Vec<IpNet>,
+    /// The thresholds of every rule that does not set its own.
+    pub thresholds: Thresholds,
+    /// The rules of the file, in its order.
+    pub rules: Vec<Rule>,
+    /// The servers' exchange.
+    pub redis: Redis,
+    /// Where the event log stands; none if it is switched off.
+    pub event_log: Option<PathBuf>,
+    /// The MaxMind database; the usual places if none.
+    pub geoip: Option<PathBuf>,
+    /// What is understood and may not be what was meant, such as keys without
+    /// effect: a sentence each, for `check`.
+    pub notes: Vec<String>,
+}
+
+/// All keys that the file may hold, but for those without effect and the old
+/// spellings.
+pub fn keys() -> impl Iterator<Item = &'static str> {
+    let old = ["log_file", "check_time", "run_once"];
+    let keys = keys::ALL.iter().flat_map(|keys| keys.names);
+    keys.copied().filter(move |key| !old.contains(key))
+}
+
+/// Where bans are exchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Database {
+    /// Nowhere: this host alone.
+    Sqlite,
+    /// With the servers of one Redis.
+    Redis,
+}
+
+/// How the servers' Redis is reached, and what is done there.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Redis {
+    /// Host name, address, or path of a socket.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// ACL user.
+    pub username: Option<String>,
+    /// Password.
+    pub password: Option<String>,
+    /// Database number.
+    pub database: u32,
+    /// Whether the connection is encrypted.
+    pub tls: bool,
+    /// Whether bans of other servers are taken over.
+    pub take_over: bool,
+    /// Seconds between two looks through the hashes.
+    pub check_time: u32,
+}
+
+/// Without the password, since what is debugged ends in logs.
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("username", &self.username)
+            .field("password", &self.password.as_ref().map(|_| "…"))
+            .field("database", &self.database)
+            .field("tls", &self.tls)
+            .field("take_over", &self.take_over)
+            .field("check_time", &self.check_time)
+            .finish()
+    }
+}
+
+impl Config {
+    /// What a text says; relative paths in it are taken from `base`, the state
+    /// directory. `path` is the file it comes from.
+    ///
+    /// # Errors
+    /// All that is wrong with the text.
+    pub fn from_text(text: &[u8], path: Option<&Path>, base: &Path) -> Result<Self, Faults> {
+        let text = file::decode(text).map_err(|fault| fault.of(path))?;
+        let mut check = Check::new(text);
+        let root = match raw::parse(text) {
+            Ok(root) => root,
+            Err(malformed) => {
+                check.fault(malformed.offset, "", malformed.message);
+                return Err(check.into_faults(path));
+            }
+        };
+        let root = Field {
+            path: String::new(),
+            node: &root,
+        };
+        let root = root.section(&keys::ROOT, &mut check);
+        let root = root.unwrap_or_else(|| Section::empty(&keys::ROOT));
+        let config = top::config(&root, base, &mut check);
+        let notes = check.finish(path)?;
+        Ok(Config {
+            path: path.map(PathBuf::from),
+            notes,
+            ..config
+        })
+    }
+
+    /// What holds without a file: ssh, from its usual places.
+    #[must_use]
+    pub fn defaults(base: &Path) -> Self {
+        top::config(&Section::empty(&keys::ROOT), base, &mut Check::new(""))
+    }
+
+    /// The rule of that name: the file's, else the built-in one with the
+    /// file's thresholds.
+    #[must_use]
+    pub fn rule_named(&self, name: &str) -> Option<Rule> {
+        let of_file = self.rules.iter().find(|rule| &*rule.name == name);
+        of_file
+            .cloned()
+            .or_else(|| Some(rule::builtin(rules::builtin(name)?, self.thresholds)))
+    }
+
+    /// The four built-in rules as they are shipped, with the file's thresholds.
+    #[must_use]
+    pub fn builtin_rules(&self) -> Vec<Rule> {
+        let builtins = rules::NAMES.into_iter().filter_map(rules::builtin);
+        builtins
+            .map(|builtin| rule::builtin(builtin, self.thresholds))
+            .collect()
+    }
+
+    /// What to tell somebody who asked for a rule that is not there.
+    #[must_use]
+    pub fn no_such_rule(&self, name: &str) -> String {
+        let names = self.rule_names();
+        let advice = match keys::nearest(name, &names) {
+            Some(near) => format!("did you mean {}?", shown::shown(near)),
+            None => format!("the rules are {}", shown::escaped(&names.join(", "))),
+        };
+        format!("there is no rule {}: {advice}", shown::shown(name))
+    }
+
+    /// The names that [`Config::rule_named`] knows.
+    #[must_use]
+    pub fn rule_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.rules.iter().map(|rule| &*rule.name).collect();
+        for name in rules::NAMES {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+}

@@ -1,0 +1,213 @@
+//! A section of `settings.rules` → [`Rule`].
+
+use std::path::Path;
+
+use super::check::{Check, Field, Section};
+use super::raw::{Entry, Value};
+use super::shown::escaped;
+use super::{keys, pattern, values};
+use crate::model::{Positions, Rule, SourceSpec, Thresholds};
+use crate::rules::{self, Builtin};
+
+/// The rule that `entry` of the object `rules` is.
+pub(super) fn rule(
+    rules: &Field,
+    entry: &Entry,
+    thresholds: Thresholds,
+    base: &Path,
+    check: &mut Check,
+) -> Option<Rule> {
+    let name = &*entry.key;
+    let field = Field {
+        path: rules.path_of(name),
+        node: &entry.node,
+    };
+    if name.trim().is_empty() || name.trim() != name || name.chars().any(char::is_control) {
+        let message = "the name of a rule must not be empty, begin or end with a blank, or hold \
+                       control characters";
+        check.fault(entry.offset, &field.path, message);
+    }
+    let section = field.section(&keys::RULE, check)?;
+    let builtin = rules::builtin(name);
+    if builtin.is_none() && section.get("regex_patterns").is_none() {
+        check.fault(entry.offset, &section.path, without_patterns(name));
+    }
+    Some(checked(name, &section, builtin, thresholds, base, check))
+}
+
+fn without_patterns(name: &str) -> String {
+    let near = keys::nearest(name, &rules::NAMES);
+    let near = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
+    let names = rules::NAMES.join(", ");
+    format!("needs regex_patterns: only {names} have their own{near}")
+}
+
+/// A built-in rule as it is.
+pub(super) fn builtin(builtin: &'static Builtin, thresholds: Thresholds) -> Rule {
+    let section = Section::empty(&keys::RULE);
+    let nowhere = Path::new("/");
+    checked(
+        builtin.name,
+        &section,
+        Some(builtin),
+        thresholds,
+        nowhere,
+        &mut Check::new(""),
+    )
+}
+
+fn checked(
+    name: &str,
+    section: &Section,
+    builtin: Option<&'static Builtin>,
+    thresholds: Thresholds,
+    base: &Path,
+    check: &mut Check,
+) -> Rule {
+    let positions = builtin.map_or(Positions::TimeAddress, |builtin| builtin.positions);
+    let enabled = section.get("enabled").and_then(|field| field.flag(check));
+    let rule = Rule {
+        name: name.into(),
+        enabled: enabled.unwrap_or(true),
+        sources: sources(section, builtin, base, check),
+        patterns: pattern::patterns(section, builtin, positions, check),
+        time_formats: time_formats(section, builtin, check),
+        statuses: statuses(section, builtin, check),
+        thresholds: values::thresholds(section, thresholds, check),
+    };
+    let web = rule.statuses.is_some() || section.get("urls").is_some();
+    let unnamed = |text: &str| !text.contains("<ip>");
+    if builtin.is_none() && web && rule.patterns.iter().any(|pattern| unnamed(&pattern.text)) {
+        check.note(
+            &section.path,
+            "outside of apache and nginx the first group of a pattern is the time and the second \
+             the address; in an access log it is the other way round: name them, (?P<ip>…) and \
+             (?P<time>…)",
+        );
+    }
+    rule
+}
+
+fn sources(
+    section: &Section,
+    builtin: Option<&'static Builtin>,
+    base: &Path,
+    check: &mut Check,
+) -> Vec<SourceSpec> {
+    let old = section.get("log_file");
+    let field = match (section.get("log_files"), old) {
+        (Some(_), Some(old)) => {
+            old.fault(
+                check,
+                "is the old name of log_files, which is here too: remove one",
+            );
+            return Vec::new();
+        }
+        (new, old) => new.or(old),
+    };
+    let mut texts = Vec::new();
+    let Some(field) = field else {
+        let default = builtin.map_or("", |builtin| builtin.log_files);
+        return values::source(default, base)
+            .ok()
+            .flatten()
+            .into_iter()
+            .collect();
+    };
+    flatten(&field, &mut texts, check);
+    let mut sources = Vec::with_capacity(texts.len());
+    for (field, text) in texts {
+        match values::source(text, base) {
+            Ok(Some(SourceSpec::Auto)) if builtin.is_some_and(|rule| rule.log_files != "auto") => {
+                field.fault(
+                    check,
+                    "auto finds the log of ssh alone: write the path of this one",
+                );
+            }
+            Ok(source) => sources.extend(source.filter(|source| !sources.contains(source))),
+            Err(wrong) => field.fault(check, wrong),
+        }
+    }
+    sources
+}
+
+/// The texts of `"…"`, `["…"]`, or `[["…"]]` as PyFilter 1 wrote it.
+fn flatten<'t>(field: &Field<'t>, texts: &mut Vec<(Field<'t>, &'t str)>, check: &mut Check) {
+    match &field.node.value {
+        Value::Text(text) => texts.push((field.clone(), text)),
+        Value::List(_) => {
+            for item in field.list("paths", check).unwrap_or_default() {
+                flatten(&item, texts, check);
+            }
+        }
+        _ => field.unexpected(check, "a path, or a list of paths in square brackets"),
+    }
+}
+
+/// The rule's own formats. A rule that keeps the built-in patterns keeps their
+/// formats too, and one that is nobody's and has none tries all that are known.
+fn time_formats(
+    section: &Section,
+    builtin: Option<&'static Builtin>,
+    check: &mut Check,
+) -> Vec<String> {
+    let own = section.get("time_format");
+    let mut formats = own
+        .as_ref()
+        .map_or_else(Vec::new, |field| own_formats(field, check));
+    let keeps_patterns = section.get("regex_patterns").is_none();
+    let inherited: Vec<&Builtin> = match builtin {
+        Some(builtin) if own.is_none() || keeps_patterns => vec![builtin],
+        None if own.is_none() => rules::NAMES
+            .into_iter()
+            .filter_map(rules::builtin)
+            .collect(),
+        _ => Vec::new(),
+    };
+    for format in inherited.iter().flat_map(|builtin| builtin.time_formats) {
+        if !formats.iter().any(|known| known == format) {
+            formats.push((*format).to_owned());
+        }
+    }
+    formats
+}
+
+fn own_formats(field: &Field, check: &mut Check) -> Vec<String> {
+    let items = match &field.node.value {
+        Value::List(_) => field.list("formats", check).unwrap_or_default(),
+        _ => vec![field.clone()],
+    };
+    if items.is_empty() {
+        field.fault(check, "must hold a format, such as \"%b %d %H:%M:%S\"");
+    }
+    let mut formats = Vec::with_capacity(items.len());
+    for item in items {
+        let Some(text) = item.text(check) else {
+            continue;
+        };
+        match rules::Formats::new(&[text]) {
+            Ok(_) => formats.push(text.to_owned()),
+            Err(wrong) => item.fault(check, escaped(&wrong.to_string())),
+        }
+    }
+    formats
+}
+
+fn statuses(
+    section: &Section,
+    builtin: Option<&'static Builtin>,
+    check: &mut Check,
+) -> Option<Vec<u16>> {
+    let Some(field) = section.get("http_status_blocks") else {
+        return builtin?.statuses.map(<[u16]>::to_vec);
+    };
+    if matches!(field.node.value, Value::Null) {
+        return None;
+    }
+    let items = field.list("statuses", check)?;
+    if items.is_empty() {
+        field.fault(check, "must hold a status, such as 401; null is any");
+    }
+    let number = |item: Field| u16::try_from(item.whole(100, 599, check)?).ok();
+    Some(items.into_iter().filter_map(number).collect())
+}

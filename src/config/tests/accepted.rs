@@ -1,0 +1,289 @@
+//! What the file may say.
+
+use super::*;
+
+#[test]
+fn pyfilters_own_file_is_valid_as_it_is() {
+    let config = good(PYFILTER);
+    assert_eq!(config.store, Path::new("/state/PyFilter.db"));
+    assert_eq!(config.event_log.as_deref(), Some(Path::new("/state/Logs")));
+    assert_eq!(config.ignored, ["127.0.0.1/32".parse::<IpNet>().unwrap()]);
+    assert_eq!(config.thresholds, Thresholds::default());
+    assert_eq!(config.server_name, None);
+    assert!(config.redis.take_over);
+    assert!(config.notes.is_empty());
+    let names: Vec<_> = config.rules.iter().map(|rule| &*rule.name).collect();
+    assert_eq!(names, ["ssh", "mysql", "apache", "nginx"]);
+    let ssh = &config.rules[0];
+    assert_eq!(ssh.sources, [SourceSpec::Files("/var/log/auth.log".into())]);
+    assert_eq!(ssh.patterns.len(), 6);
+    assert!(ssh.patterns[5].instant && !ssh.patterns[0].instant);
+    assert_eq!(ssh.time_formats, ["%b %d %H:%M:%S"]);
+    assert_eq!(config.rules[1].sources, []);
+    let apache = &config.rules[2];
+    assert_eq!(apache.statuses.as_deref(), Some(&[200][..]));
+    assert_eq!(
+        apache.patterns,
+        [Pattern {
+            text: r#"(.*) .* .* \[(.*) \+0000\] "POST ((?:/login/|/admin/)) HTTP/1\.1" .*"#
+                .to_owned(),
+            instant: false,
+            positions: Positions::AddressTime,
+        }]
+    );
+}
+
+#[test]
+fn older_versions_files_are_read_too() {
+    let first = good(include_str!("../../../fixtures/config/pyfilter-1.0.0.json"));
+    assert_eq!(
+        first.rules[0].sources,
+        [SourceSpec::Files("/var/log/auth.log".into())]
+    );
+    assert_eq!(first.store, Path::new("/state/pyFilter.db"));
+    assert_eq!(
+        first.notes,
+        [
+            "settings.check_time: has no effect: every run reads what is new, and ends",
+            "settings.run_once: has no effect: every run reads what is new, and ends",
+        ]
+    );
+    for text in [
+        include_str!("../../../fixtures/config/pyfilter-2.0.json"),
+        include_str!("../../../fixtures/config/pyfilter-2.1.json"),
+    ] {
+        let config = good(text);
+        assert_eq!(
+            config.rules[0].sources,
+            [SourceSpec::Files("/var/log/auth.log".into())]
+        );
+        assert!(config.rules[2].patterns[0].text.starts_with(r"(\d{1,3}\."));
+    }
+}
+
+#[test]
+fn nothing_said_is_ssh_from_its_usual_places() {
+    let config = good("{}");
+    assert_eq!(
+        config,
+        Config {
+            path: Some("f".into()),
+            ..Config::defaults(Path::new("/state"))
+        }
+    );
+    let [ssh] = &config.rules[..] else {
+        panic!("{:?}", config.rules)
+    };
+    assert_eq!(&*ssh.name, "ssh");
+    assert!(ssh.enabled);
+    assert_eq!(ssh.sources, [SourceSpec::Auto]);
+    assert_eq!(
+        ssh.patterns.len(),
+        rules::builtin("ssh").unwrap().patterns.len()
+    );
+    assert_eq!(config.firewall.backend, Backend::Iptables);
+    assert_eq!(config.firewall.chain, "PYFILTER");
+    assert_eq!(config.firewall.hooks, ["INPUT"]);
+    assert_eq!(config.firewall.deny, Deny::Drop);
+    assert!(config.firewall.compare);
+    assert_eq!(config.event_log.as_deref(), Some(Path::new("/state/Logs")));
+    assert_eq!((config.redis.port, config.redis.check_time), (6379, 600));
+    assert!(good(&settings("")).rules.len() == 1);
+}
+
+#[test]
+fn every_new_key_is_read() {
+    let config = good(
+        r#"{"//": "a comment", "// anywhere": {"a": [1]},
+        "settings": {"server_name": "web 2", "window": "sliding", "ban_time": "10m",
+          "failed_attempts": 3, "request_time": 600, "deny_type": "REJECT",
+          "reload_iptables": false, "database": "redis",
+          "ignored_ips": ["192.0.2.7/24", "::1"],
+          "firewall": {"backend": "none", "chain": "BANS", "hooks": ["INPUT", "DOCKER-USER"],
+                       "programs": "bin"},
+          "rules": {"//": "none", "ssh": {"failed_attempts": 4, "request_time": 0,
+            "window": "gap", "ban_time": null, "enabled": false, "//": 1,
+            "log_files": ["auto", ["/a/*.log", "b.log"], "journal:sshd.service", "", "auto"]}}},
+        "redis": {"host": "/run/redis.sock", "port": 1, "username": "u", "password": "p",
+          "database": 3, "tls": true, "sync_bans": {"active": false, "check_time": 0}},
+        "logging": {"active": false, "directory": "/var/log/pyfilter"},
+        "geoip": {"database": "c.mmdb"}, "sqlite": {"database": "/x.db"}}"#,
+    );
+    assert_eq!(config.server_name.as_deref(), Some("web 2"));
+    assert_eq!(
+        config.thresholds,
+        Thresholds {
+            failed_attempts: NonZeroU32::new(3).unwrap(),
+            request_time: 600,
+            window: WindowKind::Sliding,
+            ban_time: span(600),
+        }
+    );
+    let ssh = &config.rules[0];
+    assert_eq!(
+        ssh.thresholds,
+        Thresholds {
+            failed_attempts: NonZeroU32::new(4).unwrap(),
+            request_time: 0,
+            window: WindowKind::Gap,
+            ban_time: None,
+        }
+    );
+    assert!(!ssh.enabled);
+    assert_eq!(
+        ssh.sources,
+        [
+            SourceSpec::Auto,
+            SourceSpec::Files("/a/*.log".into()),
+            SourceSpec::Files("/state/b.log".into()),
+            SourceSpec::Journal("sshd.service".into()),
+        ]
+    );
+    assert_eq!(
+        config.firewall,
+        Firewall {
+            backend: Backend::None,
+            chain: "BANS".into(),
+            hooks: vec!["INPUT".into(), "DOCKER-USER".into()],
+            deny: Deny::Reject,
+            compare: false,
+            programs: Some("/state/bin".into()),
+        }
+    );
+    assert_eq!(
+        config.redis,
+        Redis {
+            host: "/run/redis.sock".into(),
+            port: 1,
+            username: Some("u".into()),
+            password: Some("p".into()),
+            database: 3,
+            tls: true,
+            take_over: false,
+            check_time: 0,
+        }
+    );
+    assert_eq!(config.event_log, None);
+    assert_eq!(config.geoip.as_deref(), Some(Path::new("/state/c.mmdb")));
+    assert_eq!(config.store, Path::new("/x.db"));
+    assert_eq!(
+        config.notes,
+        ["settings.rules: all are switched off: no log is read"]
+    );
+}
+
+#[test]
+fn a_password_is_not_debugged() {
+    let config = good(r#"{"redis": {"password": "hunter2"}}"#);
+    assert_eq!(config.redis.password.as_deref(), Some("hunter2"));
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn ban_times() {
+    let of = |value: &str| {
+        good(&settings(&format!("\"ban_time\": {value}")))
+            .thresholds
+            .ban_time
+    };
+    assert_eq!(of("600"), span(600));
+    assert_eq!(of("\"2h\""), span(7200));
+    assert_eq!([of("null"), of("-1"), of("\"-1\"")], [None; 3]);
+}
+
+#[test]
+fn a_server_has_one_name() {
+    let name = |settings: &str| {
+        let text = format!(
+            r#"{{"settings": {{{settings}}}, "redis": {{"sync_bans": {{"name": "shared"}}}}}}"#
+        );
+        good(&text).server_name
+    };
+    assert_eq!(name(""), None);
+    assert_eq!(name(r#""database": "redis""#).as_deref(), Some("shared"));
+    let both = r#""database": "redis", "server_name": "own""#;
+    assert_eq!(name(both).as_deref(), Some("own"));
+    let null = r#""database": "redis", "server_name": null"#;
+    assert_eq!(name(null).as_deref(), Some("shared"));
+}
+
+#[test]
+fn a_built_in_rule_inherits_what_it_does_not_set() {
+    let builtin = rules::builtin("nginx").unwrap();
+    let nginx = |inner: &str| good(&rule("nginx", inner)).rules.remove(0);
+    let bare = nginx("");
+    assert_eq!(bare.patterns.len(), builtin.patterns.len());
+    assert_eq!(bare.time_formats, builtin.time_formats);
+    assert_eq!(bare.statuses.as_deref(), builtin.statuses);
+    assert!(bare.patterns[0].text.contains("(?:/login/|/admin/)"));
+    assert_eq!(bare.sources, []);
+    let urls = nginx(r#""urls": ["/wp.php"], "http_status_blocks": null"#);
+    assert!(urls.patterns[0].text.contains(r"(?:/wp\.php)"));
+    assert_eq!(urls.statuses, None);
+    let format = nginx(r#""time_format": "%d %m %H""#);
+    assert_eq!(format.time_formats[0], "%d %m %H");
+    assert_eq!(format.time_formats[1..], *builtin.time_formats);
+    let own = nginx(r#""time_format": ["%d %m %H"], "regex_patterns": ["x(a)(b)"]"#);
+    assert_eq!(own.time_formats, ["%d %m %H"]);
+    assert_eq!(own.patterns[0].positions, Positions::AddressTime);
+    let own = nginx(r#""regex_patterns": ["x(a)(b)"]"#);
+    assert_eq!(own.time_formats, builtin.time_formats);
+}
+
+#[test]
+fn another_rule_brings_its_patterns() {
+    let text = rule(
+        "word press",
+        r#""regex_patterns": [["x(a)(b)"], ["x(a)({})", "urls", true], ["(?P<ip>a)(?P<time>b)", false]],
+           "urls": ["/x"]"#,
+    );
+    let config = good(&text);
+    let rule = &config.rules[0];
+    let flags: Vec<_> = rule
+        .patterns
+        .iter()
+        .map(|pattern| pattern.instant)
+        .collect();
+    assert_eq!(flags, [false, true, false]);
+    assert_eq!(rule.patterns[1].text, "x(a)((?:/x))");
+    assert_eq!(rule.patterns[0].positions, Positions::TimeAddress);
+    for name in rules::NAMES {
+        for format in rules::builtin(name).unwrap().time_formats {
+            let known = rule.time_formats.iter().filter(|known| known == format);
+            assert_eq!(known.count(), 1, "{name}: {format}");
+        }
+    }
+    assert_eq!(rule.statuses, None);
+    assert_eq!(
+        config.notes,
+        [
+            "settings.rules.word press: outside of apache and nginx the first group of a pattern \
+          is the time and the second the address; in an access log it is the other way round: \
+          name them, (?P<ip>…) and (?P<time>…)"
+        ]
+    );
+}
+
+#[test]
+fn built_in_rules_are_known_without_the_file() {
+    let config = good(&settings(
+        r#""failed_attempts": 9, "rules": {"ssh": {"enabled": false}}"#,
+    ));
+    assert!(!config.rule_named("ssh").unwrap().enabled);
+    let mysql = config.rule_named("mysql").unwrap();
+    assert!(mysql.enabled);
+    assert_eq!(mysql.thresholds.failed_attempts.get(), 9);
+    assert_eq!(config.rule_named("shh"), None);
+    assert_eq!(config.rule_names(), ["ssh", "mysql", "apache", "nginx"]);
+    assert_eq!(
+        config.no_such_rule("shh"),
+        "there is no rule shh: did you mean ssh?"
+    );
+    assert_eq!(
+        config.no_such_rule("postfix\x1b"),
+        "there is no rule postfix\\x1b: the rules are ssh, mysql, apache, nginx"
+    );
+    let none = good(&settings(r#""rules": {}"#));
+    assert_eq!(none.rules, []);
+    assert_eq!(none.notes, ["settings.rules: is empty: no log is read"]);
+}

@@ -1,0 +1,169 @@
+//! The sections of the file → [`Config`], all but the rules and the firewall.
+//!
+//! After a fault each check goes on with a default: the faults come first, and
+//! what is returned beside them is thrown away.
+
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+
+use super::check::{Check, Field, Section};
+use super::raw::Value;
+use super::{Config, Database, Redis, firewall, keys, rule, values};
+use crate::model::{Rule, Thresholds, check_server_name};
+use crate::rules;
+
+pub(super) fn config(root: &Section, base: &Path, check: &mut Check) -> Config {
+    let settings = root.below("settings", &keys::SETTINGS, check);
+    let sqlite = root.below("sqlite", &keys::SQLITE, check);
+    let redis = root.below("redis", &keys::REDIS, check);
+    let sync_bans = redis.below("sync_bans", &keys::SYNC_BANS, check);
+    let geoip = root.below("geoip", &keys::GEOIP, check);
+    for key in ["check_time", "run_once"] {
+        if let Some(field) = settings.get(key) {
+            check.note(
+                &field.path,
+                "has no effect: every run reads what is new, and ends",
+            );
+        }
+    }
+    let database = database(&settings, check);
+    let thresholds = values::thresholds(&settings, Thresholds::default(), check);
+    Config {
+        path: None,
+        server_name: server_name(&settings, &sync_bans, database, check),
+        database,
+        store: file(&sqlite, base, check).unwrap_or_else(|| base.join("PyFilter.db")),
+        firewall: firewall::firewall(&settings, base, check),
+        ignored: ignored(&settings, check),
+        thresholds,
+        rules: rules(&settings, thresholds, base, check),
+        redis: connection(&redis, &sync_bans, check),
+        event_log: event_log(root, base, check),
+        geoip: file(&geoip, base, check),
+        notes: Vec::new(),
+    }
+}
+
+/// The path under the key `database` of the sections that have one there.
+fn file(section: &Section, base: &Path, check: &mut Check) -> Option<PathBuf> {
+    section.given("database")?.path_from(base, check)
+}
+
+fn database(settings: &Section, check: &mut Check) -> Database {
+    let words = [("redis", Database::Redis), ("sqlite", Database::Sqlite)];
+    let field = settings.get("database");
+    let database = field.and_then(|field| field.word(&words, check));
+    database.unwrap_or(Database::Sqlite)
+}
+
+/// A server has one name: its own key's, else with Redis the one it has there.
+fn server_name(
+    settings: &Section,
+    sync_bans: &Section,
+    database: Database,
+    check: &mut Check,
+) -> Option<String> {
+    let shared = sync_bans.given("name");
+    let shared_name = shared.as_ref().and_then(|field| field.text(check));
+    if let Some(own) = settings.given("server_name") {
+        return checked_name(&own, own.text(check)?, check);
+    }
+    match database {
+        Database::Redis => checked_name(&shared?, shared_name?, check),
+        Database::Sqlite => None,
+    }
+}
+
+fn checked_name(field: &Field, name: &str, check: &mut Check) -> Option<String> {
+    match check_server_name(name) {
+        Ok(()) => Some(name.to_owned()),
+        Err(wrong) => {
+            field.fault(check, wrong);
+            None
+        }
+    }
+}
+
+fn ignored(settings: &Section, check: &mut Check) -> Vec<IpNet> {
+    let Some(field) = settings.get("ignored_ips") else {
+        return Vec::new();
+    };
+    let items = field.list("addresses", check).unwrap_or_default();
+    let mut networks = Vec::new();
+    for item in items {
+        let Some(text) = item.text(check) else {
+            continue;
+        };
+        match values::network(text) {
+            Ok(network) => {
+                if network.prefix_len() == 0 {
+                    check.note(
+                        &item.path,
+                        &format!("with {network} no such address is ever banned"),
+                    );
+                }
+                networks.push(network);
+            }
+            Err(wrong) => item.fault(check, wrong),
+        }
+    }
+    networks
+}
+
+fn rules(settings: &Section, thresholds: Thresholds, base: &Path, check: &mut Check) -> Vec<Rule> {
+    let Some(field) = settings.get("rules") else {
+        let ssh = rules::builtin("ssh").map(|ssh| rule::builtin(ssh, thresholds));
+        return ssh.into_iter().collect();
+    };
+    let entries = field.entries(check).unwrap_or_default();
+    if entries.is_empty() && matches!(field.node.value, Value::Object(_)) {
+        check.note(&field.path, "is empty: no log is read");
+    }
+    let mut rules: Vec<Rule> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        if let Some(rule) = rule::rule(&field, entry, thresholds, base, check) {
+            rules.push(rule);
+        }
+    }
+    if !rules.is_empty() && rules.iter().all(|rule| !rule.enabled) {
+        check.note(&field.path, "all are switched off: no log is read");
+    }
+    rules
+}
+
+fn connection(redis: &Section, sync_bans: &Section, check: &mut Check) -> Redis {
+    let whole = |section: &Section, key, low, high, default, check: &mut Check| {
+        let field = section.get(key);
+        let number = field.and_then(|field| field.whole(low, high, check));
+        number.unwrap_or(default)
+    };
+    let flag = |section: &Section, key, default, check: &mut Check| {
+        let field = section.get(key);
+        field.and_then(|field| field.flag(check)).unwrap_or(default)
+    };
+    let text = |key, check: &mut Check| Some(redis.given(key)?.secret(check)?.to_owned());
+    let host = redis.get("host");
+    let host = host.and_then(|field| field.filled(check));
+    let port = whole(redis, "port", 1, u16::MAX.into(), 6379, check);
+    Redis {
+        host: host.unwrap_or("127.0.0.1").to_owned(),
+        port: u16::try_from(port).unwrap_or(6379),
+        username: text("username", check),
+        password: text("password", check),
+        database: whole(redis, "database", 0, i32::MAX.unsigned_abs(), 0, check),
+        tls: flag(redis, "tls", false, check),
+        take_over: flag(sync_bans, "active", true, check),
+        check_time: whole(sync_bans, "check_time", 0, u32::MAX, 600, check),
+    }
+}
+
+fn event_log(root: &Section, base: &Path, check: &mut Check) -> Option<PathBuf> {
+    let logging = root.below("logging", &keys::LOGGING, check);
+    let active = logging.get("active").and_then(|field| field.flag(check));
+    let directory = logging.get("directory");
+    let directory = directory.and_then(|field| field.path_from(base, check));
+    active
+        .unwrap_or(true)
+        .then(|| directory.unwrap_or_else(|| base.join("Logs")))
+}

@@ -1,0 +1,94 @@
+//! A plan of each family, made and given to the kernel.
+
+use std::collections::BTreeSet;
+
+use crate::firewall::error::FirewallError;
+use crate::firewall::iptables::Iptables;
+use crate::firewall::listing::Listing;
+use crate::firewall::ruleset::Plan;
+use crate::firewall::{Look, Seen};
+use crate::model::{Address, Family, Firewall};
+
+/// What became of one family.
+pub(super) struct Side {
+    pub(super) family: Family,
+    pub(super) fate: Fate,
+}
+
+pub(super) enum Fate {
+    /// The host has no such family.
+    None,
+    /// All is as planned, by writing or without.
+    Done { changed: bool, plan: Plan },
+    /// Nothing was changed; what was listed before, if it could be.
+    Failed {
+        error: FirewallError,
+        before: Option<Listing>,
+    },
+}
+
+impl Side {
+    /// How many addresses our chain blocks now, as far as is known.
+    pub(super) fn blocked(&self, firewall: &Firewall, wanted: &BTreeSet<Address>) -> usize {
+        match &self.fate {
+            Fate::None => 0,
+            Fate::Done { .. } => {
+                let of_family = |address: &&Address| address.family() == self.family;
+                wanted.iter().filter(of_family).count()
+            }
+            Fate::Failed { before, .. } => {
+                let chain = before.as_ref().and_then(|seen| seen.chain(&firewall.chain));
+                let rules = chain.map_or(&[][..], |chain| &chain.rules);
+                let bans = rules.iter().filter_map(|rule| rule.single(self.family));
+                bans.map(|(address, _)| address)
+                    .collect::<BTreeSet<_>>()
+                    .len()
+            }
+        }
+    }
+}
+
+/// Brings IPv4, then IPv6, each whatever became of the other.
+pub(super) fn both(firewall: &Firewall, seen: Look, plan: impl Fn(&Listing) -> Plan) -> [Side; 2] {
+    [(Family::V4, seen.v4), (Family::V6, seen.v6)].map(|(family, seen)| Side {
+        family,
+        fate: one(
+            Iptables::new(family, firewall.programs.as_deref()),
+            seen,
+            &plan,
+        ),
+    })
+}
+
+fn one(iptables: Iptables<'_>, seen: Seen, plan: &impl Fn(&Listing) -> Plan) -> Fate {
+    let before = match seen {
+        Ok(Some(listing)) => listing,
+        Ok(None) => return Fate::None,
+        Err(error) => return failed(error, None),
+    };
+    let (error, before) = match write(iptables, plan(&before)) {
+        Ok(done) => return done,
+        Err(error) => (error, before),
+    };
+    // A rule of ours may have gone between listing and writing: then the whole
+    // text was refused, and a new look is worth one more try.
+    if let FirewallError::Refused { .. } | FirewallError::Failed { .. } = error
+        && let Ok(Some(now)) = iptables.save()
+        && now != before
+    {
+        return write(iptables, plan(&now)).unwrap_or_else(|error| failed(error, Some(now)));
+    }
+    failed(error, Some(before))
+}
+
+fn failed(error: FirewallError, before: Option<Listing>) -> Fate {
+    Fate::Failed { error, before }
+}
+
+fn write(iptables: Iptables<'_>, plan: Plan) -> Result<Fate, FirewallError> {
+    let changed = plan.text.is_some();
+    if let Some(text) = &plan.text {
+        iptables.restore(text)?;
+    }
+    Ok(Fate::Done { changed, plan })
+}

@@ -1,0 +1,213 @@
+//! The edge to the kernel: finds and runs iptables' programs, of either variant.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::firewall::child::{self, Finished, Trouble};
+use crate::firewall::error::{FirewallError, says_no_family};
+use crate::firewall::listing::Listing;
+use crate::model::Family;
+
+/// Where the programs are looked for. Not `$PATH`: cron's has no sbin, and what
+/// runs as root must not depend on who set it.
+const PLACES: [&str; 5] = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin"];
+
+/// A restore of 20,000 bans takes less than a second; waiting for the lock, five.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// There if the kernel speaks IPv6, with a line for each address.
+const IF_INET6: &str = "/proc/net/if_inet6";
+
+/// iptables' programs for one family.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Iptables<'a> {
+    family: Family,
+    programs: Option<&'a Path>,
+    patience: Duration,
+}
+
+impl<'a> Iptables<'a> {
+    /// Those of `programs`, or of the usual places.
+    pub(super) fn new(family: Family, programs: Option<&'a Path>) -> Self {
+        Iptables {
+            family,
+            programs,
+            patience: PATIENCE,
+        }
+    }
+
+    /// The filter table; none if the host has no such family.
+    pub(super) fn save(self) -> Result<Option<Listing>, FirewallError> {
+        if self.family == Family::V6 && !Path::new(IF_INET6).exists() {
+            return Ok(None);
+        }
+        let program = match self.family {
+            Family::V4 => "iptables-save",
+            Family::V6 => "ip6tables-save",
+        };
+        let done = self.run(program, &["-t", "filter"], "")?;
+        if !done.status.success() {
+            if self.family == Family::V6 && says_no_family(&done.stderr) {
+                return Ok(None);
+            }
+            return Err(failure(program, &done, ""));
+        }
+        Listing::parse(self.family, &done.stdout)
+            .and_then(|listing| listing.warned(&done.stderr))
+            .map(Some)
+            .map_err(|source| FirewallError::Unreadable { program, source })
+    }
+
+    /// Whether an interface has an IPv6 address, so that IPv6 bans matter.
+    pub(super) fn host_has_ipv6() -> bool {
+        std::fs::read(IF_INET6).is_ok_and(|interfaces| !interfaces.is_empty())
+    }
+
+    /// Gives `text` to the kernel: all of it or none of it.
+    pub(super) fn restore(self, text: &str) -> Result<(), FirewallError> {
+        let program = match self.family {
+            Family::V4 => "iptables-restore",
+            Family::V6 => "ip6tables-restore",
+        };
+        let done = self.run(program, &["--noflush", "-w", "5"], text)?;
+        if done.status.success() {
+            return Ok(());
+        }
+        Err(failure(program, &done, text))
+    }
+
+    fn run(
+        self,
+        program: &'static str,
+        arguments: &[&str],
+        input: &str,
+    ) -> Result<Finished, FirewallError> {
+        let path = self.find(program)?;
+        child::run(&path, arguments, input.into(), self.patience).map_err(|trouble| match trouble {
+            Trouble::NotStarted(source) => FirewallError::NotStarted {
+                program: path,
+                source,
+            },
+            Trouble::Hung => FirewallError::Hung {
+                program,
+                seconds: self.patience.as_secs(),
+            },
+        })
+    }
+
+    fn find(self, program: &'static str) -> Result<PathBuf, FirewallError> {
+        let places: Vec<&Path> = match self.programs {
+            Some(directory) => vec![directory],
+            None => PLACES.iter().map(Path::new).collect(),
+        };
+        places
+            .iter()
+            .map(|place| place.join(program))
+            .find(|path| path.is_file())
+            .ok_or_else(|| {
+                let names: Vec<_> = places.iter().map(|p| p.display().to_string()).collect();
+                FirewallError::Missing {
+                    program,
+                    looked: names.join(", "),
+                }
+            })
+    }
+}
+
+fn failure(program: &'static str, done: &Finished, input: &str) -> FirewallError {
+    if let Some(signal) = done.status.signal() {
+        return FirewallError::Killed { program, signal };
+    }
+    let status = done.status.code().unwrap_or(-1);
+    FirewallError::from_failure(program, status, &done.stderr, input)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// A directory with one program: a shell script.
+    fn fake(program: &str, script: &str) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(program);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        directory
+    }
+
+    fn v4(programs: &tempfile::TempDir) -> Iptables<'_> {
+        let mut iptables = Iptables::new(Family::V4, Some(programs.path()));
+        iptables.patience = Duration::from_secs(20);
+        iptables
+    }
+
+    #[test]
+    fn the_restore_gets_its_text_and_never_flushes_other_chains() {
+        let programs = fake(
+            "iptables-restore",
+            r#"test "$*" = "--noflush -w 5" && test "$LC_ALL" = C && cat > "${0%/*}/got""#,
+        );
+        v4(&programs).restore("*filter\nCOMMIT\n").unwrap();
+        let got = fs::read_to_string(programs.path().join("got")).unwrap();
+        assert_eq!(got, "*filter\nCOMMIT\n");
+    }
+
+    #[test]
+    fn a_missing_program_names_the_package_and_the_way_without() {
+        let programs = fake("something-else", "");
+        let said = v4(&programs).save().unwrap_err().to_string();
+        assert!(said.contains("apt install iptables"), "{said}");
+        assert!(said.contains("\"backend\": \"none\""), "{said}");
+        assert!(said.contains("`iptables-save`"), "{said}");
+    }
+
+    #[test]
+    fn each_way_to_fail_is_told_apart() {
+        let result = |script| v4(&fake("iptables-save", script)).save().unwrap_err();
+        assert!(matches!(
+            result("kill -9 $$"),
+            FirewallError::Killed { signal: 9, .. }
+        ));
+        assert!(matches!(
+            result("echo hello"),
+            FirewallError::Unreadable { .. }
+        ));
+        assert!(matches!(
+            result("echo '*filter'"),
+            FirewallError::Unreadable { .. }
+        ));
+        assert!(matches!(
+            result("exit 7"),
+            FirewallError::Failed { status: 7, .. }
+        ));
+        let programs = fake("iptables-save", "");
+        let path = programs.path().join("iptables-save");
+        fs::write(&path, "#!/nonexistent/interpreter\n").unwrap();
+        assert!(matches!(
+            v4(&programs).save(),
+            Err(FirewallError::NotStarted { .. })
+        ));
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_given_up() {
+        let programs = fake("iptables-save", "exec sleep 5");
+        let mut iptables = v4(&programs);
+        iptables.patience = Duration::from_millis(100);
+        assert!(matches!(iptables.save(), Err(FirewallError::Hung { .. })));
+    }
+
+    #[test]
+    fn a_kernel_without_ipv6_is_no_error() {
+        let programs = fake(
+            "ip6tables-save",
+            "echo \"ip6tables-save v1.8.9 (legacy): can't initialize ip6tables table \
+             \\`filter': Address family not supported by protocol\" >&2; exit 3",
+        );
+        let iptables = Iptables::new(Family::V6, Some(programs.path()));
+        assert_eq!(iptables.save().unwrap(), None);
+    }
+}

@@ -1,0 +1,89 @@
+//! What came of both families -> sentences.
+
+use std::collections::BTreeSet;
+
+use crate::firewall::Outcome;
+use crate::firewall::apply::{Fate, Side};
+use crate::firewall::error::FirewallError;
+use crate::firewall::iptables::Iptables;
+use crate::firewall::ruleset::{Plan, count};
+use crate::model::{Address, Family, Problem};
+
+/// Changes, warnings and problems; a cause that both families share is said once.
+pub(super) fn outcome(sides: &[Side]) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut said: Vec<&FirewallError> = Vec::new();
+    for side in sides {
+        match &side.fate {
+            Fate::None => {}
+            Fate::Done { changed, plan } => {
+                outcome.changed |= changed;
+                let of_family = |warning| format!("firewall ({}): {warning}", side.family);
+                outcome.warnings.extend(plan.warnings.iter().map(of_family));
+            }
+            Fate::Failed { error, .. } => {
+                if !said.iter().any(|before| error.same_cause(before)) {
+                    let message = format!("firewall ({}): {error}", side.family);
+                    outcome.problems.push(Problem::new(message));
+                }
+                said.push(error);
+            }
+        }
+    }
+    outcome
+}
+
+/// A hook that is in IPv4 and not in IPv6 is Docker's without IPv6: nothing
+/// passes there, so nothing is said.
+pub(super) fn missing_hooks(sides: &[Side]) -> Vec<String> {
+    let plans: Vec<(Family, &Plan)> = sides.iter().filter_map(Side::plan).collect();
+    let lacks = |family, hook: &String| {
+        plans
+            .iter()
+            .any(|(other, plan)| *other == family && plan.missing_hooks.contains(hook))
+    };
+    let has_v4 = plans.iter().any(|(family, _)| *family == Family::V4);
+    let missing: BTreeSet<&String> = plans
+        .iter()
+        .flat_map(|(_, plan)| &plan.missing_hooks)
+        .filter(|hook| !has_v4 || lacks(Family::V4, hook))
+        .collect();
+    missing
+        .into_iter()
+        .map(|hook| {
+            format!(
+                "firewall: the chain {hook} of settings.firewall.hooks does not exist, so it is \
+                 not hooked (Docker makes DOCKER-USER when it starts); the next run looks again"
+            )
+        })
+        .collect()
+}
+
+/// IPv6 bans that nothing applies on a host that is reached by IPv6.
+pub(super) fn idle_v6(sides: &[Side], wanted: &BTreeSet<Address>) -> Option<String> {
+    let none = |side: &Side| side.family == Family::V6 && matches!(side.fate, Fate::None);
+    let bans = wanted
+        .iter()
+        .filter(|address| address.family() == Family::V6)
+        .count();
+    (bans > 0 && sides.iter().any(none) && Iptables::host_has_ipv6()).then(|| {
+        format!(
+            "firewall (IPv6): {} kept but not applied: this host has IPv6 addresses and \
+             its kernel no ip6tables (`modprobe ip6table_filter` may help)",
+            if bans == 1 {
+                "1 ban is".to_owned()
+            } else {
+                format!("{} are", count(bans, "ban"))
+            }
+        )
+    })
+}
+
+impl Side {
+    fn plan(&self) -> Option<(Family, &Plan)> {
+        match &self.fate {
+            Fate::Done { plan, .. } => Some((self.family, plan)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,228 @@
+use std::borrow::Cow;
+
+use crate::model::{Address, Deny, Family};
+
+/// One rule of a listing: what stands after `-A CHAIN `.
+///
+/// Bytes that are not UTF-8 (another tool's comments) are U+FFFD in it: such a
+/// rule can be shown, but is never taken for ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule(String);
+
+impl Rule {
+    pub(super) fn new(spec: &str) -> Self {
+        Rule(spec.trim().to_owned())
+    }
+
+    /// The text as listed, without `-A CHAIN`.
+    #[must_use]
+    pub fn spec(&self) -> &str {
+        &self.0
+    }
+
+    /// The address and what happens to it, if that is all that the rule says.
+    ///
+    /// REJECT counts only with the answer that the kernel takes by default: any
+    /// other was chosen by somebody else.
+    #[must_use]
+    pub fn single(&self, family: Family) -> Option<(Address, Deny)> {
+        let mut words = self.0.split_ascii_whitespace();
+        if words.next()? != "-s" {
+            return None;
+        }
+        let address = single_address(words.next()?, family)?;
+        if words.next()? != "-j" {
+            return None;
+        }
+        let deny = deny(words.next()?)?;
+        match (deny, words.next()) {
+            (_, None) => Some((address, deny)),
+            (Deny::Reject, Some("--reject-with")) => (words.next()? == default_answer(family)
+                && words.next().is_none())
+            .then_some((address, deny)),
+            _ => None,
+        }
+    }
+
+    /// Whether every packet that reaches the rule goes to `chain` and comes
+    /// back: a jump without a match. A comment is no match.
+    #[must_use]
+    pub fn always_jumps_to(&self, chain: &str) -> bool {
+        // One that could not be written back as it is listed could not be deleted.
+        let writable = |c: char| c != char::REPLACEMENT_CHARACTER && !c.is_control();
+        if !self.0.contains(chain) || !self.0.chars().all(writable) {
+            return false;
+        }
+        let words = self.words();
+        let mut rest = words.as_slice();
+        while let [m, comment, option, _, after @ ..] = rest {
+            if m != "-m" || comment != "comment" || option != "--comment" {
+                break;
+            }
+            rest = after;
+        }
+        matches!(rest, [j, target] if j == "-j" && target == chain)
+    }
+
+    /// Where the rule sends a packet: a target or a chain.
+    #[must_use]
+    pub fn target(&self) -> Option<String> {
+        self.words()
+            .windows(2)
+            .find(|pair| pair[0] == "-j" || pair[0] == "-g")
+            .map(|pair| pair[1].clone())
+    }
+
+    /// The words, with iptables-save's quotes and backslashes undone.
+    pub(super) fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        let mut word: Option<String> = None;
+        let mut quoted = false;
+        let mut characters = self.0.chars();
+        while let Some(c) = characters.next() {
+            match c {
+                '"' => {
+                    quoted = !quoted;
+                    word.get_or_insert_default();
+                }
+                '\\' if quoted => word.get_or_insert_default().extend(characters.next()),
+                ' ' | '\t' if !quoted => words.extend(word.take()),
+                c => word.get_or_insert_default().push(c),
+            }
+        }
+        words.extend(word);
+        words
+    }
+
+    /// The rule as arguments that a person can paste into a shell.
+    pub(super) fn for_shell(&self) -> String {
+        let words: Vec<_> = self.words();
+        let words: Vec<_> = words.iter().map(|word| shell_word(word)).collect();
+        words.join(" ")
+    }
+}
+
+/// A comment may hold `$(…)`: what we tell a person to paste runs as root.
+fn shell_word(word: &str) -> Cow<'_, str> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:,@%+=!".contains(&b);
+    if !word.is_empty() && word.bytes().all(plain) {
+        Cow::Borrowed(word)
+    } else {
+        Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
+    }
+}
+
+/// The address of `ADDRESS`, `ADDRESS/32` or `ADDRESS/128`; networks, names
+/// and the other family's addresses are none.
+pub(super) fn single_address(text: &str, family: Family) -> Option<Address> {
+    let bare = text.strip_suffix(whole_mask(family)).unwrap_or(text);
+    Address::parse(bare.as_bytes()).filter(|address| address.family() == family)
+}
+
+/// `iptables-save -c` prints `[12:34]` before each rule.
+pub(super) fn without_counters(line: &str) -> &str {
+    match line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((_, rest)) => rest.trim_start(),
+        None => line,
+    }
+}
+
+/// DROP or REJECT.
+pub(super) fn deny(target: &str) -> Option<Deny> {
+    [Deny::Drop, Deny::Reject]
+        .into_iter()
+        .find(|deny| deny.as_str() == target)
+}
+
+/// The mask of a single address.
+pub(super) fn whole_mask(family: Family) -> &'static str {
+    match family {
+        Family::V4 => "/32",
+        Family::V6 => "/128",
+    }
+}
+
+/// What iptables-save prints for a bare `-j REJECT`.
+fn default_answer(family: Family) -> &'static str {
+    match family {
+        Family::V4 => "icmp-port-unreachable",
+        Family::V6 => "icmp6-port-unreachable",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn single(spec: &str, family: Family) -> Option<(String, Deny)> {
+        Rule::new(spec)
+            .single(family)
+            .map(|(address, deny)| (address.to_string(), deny))
+    }
+
+    #[test]
+    fn a_rule_of_one_address_is_known_in_both_families_and_with_the_default_answer() {
+        let v4 = |deny| Some(("203.0.113.13".to_owned(), deny));
+        let v6 = |deny| Some(("2001:db8::13".to_owned(), deny));
+        assert_eq!(
+            single("-s 203.0.113.13/32 -j DROP", Family::V4),
+            v4(Deny::Drop)
+        );
+        assert_eq!(
+            single("-s 203.0.113.13 -j DROP ", Family::V4),
+            v4(Deny::Drop)
+        );
+        let rejects = "-s 203.0.113.13/32 -j REJECT --reject-with icmp-port-unreachable";
+        assert_eq!(single(rejects, Family::V4), v4(Deny::Reject));
+        let rejects = "-s 2001:db8::13/128 -j REJECT --reject-with icmp6-port-unreachable";
+        assert_eq!(single(rejects, Family::V6), v6(Deny::Reject));
+    }
+
+    #[test]
+    fn anything_more_or_wider_is_a_stranger() {
+        for spec in [
+            "",
+            "-j DROP",
+            "-s 203.0.113.0/24 -j DROP",
+            "-s 0.0.0.0/0 -j DROP",
+            "! -s 203.0.113.13/32 -j DROP",
+            "-s 203.0.113.13/32 -p tcp -j DROP",
+            "-s 203.0.113.13/32 -j ACCEPT",
+            "-s 203.0.113.13/32 -j DROP -m comment",
+            "-s 203.0.113.13/32 -j REJECT --reject-with tcp-reset",
+            "-s 203.0.113.13/32 -j REJECT --reject-with",
+            "-s 2001:db8::13/128 -j DROP",
+            "-s evil.example -j DROP",
+        ] {
+            assert_eq!(single(spec, Family::V4), None, "{spec}");
+        }
+        assert_eq!(single("-s 2001:db8::/32 -j DROP", Family::V6), None);
+        assert_eq!(single("-s ::ffff:1.2.3.4/128 -j DROP", Family::V6), None);
+    }
+
+    #[test]
+    fn a_jump_with_a_comment_is_a_hook_one_with_a_match_is_not() {
+        let hooks = |spec: &str| Rule::new(spec).always_jumps_to("PYFILTER");
+        assert!(hooks("-j PYFILTER"));
+        assert!(hooks(
+            r#"-m comment --comment "our \"bans\" -p tcp" -j PYFILTER"#
+        ));
+        assert!(!hooks("-p tcp -j PYFILTER"));
+        assert!(!hooks("-g PYFILTER"));
+        assert!(!hooks("-j PYFILTER2"));
+        assert!(!hooks(r#"-m comment --comment "-j PYFILTER" -j ACCEPT"#));
+        assert!(!hooks(
+            "-m comment --comment \u{fffd} -j PYFILTER --nonsense"
+        ));
+        assert!(!hooks("-m comment --comment \u{fffd} -j PYFILTER"));
+    }
+
+    #[test]
+    fn a_command_to_paste_can_not_run_what_a_comment_says() {
+        let rule = Rule::new(r#"-s 1.2.3.4/32 -m comment --comment "$(reboot) it's \"x" -j DROP"#);
+        assert_eq!(
+            rule.for_shell(),
+            r#"-s 1.2.3.4/32 -m comment --comment '$(reboot) it'\''s "x' -j DROP"#
+        );
+    }
+}

@@ -1,0 +1,472 @@
+use super::*;
+use crate::model::Family;
+use proptest::prelude::*;
+
+/// A filter table that understands the restore language: chains of rules as
+/// text, and the kernel's refusals.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Table(BTreeMap<String, Vec<String>>);
+
+const BUILTIN: [&str; 3] = ["INPUT", "FORWARD", "OUTPUT"];
+
+impl Table {
+    fn new() -> Self {
+        Table(BUILTIN.map(|name| (name.to_owned(), Vec::new())).into())
+    }
+
+    fn with(mut self, chain: &str, rules: &[&str]) -> Self {
+        let rules = rules.iter().map(|&rule| rule.to_owned()).collect();
+        self.0.insert(chain.to_owned(), rules);
+        self
+    }
+
+    /// What iptables-save would print.
+    fn listing(&self) -> Listing {
+        let mut text = "*filter\n".to_owned();
+        for name in self.0.keys() {
+            let policy = if BUILTIN.contains(&&**name) {
+                "ACCEPT"
+            } else {
+                "-"
+            };
+            let _ = writeln!(text, ":{name} {policy} [0:0]");
+        }
+        for (name, rules) in &self.0 {
+            for rule in rules {
+                let _ = writeln!(text, "-A {name} {rule}");
+            }
+        }
+        Listing::parse(Family::V4, format!("{text}COMMIT\n").as_bytes()).unwrap()
+    }
+
+    /// All of `text` or, with the refused line, none of it.
+    fn restore(&mut self, text: &str) -> Result<(), String> {
+        let mut table = self.clone();
+        let inner = text
+            .strip_prefix("*filter\n")
+            .and_then(|text| text.strip_suffix("COMMIT\n"))
+            .ok_or("not one table")?;
+        for line in inner.lines() {
+            table.command(line).ok_or(line)?;
+        }
+        *self = table;
+        Ok(())
+    }
+
+    fn command(&mut self, line: &str) -> Option<()> {
+        if let Some(chain) = line.strip_prefix(':') {
+            let chain = chain.strip_suffix(" - [0:0]")?;
+            assert!(!BUILTIN.contains(&chain), "would set a policy");
+            self.0.insert(chain.to_owned(), Vec::new());
+            return Some(());
+        }
+        let (command, rest) = line.split_once(' ')?;
+        let (name, spec) = rest.split_once(' ').unwrap_or((rest, ""));
+        let referenced = self.0.values().flatten().any(|rule| points_at(rule, name));
+        let known = self.0.keys().cloned().collect::<Vec<_>>();
+        let chain = self.0.get_mut(name)?;
+        match command {
+            "-A" => chain.push(reject_as_listed(spec)),
+            "-I" => {
+                let (place, spec) = spec.split_once(' ')?;
+                let target = spec.rsplit(' ').next()?;
+                known.iter().find(|name| *name == target)?;
+                let place = place.parse::<usize>().ok()?.checked_sub(1)?;
+                (place <= chain.len()).then(|| chain.insert(place, spec.to_owned()))?;
+            }
+            "-D" => {
+                let spec = reject_as_listed(spec);
+                let place = chain.iter().position(|rule| *rule == spec)?;
+                chain.remove(place);
+            }
+            "-F" => chain.clear(),
+            "-X" if chain.is_empty() && !referenced && !BUILTIN.contains(&name) => {
+                self.0.remove(name);
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+fn points_at(rule: &str, chain: &str) -> bool {
+    rule.ends_with(&format!("-j {chain}")) || rule.ends_with(&format!("-g {chain}"))
+}
+
+fn reject_as_listed(spec: &str) -> String {
+    spec.replace("-j REJECT", "-j REJECT --reject-with icmp-port-unreachable")
+}
+
+fn set(addresses: &[&str]) -> BTreeSet<Address> {
+    addresses
+        .iter()
+        .map(|text| Address::parse(text.as_bytes()).expect(text))
+        .collect()
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+fn made(chain: &str, hooks: &[&str]) -> Made {
+    Made {
+        chain: chain.to_owned(),
+        hooks: names(hooks),
+    }
+}
+
+/// Plans for PYFILTER hooked from INPUT, dropping `bans`.
+fn drops(bans: &[&str], former: &[Made], table: &Table) -> Plan {
+    let wanted = Wanted {
+        chain: "PYFILTER",
+        hooks: &names(&["INPUT"]),
+        deny: Deny::Drop,
+        addresses: &set(bans),
+        whole: false,
+    };
+    plan(&wanted, former, &table.listing())
+}
+
+fn ban(address: &str) -> String {
+    format!("-s {address}/32 -j DROP")
+}
+
+#[test]
+fn the_first_run_makes_chain_and_hook_even_without_bans() {
+    let text = drops(&[], &[], &Table::new()).text.unwrap();
+    assert_eq!(
+        text,
+        "*filter\n:PYFILTER - [0:0]\n-I INPUT 1 -j PYFILTER\nCOMMIT\n"
+    );
+    let empty = Listing::parse(Family::V4, b"").unwrap();
+    let wanted = Wanted {
+        chain: "PYFILTER",
+        hooks: &names(&["INPUT"]),
+        deny: Deny::Drop,
+        addresses: &set(&[]),
+        whole: false,
+    };
+    assert_eq!(plan(&wanted, &[], &empty).text.unwrap(), text);
+}
+
+#[test]
+fn the_texts_are_pinned() {
+    let bans = ["203.0.113.13", "203.0.113.9", "2001:db8::13"];
+    let first = drops(&bans, &[], &Table::new()).text.unwrap();
+    assert_eq!(
+        first,
+        include_str!("../../../fixtures/golden/firewall/first.rules")
+    );
+
+    let others: Vec<String> = (1..20).map(|n| ban(&format!("192.0.2.{n}"))).collect();
+    let rules: Vec<&str> = others.iter().map(String::as_str).collect();
+    let table = Table::new()
+        .with("INPUT", &["-j PYFILTER"])
+        .with("PYFILTER", &rules);
+    let mut wanted: Vec<String> = (2..20).map(|n| format!("192.0.2.{n}")).collect();
+    wanted.extend(bans.map(str::to_owned));
+    let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+    let difference = drops(&wanted, &[], &table).text.unwrap();
+    assert_eq!(
+        difference,
+        include_str!("../../../fixtures/golden/firewall/difference.rules")
+    );
+
+    let table = Table::new()
+        .with(
+            "INPUT",
+            &[
+                "-p tcp -j ACCEPT",
+                "-j PYFILTER",
+                "-p udp -j ACCEPT",
+                "-j PYFILTER",
+                "-j OLD",
+            ],
+        )
+        .with("PYFILTER", &["-j ACCEPT"])
+        .with("OLD", &[&ban("192.0.2.1")]);
+    let repair = drops(&bans, &[made("OLD", &["INPUT"])], &table)
+        .text
+        .unwrap();
+    assert_eq!(
+        repair,
+        include_str!("../../../fixtures/golden/firewall/repair.rules")
+    );
+
+    let table = Table::new()
+        .with("INPUT", &["-j PYFILTER"])
+        .with("PYFILTER", &[&ban("192.0.2.1")]);
+    let removal = removal(&[made("PYFILTER", &["INPUT"])], &table.listing());
+    assert_eq!(
+        removal.text.unwrap(),
+        include_str!("../../../fixtures/golden/firewall/removal.rules")
+    );
+}
+
+#[test]
+fn nothing_is_written_when_all_is_as_it_should_be() {
+    let table = Table::new()
+        .with(
+            "INPUT",
+            &["-p tcp -j ACCEPT", "-m comment --comment ours -j PYFILTER"],
+        )
+        .with("PYFILTER", &[&ban("203.0.113.13"), &ban("203.0.113.9")]);
+    let bans = ["203.0.113.9", "203.0.113.13", "2001:db8::1"];
+    assert_eq!(drops(&bans, &[], &table), Plan::default());
+}
+
+#[test]
+fn another_deny_type_writes_the_whole_chain() {
+    let listed = "-s 203.0.113.9/32 -j REJECT --reject-with icmp-port-unreachable";
+    let table = Table::new()
+        .with("INPUT", &["-j PYFILTER"])
+        .with("PYFILTER", &[listed]);
+    let plan = drops(&["203.0.113.9"], &[], &table);
+    assert!(
+        plan.text
+            .unwrap()
+            .starts_with("*filter\n:PYFILTER - [0:0]\n")
+    );
+    assert_eq!(plan.warnings, [""; 0], "our own rules are no strangers");
+}
+
+#[test]
+fn many_deletions_write_the_whole_chain() {
+    let rules: Vec<String> = (0..200).map(|n| ban(&format!("192.0.2.{n}"))).collect();
+    let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+    let table = Table::new()
+        .with("INPUT", &["-j PYFILTER"])
+        .with("PYFILTER", &rules);
+    let plan = drops(&["192.0.2.1"], &[], &table);
+    assert_eq!(
+        plan.text.unwrap(),
+        "*filter\n:PYFILTER - [0:0]\n-A PYFILTER -s 192.0.2.1/32 -j DROP\nCOMMIT\n"
+    );
+}
+
+#[test]
+fn strangers_in_our_chain_are_replaced_and_shown() {
+    let table = Table::new()
+        .with("INPUT", &["-j PYFILTER"])
+        .with("PYFILTER", &["-s 10.0.0.0/8 -j ACCEPT", &ban("192.0.2.1")]);
+    let plan = drops(&["192.0.2.1"], &[], &table);
+    assert_eq!(
+        plan.warnings,
+        [
+            "chain PYFILTER: 1 rule that pyfilter did not write is replaced, \
+          the first was `-A PYFILTER -s 10.0.0.0/8 -j ACCEPT`"
+        ]
+    );
+}
+
+#[test]
+fn a_hook_that_does_not_exist_is_skipped_and_named() {
+    let wanted = Wanted {
+        chain: "PYFILTER",
+        hooks: &names(&["INPUT", "DOCKER-USER"]),
+        deny: Deny::Drop,
+        addresses: &set(&[]),
+        whole: false,
+    };
+    let plan = plan(&wanted, &[], &Table::new().listing());
+    assert_eq!(plan.missing_hooks, ["DOCKER-USER"]);
+    assert!(!plan.text.unwrap().contains("DOCKER-USER"));
+}
+
+#[test]
+fn a_chain_that_somebody_else_uses_is_emptied_and_left() {
+    let mut table = Table::new()
+        .with("INPUT", &["-j PYFILTER", "-p tcp -j PYFILTER"])
+        .with("PYFILTER", &[&ban("192.0.2.1")]);
+    let ours = [made("PYFILTER", &["INPUT"])];
+    let plan = removal(&ours, &table.listing());
+    assert!(plan.warnings[0].contains("`-A INPUT -p tcp -j PYFILTER`"));
+    table.restore(&plan.text.unwrap()).unwrap();
+    assert_eq!(table.0["PYFILTER"], [""; 0]);
+    assert_eq!(removal(&ours, &table.listing()).text, None);
+}
+
+#[test]
+fn names_that_would_be_commands_are_refused() {
+    for wrong in [
+        "",
+        "A B",
+        "A\n-F INPUT",
+        "-F",
+        "!X",
+        "\"",
+        "zürich",
+        &"x".repeat(29),
+    ] {
+        assert!(check_name(wrong).is_err(), "{wrong:?}");
+    }
+    for right in ["PYFILTER", "DOCKER-USER", "f2b-sshd", &"x".repeat(28)] {
+        assert_eq!(check_name(right), Ok(()), "{right:?}");
+    }
+}
+
+/// Rules that may stand anywhere: ours, hooks, and strangers.
+fn rule() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => (0..6u8).prop_map(|n| ban(&format!("192.0.2.{n}"))),
+        1 => (0..6u8).prop_map(|n| reject_as_listed(&format!("-s 192.0.2.{n}/32 -j REJECT"))),
+        2 => prop::sample::select(vec![
+            "-j ACCEPT",
+            "-p tcp -j DROP",
+            "-s 10.0.0.0/8 -j DROP",
+            "-m comment --comment \"a \\\"b\" -j ACCEPT",
+        ]).prop_map(str::to_owned),
+    ]
+}
+
+fn jump() -> impl Strategy<Value = String> {
+    prop::sample::select(vec![
+        "-j PYFILTER",
+        "-j PYFILTER",
+        "-m comment --comment \"our bans\" -j PYFILTER",
+        "-p tcp -j PYFILTER",
+        "-g PYFILTER",
+        "-j OLD",
+        "-p udp -j OLD",
+        "-j OLDER",
+        "-j OTHER",
+    ])
+    .prop_map(str::to_owned)
+}
+
+fn table() -> impl Strategy<Value = Table> {
+    let ours = || prop::option::weighted(0.8, prop::collection::vec(rule(), 0..8));
+    let hooks = || {
+        let either = prop_oneof![jump(), jump(), rule()];
+        prop::collection::vec(either, 0..7)
+    };
+    let other = prop::option::of(hooks());
+    (ours(), ours(), ours(), hooks(), hooks(), other).prop_map(
+        |(chain, old, older, input, forward, other)| {
+            let mut table = Table::new();
+            let chains = [
+                ("PYFILTER", chain),
+                ("OLD", old),
+                ("OLDER", older),
+                ("OTHER", other),
+            ];
+            for (name, rules) in chains {
+                if let Some(rules) = rules {
+                    table.0.insert(name.to_owned(), rules);
+                }
+            }
+            table.0.insert("INPUT".to_owned(), input);
+            table.0.insert("FORWARD".to_owned(), forward);
+            // The kernel lets no rule name a chain that is not there.
+            let known: Vec<String> = table.0.keys().cloned().collect();
+            for rules in table.0.values_mut() {
+                rules.retain(|rule| {
+                    ["PYFILTER", "OLD", "OLDER", "OTHER"]
+                        .iter()
+                        .all(|name| !points_at(rule, name) || known.iter().any(|k| k == name))
+                });
+            }
+            table
+        },
+    )
+}
+
+/// All rules but the jumps that were made, in chains that are nobody's of ours.
+fn foreign(table: &Table, made: &[Made]) -> Vec<(String, Vec<String>)> {
+    let ours = |name: &str, rule: &str| {
+        made.iter().any(|made| {
+            made.hooks.iter().any(|hook| hook == name)
+                && super::Rule::new(rule).always_jumps_to(&made.chain)
+        })
+    };
+    table
+        .0
+        .iter()
+        .filter(|(name, _)| !made.iter().any(|made| made.chain == **name))
+        .map(|(name, rules)| {
+            let rules = rules.iter().filter(|rule| !ours(name, rule)).cloned();
+            (name.clone(), rules.collect())
+        })
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn any_table_is_brought_to_what_is_wanted_and_nobody_else_is_touched(
+        before in table(),
+        bans in prop::collection::btree_set(0..6u8, 0..6),
+        hooks in prop::sample::subsequence(vec!["INPUT", "FORWARD", "OTHER"], 1..=3),
+        whole: bool,
+        reject: bool,
+    ) {
+        let addresses: BTreeSet<Address> = bans
+            .iter()
+            .map(|n| Address::from(std::net::Ipv4Addr::new(192, 0, 2, *n)))
+            .collect();
+        let deny = if reject { Deny::Reject } else { Deny::Drop };
+        let hooks = names(&hooks);
+        let wanted = Wanted { chain: "PYFILTER", hooks: &hooks, deny, addresses: &addresses, whole };
+        let former = [
+            made("PYFILTER", &["INPUT", "FORWARD"]),
+            made("OLD", &["INPUT"]),
+            made("OLD", &["FORWARD", "INPUT"]),
+            made("OLDER", &["OUTPUT"]),
+            made("GONE", &["INPUT"]),
+        ];
+        let mut ours = former.to_vec();
+        ours.push(Made { chain: "PYFILTER".to_owned(), hooks: hooks.clone() });
+
+        let mut after = before.clone();
+        let first = plan(&wanted, &former, &before.listing());
+        if let Some(text) = &first.text {
+            after.restore(text).map_err(|line| {
+                TestCaseError::fail(format!("refused `{line}` of\n{text}\nin {before:#?}"))
+            })?;
+        }
+        let mut there: Vec<String> = after.0["PYFILTER"].clone();
+        there.sort();
+        let mut expected: Vec<String> = addresses
+            .iter()
+            .map(|address| reject_as_listed(&rule_text(*address, deny)))
+            .collect();
+        expected.sort();
+        prop_assert_eq!(there, expected);
+
+        let listing = after.listing();
+        for (name, chain) in listing.chains() {
+            let jumps = listing.jumps(name, "PYFILTER").len();
+            if hooks.iter().any(|hook| hook == name) {
+                prop_assert_eq!(jumps, 1, "{}", name);
+            } else if ["INPUT", "FORWARD"].contains(&name) {
+                prop_assert_eq!(jumps, 0, "{}", name);
+            }
+            prop_assert!(!chain.rules.is_empty() || name != "GONE");
+        }
+        prop_assert!(after.0.get("OLD").is_none_or(Vec::is_empty));
+        prop_assert_eq!(foreign(&after, &ours), foreign(&before, &ours));
+
+        // The first jump keeps its place among the others' rules.
+        for hook in &hooks {
+            if let Some((place, _)) = before.listing().jumps(hook, "PYFILTER").first() {
+                let left_of = |table: &Table, place: usize| -> Vec<String> {
+                    let rules = &table.0[hook][..place - 1];
+                    rules.iter().filter(|rule| !rule.contains("-j OLD")).cloned().collect()
+                };
+                let now = listing.jumps(hook, "PYFILTER")[0].0;
+                prop_assert_eq!(left_of(&before, *place), left_of(&after, now));
+            }
+        }
+
+        let again = Wanted { whole: false, ..wanted };
+        prop_assert_eq!(plan(&again, &former, &listing).text, None);
+
+        let taken = removal(&ours, &listing);
+        if let Some(text) = &taken.text {
+            after.restore(text).map_err(TestCaseError::fail)?;
+        }
+        prop_assert!(after.0.get("PYFILTER").is_none_or(|rules| rules.is_empty() && !taken.warnings.is_empty()));
+        prop_assert_eq!(foreign(&after, &ours), foreign(&before, &ours));
+    }
+}

@@ -1,0 +1,288 @@
+//! `blacklist.v4` and `blacklist.v6`: the bans of a family as a text that a
+//! person may edit and iptables-restore can read. Pure.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use crate::firewall::rule::{deny, single_address, without_counters};
+use crate::firewall::ruleset::rule_text;
+use crate::model::{Address, Deny, Family};
+
+#[cfg(test)]
+mod tests;
+
+const HEADER: &str = "# pyfilter snapshot:";
+
+/// Whose bans a snapshot shows: the store, and the number of the ban set, which
+/// counts up when bans change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The store's id.
+    pub store: String,
+    /// The number of the ban set.
+    pub number: u64,
+}
+
+/// What a whole snapshot says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edited {
+    /// Its family.
+    pub family: Family,
+    /// What its header names; none in a file of PyFilter's own.
+    pub shown: Option<Shown>,
+    /// The addresses of its lines.
+    pub addresses: BTreeSet<Address>,
+}
+
+/// Why a snapshot is not whole.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {message}")]
+pub struct Fault {
+    /// Counted from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// What an edit asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Edits {
+    /// Their lines were removed.
+    pub lifted: BTreeSet<Address>,
+    /// Their lines were added.
+    pub banned: BTreeSet<Address>,
+}
+
+/// The snapshot of the family's bans among `addresses`: the chain alone, no
+/// hook, for `iptables-restore --noflush`.
+#[must_use]
+pub fn render(
+    family: Family,
+    shown: &Shown,
+    chain: &str,
+    deny: Deny,
+    addresses: &BTreeSet<Address>,
+) -> String {
+    let (store, number) = (&shown.store, shown.number);
+    let mut text = format!(
+        "{HEADER} store {store}, bans {number}
+# The banned {family} addresses. To un-ban one, delete its line and save; to ban
+# one, add a line like the others: single addresses, no networks, no names.
+# The next run does the rest. All other lines must stay as they are.
+*filter
+:{chain} - [0:0]
+"
+    );
+    let of_family = |address: &&Address| address.family() == family;
+    for address in addresses.iter().filter(of_family) {
+        let _ = writeln!(text, "-A {chain} {}", rule_text(*address, deny));
+    }
+    text.push_str("COMMIT\n");
+    text
+}
+
+/// Reads a snapshot, or a file that PyFilter 1 or 2 wrote with iptables-save; of
+/// the latter only the single addresses that INPUT drops or rejects count, and
+/// all other lines are passed over.
+///
+/// # Errors
+/// A file that is cut, or has a line that is no ban of a single address of its
+/// family, is not whole: nothing may be concluded from what is missing in it.
+pub fn parse(bytes: &[u8], family: Family, chain: &str) -> Result<Edited, Fault> {
+    let mut reader = Reader {
+        family,
+        kind: None,
+        chains: BTreeSet::from(["INPUT", chain]),
+        place: Place::Before,
+        addresses: BTreeSet::new(),
+    };
+    let mut last = 0;
+    for (number, line) in (1..).zip(bytes.split(|&b| b == b'\n')) {
+        last = number;
+        let fault = |message| Fault {
+            line: number,
+            message,
+        };
+        let line = std::str::from_utf8(line)
+            .map_err(|_| fault("holds bytes that are not text".to_owned()))
+            .or_else(|error| reader.passes_over().then_some("").ok_or(error))?;
+        reader.line(line.trim()).map_err(fault)?;
+    }
+    let fault = |line, message: &str| {
+        let message = message.to_owned();
+        Err(Fault { line, message })
+    };
+    match (&reader.kind, reader.place) {
+        (None, _) => fault(
+            1,
+            "the header `# pyfilter snapshot: store …, bans …` is missing",
+        ),
+        (_, Place::Before) => fault(last, "`*filter` is missing"),
+        (_, Place::Within) => fault(last, "the file ends without COMMIT: it was cut"),
+        (Some(Kind::Ours(shown)), Place::After) => Ok(Edited {
+            family,
+            shown: Some(shown.clone()),
+            addresses: reader.addresses,
+        }),
+        (Some(Kind::PyFilter), Place::After) => Ok(Edited {
+            family,
+            shown: None,
+            addresses: reader.addresses,
+        }),
+    }
+}
+
+/// What a person did to a snapshot that showed the bans `in_force` (of both
+/// families); none if that is not known, and then its lines are bans and
+/// nothing is lifted. A line that was shown and stands is no edit, even if the
+/// ban has been lifted since.
+#[must_use]
+pub fn edits(edited: &Edited, in_force: Option<&BTreeSet<Address>>) -> Edits {
+    let none = BTreeSet::new();
+    let of_family = |address: &&Address| address.family() == edited.family;
+    let shown: BTreeSet<Address> = in_force
+        .unwrap_or(&none)
+        .iter()
+        .filter(of_family)
+        .copied()
+        .collect();
+    Edits {
+        lifted: shown.difference(&edited.addresses).copied().collect(),
+        banned: edited.addresses.difference(&shown).copied().collect(),
+    }
+}
+
+enum Kind {
+    Ours(Shown),
+    PyFilter,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Before,
+    Within,
+    After,
+}
+
+struct Reader<'a> {
+    family: Family,
+    kind: Option<Kind>,
+    chains: BTreeSet<&'a str>,
+    place: Place,
+    addresses: BTreeSet<Address>,
+}
+
+impl<'a> Reader<'a> {
+    fn passes_over(&self) -> bool {
+        matches!(self.kind, Some(Kind::PyFilter))
+    }
+
+    fn line(&mut self, line: &'a str) -> Result<(), String> {
+        if let Some(comment) = line.strip_prefix('#') {
+            return self.comment(line, comment.trim());
+        }
+        match (line, self.place) {
+            ("", _) => {}
+            ("*filter", Place::Before) => self.place = Place::Within,
+            ("COMMIT", Place::Within) => self.place = Place::After,
+            (line, Place::Within) => match self.rule(line) {
+                Ok(()) => {}
+                Err(_) if self.passes_over() => {}
+                Err(message) => return Err(message),
+            },
+            _ if self.passes_over() => {}
+            (_, Place::Before) => return Err(format!("`{}` before `*filter`", cut(line))),
+            (_, Place::After) => return Err(format!("`{}` after COMMIT", cut(line))),
+        }
+        Ok(())
+    }
+
+    fn comment(&mut self, line: &str, comment: &str) -> Result<(), String> {
+        if let Some(rest) = line.strip_prefix(HEADER) {
+            let shown = header(rest.trim()).ok_or("the header is damaged")?;
+            if matches!(&self.kind, Some(Kind::Ours(before)) if *before != shown) {
+                return Err("a second header, unlike the first".to_owned());
+            }
+            self.kind = Some(Kind::Ours(shown));
+        } else if comment.starts_with("Generated by ip") && self.kind.is_none() {
+            self.kind = Some(Kind::PyFilter);
+        }
+        Ok(())
+    }
+
+    fn rule(&mut self, line: &'a str) -> Result<(), String> {
+        let words: Vec<&str> = without_counters(line).split_ascii_whitespace().collect();
+        let no_ban = || format!("`{}` is no ban of a single address", cut(line));
+        let (chain, address, target) = match words[..] {
+            // The chain may have been called otherwise when the file was written.
+            [name, "-"] | [name, "-", _] if name.starts_with(':') => {
+                self.chains.insert(&name[1..]);
+                return Ok(());
+            }
+            [":INPUT", ..] => return Ok(()),
+            ["-A", chain, "-s", address, "-j", target] => (chain, address, target),
+            [
+                "-A",
+                chain,
+                "-s",
+                address,
+                "-j",
+                "REJECT",
+                "--reject-with",
+                _,
+            ] => (chain, address, "REJECT"),
+            _ => return Err(no_ban()),
+        };
+        let known = match self.kind {
+            Some(Kind::PyFilter) => chain == "INPUT",
+            _ => self.chains.contains(chain),
+        };
+        if !known || deny(target).is_none() {
+            return Err(no_ban());
+        }
+        match single_address(address, self.family) {
+            Some(address) => self.addresses.insert(address),
+            None => return Err(self.wrong_address(address)),
+        };
+        Ok(())
+    }
+
+    fn wrong_address(&self, text: &str) -> String {
+        let (bare, mask) = text.split_once('/').unwrap_or((text, ""));
+        let shown = cut(text);
+        match Address::parse(bare.as_bytes()) {
+            None => format!("`{shown}` is no address: only single addresses are banned"),
+            Some(address) if address.family() != self.family => format!(
+                "`{shown}` is {}: its line belongs into blacklist.{}",
+                address.family(),
+                match address.family() {
+                    Family::V4 => "v4",
+                    Family::V6 => "v6",
+                }
+            ),
+            Some(_) if mask.is_empty() => format!("`{shown}` is no single address"),
+            Some(_) => format!("`{shown}` is a network: only single addresses are banned"),
+        }
+    }
+}
+
+/// `store 3f9c2a, bans 1234`
+fn header(text: &str) -> Option<Shown> {
+    let (store, number) = text.strip_prefix("store ")?.split_once(", bans ")?;
+    let plain = !store.is_empty()
+        && store
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    Some(Shown {
+        store: plain.then(|| store.to_owned())?,
+        number: number.parse().ok()?,
+    })
+}
+
+/// What a message shows of a line.
+fn cut(line: &str) -> &str {
+    match line.char_indices().nth(60) {
+        Some((end, _)) => &line[..end],
+        None => line,
+    }
+}

@@ -1,0 +1,260 @@
+use std::collections::HashMap;
+
+use crate::model::{Address, Failure, Thresholds, Witness};
+
+use super::{NeverBanned, Window};
+
+/// What is known of an address under one rule before a failure of it is read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Failures stamped up to here never count: somebody un-banned the
+    /// address then.
+    pub cleared_until: Option<i64>,
+    /// Failures stamped before this fill no window, for a ban of the rule
+    /// runs; `i64::MAX` for one that never ends.
+    pub banned_until: Option<i64>,
+    /// Its open window.
+    pub window: Window,
+}
+
+/// A window that filled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The failure that filled it.
+    pub failure: Failure,
+    /// How many failures there were.
+    pub failures: u32,
+    /// When the ban ends, in Unix seconds; never if none.
+    pub ends: Option<i64>,
+    /// The failures in the order of the log.
+    pub witnesses: Vec<Witness>,
+}
+
+/// Follows every address of one rule through its logs.
+#[derive(Debug)]
+pub struct Judge<'a> {
+    thresholds: Thresholds,
+    never: &'a NeverBanned,
+    standings: HashMap<Address, Standing>,
+}
+
+impl<'a> Judge<'a> {
+    /// A judge who knows nobody yet.
+    #[must_use]
+    pub fn new(thresholds: Thresholds, never: &'a NeverBanned) -> Self {
+        Judge {
+            thresholds,
+            never,
+            standings: HashMap::new(),
+        }
+    }
+
+    /// Whether the standing of `address` has been told, or is not needed.
+    #[must_use]
+    pub fn knows(&self, address: Address) -> bool {
+        self.standings.contains_key(&address)
+    }
+
+    /// Tells what is known of `address`, once, before its first failure.
+    pub fn introduce(&mut self, address: Address, standing: Standing) {
+        self.standings.insert(address, standing);
+    }
+
+    /// Takes the next failure of the log; `witness` gives what is kept of it,
+    /// given the second at which it counts. An address that was not introduced
+    /// has no past.
+    pub fn hear(
+        &mut self,
+        failure: &Failure,
+        witness: impl FnOnce(i64) -> Witness,
+    ) -> Option<Decision> {
+        if self.never.covers(failure.address) {
+            return None;
+        }
+        let standing = self.standings.entry(failure.address).or_default();
+        let at = failure.at.secs;
+        if standing.cleared_until.is_some_and(|until| at <= until)
+            || standing.banned_until.is_some_and(|until| at < until)
+        {
+            return None;
+        }
+        let full = standing.window.push(&self.thresholds, failure.at, witness);
+        if !full && !failure.instant {
+            return None;
+        }
+        let failures = standing.window.failures();
+        let ends = self
+            .thresholds
+            .ban_time
+            .map(|seconds| at + i64::from(seconds.get()));
+        standing.banned_until = Some(ends.unwrap_or(i64::MAX));
+        Some(Decision {
+            failure: failure.clone(),
+            failures,
+            ends,
+            witnesses: standing.window.take(),
+        })
+    }
+
+    /// The windows that are other than the stored ones.
+    pub fn changed_windows(&self) -> impl Iterator<Item = (Address, &Window)> {
+        let changed = self
+            .standings
+            .iter()
+            .filter(|(_, standing)| standing.window.is_changed());
+        changed.map(|(&address, standing)| (address, &standing.window))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+    use std::path::Path;
+
+    use super::*;
+    use crate::model::Stamp;
+    use proptest::prelude::*;
+
+    fn failure(address: &str, at: i64) -> Failure {
+        let address = Address::parse(address.as_bytes()).unwrap();
+        Failure {
+            address,
+            at: Stamp::from_secs(at),
+            count: 1,
+            pattern: 0,
+            instant: false,
+            offset: 0,
+        }
+    }
+
+    fn keep(failure: &Failure, counted: i64) -> Witness {
+        let Failure {
+            at,
+            count,
+            pattern,
+            offset,
+            ..
+        } = *failure;
+        Witness {
+            at,
+            counted,
+            count,
+            pattern,
+            path: Path::new("log").into(),
+            offset,
+            text: (*b"line").into(),
+        }
+    }
+
+    fn bans(judge: &mut Judge, failures: &[Failure]) -> Vec<(String, i64)> {
+        let decided = failures
+            .iter()
+            .filter_map(|failure| judge.hear(failure, |counted| keep(failure, counted)));
+        decided
+            .map(|d| (d.failure.address.to_string(), d.failure.at.secs))
+            .collect()
+    }
+
+    fn ten_minutes() -> Thresholds {
+        Thresholds {
+            ban_time: NonZeroU32::new(600),
+            ..Thresholds::default()
+        }
+    }
+
+    #[test]
+    fn a_ban_that_never_ends_is_decided_once() {
+        let never = NeverBanned::default();
+        let mut judge = Judge::new(Thresholds::default(), &never);
+        let failures: Vec<Failure> = (0..100).map(|n| failure("192.0.2.1", n)).collect();
+        assert_eq!(bans(&mut judge, &failures), [("192.0.2.1".into(), 4)]);
+    }
+
+    #[test]
+    fn failures_during_a_ban_fill_no_window_and_the_first_after_it_opens_a_clean_one() {
+        let never = NeverBanned::default();
+        let mut judge = Judge::new(ten_minutes(), &never);
+        let times = (0..5).chain(600..604).chain([604, 605, 606, 607, 608]);
+        let failures: Vec<Failure> = times.map(|at| failure("192.0.2.1", at)).collect();
+        assert_eq!(
+            bans(&mut judge, &failures),
+            [("192.0.2.1".into(), 4), ("192.0.2.1".into(), 608)]
+        );
+    }
+
+    #[test]
+    fn who_is_never_banned_fills_no_window() {
+        let never = NeverBanned::default();
+        let mut judge = Judge::new(Thresholds::default(), &never);
+        let failures: Vec<Failure> = (0..9).map(|n| failure("127.0.0.1", n)).collect();
+        assert_eq!(bans(&mut judge, &failures), []);
+        assert_eq!(judge.changed_windows().count(), 0);
+    }
+
+    #[test]
+    fn after_an_unban_older_failures_never_count_whenever_they_are_read() {
+        let never = NeverBanned::default();
+        let mut judge = Judge::new(Thresholds::default(), &never);
+        let standing = Standing {
+            cleared_until: Some(100),
+            ..Standing::default()
+        };
+        judge.introduce(Address::parse(b"192.0.2.1").unwrap(), standing);
+        let failures: Vec<Failure> = (96..=105).map(|at| failure("192.0.2.1", at)).collect();
+        assert_eq!(bans(&mut judge, &failures), [("192.0.2.1".into(), 105)]);
+    }
+
+    #[test]
+    fn an_instant_failure_bans_at_once() {
+        let never = NeverBanned::default();
+        let mut judge = Judge::new(Thresholds::default(), &never);
+        let instant = Failure {
+            instant: true,
+            ..failure("192.0.2.1", 7)
+        };
+        assert_eq!(bans(&mut judge, &[instant]), [("192.0.2.1".into(), 7)]);
+    }
+
+    #[test]
+    fn addresses_count_apart() {
+        let never = NeverBanned::default();
+        let mut judge = Judge::new(Thresholds::default(), &never);
+        let failures: Vec<Failure> = (0..8)
+            .map(|n| failure(["192.0.2.1", "192.0.2.2"][n % 2], 0))
+            .collect();
+        assert_eq!(bans(&mut judge, &failures), []);
+    }
+
+    proptest! {
+        /// A judge who stops after any failure, and one who is told what the
+        /// first knew, decide together what one alone decides.
+        #[test]
+        fn a_judgement_may_be_interrupted_anywhere(
+            steps in prop::collection::vec((0i64..9, 0u8..3), 0..80), cut in 0usize..80,
+            attempts in 1u32..5, ban in prop::option::of(1u32..30),
+        ) {
+            let mut at = 10_000;
+            let failures: Vec<Failure> = steps.iter().map(|&(gap, who)| {
+                at += gap - 2;
+                failure(&format!("192.0.2.{who}"), at)
+            }).collect();
+            let never = NeverBanned::default();
+            let thresholds = Thresholds {
+                failed_attempts: NonZeroU32::new(attempts).unwrap(),
+                ban_time: ban.and_then(NonZeroU32::new),
+                ..Thresholds::default()
+            };
+            let whole = bans(&mut Judge::new(thresholds, &never), &failures);
+            let (early, late) = failures.split_at(cut.min(failures.len()));
+            let mut first = Judge::new(thresholds, &never);
+            let mut parts = bans(&mut first, early);
+            let mut second = Judge::new(thresholds, &never);
+            for (address, standing) in first.standings {
+                let window = Window::stored(standing.window.witnesses().to_vec());
+                second.introduce(address, Standing { window, ..standing });
+            }
+            parts.extend(bans(&mut second, late));
+            prop_assert_eq!(parts, whole);
+        }
+    }
+}

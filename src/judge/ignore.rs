@@ -1,0 +1,110 @@
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::model::Address;
+
+/// Addresses that are never banned, whatever asks for it.
+#[derive(Debug, Clone, Default)]
+pub struct NeverBanned {
+    networks: Vec<IpNet>,
+    own: Vec<Address>,
+}
+
+impl NeverBanned {
+    /// `networks` are the configured ones, `own` the host's own addresses.
+    #[must_use]
+    pub fn new(networks: Vec<IpNet>, own: Vec<Address>) -> Self {
+        NeverBanned { networks, own }
+    }
+
+    /// Why `address` is never banned, or that it may be. Half a sentence that
+    /// fits behind the address: "is a loopback address".
+    #[must_use]
+    pub fn why(&self, address: Address) -> Option<&'static str> {
+        if let Some(kind) = special(address.ip()) {
+            return Some(kind);
+        }
+        if self.own.contains(&address) {
+            return Some("is an address of this host");
+        }
+        self.networks
+            .iter()
+            .any(|network| network.contains(&address.ip()))
+            .then_some("is in ignored_ips")
+    }
+
+    /// Whether `address` is never banned.
+    #[must_use]
+    pub fn covers(&self, address: Address) -> bool {
+        self.why(address).is_some()
+    }
+}
+
+/// Addresses that no rule of any firewall should ever block.
+fn special(ip: IpAddr) -> Option<&'static str> {
+    if ip.is_loopback() {
+        return Some("is a loopback address");
+    }
+    // All of 0.0.0.0/8 means "this network" (RFC 1122, 3.2.1.3).
+    if ip.is_unspecified() || matches!(ip, IpAddr::V4(v4) if v4.octets()[0] == 0) {
+        return Some("is the unspecified address");
+    }
+    if ip.is_multicast() {
+        return Some("is a multicast address");
+    }
+    match ip {
+        IpAddr::V4(v4) if v4.is_broadcast() => Some("is the broadcast address"),
+        IpAddr::V4(v4) if v4.is_link_local() => Some("is a link-local address"),
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => Some("is a link-local address"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn never(address: &str) -> bool {
+        let networks = vec![
+            "10.0.0.0/8".parse().unwrap(),
+            "2001:db8:1::/48".parse().unwrap(),
+        ];
+        let own = vec![Address::parse(b"203.0.113.1").unwrap()];
+        NeverBanned::new(networks, own).covers(Address::parse(address.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn who_is_never_banned() {
+        for address in [
+            "127.0.0.1",
+            "127.9.9.9",
+            "::1",
+            "0.0.0.0",
+            "0.1.2.3",
+            "::",
+            "224.0.0.1",
+            "ff02::1",
+            "255.255.255.255",
+            "169.254.169.254",
+            "fe80::1",
+            "fe80::1%eth0",
+            "10.1.2.3",
+            "::ffff:10.1.2.3",
+            "2001:db8:1::5",
+            "203.0.113.1",
+            "::ffff:127.0.0.1",
+        ] {
+            assert!(never(address), "{address}");
+        }
+        for address in [
+            "203.0.113.9",
+            "11.0.0.1",
+            "2001:db8:2::5",
+            "192.168.1.1",
+            "fd00::1",
+        ] {
+            assert!(!never(address), "{address}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::model::{Address, Stamp};
+
+/// A line that matches a rule: who, when, and where in the log it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Who failed.
+    pub address: Address,
+    /// When, as the line says.
+    pub at: Stamp,
+    /// How many failures the line is: 1, or N for `message repeated N times`.
+    pub count: u32,
+    /// Which pattern of the rule matched, from 0.
+    pub pattern: u16,
+    /// Whether that pattern bans at its first match.
+    pub instant: bool,
+    /// The byte of the log at which the line starts.
+    pub offset: u64,
+}
+
+/// A failure that a window or a ban remembers, with its line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Witness {
+    /// When, as the line says.
+    pub at: Stamp,
+    /// When it counts: never before the failure that precedes it in its window.
+    pub counted: i64,
+    /// How many failures the line is.
+    pub count: u32,
+    /// Which pattern of the rule matched, from 0.
+    pub pattern: u16,
+    /// The log it was read from.
+    pub path: Arc<Path>,
+    /// The byte of the log at which the line starts.
+    pub offset: u64,
+    /// The line without its end, at most [`Witness::TEXT`] bytes of it.
+    pub text: Box<[u8]>,
+}
+
+impl Witness {
+    /// How much of a line is kept.
+    pub const TEXT: usize = 1024;
+
+    /// What is kept of `line`.
+    #[must_use]
+    pub fn cut(line: &[u8]) -> Box<[u8]> {
+        line[..line.len().min(Self::TEXT)].into()
+    }
+}

@@ -1,0 +1,34 @@
+//! The words of the program as types. No I/O, and no other room is named here.
+//!
+//! | word | type |
+//! |---|---|
+//! | address | [`Address`]: canonical, comparable, printable |
+//! | time | [`Stamp`]: a moment with the fraction the log had |
+//! | rule | [`Rule`]: sources, patterns, thresholds |
+//! | failure | [`Failure`]: a line of a log that matches a rule |
+//! | ban | [`Ban`]: an address, with rule, server, time, reason, and when it ends |
+//! | problem | [`Problem`]: what could not be done while the run went on |
+
+mod address;
+mod ban;
+mod cursor;
+mod escape;
+mod failure;
+mod firewall;
+mod problem;
+mod rule;
+mod server;
+mod span;
+mod stamp;
+
+pub use address::{Address, Family};
+pub use ban::{Ban, Cause, Origin, Unban};
+pub use cursor::{Cursor, Fingerprint};
+pub use escape::Escaped;
+pub use failure::{Failure, Witness};
+pub use firewall::{Backend, Deny, Firewall, Made};
+pub use problem::Problem;
+pub use rule::{Pattern, Positions, Rule, SourceSpec, Thresholds, WindowKind};
+pub use server::check_server_name;
+pub use span::{SpanError, parse_span};
+pub use stamp::Stamp;

@@ -1,0 +1,88 @@
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A named section of the configuration: which logs, which patterns, which
+/// thresholds. Checked: patterns compile, numbers are in range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// Its name, as in the configuration.
+    pub name: Arc<str>,
+    /// Whether the timer's run reads it.
+    pub enabled: bool,
+    /// What it reads.
+    pub sources: Vec<SourceSpec>,
+    /// In the order in which they are tried.
+    pub patterns: Vec<Pattern>,
+    /// strftime formats of the `time` group, in the order in which they are tried.
+    pub time_formats: Vec<String>,
+    /// The HTTP statuses that count; any if none.
+    pub statuses: Option<Vec<u16>>,
+    /// When failures become a ban.
+    pub thresholds: Thresholds,
+}
+
+/// A source as the configuration names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceSpec {
+    /// A path, or a glob of paths. Absolute.
+    Files(PathBuf),
+    /// The systemd journal of a unit.
+    Journal(String),
+    /// The first there is of the host's usual places for ssh.
+    Auto,
+}
+
+/// One regular expression of a rule, with `urls` filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern {
+    /// In Rust `regex` syntax.
+    pub text: String,
+    /// Whether its first match bans.
+    pub instant: bool,
+    /// Where its parts stand when they have no names.
+    pub positions: Positions,
+}
+
+/// The order of a pattern's groups when they have no names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Positions {
+    /// Time, address.
+    TimeAddress,
+    /// Address, time, …, status fourth: apache and nginx.
+    AddressTime,
+}
+
+/// When failures become a ban.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Thresholds {
+    /// How many failures fill a window.
+    pub failed_attempts: NonZeroU32,
+    /// Seconds: between two failures (`gap`), or of the whole window (`sliding`).
+    pub request_time: u32,
+    /// How the seconds are taken.
+    pub window: WindowKind,
+    /// Seconds a ban lasts; never ends if none.
+    pub ban_time: Option<NonZeroU32>,
+}
+
+/// How failures are held together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WindowKind {
+    /// PyFilter's: a failure soon after the one before it extends the window.
+    Gap,
+    /// fail2ban's: the failures of the last seconds.
+    Sliding,
+}
+
+impl Default for Thresholds {
+    /// PyFilter's: five failures, each within five seconds of the one before, for ever.
+    fn default() -> Self {
+        Thresholds {
+            failed_attempts: NonZeroU32::new(5).expect("five is not zero"),
+            request_time: 5,
+            window: WindowKind::Gap,
+            ban_time: None,
+        }
+    }
+}

@@ -1,0 +1,54 @@
+use std::path::PathBuf;
+
+use crate::model::{Ban, Problem, Unban};
+
+/// What a run did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Whether nothing was changed.
+    pub dry_run: bool,
+    /// This server's name.
+    pub server: String,
+    /// A row for each file.
+    pub sources: Vec<SourceRow>,
+    /// The bans, in the order in which they were decided.
+    pub bans: Vec<Ban>,
+    /// The bans that were lifted.
+    pub unbans: Vec<Unban>,
+    /// What became of the firewall; none in a dry run and without a backend.
+    pub firewall: Option<FirewallRow>,
+    /// What could not be done.
+    pub problems: Vec<Problem>,
+}
+
+/// What became of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceRow {
+    /// The file.
+    pub path: PathBuf,
+    /// The rule that read it.
+    pub rule: String,
+    /// What became of it: a word of the JSON.
+    pub status: &'static str,
+    /// The byte from which it was read.
+    pub from: u64,
+    /// The byte up to which it was read.
+    pub to: u64,
+    /// How many failures were in there.
+    pub failures: u64,
+    /// How many lines named a host where an address should be.
+    pub host_names: u64,
+}
+
+/// What became of the firewall.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirewallRow {
+    /// What applied the bans.
+    pub backend: &'static str,
+    /// Whether anything had to be changed.
+    pub changed: bool,
+    /// How many IPv4 addresses are banned there.
+    pub v4: usize,
+    /// How many IPv6 addresses are banned there.
+    pub v6: usize,
+}

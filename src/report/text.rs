@@ -1,0 +1,105 @@
+//! PyFilter's words.
+
+use crate::model::{Address, Ban, Cause, Escaped, Stamp, Unban};
+
+/// The country sentence, or nothing.
+fn country(ban: &Ban) -> String {
+    ban.country.as_ref().map_or_else(String::new, |country| {
+        format!(" The IP was from {}.", Escaped::text(country))
+    })
+}
+
+/// `2018-03-22 14:18:18 Found IP: 203.0.113.13 from server: NAME. The IP was from United Kingdom.`
+#[must_use]
+pub fn ban_line(ban: &Ban) -> String {
+    let server = Escaped::text(&ban.server);
+    format!(
+        "{} Found IP: {} from server: {server}.{}",
+        ban.at.to_local(),
+        ban.address,
+        country(ban)
+    )
+}
+
+/// `2018-03-22 14:18:18 Un-banned IP: 203.0.113.13 (manual).`
+#[must_use]
+pub fn unban_line(unban: &Unban) -> String {
+    let why = match unban.cause {
+        Cause::Manual => "by hand",
+        Cause::Snapshot => "its line was removed from the blacklist",
+        Cause::Redis => "by another server",
+        Cause::Expired => "its time is up",
+        Cause::Ignored => "it is never to be banned",
+    };
+    format!(
+        "{} Un-banned IP: {}, {why}.",
+        Stamp::from_secs(unban.at).to_local(),
+        unban.address
+    )
+}
+
+/// Why an address was banned, as PyFilter wrote it into its database.
+#[must_use]
+pub fn ban_reason(address: Address, rule: &str, failures: u32, instant: bool) -> String {
+    let acquired = if instant {
+        "an instant ban".to_owned()
+    } else {
+        format!("{failures} bad connections")
+    };
+    let rule = Escaped::text(rule);
+    format!(
+        "IP: {address} has been blacklisted and the firewall rules have been updated. Acquired {acquired} via {rule}."
+    )
+}
+
+/// `Checking Ssh logs`
+#[must_use]
+pub fn checking(rule: &str) -> String {
+    format!("Checking {} logs", title(rule))
+}
+
+/// `No file to check within rule: Mysql`
+#[must_use]
+pub fn nothing_to_check(rule: &str) -> String {
+    format!("No file to check within rule: {}", title(rule))
+}
+
+/// As Python's `str.title` does: the first letter of each word large, the rest small.
+fn title(rule: &str) -> String {
+    let mut inside = false;
+    let mut title = String::new();
+    for c in rule.chars() {
+        if inside {
+            title.extend(c.to_lowercase());
+        } else {
+            title.extend(c.to_uppercase());
+        }
+        inside = c.is_alphabetic();
+    }
+    Escaped::text(&title).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_called_as_pyfilter_called_them() {
+        assert_eq!(checking("ssh"), "Checking Ssh logs");
+        assert_eq!(
+            nothing_to_check("my-WEB rule2go"),
+            "No file to check within rule: My-Web Rule2Go"
+        );
+        assert_eq!(checking("a\x1b[2J"), r"Checking A\x1b[2J logs");
+    }
+
+    #[test]
+    fn the_number_is_the_one_that_was_counted() {
+        let address = Address::parse(b"203.0.113.13").unwrap();
+        assert_eq!(
+            ban_reason(address, "ssh", 7, false),
+            "IP: 203.0.113.13 has been blacklisted and the firewall rules have been updated. Acquired 7 bad connections via ssh."
+        );
+        assert!(ban_reason(address, "ssh", 1, true).ends_with("Acquired an instant ban via ssh."));
+    }
+}

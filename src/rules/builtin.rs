@@ -1,0 +1,137 @@
+//! The rules that PyFilter ships: ssh, mysql, apache and nginx, as data.
+//!
+//! What an attacker types stands in these lines, so that every pattern keeps
+//! three promises:
+//!
+//! 1. It begins with `^`, goes through a head in which nothing is free text,
+//!    and then names the message. So no text within a message can pass for a
+//!    message, and no other program's line for one of ours.
+//! 2. The address is tied to an end of the message that the attacker does not
+//!    write: to the front where his text comes behind it, to `$` where it
+//!    comes before.
+//! 3. A line whose text could be read in two ways, with two addresses, names
+//!    nobody.
+//!
+//! `fixtures/rules/NAME.log` holds samples of each, and the attacks.
+
+use crate::model::Positions;
+
+mod mysql;
+mod ssh;
+mod syslog;
+mod web;
+
+/// A shipped rule: what a rule of that name inherits when it does not set it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Builtin {
+    /// The rule's name.
+    pub name: &'static str,
+    /// What it reads, as the configuration spells it: `auto`, or nothing.
+    pub log_files: &'static str,
+    /// In Rust `regex` syntax, for bytes with `unicode(false)` and one line
+    /// without its end, in the order in which they are tried. Each names its
+    /// `time` and `ip`, and where the line has them `user` and `status`.
+    ///
+    /// Of a rule with `urls` they are templates: `{}` stands for the `urls`
+    /// as literal text joined by `|`, other braces would be doubled.
+    pub patterns: &'static [&'static str],
+    /// strftime formats of the `time` group, in the order in which they are
+    /// tried; every time that a pattern captures is in one of them.
+    pub time_formats: &'static [&'static str],
+    /// What `{}` in the patterns stands for; empty if they are no templates.
+    pub urls: &'static [&'static str],
+    /// The HTTP statuses that count; any if none.
+    pub statuses: Option<&'static [u16]>,
+    /// The order of groups in the user's own patterns for this rule, when
+    /// these have no names.
+    pub positions: Positions,
+}
+
+/// The names of the shipped rules.
+pub const NAMES: [&str; 4] = ["ssh", "mysql", "apache", "nginx"];
+
+/// The shipped rule of that name, if there is one.
+#[must_use]
+pub fn builtin(name: &str) -> Option<&'static Builtin> {
+    BUILTINS.iter().find(|rule| rule.name == name)
+}
+
+static BUILTINS: [Builtin; NAMES.len()] = [
+    Builtin {
+        name: "ssh",
+        log_files: "auto",
+        patterns: ssh::PATTERNS,
+        time_formats: ssh::TIME_FORMATS,
+        urls: &[],
+        statuses: None,
+        positions: Positions::TimeAddress,
+    },
+    Builtin {
+        name: "mysql",
+        log_files: "",
+        patterns: mysql::PATTERNS,
+        time_formats: mysql::TIME_FORMATS,
+        urls: &[],
+        statuses: None,
+        positions: Positions::TimeAddress,
+    },
+    Builtin {
+        name: "apache",
+        log_files: "",
+        patterns: web::PATTERNS,
+        time_formats: web::TIME_FORMATS,
+        urls: web::URLS,
+        statuses: Some(&[200]),
+        positions: Positions::AddressTime,
+    },
+    Builtin {
+        name: "nginx",
+        log_files: "",
+        patterns: web::PATTERNS,
+        time_formats: web::TIME_FORMATS,
+        urls: web::URLS,
+        statuses: Some(&[405]),
+        positions: Positions::AddressTime,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_has_its_rule() {
+        for name in NAMES {
+            assert_eq!(builtin(name).map(|rule| rule.name), Some(name));
+        }
+        assert_eq!(builtin("Ssh"), None);
+    }
+
+    #[test]
+    fn every_pattern_is_anchored_and_names_its_parts() {
+        for rule in &BUILTINS {
+            for pattern in rule.patterns {
+                assert!(pattern.starts_with('^'), "{}: {pattern}", rule.name);
+                assert!(pattern.ends_with('$'), "{}: {pattern}", rule.name);
+                for part in ["(?P<time>", "(?P<ip>"] {
+                    assert_eq!(
+                        pattern.matches(part).count(),
+                        1,
+                        "{}: {part} in {pattern}",
+                        rule.name
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn templates_have_their_place_for_urls_and_no_other_brace() {
+        for rule in &BUILTINS {
+            for pattern in rule.patterns.iter().filter(|_| !rule.urls.is_empty()) {
+                assert_eq!(pattern.matches("{}").count(), 1, "{pattern}");
+                assert!(!pattern.replace("{}", "").contains(['{', '}']), "{pattern}");
+            }
+        }
+    }
+}

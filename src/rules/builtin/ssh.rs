@@ -1,0 +1,238 @@
+//! What OpenSSH's server says of a failed login, and of a connection that
+//! never came to one.
+//!
+//! One failed login counts at most twice: a user that does not exist by
+//! `Invalid user` (or `not allowed because`) and `Failed …`, one that does by
+//! `Failed …` (or `PAM: …`) and the end of the connection. Hence the ends of
+//! connections of invalid users, `PAM: … for illegal user`,
+//! `pam_unix(sshd:auth)`, `Received disconnect` and `Disconnecting … Too many
+//! authentication failures` are left out: sshd has said it already.
+
+use super::syslog::{classic_time, iso_time, priority, tag};
+
+/// All that stands before sshd's message.
+macro_rules! head {
+    () => {
+        concat!(
+            "^",
+            priority!(),
+            "(?P<time>",
+            classic_time!(),
+            "|",
+            iso_time!(),
+            ") +",
+            tag!("sshd(?:-session|-auth)?"),
+        )
+    };
+}
+
+macro_rules! end {
+    () => {
+        r"(?: \[preauth\])? *$"
+    };
+}
+
+/// Also a host's name, or sshd's `UNKNOWN`: that is for the matcher to refuse.
+macro_rules! ip {
+    () => {
+        r"(?P<ip>\S+)"
+    };
+}
+
+macro_rules! port {
+    () => {
+        r"(?: port \d+)?"
+    };
+}
+
+/// ` from ADDRESS port N ssh2`, the last of the line.
+macro_rules! from_last {
+    () => {
+        concat!(" from ", ip!(), port!(), r"(?: ssh\d)?", end!())
+    };
+}
+
+/// ` ADDRESS port N: `, the first of the line; an IPv6 address has colons too.
+macro_rules! address_first {
+    () => {
+        concat!(r" (?P<ip>\S+?)", port!(), ": .*$")
+    };
+}
+
+/// A method by which a login of an existing user failed: any word but
+/// `publickey` and `none`, that is, one that begins with neither `pu` nor `no`.
+/// A client offers key after key, and asks with `none` what it may try.
+macro_rules! method {
+    () => {
+        r"(?:[^\spn]\S*|p[^\su]\S*|n[^\so]\S*)"
+    };
+}
+
+/// Any text without the colon that divides `ssh2: KEY` from what is before it.
+///
+/// User name and key (a certificate's ID, a client's user and host) are both
+/// the attacker's. With one `ssh2: ` in the line the address stands before it;
+/// with two, nobody can say which.
+macro_rules! no_ssh2_colon {
+    () => {
+        r"(?:[^:]|:[^ ]|\D: )*"
+    };
+}
+
+/// `ED25519`, `RSA-CERT`.
+macro_rules! key_type {
+    () => {
+        r"[A-Z][A-Z\d-]*"
+    };
+}
+
+/// `SHA256:…`, or MD5's `12:34:…`: with a colon, so that it is no `ssh2`.
+/// It could be an IPv6 address, but no `from` stands before it.
+macro_rules! fingerprint {
+    () => {
+        r"\w+:\S+"
+    };
+}
+
+pub(super) const PATTERNS: &[&str] = &[
+    // An account that exists has a name that no attacker typed: the first
+    // address is the true one, whatever a key has to say behind it.
+    concat!(
+        head!(),
+        "Failed ",
+        method!(),
+        r" for (?P<user>\S+|<invalid username>) from ",
+        ip!(),
+        port!(),
+        r"(?: ssh\d(?:: .*)?)?",
+        end!()
+    ),
+    // A name that somebody typed, and no key: the last address.
+    concat!(
+        head!(),
+        r"Failed (?:\S+ for (?:invalid|illegal) user|",
+        method!(),
+        " for) (?P<user>",
+        no_ssh2_colon!(),
+        ")",
+        from_last!()
+    ),
+    // A name that somebody typed, and a key, which ends in a fingerprint or,
+    // for a client's host, in a quote.
+    concat!(
+        head!(),
+        r"Failed \S+ for (?:invalid|illegal) user (?P<user>",
+        no_ssh2_colon!(),
+        ") from ",
+        ip!(),
+        port!(),
+        r" ssh\d: ",
+        key_type!(),
+        " (?:",
+        fingerprint!(),
+        "|(?:",
+        fingerprint!(),
+        " )?ID ",
+        no_ssh2_colon!(),
+        r" \(serial \d+\) CA ",
+        key_type!(),
+        " ",
+        fingerprint!(),
+        "|",
+        fingerprint!(),
+        ", client user \"",
+        no_ssh2_colon!(),
+        "\")",
+        end!()
+    ),
+    concat!(
+        head!(),
+        "(?:Invalid|Illegal) user(?: (?P<user>.*))?",
+        from_last!()
+    ),
+    // The reason is sshd's and has neither dot nor colon, so no address.
+    concat!(
+        head!(),
+        "User (?P<user>.+) from ",
+        ip!(),
+        " not allowed because [\\w' -]+",
+        end!()
+    ),
+    concat!(head!(), "ROOT LOGIN REFUSED FROM ", ip!(), port!(), end!()),
+    // PAM's text has one `for` only in "retries for service"; `for illegal
+    // user NAME` has said `Invalid user`, and its NAME could hold a `for`.
+    concat!(
+        head!(),
+        r"(?:error: )?PAM: (?:(?:[^\sf]\S*|f[^\so]\S*) )+(?:for service )?",
+        r"for (?P<user>\S+) from ",
+        ip!(),
+        r"(?: via \S+)?",
+        end!()
+    ),
+    concat!(
+        head!(),
+        "(?:error: )?maximum authentication attempts exceeded for ",
+        "(?:(?:invalid|illegal) user )?(?P<user>.*)",
+        from_last!()
+    ),
+    // TCP wrappers: `HOST`, `HOST (ADDRESS)`, each perhaps with a user that
+    // the client's own ident service named: `USER@HOST`.
+    concat!(
+        head!(),
+        r"refused connect from (?:.*[@ (])?(?P<ip>[^\s()@]+)\)?",
+        end!()
+    ),
+    concat!(
+        head!(),
+        "Did not receive identification string from ",
+        ip!(),
+        port!(),
+        end!()
+    ),
+    concat!(
+        head!(),
+        "Bad protocol version identification '.*'",
+        from_last!()
+    ),
+    concat!(
+        head!(),
+        "(?:error: |fatal: )?banner exchange: Connection from",
+        address_first!()
+    ),
+    concat!(
+        head!(),
+        "(?:error: |fatal: )?Unable to negotiate with",
+        address_first!()
+    ),
+    // After a login it is `Connection from user NAME ADDRESS`.
+    concat!(
+        head!(),
+        "(?:error: |fatal: )?ssh_dispatch_run_fatal: Connection (?:from|to)",
+        r"(?: authenticating user (?P<user>\S+))?",
+        address_first!()
+    ),
+    concat!(
+        head!(),
+        "(?:error: |fatal: )?Timeout before authentication for (?:connection from )?",
+        r"(?P<ip>\S+?)\.?(?: port \d+| to \S+, pid = \d+)?",
+        end!()
+    ),
+    // Guessing at a server that takes keys only leaves no other trace. Without
+    // `authenticating user` it may be a probe that looks whether sshd is alive.
+    concat!(
+        head!(),
+        "(?:Connection (?:closed|reset) by|Disconnected from) authenticating user ",
+        // A port has neither dot nor colon.
+        r"(?P<user>.*) (?P<ip>\S*[.:]\S*)",
+        port!(),
+        r" \[preauth\] *$"
+    ),
+];
+
+pub(super) const TIME_FORMATS: &[&str] = &[
+    "%b %d %H:%M:%S%.f",
+    "%Y-%m-%dT%H:%M:%S%.f%z",
+    "%Y-%m-%dT%H:%M:%S%.f",
+    "%Y-%m-%d %H:%M:%S%.f%z",
+    "%Y-%m-%d %H:%M:%S%.f",
+];

@@ -1,0 +1,58 @@
+//! The head that syslog writes before a program's message: classic, RFC 3339
+//! and RFC 5424.
+//!
+//! A head can not run on into the message: each of its parts is one word of
+//! known characters. The host's name may be missing; as it ends in no colon
+//! and has no bracket, another program's tag (`sudo:`, `cron[7]:`) can not
+//! stand in its place.
+
+/// `Mar  2 04:05:06`, as the journal writes it also with a fraction.
+macro_rules! classic_time {
+    () => {
+        r"[A-Z][a-z][a-z] +\d{1,2} \d\d:\d\d:\d\d(?:\.\d+)?"
+    };
+}
+
+/// `2026-03-02T04:05:06.123456+01:00`; the fraction, the zone and the `T` may
+/// be missing, and the hour may have one digit.
+macro_rules! iso_time {
+    () => {
+        r"\d{4}-\d\d-\d\d[T ] *\d{1,2}:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)?"
+    };
+}
+
+/// `<38>`, or `<38>1 ` of RFC 5424: what may stand before the time.
+macro_rules! priority {
+    () => {
+        r"(?:<\d{1,3}>(?:1 )?)?"
+    };
+}
+
+/// Everything between the time and the message, blanks included, for a program
+/// whose name matches the literal `$name`:
+///
+/// * `host name[7]: `, `name: `, `host [name] `, each with Solaris'
+///   `[ID 800047 auth.info] ` behind, or BSD's `<auth.info>` before it;
+/// * `host name 7 ID47 [structured data] ` of RFC 5424.
+macro_rules! tag {
+    ($name:literal) => {
+        concat!(
+            r"(?:<\w+\.\w+> +)?(?:[\w.:%@/-]*[\w.-] +)?",
+            r"(?:",
+            r"(?:",
+            $name,
+            r"(?:\[\d+\]:?|:)",
+            r"|\[",
+            $name,
+            r"\](?:\[\d+\])?:?",
+            r") +(?:\[ID \d+ [\w.]+\] +)?",
+            r"|",
+            $name,
+            r" (?:\d+|-) [\w.-]+ ",
+            r#"(?:-|(?:\[(?:[^"\]]|"(?:[^"\\]|\\.)*")*\])+) +(?:\xEF\xBB\xBF)?"#,
+            r")",
+        )
+    };
+}
+
+pub(super) use {classic_time, iso_time, priority, tag};

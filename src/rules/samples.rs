@@ -1,0 +1,218 @@
+//! Walks `fixtures/rules/NAME.log`: above each sample line stands what is
+//! expected of it, `#= PATTERN IP TIME  why` or `#= no  why`. Also counts the
+//! failures in logs of real services whose story is known.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use chrono::DateTime;
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::{Builtin, Clock, Formats, NAMES, builtin};
+use crate::model::Address;
+
+/// A built-in rule, as plainly as it can be used.
+pub(super) struct Plain {
+    rule: &'static Builtin,
+    patterns: Vec<Regex>,
+    formats: Formats,
+}
+
+/// Which pattern matches, who it is, and when.
+pub(super) type Found = (usize, String, String);
+
+impl Plain {
+    pub(super) fn new(name: &str) -> Self {
+        let rule = builtin(name).unwrap();
+        let urls: Vec<String> = rule.urls.iter().map(|url| regex::escape(url)).collect();
+        let compile = |pattern: &&str| {
+            let text = match rule.urls {
+                [] => (*pattern).to_owned(),
+                _ => pattern.replace("{}", &urls.join("|")),
+            };
+            RegexBuilder::new(&text).unicode(false).build().unwrap()
+        };
+        Plain {
+            rule,
+            patterns: rule.patterns.iter().map(compile).collect(),
+            formats: Formats::new(rule.time_formats).unwrap(),
+        }
+    }
+
+    pub(super) fn find(&self, line: &[u8], clock: &mut Clock) -> Option<Found> {
+        self.patterns.iter().enumerate().find_map(|(index, regex)| {
+            let parts = regex.captures(line)?;
+            let address = Address::parse(&parts["ip"])?;
+            if let Some(statuses) = self.rule.statuses {
+                let status = std::str::from_utf8(&parts["status"]).unwrap();
+                if !statuses.contains(&status.parse().unwrap()) {
+                    return None;
+                }
+            }
+            let at = self.formats.parse(&parts["time"], clock)?;
+            Some((index, address.to_string(), at.to_rfc3339()))
+        })
+    }
+}
+
+fn fixture(path: &str) -> (PathBuf, Vec<u8>) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures")
+        .join(path);
+    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    (path, bytes)
+}
+
+pub(super) fn clock(anchor: &str) -> Clock {
+    let anchor = DateTime::parse_from_rfc3339(anchor).unwrap().timestamp();
+    Clock::in_zone(anchor, |_| 0)
+}
+
+/// The faults of a file of samples, a paragraph each.
+fn walk(name: &str) -> String {
+    let (path, bytes) = fixture(&format!("rules/{name}.log"));
+    let rule = Plain::new(name);
+    let mut clock = clock("2026-11-22T12:00:00Z");
+    let mut reached = vec![false; rule.patterns.len()];
+    let mut expected: Option<String> = None;
+    let mut faults = String::new();
+    for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
+        let mut fault = |what: &str| {
+            let line = line.escape_ascii();
+            let _ = writeln!(faults, "{}:{number}: {what}\n  {line}\n", path.display());
+        };
+        if let Some(comment) = line.strip_prefix(b"#= ") {
+            let words = String::from_utf8_lossy(comment);
+            let (words, why) = words.split_once("  ").unwrap_or((&words, ""));
+            if why.trim().is_empty() {
+                fault("says not why");
+            }
+            expected = Some(words.to_owned());
+        } else if !line.is_empty() && !line.starts_with(b"# ") {
+            let Some(expected) = expected.take() else {
+                fault("has no expectation above it");
+                continue;
+            };
+            let found = rule.find(line, &mut clock);
+            if let Some((index, ..)) = found {
+                reached[index] = true;
+            }
+            let found = found.map_or("no".to_owned(), |(index, ip, at)| {
+                format!("{index} {ip} {at}")
+            });
+            if found != expected {
+                fault(&format!("expected `{expected}`, found `{found}`"));
+            }
+        }
+    }
+    for (index, _) in reached.iter().enumerate().filter(|(_, reached)| !**reached) {
+        let pattern = rule.rule.patterns[index];
+        let _ = writeln!(
+            faults,
+            "{}: no sample for pattern {index}:\n  {pattern}\n",
+            path.display()
+        );
+    }
+    faults
+}
+
+#[test]
+fn every_sample_is_read_as_it_says_and_every_pattern_has_one() {
+    let faults: String = NAMES.iter().map(|name| walk(name)).collect();
+    assert!(faults.is_empty(), "\n{faults}");
+}
+
+/// The failures of a log, in its order.
+fn failures(rule: &str, log: &str) -> Vec<Found> {
+    let rule = Plain::new(rule);
+    let mut clock = clock("2026-11-22T08:00:00Z");
+    fixture(&format!("logs/{log}.log"))
+        .1
+        .split(|&byte| byte == b'\n')
+        .filter_map(|line| rule.find(line, &mut clock))
+        .collect()
+}
+
+/// How many failures each address has in a log.
+fn counts(rule: &str, log: &str) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for (_, address, _) in failures(rule, log) {
+        *counts.entry(address).or_default() += 1;
+    }
+    counts
+}
+
+fn expected<const N: usize>(counts: [(&str, usize); N]) -> BTreeMap<String, usize> {
+    counts.map(|(ip, count)| (ip.to_owned(), count)).into()
+}
+
+#[test]
+fn the_attack_on_bookworm_is_counted_and_nobody_who_was_only_named() {
+    assert_eq!(
+        counts("ssh", "bookworm-auth"),
+        expected([
+            // Seven unknown users: Invalid and Failed; root: Failed and closed.
+            ("203.0.113.13", 7 * 2 + 2),
+            // Three accounts; bob: not allowed and Failed.
+            ("203.0.113.14", 3 * 2 + 2),
+            // Four names made to look like log text.
+            ("203.0.113.15", 4 * 2),
+            // Six bad banners, three bad offers, one password.
+            ("203.0.113.16", 6 + 3 + 2),
+            // Six passwords for accounts.
+            ("2001:db8::13", 6 * 2),
+            // One slip of a friend's finger.
+            ("203.0.113.20", 2),
+        ])
+    );
+    assert_eq!(
+        counts("mysql", "mariadb-error"),
+        expected([("203.0.113.13", 3)])
+    );
+    assert_eq!(
+        counts("nginx", "nginx-access"),
+        expected([
+            ("203.0.113.13", 4),
+            ("203.0.113.14", 4),
+            ("203.0.113.16", 8)
+        ])
+    );
+    assert_eq!(
+        counts("apache", "apache-access"),
+        expected([("203.0.113.13", 8), ("203.0.113.14", 8)])
+    );
+}
+
+#[test]
+fn the_attack_on_trixie_is_counted_and_nobody_who_was_only_named() {
+    assert_eq!(
+        counts("ssh", "trixie-auth"),
+        expected([
+            ("203.0.113.13", 7 * 2 + 2),
+            ("203.0.113.14", 3 * 2 + 2),
+            ("203.0.113.15", 4 * 2),
+            // And one connection that never said a word.
+            ("203.0.113.16", 6 + 3 + 2 + 1),
+            ("2001:db8::13", 6 * 2),
+            ("203.0.113.20", 2),
+        ])
+    );
+}
+
+#[test]
+fn classic_and_rfc_3339_logs_of_one_host_tell_the_same() {
+    for host in ["bookworm", "trixie"] {
+        let whole_seconds = |log: &str| -> Vec<Found> {
+            let second = "2026-11-22T07:30:08".len();
+            failures("ssh", log)
+                .into_iter()
+                .map(|(index, ip, at)| (index, ip, at[..second].to_owned()))
+                .collect()
+        };
+        assert_eq!(
+            whole_seconds(&format!("{host}-auth")),
+            whole_seconds(&format!("{host}-auth-classic")),
+        );
+    }
+}

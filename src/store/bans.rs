@@ -1,0 +1,393 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rusqlite::{OptionalExtension as _, Row, params};
+
+use crate::model::{Address, Ban, Cause, Origin, Unban, Witness};
+
+use super::standings::stamp;
+use super::{Commit, Store, StoreError};
+
+/// How many numbered sets of bans can still be told apart.
+const NUMBERS_KEPT: i64 = 10_000;
+
+/// Which bans are forgotten now, ?1: those that ended more than a year ago,
+/// were told, and lie more than a day behind what their rule has read. In an
+/// older log a ban that is long over still keeps failures from counting.
+const FORGOTTEN: &str = "lifted < ?1 - 366 * 86400 \
+    AND lifted < coalesce((SELECT newest FROM rule WHERE name = ban.rule), ?1) - 86400 \
+    AND id NOT IN (SELECT ban FROM untold WHERE ban IS NOT NULL)";
+
+const COLUMNS: &str =
+    "ip, rule, server, at, nanos, digits, ends, failures, instant, origin, reason, country";
+
+pub(super) fn ban(row: &Row<'_>) -> rusqlite::Result<Ban> {
+    let damaged = |column, word: String| {
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, word.into())
+    };
+    let ip: String = row.get(0)?;
+    let origin: String = row.get(9)?;
+    let country: String = row.get(11)?;
+    Ok(Ban {
+        address: Address::parse(ip.as_bytes()).ok_or_else(|| damaged(0, ip))?,
+        rule: row.get::<_, Option<String>>(1)?.map(Arc::from),
+        server: Arc::from(row.get::<_, String>(2)?),
+        at: stamp(row, 3)?,
+        ends: row.get(6)?,
+        failures: row.get(7)?,
+        instant: row.get(8)?,
+        origin: Origin::from_word(&origin).ok_or_else(|| damaged(9, origin))?,
+        reason: row.get(10)?,
+        country: (!country.is_empty()).then_some(country),
+    })
+}
+
+impl Store {
+    /// The bans in force, in the order of their addresses' text, oldest first.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn bans(&self) -> Result<Vec<Ban>, StoreError> {
+        let select = format!("SELECT {COLUMNS} FROM ban WHERE lifted IS NULL ORDER BY ip, at, id");
+        self.wrap(
+            self.connection
+                .prepare(&select)
+                .and_then(|mut select| select.query_map([], ban)?.collect()),
+        )
+    }
+
+    /// The banned addresses.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn in_force(&self) -> Result<BTreeSet<Address>, StoreError> {
+        let addresses = self
+            .connection
+            .prepare("SELECT ip FROM banned_ip")
+            .and_then(|mut select| {
+                let rows = select.query_map([], |row| row.get::<_, String>(0))?;
+                rows.map(|ip| ip.map(|ip| Address::parse(ip.as_bytes())))
+                    .collect::<rusqlite::Result<Option<BTreeSet<Address>>>>()
+            });
+        self.wrap(addresses)?.ok_or_else(|| StoreError::Damaged {
+            path: self.path.clone(),
+            said: "banned_ip holds something that is not an address".to_owned(),
+        })
+    }
+
+    /// Whether `address` is banned now, by whatever rule.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn is_banned(&self, address: Address) -> Result<bool, StoreError> {
+        let select = "SELECT 1 FROM banned_ip WHERE ip = ?";
+        let found = self
+            .connection
+            .prepare_cached(select)
+            .and_then(|mut select| select.exists([address.to_string()]));
+        self.wrap(found)
+    }
+
+    /// Whether this very ban was decided before, or another of its rule runs
+    /// at its time.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn is_covered(&self, rule: &str, address: Address, at: i64) -> Result<bool, StoreError> {
+        let select = "SELECT 1 FROM ban WHERE ip = ?1 AND rule = ?2 \
+                      AND (lifted IS NULL OR (cause = 'expired' AND at <= ?3 AND ends > ?3))";
+        let found = self
+            .connection
+            .prepare_cached(select)
+            .and_then(|mut select| select.exists(params![address.to_string(), rule, at]));
+        self.wrap(found)
+    }
+
+    /// The number of the set of banned addresses: it counts up when the set changes.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn number(&self) -> Result<i64, StoreError> {
+        Ok(self.meta("number")?.unwrap_or(0))
+    }
+
+    /// The addresses that were banned when the set had this number, if that is
+    /// still known.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn in_force_at(&self, number: i64) -> Result<Option<BTreeSet<Address>>, StoreError> {
+        let now = self.number()?;
+        let oldest: Option<i64> = self
+            .wrap(
+                self.connection
+                    .query_row("SELECT min(number) FROM change", [], |row| row.get(0))
+                    .optional(),
+            )?
+            .flatten();
+        if number > now
+            || number < 0
+            || (number < now && oldest.is_none_or(|oldest| number < oldest - 1))
+        {
+            return Ok(None);
+        }
+        let mut set = self.in_force()?;
+        let select = "SELECT ip, added FROM change WHERE number > ? ORDER BY number DESC";
+        let changes: Vec<(String, bool)> =
+            self.wrap(self.connection.prepare(select).and_then(|mut select| {
+                select
+                    .query_map([number], |row| Ok((row.get(0)?, row.get(1)?)))?
+                    .collect()
+            }))?;
+        for (ip, added) in changes {
+            let Some(address) = Address::parse(ip.as_bytes()) else {
+                continue;
+            };
+            if added {
+                set.remove(&address);
+            } else {
+                set.insert(address);
+            }
+        }
+        Ok(Some(set))
+    }
+
+    /// The addresses whose last ban has come to its end.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn ended(&self, now: i64) -> Result<Vec<Unban>, StoreError> {
+        let select = "SELECT ip, max(ends) FROM ban AS ended WHERE lifted IS NULL AND ends IS NOT NULL AND ends <= ?1 AND NOT EXISTS \
+                      (SELECT 1 FROM ban WHERE ban.ip = ended.ip AND lifted IS NULL AND (ends IS NULL OR ends > ?1)) GROUP BY ip";
+        let rows: Vec<(String, i64)> = self.wrap(
+            self.connection
+                .prepare_cached(select)
+                .and_then(|mut select| {
+                    select
+                        .query_map([now], |row| Ok((row.get(0)?, row.get(1)?)))?
+                        .collect()
+                }),
+        )?;
+        let unban = |(ip, at): (String, i64)| {
+            Some(Unban {
+                address: Address::parse(ip.as_bytes())?,
+                cause: Cause::Expired,
+                at,
+            })
+        };
+        Ok(rows.into_iter().filter_map(unban).collect())
+    }
+
+    /// Whether a ban has come to its end that still counts as running.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn has_ended(&self, now: i64) -> Result<bool, StoreError> {
+        let select =
+            "SELECT 1 FROM ban WHERE lifted IS NULL AND ends IS NOT NULL AND ends <= ? LIMIT 1";
+        self.wrap(
+            self.connection
+                .prepare_cached(select)
+                .and_then(|mut select| select.exists([now])),
+        )
+    }
+}
+
+impl Commit<'_> {
+    /// Records a ban with the failures that filled its window. One that is
+    /// over at `now` goes to the history at once.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn add(&self, ban: &Ban, witnesses: &[Witness], now: i64) -> Result<(), StoreError> {
+        let over = ban
+            .ends
+            .filter(|_| ban.is_over(now))
+            .map(|ends| (ends, Cause::Expired));
+        let id = self.insert(ban, over)?;
+        let ip = ban.address.to_string();
+        self.keep(ban.rule.as_deref().unwrap_or(""), &ip, id, witnesses)?;
+        self.owe_ban(id)?;
+        if over.is_some() {
+            Ok(())
+        } else {
+            self.show(&ip)
+        }
+    }
+
+    /// Records a ban that another program told long ago; with a time in
+    /// `lifted`, one that somebody has lifted by then.
+    pub(super) fn add_old(&self, ban: &Ban, lifted: Option<i64>) -> Result<(), StoreError> {
+        self.insert(ban, lifted.map(|at| (at, Cause::Snapshot)))?;
+        let ip = ban.address.to_string();
+        match lifted {
+            Some(at) => self.clear(&ip, at),
+            None => self.show(&ip),
+        }
+    }
+
+    fn insert(&self, ban: &Ban, lifted: Option<(i64, Cause)>) -> Result<i64, StoreError> {
+        let insert = "INSERT INTO ban(ip, rule, server, at, nanos, digits, ends, failures, instant, origin, reason, country, lifted, cause) \
+                      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let values = params![
+            ban.address.to_string(),
+            ban.rule.as_deref(),
+            ban.server,
+            ban.at.secs,
+            ban.at.nanos,
+            ban.at.digits,
+            ban.ends,
+            ban.failures,
+            ban.instant,
+            ban.origin.as_str(),
+            ban.reason,
+            ban.country.as_deref().unwrap_or(""),
+            lifted.map(|(at, _)| at),
+            lifted.map(|(_, cause)| cause.as_str()),
+        ];
+        self.wrap(
+            self.transaction
+                .prepare_cached(insert)
+                .and_then(|mut insert| insert.execute(values)),
+        )?;
+        Ok(self.transaction.last_insert_rowid())
+    }
+
+    /// Ends all bans of an address. By a person or another server, its
+    /// failures up to then never count again.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn lift(&self, unban: &Unban) -> Result<bool, StoreError> {
+        let Unban { address, cause, at } = *unban;
+        let ip = address.to_string();
+        let update = "UPDATE ban SET lifted = ?, cause = ? WHERE ip = ? AND lifted IS NULL";
+        let lifted = self
+            .transaction
+            .prepare_cached(update)
+            .and_then(|mut update| update.execute(params![at, cause.as_str(), ip]));
+        let lifted = self.wrap(lifted)? > 0;
+        if cause != Cause::Ignored {
+            self.clear(&ip, at)?;
+        }
+        self.drop_windows(&ip)?;
+        if lifted {
+            self.owe_unban(&ip, cause, at)?;
+            self.hide(&ip)?;
+        }
+        Ok(lifted)
+    }
+
+    /// Notes that failures of `ip` stamped up to `at` never count again.
+    fn clear(&self, ip: &str, at: i64) -> Result<(), StoreError> {
+        let clear = "INSERT INTO cleared VALUES (?, ?) ON CONFLICT(ip) DO UPDATE SET at = max(at, excluded.at)";
+        self.wrap(self.transaction.execute(clear, params![ip, at]))
+            .map(drop)
+    }
+
+    /// Ends the bans whose time is up.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn expire(&self, now: i64) -> Result<(), StoreError> {
+        let update = "UPDATE ban SET lifted = ends, cause = 'expired' WHERE lifted IS NULL AND ends IS NOT NULL AND ends <= ? RETURNING ip";
+        let ended: rusqlite::Result<BTreeSet<String>> = self
+            .transaction
+            .prepare(update)
+            .and_then(|mut update| update.query_map([now], |row| row.get(0))?.collect());
+        for ip in self.wrap(ended)? {
+            let rest = "SELECT 1 FROM ban WHERE ip = ? AND lifted IS NULL";
+            if self.wrap(
+                self.transaction
+                    .prepare_cached(rest)
+                    .and_then(|mut rest| rest.exists([&ip])),
+            )? {
+                self.show(&ip)?;
+                continue;
+            }
+            let last = "SELECT max(ends) FROM ban WHERE ip = ? AND cause = 'expired'";
+            let at: i64 = self.wrap(self.transaction.query_row(last, [&ip], |row| row.get(0)))?;
+            self.owe_unban(&ip, Cause::Expired, at)?;
+            self.hide(&ip)?;
+        }
+        Ok(())
+    }
+
+    /// Brings an address' one row of PyFilter's table to its first ban in force.
+    fn show(&self, ip: &str) -> Result<(), StoreError> {
+        let update = "INSERT INTO banned_ip(ip, time_banned, server_name, log_msg, country) \
+                      SELECT ip, at, server, reason, country FROM ban WHERE ip = ?1 AND lifted IS NULL ORDER BY at, id LIMIT 1 \
+                      ON CONFLICT(ip) DO UPDATE SET time_banned = excluded.time_banned, server_name = excluded.server_name, \
+                      log_msg = excluded.log_msg, country = excluded.country";
+        let known = "SELECT 1 FROM banned_ip WHERE ip = ?";
+        let known = self.wrap(
+            self.transaction
+                .prepare_cached(known)
+                .and_then(|mut known| known.exists([ip])),
+        )?;
+        self.wrap(
+            self.transaction
+                .prepare_cached(update)
+                .and_then(|mut update| update.execute([ip])),
+        )?;
+        if known { Ok(()) } else { self.change(ip, true) }
+    }
+
+    fn hide(&self, ip: &str) -> Result<(), StoreError> {
+        let delete = "DELETE FROM banned_ip WHERE ip = ?";
+        let gone = self.wrap(
+            self.transaction
+                .prepare_cached(delete)
+                .and_then(|mut delete| delete.execute([ip])),
+        )?;
+        if gone > 0 {
+            self.change(ip, false)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Notes that `ip` entered or left the set, in the number this commit
+    /// makes; who does both has done neither.
+    fn change(&self, ip: &str, added: bool) -> Result<(), StoreError> {
+        let number: i64 = self.wrap(self.transaction.query_row(
+            "SELECT value + 1 FROM meta WHERE key = 'number'",
+            [],
+            |row| row.get(0),
+        ))?;
+        let back = "DELETE FROM change WHERE number = ? AND ip = ?";
+        let back = self
+            .transaction
+            .prepare_cached(back)
+            .and_then(|mut back| back.execute(params![number, ip]));
+        if self.wrap(back)? > 0 {
+            return Ok(());
+        }
+        let insert = "INSERT INTO change VALUES (?, ?, ?)";
+        let insert = self
+            .transaction
+            .prepare_cached(insert)
+            .and_then(|mut insert| insert.execute(params![number, ip, added]));
+        self.wrap(insert).map(drop)
+    }
+
+    /// Counts the number up if the set has changed, and forgets what is older
+    /// than anybody asks for.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn seal(&self, now: i64) -> Result<(), StoreError> {
+        let count = "UPDATE meta SET value = value + 1 WHERE key = 'number' AND EXISTS (SELECT 1 FROM change WHERE number = meta.value + 1)";
+        if self.wrap(self.transaction.execute(count, []))? == 0 {
+            return Ok(());
+        }
+        let forget =
+            "DELETE FROM change WHERE number <= (SELECT value FROM meta WHERE key = 'number') - ?";
+        self.wrap(self.transaction.execute(forget, [NUMBERS_KEPT]))?;
+        let gone = format!("SELECT ip, id FROM ban WHERE {FORGOTTEN}");
+        let failures = format!("DELETE FROM failure WHERE (ip, ban) IN ({gone})");
+        self.wrap(self.transaction.execute(&failures, [now]))?;
+        let bans = format!("DELETE FROM ban WHERE (ip, id) IN ({gone})");
+        self.wrap(self.transaction.execute(&bans, [now])).map(drop)
+    }
+}

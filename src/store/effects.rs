@@ -1,0 +1,134 @@
+use rusqlite::params;
+
+use crate::model::{Address, Ban, Cause, Made, Unban};
+
+use super::bans::ban;
+use super::{Commit, Store, StoreError};
+
+/// Something that was committed and not yet told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Untold {
+    /// A new ban.
+    Ban(Ban),
+    /// A ban that was lifted.
+    Unban(Unban),
+}
+
+impl Store {
+    /// What was committed and not yet told, in its order.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn untold(&self) -> Result<Vec<Untold>, StoreError> {
+        let bans = "SELECT b.ip, b.rule, b.server, b.at, b.nanos, b.digits, b.ends, b.failures, b.instant, b.origin, b.reason, b.country, \
+                    u.ip, u.cause, u.at FROM untold u LEFT JOIN ban b ON b.id = u.ban ORDER BY u.id";
+        let rows = self.connection.prepare(bans).and_then(|mut select| {
+            let rows = select.query_map([], |row| {
+                let Some(ip) = row.get::<_, Option<String>>(12)? else {
+                    return ban(row).map(|ban| Some(Untold::Ban(ban)));
+                };
+                let address = Address::parse(ip.as_bytes());
+                let cause = Cause::from_word(&row.get::<_, String>(13)?);
+                let at = row.get(14)?;
+                Ok(address
+                    .zip(cause)
+                    .map(|(address, cause)| Untold::Unban(Unban { address, cause, at })))
+            })?;
+            rows.filter_map(Result::transpose).collect()
+        });
+        self.wrap(rows)
+    }
+
+    /// Whether the firewall and the snapshot were brought to the present set
+    /// of bans, as far as is known.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn is_applied(&self) -> Result<bool, StoreError> {
+        Ok(self.meta("applied")? == Some(self.number()?))
+    }
+
+    /// The chains and hooks that were made.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn made(&self) -> Result<Vec<Made>, StoreError> {
+        let rows: Vec<(String, String)> = self.wrap(
+            self.connection
+                .prepare("SELECT chain, hook FROM made ORDER BY chain, hook")
+                .and_then(|mut select| {
+                    select
+                        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                        .collect()
+                }),
+        )?;
+        let mut made: Vec<Made> = Vec::new();
+        for (chain, hook) in rows {
+            match made.last_mut() {
+                Some(last) if last.chain == chain => last.hooks.push(hook),
+                _ => made.push(Made {
+                    chain,
+                    hooks: vec![hook],
+                }),
+            }
+        }
+        Ok(made)
+    }
+}
+
+impl Commit<'_> {
+    pub(super) fn owe_ban(&self, id: i64) -> Result<(), StoreError> {
+        let insert = "INSERT INTO untold(ban) VALUES (?)";
+        self.wrap(
+            self.transaction
+                .prepare_cached(insert)
+                .and_then(|mut insert| insert.execute([id])),
+        )
+        .map(drop)
+    }
+
+    pub(super) fn owe_unban(&self, ip: &str, cause: Cause, at: i64) -> Result<(), StoreError> {
+        let insert = "INSERT INTO untold(ip, cause, at) VALUES (?, ?, ?)";
+        let values = params![ip, cause.as_str(), at];
+        self.wrap(
+            self.transaction
+                .prepare_cached(insert)
+                .and_then(|mut insert| insert.execute(values)),
+        )
+        .map(drop)
+    }
+
+    /// Notes that everything was told.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn set_told(&self) -> Result<(), StoreError> {
+        self.wrap(self.transaction.execute("DELETE FROM untold", []))
+            .map(drop)
+    }
+
+    /// Notes that firewall and snapshot show the set with this number.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn set_applied(&self, number: i64) -> Result<(), StoreError> {
+        self.set_meta("applied", number)
+    }
+
+    /// Remembers the chains and hooks that are there now.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn set_made(&self, made: &[Made]) -> Result<(), StoreError> {
+        self.wrap(self.transaction.execute("DELETE FROM made", []))?;
+        for Made { chain, hooks } in made {
+            for hook in hooks {
+                self.wrap(self.transaction.execute(
+                    "INSERT OR IGNORE INTO made VALUES (?, ?)",
+                    params![chain, hook],
+                ))?;
+            }
+        }
+        Ok(())
+    }
+}

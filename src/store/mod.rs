@@ -1,0 +1,275 @@
+//! What is remembered between runs: one SQLite file, one commit a run.
+//!
+//! | file | what |
+//! |---|---|
+//! | `schema` | the tables, as numbered migrations that are never edited |
+//! | `cursors` | how far each rule has read each log |
+//! | `standings` | open windows, and what an address has behind it |
+//! | `bans` | bans in force and ended, and the numbered sets of them |
+//! | `effects` | what the last commit still owes the world |
+//! | `past` | what `explain` shows |
+//! | `takeover` | the database of a PyFilter 1 or 2 |
+
+mod bans;
+mod cursors;
+mod effects;
+mod error;
+mod past;
+mod schema;
+mod standings;
+mod takeover;
+
+use std::collections::BTreeSet;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, params};
+use tempfile::TempDir;
+
+use crate::model::Address;
+
+pub use effects::Untold;
+pub use error::StoreError;
+pub use past::{OpenWindow, PastBan};
+pub use takeover::Takeover;
+
+/// The store of one host.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+    path: PathBuf,
+    /// What was taken over from a PyFilter database when it was opened.
+    takeover: Option<Takeover>,
+    /// The copy that is read in place of a store that was cut off in a commit.
+    _copy: Option<TempDir>,
+}
+
+/// What a run changes: nothing of it is there until [`Commit::commit`].
+#[derive(Debug)]
+pub struct Commit<'a> {
+    transaction: Transaction<'a>,
+    path: &'a Path,
+}
+
+impl Store {
+    /// Opens the store for a run: makes it if it is not there, brings an older
+    /// one up to date, takes over a PyFilter database; `blacklisted` finds the
+    /// addresses in the blacklists beside that, if there are any.
+    ///
+    /// # Errors
+    /// It can not be opened or written, is damaged, or from a newer version.
+    pub fn open(
+        path: &Path,
+        now: i64,
+        blacklisted: impl FnOnce() -> Option<BTreeSet<Address>>,
+    ) -> Result<Self, StoreError> {
+        let wrap = |error| StoreError::of(path, &error);
+        is_there(path)?;
+        // SQLite would make it readable for all.
+        let made = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path);
+        made.map_err(|error| StoreError::of_io(path, &error))?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags).map_err(wrap)?;
+        prepare(&connection).map_err(wrap)?;
+        let takeover = if let Some(old) = takeover::find(&connection, path)? {
+            Some(takeover::take_over(
+                &mut connection,
+                path,
+                &old,
+                blacklisted().as_ref(),
+                now,
+            )?)
+        } else {
+            schema::migrate(&mut connection, path)?;
+            None
+        };
+        Ok(Store {
+            connection,
+            path: path.to_owned(),
+            takeover,
+            _copy: None,
+        })
+    }
+
+    /// Opens the store to look at, without changing a byte of it; none if
+    /// there is none.
+    ///
+    /// # Errors
+    /// It can not be read, is damaged, or from another version.
+    pub fn look(path: &Path) -> Result<Option<Self>, StoreError> {
+        if !is_there(path)? {
+            return Ok(None);
+        }
+        std::fs::File::open(path).map_err(|error| StoreError::of_io(path, &error))?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let open = |at: &Path| {
+            let connection = Connection::open_with_flags(at, flags)?;
+            prepare(&connection)?;
+            schema::version(&connection).map(|version| (connection, version))
+        };
+        let mut copy = None;
+        let (connection, version) = match open(path) {
+            // A run was killed in its commit. Rolling that back is for the next run, so a copy is rolled back.
+            Err(rusqlite::Error::SqliteFailure(error, _))
+                if error.extended_code == rusqlite::ffi::SQLITE_READONLY_ROLLBACK =>
+            {
+                let (dir, at) =
+                    copy_aside(path).map_err(|error| StoreError::of_io(path, &error))?;
+                copy = Some(dir);
+                let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                Connection::open_with_flags(&at, flags).and_then(|connection| {
+                    schema::version(&connection).map(|version| (connection, version))
+                })
+            }
+            other => other,
+        }
+        .map_err(|error| StoreError::of(path, &error))?;
+        match version {
+            schema::VERSION => Ok(Some(Store {
+                connection,
+                path: path.to_owned(),
+                takeover: None,
+                _copy: copy,
+            })),
+            // The first run takes PyFilter's over and brings ours up to date.
+            older if older < schema::VERSION => Ok(None),
+            newer => Err(StoreError::Newer {
+                path: path.to_owned(),
+                version: newer,
+            }),
+        }
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What was taken over from a PyFilter database when it was opened.
+    #[must_use]
+    pub fn takeover(&self) -> Option<&Takeover> {
+        self.takeover.as_ref()
+    }
+
+    /// Looks whether all of it holds together, which takes reading all of it.
+    ///
+    /// # Errors
+    /// It is damaged, or can not be read.
+    pub fn examine(&self) -> Result<(), StoreError> {
+        let said: String = self.wrap(self.connection.query_row(
+            "PRAGMA quick_check(1)",
+            [],
+            |row| row.get(0),
+        ))?;
+        if said == "ok" {
+            return Ok(());
+        }
+        let said = said.lines().last().unwrap_or_default().to_owned();
+        let path = self.path.clone();
+        Err(StoreError::Damaged { path, said })
+    }
+
+    /// Begins what a run changes.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn begin(&mut self) -> Result<Commit<'_>, StoreError> {
+        let begun = self
+            .connection
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate);
+        Ok(Commit {
+            transaction: begun.map_err(|error| StoreError::of(&self.path, &error))?,
+            path: &self.path,
+        })
+    }
+
+    /// The store's id: tells its snapshots from another's.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn id(&self) -> Result<String, StoreError> {
+        let id = "SELECT value FROM meta WHERE key = 'id'";
+        self.wrap(self.connection.query_row(id, [], |row| row.get(0)))
+    }
+
+    fn wrap<T>(&self, result: rusqlite::Result<T>) -> Result<T, StoreError> {
+        result.map_err(|error| StoreError::of(&self.path, &error))
+    }
+
+    fn meta(&self, key: &str) -> Result<Option<i64>, StoreError> {
+        let value =
+            self.connection
+                .query_row("SELECT value FROM meta WHERE key = ?", [key], |row| {
+                    row.get(0)
+                });
+        self.wrap(value.optional())
+    }
+}
+
+impl Commit<'_> {
+    /// Makes all of it last, or none.
+    ///
+    /// # Errors
+    /// The store can not be written: nothing has changed.
+    pub fn commit(self) -> Result<(), StoreError> {
+        let path = self.path;
+        self.transaction
+            .commit()
+            .map_err(|error| StoreError::of(path, &error))
+    }
+
+    fn wrap<T>(&self, result: rusqlite::Result<T>) -> Result<T, StoreError> {
+        result.map_err(|error| StoreError::of(self.path, &error))
+    }
+
+    fn set_meta(&self, key: &str, value: i64) -> Result<(), StoreError> {
+        let set = "INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value";
+        self.wrap(self.transaction.execute(set, params![key, value]))
+            .map(drop)
+    }
+}
+
+/// Whether there is a file. Anything else is an error: opening a named pipe
+/// would wait for somebody at its other end.
+fn is_there(path: &Path) -> Result<bool, StoreError> {
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(true),
+        Ok(_) => Err(StoreError::Other {
+            path: path.to_owned(),
+            said: "it is not a file; move it away".to_owned(),
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(StoreError::of_io(path, &error)),
+    }
+}
+
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    // Readers meet a run's commit for some milliseconds at most.
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(32);
+    // Temporary B-trees of large queries belong into memory, not into /tmp.
+    connection.pragma_update(None, "temp_store", "MEMORY")
+}
+
+fn copy_aside(path: &Path) -> std::io::Result<(TempDir, PathBuf)> {
+    let dir = TempDir::new()?;
+    let copy = dir.path().join("store");
+    std::fs::copy(path, &copy)?;
+    std::fs::copy(beside(path, "-journal"), beside(&copy, "-journal"))?;
+    Ok((dir, copy))
+}
+
+/// The path with `suffix` at its end.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}

@@ -1,0 +1,103 @@
+-- Stamps are Unix seconds, with nanoseconds and the digits of the fraction
+-- the log had. Addresses are canonical text. Paths are bytes.
+
+CREATE TABLE meta (
+  key   TEXT PRIMARY KEY,
+  value NOT NULL
+) WITHOUT ROWID;
+INSERT INTO meta VALUES ('id', lower(hex(randomblob(8)))), ('number', 0), ('applied', 0);
+
+CREATE TABLE cursor (
+  rule        TEXT NOT NULL,
+  path        BLOB NOT NULL,
+  offset      INTEGER NOT NULL,
+  head_length INTEGER NOT NULL,
+  head_hash   INTEGER NOT NULL,
+  tail_length INTEGER NOT NULL,
+  tail_hash   INTEGER NOT NULL,
+  seen        INTEGER NOT NULL,           -- the day a run last met it
+  PRIMARY KEY (rule, path)
+) WITHOUT ROWID;
+
+-- How far each rule's logs have come.
+CREATE TABLE rule (
+  name   TEXT PRIMARY KEY,
+  newest INTEGER NOT NULL,                -- the newest stamp read
+  swept  INTEGER NOT NULL                 -- the stamp at which old windows were last forgotten
+) WITHOUT ROWID;
+
+-- The failures of open windows (ban = 0) and of those that filled.
+CREATE TABLE failure (
+  ip       TEXT NOT NULL,
+  rule     TEXT NOT NULL,
+  ban      INTEGER NOT NULL,
+  sequence INTEGER NOT NULL,
+  at       INTEGER NOT NULL,
+  nanos    INTEGER NOT NULL,
+  digits   INTEGER NOT NULL,
+  counted  INTEGER NOT NULL,
+  count    INTEGER NOT NULL,
+  pattern  INTEGER NOT NULL,
+  path     BLOB NOT NULL,
+  offset   INTEGER NOT NULL,
+  text     BLOB NOT NULL,
+  PRIMARY KEY (ip, rule, ban, sequence)
+) WITHOUT ROWID;
+
+-- Every ban, in force while it was not lifted.
+CREATE TABLE ban (
+  id       INTEGER PRIMARY KEY,
+  ip       TEXT NOT NULL,
+  rule     TEXT,
+  server   TEXT NOT NULL,
+  at       INTEGER NOT NULL,
+  nanos    INTEGER NOT NULL,
+  digits   INTEGER NOT NULL,
+  ends     INTEGER,
+  failures INTEGER NOT NULL,
+  instant  INTEGER NOT NULL,
+  origin   TEXT NOT NULL,
+  reason   TEXT NOT NULL,
+  country  TEXT NOT NULL,
+  lifted   INTEGER,
+  cause    TEXT
+);
+CREATE INDEX ban_by_address ON ban (ip, rule);
+CREATE INDEX ban_by_end ON ban (ends) WHERE lifted IS NULL AND ends IS NOT NULL;
+CREATE INDEX ban_by_lifting ON ban (lifted) WHERE lifted IS NOT NULL;
+
+-- Until when the failures of an address never count: it was un-banned then.
+CREATE TABLE cleared (
+  ip TEXT PRIMARY KEY,
+  at INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- PyFilter's table, which PyFilter-Admin reads: a row for each address in force.
+CREATE TABLE banned_ip (
+  id INTEGER PRIMARY KEY, ip text, time_banned integer, server_name text, log_msg text, country text
+);
+CREATE UNIQUE INDEX banned_ip_by_address ON banned_ip (ip);
+
+-- How the set of banned addresses came to its number.
+CREATE TABLE change (
+  number INTEGER NOT NULL,
+  ip     TEXT NOT NULL,
+  added  INTEGER NOT NULL,
+  PRIMARY KEY (number, ip)
+) WITHOUT ROWID;
+
+-- What a commit still owes: lines on the screen and in the event log.
+CREATE TABLE untold (
+  id    INTEGER PRIMARY KEY,
+  ban   INTEGER,                          -- a new ban, or
+  ip    TEXT,                             -- an address that was un-banned,
+  cause TEXT,                             -- why,
+  at    INTEGER                           -- and when
+);
+
+-- The chain and the hooks that were made, to be removed when others are named.
+CREATE TABLE made (
+  chain TEXT NOT NULL,
+  hook  TEXT NOT NULL,
+  PRIMARY KEY (chain, hook)
+) WITHOUT ROWID;

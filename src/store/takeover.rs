@@ -1,0 +1,190 @@
+//! The database of a PyFilter 1 or 2 becomes ours, its bans included.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
+
+use crate::model::{Address, Ban, Origin, Stamp};
+
+use super::{Commit, StoreError, beside, schema};
+
+/// What PyFilter called every server in SQLite.
+const SERVER: &str = "Server-1";
+
+/// What was taken over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Takeover {
+    /// The copy of the old database.
+    pub copy: PathBuf,
+    /// How many addresses are bans now.
+    pub bans: usize,
+    /// How many went to the history, because no blacklist held them any more.
+    pub history: usize,
+    /// What stood in the old table and is no address.
+    pub refused: Vec<String>,
+}
+
+/// The rows of PyFilter's table.
+#[derive(Debug)]
+pub(super) struct Old(Vec<Row>);
+
+#[derive(Debug)]
+struct Row {
+    ip: String,
+    banned: Option<i64>,
+    server: Option<String>,
+    message: Option<String>,
+    country: Option<String>,
+}
+
+/// The old rows, if the database is PyFilter's.
+pub(super) fn find(connection: &Connection, path: &Path) -> Result<Option<Old>, StoreError> {
+    let read = || {
+        let theirs = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'banned_ip'";
+        if schema::version(connection)? != 0 || !connection.prepare(theirs)?.exists([])? {
+            return Ok(None);
+        }
+        let mut columns = connection.prepare("SELECT name FROM pragma_table_info('banned_ip')")?;
+        let columns: BTreeSet<String> = columns
+            .query_map([], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        // Version 1 had the address alone, version 2.0 no country.
+        let column = |name: &'static str| if columns.contains(name) { name } else { "NULL" };
+        let select = format!(
+            "SELECT ip, {}, {}, {}, {} FROM banned_ip ORDER BY rowid",
+            column("time_banned"),
+            column("server_name"),
+            column("log_msg"),
+            column("country")
+        );
+        let mut select = connection.prepare(&select)?;
+        let rows = select.query_map([], |row| {
+            Ok(Row {
+                ip: text(row.get_ref(0)?).unwrap_or_default(),
+                banned: seconds(row.get_ref(1)?),
+                server: text(row.get_ref(2)?),
+                message: text(row.get_ref(3)?),
+                country: text(row.get_ref(4)?),
+            })
+        })?;
+        Ok(Some(Old(rows.collect::<rusqlite::Result<_>>()?)))
+    };
+    read().map_err(|error| StoreError::of(path, &error))
+}
+
+/// PyFilter wrote `time.time()`: a real number.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a time that is out of range saturates, which is as good as any"
+)]
+fn seconds(value: ValueRef<'_>) -> Option<i64> {
+    match value {
+        ValueRef::Integer(seconds) => Some(seconds),
+        ValueRef::Real(seconds) => Some(seconds as i64),
+        _ => None,
+    }
+}
+
+/// What stands there, whatever it is: one bad cell must not keep the rest.
+fn text(value: ValueRef<'_>) -> Option<String> {
+    let text = match value {
+        ValueRef::Null => return None,
+        ValueRef::Integer(number) => number.to_string(),
+        ValueRef::Real(number) => number.to_string(),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+            String::from_utf8_lossy(bytes).into_owned()
+        }
+    };
+    Some(text.trim_end().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// Makes the old database ours in one transaction, and keeps a copy of it.
+/// Only what is `blacklisted` becomes a ban, if there is a blacklist: the
+/// tutorial's un-ban took the line out of it and left the row.
+pub(super) fn take_over(
+    connection: &mut Connection,
+    path: &Path,
+    old: &Old,
+    blacklisted: Option<&BTreeSet<Address>>,
+    now: i64,
+) -> Result<Takeover, StoreError> {
+    let copy = keep_copy(path).map_err(|error| StoreError::of_io(path, &error))?;
+    let wrap = |error| StoreError::of(path, &error);
+    let transaction = connection.transaction().map_err(wrap)?;
+    transaction
+        .execute("DROP TABLE banned_ip", [])
+        .map_err(wrap)?;
+    schema::apply(&transaction, 0).map_err(wrap)?;
+    let commit = Commit { transaction, path };
+    let mut taken = Takeover {
+        copy,
+        bans: 0,
+        history: 0,
+        refused: Vec::new(),
+    };
+    let mut seen = BTreeSet::new();
+    for row in &old.0 {
+        let Some(address) = Address::parse(row.ip.trim().as_bytes()) else {
+            taken.refused.push(row.ip.clone());
+            continue;
+        };
+        if !seen.insert(address) {
+            continue;
+        }
+        let stands = blacklisted.is_none_or(|blacklisted| blacklisted.contains(&address));
+        let ban = row.ban(address, now);
+        commit.add_old(&ban, (!stands).then_some(now))?;
+        taken.bans += usize::from(stands);
+        taken.history += usize::from(!stands);
+    }
+    commit.seal(now)?;
+    commit.commit()?;
+    Ok(taken)
+}
+
+impl Row {
+    fn ban(&self, address: Address, now: i64) -> Ban {
+        // A time in the future would outlive every un-ban.
+        let at = self.banned.unwrap_or(now).clamp(0, now);
+        let reason = self
+            .message
+            .clone()
+            .unwrap_or_else(|| "taken over from PyFilter".to_owned());
+        Ban {
+            address,
+            rule: None,
+            server: Arc::from(self.server.as_deref().unwrap_or(SERVER)),
+            at: Stamp::from_secs(at),
+            ends: None,
+            failures: 0,
+            instant: false,
+            origin: Origin::Snapshot,
+            reason,
+            country: self.country.clone(),
+        }
+    }
+}
+
+/// Copies the old database to a name that nothing has.
+fn keep_copy(path: &Path) -> std::io::Result<PathBuf> {
+    let names =
+        std::iter::once(String::from(".pyfilter")).chain((1..).map(|n| format!(".pyfilter-{n}")));
+    for name in names {
+        let copy = beside(path, &name);
+        let mut options = std::fs::OpenOptions::new();
+        std::os::unix::fs::OpenOptionsExt::mode(options.write(true).create_new(true), 0o600);
+        match options.open(&copy) {
+            Ok(mut file) => {
+                std::io::copy(&mut std::fs::File::open(path)?, &mut file)?;
+                file.sync_all()?;
+                return Ok(copy);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    unreachable!("there is always another name")
+}

@@ -1,0 +1,70 @@
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+
+use chrono::{DateTime, Utc};
+
+use crate::model::{Address, check_server_name};
+
+/// The time. Read once in a run, and handed down.
+#[must_use]
+pub fn now() -> DateTime<Utc> {
+    Utc::now()
+}
+
+/// What the host is called; `localhost` if its name can not serve as a server's.
+#[must_use]
+pub fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    Some(name.trim().to_owned())
+        .filter(|name| check_server_name(name).is_ok())
+        .unwrap_or_else(|| "localhost".to_owned())
+}
+
+/// The addresses of the host's interfaces.
+///
+/// # Errors
+/// The system does not tell.
+pub fn own_addresses() -> std::io::Result<Vec<Address>> {
+    Ok(if_addrs::get_if_addrs()?
+        .into_iter()
+        .map(|interface| Address::from(interface.ip()))
+        .collect())
+}
+
+/// How many parents are asked: a login, its shell, sudo, and some scripts.
+const ANCESTORS: usize = 16;
+
+/// Where the person who types this is logged in from by ssh. sudo empties the
+/// environment, so that of the processes above is asked, too.
+#[must_use]
+pub fn login_address() -> Option<Address> {
+    let own = std::env::var_os("SSH_CONNECTION").map(OsString::into_vec);
+    let connection = own.or_else(|| {
+        let mut process = std::os::unix::process::parent_id();
+        (0..ANCESTORS).find_map(|_| {
+            let found = of_environment(process, b"SSH_CONNECTION=");
+            process = parent_of(process).unwrap_or(process);
+            found
+        })
+    })?;
+    Address::parse(connection.split(|&byte| byte == b' ').next()?)
+}
+
+/// The value behind `name` in the environment that a process began with.
+fn of_environment(process: u32, name: &[u8]) -> Option<Vec<u8>> {
+    let environment = std::fs::read(format!("/proc/{process}/environ")).ok()?;
+    environment
+        .split(|&byte| byte == 0)
+        .find_map(|entry| entry.strip_prefix(name))
+        .map(<[u8]>::to_vec)
+}
+
+fn parent_of(process: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("PPid:"))?
+        .trim()
+        .parse()
+        .ok()
+}

@@ -1,0 +1,117 @@
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::model::Escaped;
+
+/// How often a held lock is tried again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Only one run at a time: held until it is dropped, or its process dies.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "the lock lasts as long as the open file")] File);
+
+/// Why there is no lock.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another run has it.
+    #[error("another run is at work since {since}; nothing was done")]
+    Held {
+        /// When it began, local time.
+        since: String,
+    },
+    /// The lock file can not be opened or written.
+    #[error("{}: can not be locked: {error}{}", Escaped::path(.path), hint(.error))]
+    Broken {
+        /// The lock file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "; run with sudo, or choose another --state-dir",
+        io::ErrorKind::ReadOnlyFilesystem => "; is the file system mounted read-only?",
+        io::ErrorKind::StorageFull => "; make room on the disk",
+        _ => "",
+    }
+}
+
+impl Lock {
+    /// Takes the lock in `dir`, waiting for at most `patience`; `since` is
+    /// what others are told.
+    ///
+    /// # Errors
+    /// Another run has it for longer, or it can not be had at all.
+    pub fn take(dir: &Path, patience: Duration, since: &str) -> Result<Self, LockError> {
+        let path = dir.join("lock");
+        let broken = |error| LockError::Broken {
+            path: path.clone(),
+            error,
+        };
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(broken)?;
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(error)) => return Err(broken(error)),
+                Err(TryLockError::WouldBlock) if begun.elapsed() < patience => {
+                    std::thread::sleep(PAUSE);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let mut since = String::new();
+                    // Its holder may just be writing it: then it began now.
+                    let _ = (&file).take(64).read_to_string(&mut since);
+                    let since = since.lines().next().unwrap_or("a moment ago").to_owned();
+                    return Err(LockError::Held { since });
+                }
+            }
+        }
+        // Only a courtesy to the next one: a full disk must not stop a run here.
+        let _ = file
+            .set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{since}"));
+        Ok(Lock(file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_run_is_told_since_when_the_first_is_at_work() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Lock::take(dir.path(), Duration::ZERO, "2026-03-22 14:18:18").unwrap();
+        let second = Lock::take(dir.path(), Duration::ZERO, "2026-03-22 14:19:18").unwrap_err();
+        assert_eq!(
+            second.to_string(),
+            "another run is at work since 2026-03-22 14:18:18; nothing was done"
+        );
+        drop(first);
+        Lock::take(dir.path(), Duration::ZERO, "2026-03-22 14:20:18").unwrap();
+    }
+
+    #[test]
+    fn a_lock_that_can_not_be_made_says_where() {
+        let error = Lock::take(Path::new("/nonexistent"), Duration::ZERO, "now").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("/nonexistent/lock: can not be locked: "),
+            "{error}"
+        );
+    }
+}

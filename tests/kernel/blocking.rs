@@ -1,0 +1,120 @@
+//! Who gets through, and who does not.
+
+use super::{attacked, blocked};
+use crate::netns::{Pair, VARIANTS, Variant};
+
+/// The two that fail, and two that never do.
+const ATTACKERS: [&str; 2] = ["203.0.113.13", "2001:db8::13"];
+const OTHERS: [&str; 2] = ["203.0.113.20", "2001:db8::20"];
+
+#[track_caller]
+fn pass(pair: &Pair, sources: &[&str], when: &str) {
+    for source in sources {
+        assert!(pair.connects(source), "{source} should get through, {when}");
+    }
+}
+
+#[track_caller]
+fn are_blocked(pair: &Pair, sources: &[&str], when: &str) {
+    for source in sources {
+        assert!(!pair.connects(source), "{source} should be blocked, {when}");
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_five_failures_block_an_address_and_an_unban_lets_it_in() {
+    for variant in VARIANTS {
+        for deny in ["DROP", "REJECT"] {
+            let pair = Pair::new();
+            let programs = pair.host.programs(variant);
+            let pyfilter = attacked(&programs, &ATTACKERS).set("/settings/deny_type", deny);
+            let when = |moment| format!("{moment} ({variant:?}, {deny})");
+
+            pass(&pair, &ATTACKERS, &when("before the scan"));
+            pyfilter.scan().exits(0).bans(ATTACKERS);
+            are_blocked(&pair, &ATTACKERS, &when("after the scan"));
+            pass(&pair, &OTHERS, &when("after the scan"));
+
+            pyfilter.run(["unban", ATTACKERS[0], ATTACKERS[1]]).exits(0);
+            pass(&pair, &ATTACKERS, &when("after the un-ban"));
+            pyfilter.scan().exits(0).prints("");
+            pass(&pair, &ATTACKERS, &when("a scan after the un-ban"));
+
+            pyfilter.run(["ban", OTHERS[0], OTHERS[1]]).exits(0);
+            are_blocked(&pair, &OTHERS, &when("banned by hand"));
+            pass(&pair, &ATTACKERS, &when("others banned by hand"));
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_the_tutorials_step_six_lets_an_address_in() {
+    for variant in VARIANTS {
+        let pair = Pair::new();
+        let programs = pair.host.programs(variant);
+        let pyfilter = attacked(&programs, &ATTACKERS);
+        pyfilter.scan().exits(0);
+
+        for (file, address) in ["blacklist.v4", "blacklist.v6"].into_iter().zip(ATTACKERS) {
+            pyfilter.edit(file, |text| super::editor::without(&text, address));
+        }
+        are_blocked(&pair, &ATTACKERS, "until the next scan");
+        let scanned = pyfilter.scan().exits(0);
+        for address in ATTACKERS {
+            let lifted = format!("Un-banned IP: {address}, its line was removed");
+            assert!(scanned.stdout().contains(&lifted), "{}", scanned.stdout());
+        }
+        pass(&pair, &ATTACKERS, "their lines were deleted");
+        pyfilter
+            .run(["explain", ATTACKERS[0]])
+            .exits(0)
+            .says("is not banned, but was")
+            .says("(snapshot)");
+
+        for (file, address) in ["blacklist.v4", "blacklist.v6"].into_iter().zip(OTHERS) {
+            pyfilter.edit(file, |text| super::editor::with(&text, address));
+        }
+        pyfilter.scan().exits(0);
+        are_blocked(&pair, &OTHERS, "their lines were added");
+        pass(&pair, &ATTACKERS, "others' lines were added");
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_another_deny_type_replaces_the_rules_that_stand() {
+    for variant in VARIANTS {
+        let pair = Pair::new();
+        let programs = pair.host.programs(variant);
+        let pyfilter = attacked(&programs, &ATTACKERS);
+        pyfilter.scan().exits(0);
+        let pyfilter = pyfilter.set("/settings/deny_type", "REJECT");
+        assert_eq!(pyfilter.scan_json()["firewall"]["changed"], true);
+        assert_eq!(blocked(&programs), ATTACKERS);
+        let rules = programs.everything().join("\n");
+        assert!(!rules.contains("-j DROP"), "{variant:?}: {rules}");
+        assert_eq!(
+            rules.matches("-j REJECT").count(),
+            2,
+            "{variant:?}: {rules}"
+        );
+        are_blocked(&pair, &ATTACKERS, "rejected instead of dropped");
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_a_dry_run_shows_the_bans_and_asks_no_firewall() {
+    let pair = Pair::new();
+    let programs = pair.host.programs(Variant::Nft);
+    let pyfilter = attacked(&programs, &ATTACKERS);
+    super::watch(&programs);
+    let before = programs.everything();
+    pyfilter.run(["scan", "--dry-run"]).exits(0).bans(ATTACKERS);
+    assert_eq!(super::calls(&programs), [""; 0]);
+    assert_eq!(programs.everything(), before);
+    assert!(!pyfilter.path("state").exists());
+    pass(&pair, &ATTACKERS, "after a dry run");
+}

@@ -1,0 +1,176 @@
+//! What reboots and other programs do to our chain, and that nobody else's
+//! rules are touched.
+
+use super::{attacked, blocked, calls, watch};
+use crate::kit::failures;
+use crate::netns::{Netns, Pair, Programs, VARIANTS};
+
+const ATTACKERS: [&str; 2] = ["203.0.113.13", "2001:db8::13"];
+
+/// Both families' `iptables`.
+fn iptables(programs: &Programs<'_>, command: &str) {
+    for program in ["iptables", "ip6tables"] {
+        programs.run(&format!("{program} {command}"));
+    }
+}
+
+/// What a reboot leaves: nothing.
+fn reboot(programs: &Programs<'_>) {
+    iptables(programs, "-F");
+    iptables(programs, "-X");
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_after_a_reboot_the_first_run_blocks_again() {
+    for variant in VARIANTS {
+        let pair = Pair::new();
+        let programs = pair.host.programs(variant);
+        let pyfilter = attacked(&programs, &ATTACKERS);
+        pyfilter.scan().exits(0).bans(ATTACKERS);
+        reboot(&programs);
+        assert!(pair.connects(ATTACKERS[0]), "{variant:?}");
+
+        let json = pyfilter.scan_json();
+        assert_eq!(json["firewall"]["changed"], true, "{variant:?}");
+        assert_eq!(json["bans"], serde_json::json!([]), "{variant:?}");
+        for source in ATTACKERS {
+            assert!(!pair.connects(source), "{variant:?} {source}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_after_a_reboot_the_firewall_comes_before_the_reading() {
+    for variant in VARIANTS {
+        let host = Netns::new();
+        let programs = host.programs(variant);
+        let pyfilter = attacked(&programs, &ATTACKERS);
+        pyfilter.scan().exits(0);
+        reboot(&programs);
+        pyfilter.append("auth.log", failures("203.0.113.14", 5));
+        watch(&programs);
+        pyfilter.scan().exits(0).bans(["203.0.113.14"]);
+        let restores = calls(&programs);
+        let place = |name| restores.iter().position(|call| call == name);
+        assert_eq!(place("iptables-save"), Some(0), "{restores:?}");
+        assert_eq!(
+            restores.iter().filter(|c| *c == "iptables-restore").count(),
+            2,
+            "the old bans, then the new one: {restores:?}"
+        );
+        assert_eq!(
+            restores
+                .iter()
+                .filter(|c| *c == "ip6tables-restore")
+                .count(),
+            1,
+            "no new IPv6 ban: {restores:?}"
+        );
+        let all = ["203.0.113.13", "203.0.113.14", "2001:db8::13"];
+        assert_eq!(blocked(&programs), all, "{variant:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_whatever_became_of_our_rules_the_next_run_repairs_it() {
+    for variant in VARIANTS {
+        let host = Netns::new();
+        let programs = host.programs(variant);
+        iptables(&programs, "-A INPUT -p tcp --dport 80 -j ACCEPT");
+        let pyfilter = attacked(&programs, &ATTACKERS);
+        pyfilter.scan().exits(0);
+        let right = programs.everything();
+        for damage in [
+            "-F PYFILTER",
+            "-D INPUT -j PYFILTER",
+            "-A INPUT -j PYFILTER",
+            "-I PYFILTER -j ACCEPT",
+        ] {
+            iptables(&programs, damage);
+            assert_ne!(programs.everything(), right, "{variant:?} {damage}");
+            let changed = |json: serde_json::Value| json["firewall"]["changed"] == true;
+            let ran = pyfilter.run(["scan", "--json"]).succeeds();
+            assert!(changed(ran.json()), "{variant:?} {damage}");
+            assert_eq!(programs.everything(), right, "{variant:?} {damage}");
+            assert!(!changed(pyfilter.scan_json()), "{variant:?} {damage}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_a_hook_counts_wherever_it_stands() {
+    for variant in VARIANTS {
+        let host = Netns::new();
+        let programs = host.programs(variant);
+        let pyfilter = attacked(&programs, &ATTACKERS);
+        pyfilter.scan().exits(0);
+        iptables(&programs, "-I INPUT -p tcp --dport 80 -j ACCEPT");
+        iptables(&programs, "-I INPUT -p icmp -j ACCEPT");
+        let before = programs.everything();
+        assert_eq!(pyfilter.scan_json()["firewall"]["changed"], false);
+        assert_eq!(programs.everything(), before, "{variant:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_other_peoples_rules_stay_byte_for_byte() {
+    for variant in VARIANTS {
+        let host = Netns::new();
+        let programs = host.programs(variant);
+        for (program, network) in [("iptables", "10.0.0.0/8"), ("ip6tables", "fd00::/8")] {
+            programs.run_with(
+                &format!("{program}-restore"),
+                &format!(
+                    "*nat\n-A PREROUTING -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 8080\nCOMMIT\n\
+                     *filter\n:FORWARD DROP [0:0]\n:f2b-sshd - [0:0]\n\
+                     -A INPUT -p tcp -m multiport --dports 22 -j f2b-sshd\n\
+                     -A INPUT -s {network} -m comment --comment \"not for PyFilter\" -j DROP\n\
+                     -A f2b-sshd -j RETURN\nCOMMIT\n"
+                ),
+            );
+        }
+        let others = programs.everything();
+        let unlike_ours = || programs.everything_but("PYFILTER");
+        let pyfilter = attacked(&programs, &ATTACKERS);
+        pyfilter.scan().exits(0).bans(ATTACKERS);
+        assert_eq!(unlike_ours(), others, "{variant:?}: after bans");
+        pyfilter.run(["unban", ATTACKERS[0]]).exits(0);
+        assert_eq!(unlike_ours(), others, "{variant:?}: after an un-ban");
+        iptables(&programs, "-F PYFILTER");
+        pyfilter.scan().succeeds();
+        assert_eq!(unlike_ours(), others, "{variant:?}: after a repair");
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_a_run_that_changes_nothing_writes_nothing() {
+    for variant in VARIANTS {
+        let host = Netns::new();
+        let programs = host.programs(variant);
+        let pyfilter = attacked(&programs, &ATTACKERS);
+        assert_eq!(pyfilter.scan_json()["firewall"]["changed"], true);
+        watch(&programs);
+        let expected =
+            serde_json::json!({ "backend": "iptables", "changed": false, "v4": 1, "v6": 1 });
+        assert_eq!(pyfilter.scan_json()["firewall"], expected, "{variant:?}");
+        assert_eq!(
+            calls(&programs),
+            ["iptables-save", "ip6tables-save"],
+            "{variant:?}"
+        );
+
+        pyfilter.append("auth.log", failures("203.0.113.14", 5));
+        pyfilter.scan().exits(0).bans(["203.0.113.14"]);
+        assert_eq!(
+            calls(&programs),
+            ["iptables-save", "ip6tables-save", "iptables-restore"],
+            "{variant:?}: one family, one write"
+        );
+    }
+}

@@ -1,0 +1,18 @@
+//! Whole-program tests. Those named `kernel_…` need root, iptables and network
+//! namespaces; they are run by `cargo test --test pyfilter -- --ignored kernel_`.
+#![allow(
+    clippy::unwrap_used,
+    reason = "in a test a panic with its place is the report"
+)]
+
+mod bad_input;
+mod bugs;
+mod firewall_kernel;
+mod invariance;
+mod kernel;
+mod kit;
+mod netns;
+mod readme;
+mod rooms;
+mod scan;
+mod store;

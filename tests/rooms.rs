@@ -1,0 +1,269 @@
+//! The rooms of `src/` and who may name whom: the data's way has a direction,
+//! and no file is a hall.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each room with the other rooms that it may name.
+const ROOMS: [(&str, &[&str]); 12] = [
+    ("main", &["app", "cli"]),
+    (
+        "app",
+        &[
+            "cli", "config", "firewall", "judge", "logs", "model", "report", "rules", "store",
+            "system",
+        ],
+    ),
+    ("cli", &["model"]),
+    ("config", &["model", "rules"]),
+    ("logs", &["model", "rules"]),
+    ("rules", &["model"]),
+    ("judge", &["model"]),
+    ("store", &["model"]),
+    ("firewall", &["model"]),
+    ("report", &["model"]),
+    ("system", &["model"]),
+    ("model", &[]),
+];
+
+/// A room's file is at most this long, its tests not counted.
+const LONGEST: usize = 400;
+
+#[test]
+fn each_room_names_only_the_rooms_behind_it() {
+    let allowed: BTreeMap<&str, &[&str]> = ROOMS.into();
+    let mut faults = Vec::new();
+    for file in product() {
+        let room = file.room();
+        let Some(may_name) = allowed.get(room.as_str()) else {
+            let shown = file.shown();
+            faults.push(format!("{shown}: the room `{room}` is not in the table"));
+            continue;
+        };
+        for (line, named) in file.named() {
+            if named != room && !may_name.contains(&named.as_str()) {
+                let shown = file.shown();
+                faults.push(format!(
+                    "{shown}:{line}: names the room `{named}`; `{room}` may name {may_name:?}"
+                ));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+#[test]
+fn every_room_of_the_table_is_there() {
+    let there: BTreeSet<String> = product().iter().map(File::room).collect();
+    let table = ROOMS.map(|(room, _)| room.to_owned());
+    assert_eq!(there, BTreeSet::from(table));
+}
+
+#[test]
+fn no_file_is_a_hall() {
+    let halls: Vec<String> = product()
+        .iter()
+        .filter(|file| file.text.lines().count() > LONGEST)
+        .map(|file| {
+            let (shown, lines) = (file.shown(), file.text.lines().count());
+            format!("{shown} has {lines} lines without its tests: at most {LONGEST}, so part it")
+        })
+        .collect();
+    assert!(halls.is_empty(), "\n{}\n", halls.join("\n"));
+}
+
+#[test]
+fn a_reference_is_found_however_it_is_written() {
+    let named = |path: &str, text: &str| {
+        let file = File {
+            path: path.into(),
+            text: text.to_owned(),
+        };
+        file.named()
+    };
+    let found = |line, room: &str| (line, room.to_owned());
+    assert_eq!(
+        named(
+            "judge/window.rs",
+            "use crate::store::Store;\n\nlet x = crate::logs::scan();"
+        ),
+        [found(1, "store"), found(3, "logs")]
+    );
+    assert_eq!(
+        named(
+            "judge/window.rs",
+            "use crate::{\n    model::{Ban, Stamp},\n    report,\n};"
+        ),
+        [found(1, "model"), found(1, "report")]
+    );
+    assert_eq!(
+        named(
+            "judge/window.rs",
+            "use super::super::store;\nuse super::decide;"
+        ),
+        [found(1, "store")]
+    );
+    assert_eq!(
+        named("judge/mod.rs", "use super::app::x;"),
+        [found(1, "app")]
+    );
+    assert_eq!(
+        named("main.rs", "pyfilter::app::main();"),
+        [found(1, "app")]
+    );
+    assert_eq!(
+        named(
+            "judge/mod.rs",
+            "/// Not [`crate::store`].\n//! nor crate::app::x"
+        ),
+        []
+    );
+}
+
+/// A file of the product, cut where its tests begin.
+struct File {
+    /// Below `src`.
+    path: PathBuf,
+    text: String,
+}
+
+impl File {
+    fn shown(&self) -> String {
+        format!("src/{}", self.path.display())
+    }
+
+    /// The directory below `src` that it stands in, or its own name.
+    fn room(&self) -> String {
+        let first = self.path.iter().next().unwrap();
+        Path::new(first)
+            .file_stem()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// The names by which it reaches the crate's root: `crate::`, and as many
+    /// `super::` as it stands deep.
+    fn roots(&self) -> Vec<String> {
+        let mut modules = self.path.iter().count();
+        if self.path.ends_with("mod.rs") {
+            modules -= 1;
+        }
+        let mut roots = vec!["crate::".to_owned(), "super::".repeat(modules)];
+        if self.path == Path::new("main.rs") {
+            roots = vec!["pyfilter::".to_owned()];
+        }
+        roots
+    }
+
+    /// The rooms it names, each with its line, counted from 1.
+    fn named(&self) -> Vec<(usize, String)> {
+        let code = without_comments(&self.text);
+        let mut named = Vec::new();
+        for root in self.roots() {
+            for (at, _) in code.match_indices(&root) {
+                let is_end_of_a_longer_path = code[..at]
+                    .ends_with(|before: char| before.is_alphanumeric() || "_:$".contains(before));
+                if !is_end_of_a_longer_path {
+                    let line = code[..at].matches('\n').count() + 1;
+                    let rooms = first_names(&code[at + root.len()..]);
+                    named.extend(rooms.into_iter().map(|room| (line, room)));
+                }
+            }
+        }
+        named.sort();
+        named
+    }
+}
+
+/// All files of the product but those that are tests.
+fn product() -> Vec<File> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut all = Vec::new();
+    gather(&src, &mut all);
+    let mut tests = Vec::new();
+    let mut files = Vec::new();
+    for path in all {
+        let text = fs::read_to_string(&path).unwrap();
+        tests.extend(test_modules(&path, &text));
+        let path = path.strip_prefix(&src).unwrap().to_owned();
+        let text = without_tests(&text).to_owned();
+        files.push(File { path, text });
+    }
+    files.retain(|file| {
+        let path = src.join(&file.path);
+        !tests.iter().any(|test| path.starts_with(test)) && file.path != Path::new("lib.rs")
+    });
+    files
+}
+
+fn gather(directory: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            gather(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+}
+
+/// The files and directories of what the file declares as `#[cfg(test)] mod name;`.
+fn test_modules(path: &Path, text: &str) -> Vec<PathBuf> {
+    let below = match path.file_name().and_then(|name| name.to_str()) {
+        Some("mod.rs" | "lib.rs" | "main.rs") => path.parent().unwrap().to_owned(),
+        _ => path.with_extension(""),
+    };
+    let declared = text.split("#[cfg(test)]").skip(1).filter_map(|rest| {
+        let (name, _) = rest.trim_start().strip_prefix("mod ")?.split_once(';')?;
+        name.chars()
+            .all(|c| c.is_alphanumeric() || c == '_')
+            .then(|| below.join(name))
+    });
+    declared
+        .flat_map(|module| [module.with_extension("rs"), module])
+        .collect()
+}
+
+/// The text up to the module of tests at its end.
+fn without_tests(text: &str) -> &str {
+    let begin = text.match_indices("\n#[cfg(test)]\n").find(|(at, mark)| {
+        let rest = &text[at + mark.len()..];
+        let first = rest.lines().next().unwrap_or_default();
+        first.starts_with("mod ") && first.ends_with('{')
+    });
+    begin.map_or(text, |(at, _)| &text[..at])
+}
+
+/// The lines, each up to its comment.
+fn without_comments(text: &str) -> String {
+    let code = |line: &str| line.split("//").next().unwrap_or_default().to_owned() + "\n";
+    text.lines().map(code).collect()
+}
+
+/// The first name of a path: `a` of `a::b`, `a` and `c` of `{a::b, c}`.
+fn first_names(path: &str) -> Vec<String> {
+    let name = |text: &str| -> String {
+        let is_name = |c: &char| c.is_alphanumeric() || *c == '_';
+        text.trim_start().chars().take_while(is_name).collect()
+    };
+    let Some(group) = path.strip_prefix('{') else {
+        return vec![name(path)];
+    };
+    let mut names = vec![name(group)];
+    let mut depth = 0_usize;
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => names.push(name(&group[at + 1..])),
+            _ => {}
+        }
+    }
+    names.retain(|name| !name.is_empty());
+    names
+}

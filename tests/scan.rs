@@ -1,0 +1,81 @@
+//! The main job: failures become bans, once, however the runs are cut.
+
+use crate::kit::{Sandbox, failure, failures, fixture};
+
+#[test]
+fn five_failures_ban_and_the_second_run_is_silent() {
+    let sandbox = Sandbox::new().log("auth.log", failures("203.0.113.9", 5));
+    sandbox
+        .scan()
+        .exits(0)
+        .prints("2026-03-22 00:00:04 Found IP: 203.0.113.9 from server: web1.\n");
+    assert_eq!(sandbox.banned(), ["203.0.113.9"]);
+    sandbox.scan().exits(0).prints("");
+    assert_eq!(sandbox.banned(), ["203.0.113.9"]);
+}
+
+#[test]
+fn a_window_goes_on_in_the_next_run() {
+    let sandbox = Sandbox::new().log("auth.log", "");
+    for second in 0..4 {
+        sandbox.append("auth.log", failure("203.0.113.9", second));
+        sandbox.scan().exits(0).prints("");
+    }
+    sandbox.append("auth.log", failure("203.0.113.9", 4));
+    sandbox.scan().exits(0).bans(["203.0.113.9"]);
+}
+
+#[test]
+fn an_unfinished_line_waits_for_its_end() {
+    let line = failure("203.0.113.9", 4);
+    let (half, rest) = line.split_at(60);
+    let sandbox = Sandbox::new().log("auth.log", failures("203.0.113.9", 4) + half);
+    sandbox.scan().exits(0).prints("");
+    sandbox.append("auth.log", rest);
+    sandbox.scan().exits(0).bans(["203.0.113.9"]);
+}
+
+#[test]
+fn a_file_that_shrank_is_read_from_its_start() {
+    let sandbox = Sandbox::new().log("auth.log", failures("203.0.113.9", 4));
+    sandbox.scan().exits(0);
+    sandbox.file("auth.log", failure("198.51.100.1", 5));
+    let json = sandbox.scan_json();
+    assert_eq!(json["sources"][0]["status"], "truncated");
+    assert_eq!(json["sources"][0]["failures"], 1);
+}
+
+#[test]
+fn the_captures_name_the_attackers_and_nobody_else() {
+    let sandbox = Sandbox::new();
+    let bans = |name: &str| {
+        let file = fixture("logs").join(name);
+        let json = sandbox
+            .run(["scan", "--dry-run", "--json", file.to_str().unwrap()])
+            .exits(0)
+            .json();
+        let bans = json["bans"].as_array().unwrap().clone();
+        let text = |ban: &serde_json::Value, key: &str| ban[key].as_str().unwrap().to_owned();
+        bans.iter()
+            .map(|ban| (text(ban, "ip"), text(ban, "time")[..19].to_owned()))
+            .collect::<Vec<_>>()
+    };
+    for host in ["bookworm", "trixie"] {
+        let modern = bans(&format!("{host}-auth.log"));
+        assert_eq!(
+            modern,
+            bans(&format!("{host}-auth-classic.log")),
+            "but for the fraction they are the same events"
+        );
+        let banned = |address: &str| modern.iter().any(|(ip, _)| ip == address);
+        assert!(
+            banned("203.0.113.13") && banned("2001:db8::13"),
+            "{host}: {modern:?}"
+        );
+        assert!(!banned("203.0.113.20"), "{host}: {modern:?}");
+        assert!(
+            !modern.iter().any(|(ip, _)| ip.starts_with("198.51.100.")),
+            "{host}: {modern:?}"
+        );
+    }
+}
