@@ -58,20 +58,30 @@ fn a_line_of_100_mb_without_an_end_is_left_out_within_256_mib() {
 }
 
 #[test]
-fn ten_megabytes_of_log_in_one_compressed_line_are_not_read_as_text() {
+fn a_file_that_only_pretends_to_be_compressed_is_told() {
     let sandbox = Sandbox::new().log("auth.log.2.gz", b"\x1f\x8b\x08\0rest");
-    let told = "auth.log.2.gz: is compressed (gzip), which this version does not read: unpack it first, \
-                or `zcat` it into `pyfilter match --rule RULE -`";
+    let told = "auth.log.2.gz: could not be read beyond byte 0: ";
     sandbox
         .run(["scan", "auth.log.2.gz"])
         .exits(1)
-        .complains(told)
+        .warns(told)
         .prints("");
-    sandbox
-        .run(["match", "--rule", "ssh", "auth.log.2.gz"])
+    let matched = sandbox.run(["match", "--rule", "ssh", "auth.log.2.gz"]);
+    matched
         .exits(1)
-        .complains(told)
+        .warns("auth.log.2.gz: can not be read: ")
         .prints("");
+}
+
+#[test]
+fn what_is_compressed_in_a_way_that_is_not_read_is_told() {
+    let sandbox = Sandbox::new().log("auth.log.2.lz4", b"\x04\x22\x4d\x18rest");
+    let told = "auth.log.2.lz4: is compressed with lz4, which is not read: unpack it first, or let \
+                logrotate use gzip, bzip2, xz or zstd";
+    for command in [&["scan"][..], &["match", "--rule", "ssh"]] {
+        let ran = sandbox.run(command.iter().chain(&["auth.log.2.lz4"]));
+        ran.exits(1).complains(told).prints("");
+    }
 }
 
 #[test]

@@ -540,6 +540,8 @@ fn bug_32_no_line_is_read_twice_or_lost() {
     sandbox.scan().bans_nobody();
     assert_eq!(sandbox.scan_json()["sources"][0]["status"], "unchanged");
     // Copied away and truncated; then it grows, but not to its old length.
+    let copied = sandbox.read("auth.log");
+    sandbox.file("auth.log.1", copied);
     sandbox.file("auth.log", failure(ATTACKER, 3));
     sandbox.scan().bans_nobody();
     let line = failure(ATTACKER, 4);

@@ -40,7 +40,7 @@ fn a_file_that_shrank_is_read_from_its_start() {
     let sandbox = Sandbox::new().log("auth.log", failures("203.0.113.9", 4));
     sandbox.scan().exits(0);
     sandbox.file("auth.log", failure("198.51.100.1", 5));
-    let json = sandbox.scan_json();
+    let json = sandbox.run(["scan", "--json"]).exits(1).json();
     assert_eq!(json["sources"][0]["status"], "truncated");
     assert_eq!(json["sources"][0]["failures"], 1);
 }

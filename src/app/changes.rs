@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::model::{Address, Ban, Cause, Cursor, Thresholds, Unban, Witness};
+use crate::model::{Address, Ban, Cause, Generation, Rule, Thresholds, Unban, Witness};
 use crate::store::{Store, StoreError};
 
 /// What a run is about to change.
@@ -27,13 +27,26 @@ pub(super) struct Changes {
 pub(super) struct Read {
     pub(super) rule: Arc<str>,
     pub(super) thresholds: Thresholds,
-    /// The logs that were met, whether read or not.
-    pub(super) logs: Vec<PathBuf>,
-    pub(super) cursors: Vec<(PathBuf, Cursor)>,
+    /// The logs of which something has changed, with their generations.
+    pub(super) logs: Vec<(PathBuf, Vec<Generation>)>,
+    /// The journals of which something was read, with their new cursors.
+    pub(super) journals: Vec<(String, String)>,
     pub(super) windows: Vec<(Address, Vec<Witness>)>,
     pub(super) newest: Option<i64>,
-    /// Whether it is to be noted that its logs are still there.
-    pub(super) unseen: bool,
+}
+
+impl Read {
+    /// Nothing yet.
+    pub(super) fn new(rule: &Rule) -> Self {
+        Read {
+            rule: rule.name.clone(),
+            thresholds: rule.thresholds,
+            logs: Vec::new(),
+            journals: Vec::new(),
+            windows: Vec::new(),
+            newest: None,
+        }
+    }
 }
 
 impl Changes {
@@ -48,7 +61,9 @@ impl Changes {
 
     /// Whether there is anything to commit.
     pub(super) fn is_empty(&self) -> bool {
-        let idle = |read: &Read| read.cursors.is_empty() && read.windows.is_empty() && !read.unseen;
+        let idle = |read: &Read| {
+            read.logs.is_empty() && read.journals.is_empty() && read.windows.is_empty()
+        };
         self.bans.is_empty()
             && self.unbans.is_empty()
             && !self.expired
@@ -75,16 +90,17 @@ impl Changes {
             for (address, witnesses) in &read.windows {
                 commit.set_window(&read.rule, *address, witnesses)?;
             }
-            for (path, cursor) in &read.cursors {
-                commit.set_cursor(&read.rule, path, cursor, now)?;
+            for (log, generations) in &read.logs {
+                commit.set_generations(&read.rule, log, generations)?;
+            }
+            for (journal, cursor) in &read.journals {
+                commit.set_journal_cursor(&read.rule, journal, cursor, now)?;
             }
             if let Some(newest) = read.newest {
                 commit.set_newest(&read.rule, newest, read.thresholds.request_time)?;
             }
-            if read.unseen {
-                commit.see(&read.rule, &read.logs, now)?;
-            }
         }
+        commit.forget_unseen(now)?;
         commit.seal(now)?;
         commit.commit()
     }

@@ -59,10 +59,10 @@ fn one_file(
         matcher.set_clock(Clock::new(context.now));
         return lines(io::stdin().lock(), path, matcher, args, out);
     }
-    let met = logs::meet(path, None, true).map_err(Ended::Reading)?;
-    matcher.set_clock(Clock::new(met.written));
+    let (stream, clock) = logs::stream(path).map_err(Ended::Reading)?;
+    matcher.set_clock(clock);
     lines(
-        BufReader::with_capacity(256 << 10, met.file),
+        BufReader::with_capacity(256 << 10, stream),
         path,
         matcher,
         args,

@@ -2,19 +2,21 @@
 //! to be changed.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::judge::{Decision, Judge, Standing, Window};
-use crate::logs::{self, Input, Met, OpenError, Reading, Sizes, Status};
-use crate::model::{Address, Ban, Cursor, Escaped, Origin, Problem, Rule, Witness};
-use crate::report::{SourceRow, ban_reason};
-use crate::rules::{Clock, Matcher};
+use crate::logs::{
+    self, Changed, Directories, Discovered, Followed, JournalError, OpenError, Piece, Reading,
+    Status, Task,
+};
+use crate::model::{Address, Ban, Escaped, Generation, Problem, Rule, Witness};
+use crate::report::SourceRow;
 use crate::store::{Store, StoreError};
 
 use super::changes::Read;
 use super::context::Context;
+use super::hearing::{Hearing, Past, Place};
+use super::journals::Journaled;
 
 /// What reading a rule's logs came to.
 #[derive(Debug, Default)]
@@ -25,63 +27,186 @@ pub(super) struct Outcome {
     pub(super) problems: Vec<Problem>,
 }
 
-/// A log with something to read.
-struct Task {
-    path: Arc<Path>,
-    file: Arc<File>,
-    /// Its row in the report.
-    row: usize,
-}
+/// How often a rule's logs are read again when they change meanwhile.
+const TRIES: u32 = 3;
 
-/// Reads the logs of a rule from its cursors on. `cleared` says who is being
-/// un-banned in this run.
+/// Reads the logs of a rule on from where the last run left them. `cleared`
+/// says who is being un-banned in this run.
+///
+/// Logs may be rotated while they are read. What was heard of one that turns
+/// out to be another is forgotten, and all is done again.
 pub(super) fn read_rule(
     context: &Context,
-    store: Option<&mut Store>,
+    mut store: Option<&mut Store>,
     rule: &Rule,
-    logs: Vec<PathBuf>,
+    found: &Discovered,
     cleared: &HashMap<Address, i64>,
 ) -> Result<Outcome, StoreError> {
-    let cursors = store
-        .as_deref()
-        .map(|store| store.cursors(&rule.name))
-        .transpose()?
-        .unwrap_or_default();
-    let unseen = store
-        .as_deref()
-        .map(|store| store.is_unseen(&rule.name, context.now))
-        .transpose()?
-        .unwrap_or_default();
-    let mut outcome = Outcome::default();
-    let (tasks, inputs) = plan(rule, &logs, |path| cursors.get(path), false, &mut outcome);
-    let mut new_cursors = Vec::new();
-    let mut hearing = Hearing::new(context, rule, store, Past::Stored(cleared));
-    let readings = hearing.listen(&tasks, inputs, &mut outcome)?;
-    for (task, reading) in tasks.iter().zip(&readings) {
-        note(rule, task, reading, &mut outcome);
-        match logs::cursor(&*task.file, reading.end) {
-            Ok(cursor) => new_cursors.push((task.path.to_path_buf(), cursor)),
-            Err(error) => outcome
-                .problems
-                .push(unreadable(&task.path, &OpenError::from(error))),
+    for _ in 0..TRIES {
+        let mut plan = Plan::new(context, store.as_deref(), rule, found)?;
+        let mut hearing = Hearing::new(context, rule, store.as_deref_mut(), Past::Stored(cleared));
+        let pieces = std::mem::take(&mut plan.pieces);
+        let readings = hearing.listen(&plan.places, pieces, &mut plan.outcome.problems)?;
+        if let Ok((mut outcome, mut read)) = plan.settle(rule, &readings) {
+            read.windows = hearing.windows();
+            (outcome.bans, outcome.read) = (hearing.bans, Some(read));
+            return Ok(outcome);
         }
     }
-    new_cursors.retain(|(path, cursor): &(PathBuf, Cursor)| cursors.get(path) != Some(cursor));
-    outcome.read = Some(Read {
-        rule: rule.name.clone(),
-        thresholds: rule.thresholds,
-        windows: hearing.windows(),
-        newest: readings
+    let name = Escaped::text(&rule.name);
+    let message = format!(
+        "the logs of rule {name} change faster than they can be read; the next run reads them"
+    );
+    Ok(Outcome {
+        problems: vec![Problem::new(message)],
+        ..Outcome::default()
+    })
+}
+
+/// What is to be read of a rule's logs and journals: the logs come first.
+#[derive(Default)]
+struct Plan {
+    outcome: Outcome,
+    logs: Vec<Planned>,
+    journals: Vec<Journaled>,
+    /// Of each source, what is read.
+    pieces: Vec<Vec<Piece>>,
+    /// Of each piece, where it stands.
+    places: Vec<Vec<Place>>,
+}
+
+/// A log, what is known of it, and what is to be read of it.
+struct Planned {
+    name: PathBuf,
+    known: Vec<Generation>,
+    now: Vec<Generation>,
+    tasks: Vec<Task>,
+}
+
+impl Plan {
+    fn new(
+        context: &Context,
+        store: Option<&Store>,
+        rule: &Rule,
+        found: &Discovered,
+    ) -> Result<Self, StoreError> {
+        let mut plan = Plan::default();
+        let mut known = store
+            .map(|store| store.generations(&rule.name))
+            .transpose()?
+            .unwrap_or_default();
+        let mut directories = Directories::default();
+        for log in &found.logs {
+            let known = known.remove(&log.name).unwrap_or_default();
+            let followed = logs::follow(log, &known, &rule.olddir, &mut directories, context.now);
+            plan.add_log(rule, &log.name, known, followed);
+        }
+        for journal in &found.journals {
+            let cursor = store
+                .map(|store| store.journal_cursor(&rule.name, &journal.name))
+                .transpose()?;
+            let place = context.config.journal.as_deref();
+            let begun = Journaled::begin(journal, place, cursor.flatten(), context.now);
+            plan.add_journal(rule, &journal.name, begun);
+        }
+        Ok(plan)
+    }
+
+    fn add_log(
+        &mut self,
+        rule: &Rule,
+        name: &Path,
+        known: Vec<Generation>,
+        mut followed: Followed,
+    ) {
+        self.outcome.problems.append(&mut followed.problems);
+        if let Some((path, status, at)) = followed.idle {
+            self.outcome.sources.push(row(rule, &path, status, at));
+        }
+        let (mut tasks, mut pieces, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        for (task, piece) in followed.tasks {
+            places.push(self.place(rule, &task.path, task.status, task.from));
+            pieces.push(piece);
+            tasks.push(task);
+        }
+        self.pieces.push(pieces);
+        self.places.push(places);
+        self.logs.push(Planned {
+            name: name.to_owned(),
+            known,
+            now: followed.generations,
+            tasks,
+        });
+    }
+
+    fn add_journal(
+        &mut self,
+        rule: &Rule,
+        name: &str,
+        begun: Result<(Journaled, Piece), JournalError>,
+    ) {
+        let path = Path::new(name);
+        match begun {
+            Ok((journal, piece)) => {
+                let place = self.place(rule, path, Status::Read, 0);
+                self.places.push(vec![place]);
+                self.pieces.push(vec![piece]);
+                self.journals.push(journal);
+            }
+            Err(error) => {
+                self.outcome.problems.push(Problem::at(
+                    path,
+                    format!("{}: {error}", Escaped::path(path)),
+                ));
+                self.outcome
+                    .sources
+                    .push(row(rule, path, Status::Unreadable, 0));
+            }
+        }
+    }
+
+    fn place(&mut self, rule: &Rule, path: &Path, status: Status, from: u64) -> Place {
+        self.outcome.sources.push(row(rule, path, status, from));
+        Place {
+            path: Arc::from(path),
+            row: self.outcome.sources.len() - 1,
+        }
+    }
+
+    /// What the readings came to; the error says that a log has changed
+    /// while it was read.
+    fn settle(
+        mut self,
+        rule: &Rule,
+        readings: &[Vec<Reading>],
+    ) -> Result<(Outcome, Read), Changed> {
+        let outcome = &mut self.outcome;
+        let mut read = Read::new(rule);
+        let mut sources = self.places.iter().zip(readings);
+        for (log, (places, readings)) in self.logs.iter_mut().zip(sources.by_ref()) {
+            for ((task, place), reading) in log.tasks.iter().zip(places).zip(readings) {
+                note(rule, place, reading, outcome);
+                let generation = &mut log.now[task.generation];
+                *generation = logs::settle(task, generation, reading)?;
+            }
+        }
+        for (journal, (places, readings)) in self.journals.into_iter().zip(sources) {
+            for (place, reading) in places.iter().zip(readings) {
+                note(rule, place, reading, outcome);
+                outcome.sources[place.row].to = journal.entries();
+                outcome.problems.extend(journal.problems());
+            }
+            read.journals.extend(journal.new_cursor());
+        }
+        let changed = self.logs.into_iter().filter(|log| log.now != log.known);
+        read.logs = changed.map(|log| (log.name, log.now)).collect();
+        let newest = readings
             .iter()
-            .filter_map(|reading| reading.newest)
-            .map(|stamp| stamp.secs)
-            .max(),
-        cursors: new_cursors,
-        unseen,
-        logs,
-    });
-    outcome.bans = hearing.bans;
-    Ok(outcome)
+            .flatten()
+            .filter_map(|reading| reading.newest);
+        read.newest = newest.map(|stamp| stamp.secs).max();
+        Ok((self.outcome, read))
+    }
 }
 
 /// Reads files that were named on the command line from their start, with
@@ -94,84 +219,63 @@ pub(super) fn read_files(
     files: &[PathBuf],
 ) -> Result<Outcome, StoreError> {
     let mut outcome = Outcome::default();
-    let files = logs::each_once(files.to_vec());
-    let (tasks, inputs) = plan(rule, &files, |_| None, true, &mut outcome);
+    let (mut sources, mut places) = (Vec::new(), Vec::new());
+    for path in &logs::each_once(files.to_vec()) {
+        let status = match logs::whole(path) {
+            Ok(piece) => {
+                sources.push(vec![piece]);
+                places.push(vec![Place {
+                    path: Arc::from(path.as_path()),
+                    row: outcome.sources.len(),
+                }]);
+                Status::Read
+            }
+            Err(error) => {
+                outcome.problems.push(Problem::at(
+                    path,
+                    format!("{}: {error}", Escaped::path(path)),
+                ));
+                if matches!(error, OpenError::Missing) {
+                    Status::Missing
+                } else {
+                    Status::Unreadable
+                }
+            }
+        };
+        outcome.sources.push(row(rule, path, status, 0));
+    }
     let mut hearing = Hearing::new(context, rule, store, Past::Apart);
-    let readings = hearing.listen(&tasks, inputs, &mut outcome)?;
-    for (task, reading) in tasks.iter().zip(&readings) {
-        note(rule, task, reading, &mut outcome);
+    let readings = hearing.listen(&places, sources, &mut outcome.problems)?;
+    for (place, reading) in places.iter().flatten().zip(readings.iter().flatten()) {
+        note(rule, place, reading, &mut outcome);
     }
     outcome.bans = hearing.bans;
     Ok(outcome)
 }
 
-/// Opens each log and finds where to go on.
-fn plan<'a>(
-    rule: &Rule,
-    logs: &[PathBuf],
-    cursor: impl Fn(&Path) -> Option<&'a Cursor>,
-    ends: bool,
-    outcome: &mut Outcome,
-) -> (Vec<Task>, Vec<Input>) {
-    let (mut tasks, mut inputs) = (Vec::new(), Vec::new());
-    for path in logs {
-        let mut row = SourceRow {
-            path: path.clone(),
-            rule: rule.name.to_string(),
-            status: Status::Missing.as_str(),
-            from: 0,
-            to: 0,
-            failures: 0,
-            host_names: 0,
-        };
-        let known = cursor(path);
-        match logs::meet(path, known, ends) {
-            Ok(Met {
-                file,
-                resume,
-                written,
-            }) => {
-                (row.status, row.from, row.to) = (resume.status.as_str(), resume.from, resume.to);
-                // An empty log at first contact is known from then on.
-                if resume.status != Status::Unchanged || known.is_none() {
-                    let file = Arc::new(file);
-                    tasks.push(Task {
-                        path: Arc::from(path.as_path()),
-                        file: file.clone(),
-                        row: outcome.sources.len(),
-                    });
-                    inputs.push(Input {
-                        file,
-                        range: resume.from..resume.to,
-                        clock: Clock::new(written),
-                    });
-                }
-            }
-            Err(error) => {
-                if !matches!(error, OpenError::Missing) {
-                    row.status = Status::Unreadable.as_str();
-                }
-                outcome.problems.push(unreadable(path, &error));
-            }
-        }
-        outcome.sources.push(row);
+/// A row of the report for a file of which nothing has been read yet.
+fn row(rule: &Rule, path: &Path, status: Status, at: u64) -> SourceRow {
+    let (path, rule, status) = (path.to_owned(), rule.name.to_string(), status.as_str());
+    SourceRow {
+        path,
+        rule,
+        status,
+        from: at,
+        to: at,
+        failures: 0,
+        host_names: 0,
     }
-    (tasks, inputs)
 }
 
-fn unreadable(path: &Path, error: &OpenError) -> Problem {
-    Problem::at(path, format!("{}: {error}", Escaped::path(path)))
-}
-
-/// Puts what came of a log into the report.
-fn note(rule: &Rule, task: &Task, reading: &Reading, outcome: &mut Outcome) {
-    let row = &mut outcome.sources[task.row];
+/// Puts what came of a piece into the report.
+fn note(rule: &Rule, place: &Place, reading: &Reading, outcome: &mut Outcome) {
+    let row = &mut outcome.sources[place.row];
     (row.to, row.failures, row.host_names) =
         (reading.end, reading.failures, reading.tally.host_names);
     let mut problem = |text: String| {
         outcome.problems.push(Problem::at(
-            &*task.path,
-            format!("{}: {text}", Escaped::path(&task.path)),
+            &*place.path,
+            format!("{}: {text}", Escaped::path(&place.path)),
         ));
     };
     if let Some(offset) = reading.tally.first_bad_time {
@@ -187,184 +291,12 @@ fn note(rule: &Rule, task: &Task, reading: &Reading, outcome: &mut Outcome) {
         ));
     }
     if reading.cut_short {
-        problem(
-            "was cut while it was read; the next run goes on with what stands there then"
-                .to_owned(),
-        );
+        problem("was cut while it was read".to_owned());
     }
     if let Some(error) = &reading.error {
         problem(format!(
             "could not be read beyond byte {}: {error}",
             reading.end
         ));
-    }
-}
-
-/// Which past an address has.
-enum Past<'a> {
-    /// What the store knows, and who is being un-banned in this run.
-    Stored(&'a HashMap<Address, i64>),
-    /// None but un-bans: windows of its own.
-    Apart,
-}
-
-/// Follows the failures of one rule, and knows whom to ask about the past.
-struct Hearing<'a> {
-    context: &'a Context,
-    rule: &'a Rule,
-    store: Option<&'a mut Store>,
-    past: Past<'a>,
-    judge: Judge<'a>,
-    bans: Vec<(Ban, Vec<Witness>)>,
-    failed: Option<StoreError>,
-}
-
-impl<'a> Hearing<'a> {
-    fn new(
-        context: &'a Context,
-        rule: &'a Rule,
-        store: Option<&'a mut Store>,
-        past: Past<'a>,
-    ) -> Self {
-        let judge = Judge::new(rule.thresholds, &context.never);
-        Hearing {
-            context,
-            rule,
-            store,
-            past,
-            judge,
-            bans: Vec::new(),
-            failed: None,
-        }
-    }
-
-    fn listen(
-        &mut self,
-        tasks: &[Task],
-        inputs: Vec<Input>,
-        outcome: &mut Outcome,
-    ) -> Result<Vec<Reading>, StoreError> {
-        // Compiling the patterns costs more than a run that has nothing to read.
-        if inputs.iter().all(|input| input.range.is_empty()) {
-            return Ok(inputs
-                .iter()
-                .map(|input| Reading {
-                    end: input.range.start,
-                    ..Reading::default()
-                })
-                .collect());
-        }
-        let matcher = match Matcher::new(self.rule, Clock::new(self.context.now)) {
-            Ok(matcher) => matcher,
-            Err(error) => {
-                outcome.problems.push(Problem::new(format!(
-                    "rule {} can not be used: {error}",
-                    Escaped::text(&self.rule.name)
-                )));
-                return Ok(inputs
-                    .iter()
-                    .map(|input| Reading {
-                        end: input.range.start,
-                        ..Reading::default()
-                    })
-                    .collect());
-            }
-        };
-        let sizes = Sizes::for_sources(inputs.len());
-        let readings = logs::scan(inputs, &matcher, sizes, |heard| {
-            if self.failed.is_none()
-                && let Err(error) = self.hear(&tasks[heard.source].path, &heard)
-            {
-                self.failed = Some(error);
-            }
-        });
-        self.failed.take().map_or(Ok(readings), Err)
-    }
-
-    fn hear(&mut self, path: &Arc<Path>, heard: &logs::Heard<'_>) -> Result<(), StoreError> {
-        let failure = heard.failure;
-        if !self.judge.knows(failure.address) {
-            let standing = self.standing(failure.address)?;
-            self.judge.introduce(failure.address, standing);
-        }
-        let decision = self.judge.hear(failure, |counted| Witness {
-            at: failure.at,
-            counted,
-            count: failure.count,
-            pattern: failure.pattern,
-            path: path.clone(),
-            offset: failure.offset,
-            text: Witness::cut(heard.line),
-        });
-        if let Some(decision) = decision {
-            self.decide(decision)?;
-        }
-        Ok(())
-    }
-
-    fn standing(&self, address: Address) -> Result<Standing, StoreError> {
-        let Some(store) = self.store.as_deref() else {
-            return Ok(Standing::default());
-        };
-        match self.past {
-            Past::Apart => Ok(Standing {
-                cleared_until: store.cleared_until(address)?,
-                ..Standing::default()
-            }),
-            Past::Stored(cleared) => {
-                let (before, banned_until, witnesses) = store.past(&self.rule.name, address)?;
-                Ok(match cleared.get(&address) {
-                    Some(&now) => Standing {
-                        cleared_until: before.max(Some(now)),
-                        ..Standing::default()
-                    },
-                    None => Standing {
-                        cleared_until: before,
-                        banned_until,
-                        window: Window::stored(witnesses),
-                    },
-                })
-            }
-        }
-    }
-
-    fn decide(&mut self, decision: Decision) -> Result<(), StoreError> {
-        let Decision {
-            failure,
-            failures,
-            ends,
-            witnesses,
-        } = decision;
-        let rule = &self.rule.name;
-        if let (Past::Apart, Some(store)) = (&self.past, self.store.as_deref())
-            && store.is_covered(rule, failure.address, failure.at.secs)?
-        {
-            return Ok(());
-        }
-        let ban = Ban {
-            address: failure.address,
-            rule: Some(rule.clone()),
-            server: self.context.server.clone(),
-            at: failure.at,
-            ends,
-            failures,
-            instant: failure.instant,
-            origin: Origin::Log,
-            reason: ban_reason(failure.address, rule, failures, failure.instant),
-            country: None,
-        };
-        self.bans.push((ban, witnesses));
-        Ok(())
-    }
-
-    fn windows(&self) -> Vec<(Address, Vec<Witness>)> {
-        let mut windows: Vec<_> = self
-            .judge
-            .changed_windows()
-            .map(|(address, window)| (address, window.witnesses().to_vec()))
-            .collect();
-        // In the order of the table's key, which is how it is written fastest.
-        windows.sort_by_key(|(address, _)| *address);
-        windows
     }
 }

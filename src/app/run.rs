@@ -250,13 +250,16 @@ fn work(
         Errand::Scan(rules) => {
             for rule in rules {
                 let found = crate::logs::discover(&rule.sources);
-                context.problems.extend(found.problems);
-                voice.begin(&rule.name, !found.logs.is_empty());
+                context.problems.extend_from_slice(&found.problems);
+                voice.begin(
+                    &rule.name,
+                    !(found.logs.is_empty() && found.journals.is_empty()),
+                );
                 let outcome = reading::read_rule(
                     context,
                     store.as_deref_mut(),
                     rule,
-                    found.logs,
+                    &found,
                     &changes.cleared(),
                 )?;
                 take(context, outcome, changes);

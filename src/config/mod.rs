@@ -62,6 +62,8 @@ pub struct Config {
     pub event_log: Option<PathBuf>,
     /// The MaxMind database; the usual places if none.
     pub geoip: Option<PathBuf>,
+    /// The directory or file that is read as the systemd journal; the host's if none.
+    pub journal: Option<PathBuf>,
     /// What is understood and may not be what was meant, such as keys without
     /// effect: a sentence each, for `check`.
     pub notes: Vec<String>,

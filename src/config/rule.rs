@@ -1,6 +1,6 @@
 //! A section of `settings.rules` → [`Rule`].
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::check::{Check, Field, Section};
 use super::raw::{Entry, Value};
@@ -70,6 +70,7 @@ fn checked(
         name: name.into(),
         enabled: enabled.unwrap_or(true),
         sources: sources(section, builtin, base, check),
+        olddir: olddir(section, check),
         patterns: pattern::patterns(section, builtin, positions, check),
         time_formats: time_formats(section, builtin, check),
         statuses: statuses(section, builtin, check),
@@ -129,6 +130,16 @@ fn sources(
         }
     }
     sources
+}
+
+/// The directories to which logrotate moves the rule's logs.
+fn olddir(section: &Section, check: &mut Check) -> Vec<PathBuf> {
+    let mut texts = Vec::new();
+    if let Some(field) = section.given("olddir") {
+        flatten(&field, &mut texts, check);
+    }
+    let named = texts.into_iter().filter(|(_, text)| !text.is_empty());
+    named.map(|(_, text)| PathBuf::from(text)).collect()
 }
 
 /// The texts of `"…"`, `["…"]`, or `[["…"]]` as PyFilter 1 wrote it.

@@ -41,6 +41,9 @@ pub(super) fn config(root: &Section, base: &Path, check: &mut Check) -> Config {
         redis: connection(&redis, &sync_bans, check),
         event_log: event_log(root, base, check),
         geoip: file(&geoip, base, check),
+        journal: settings
+            .given("journal")
+            .and_then(|field| field.path_from(base, check)),
         notes: Vec::new(),
     }
 }

@@ -3,7 +3,8 @@
 //! A block owns the lines that start in it, so that blocks can be read and
 //! matched by many threads at once and no line is read twice or missed.
 
-use std::io;
+use std::io::{self, Read};
+use std::ops::Range;
 
 use memchr::{memchr, memrchr};
 
@@ -23,7 +24,9 @@ const SLACK: usize = 4 << 10;
 #[derive(Debug, Default)]
 pub(super) struct Block {
     bytes: Vec<u8>,
-    lines: std::ops::Range<usize>,
+    lines: Range<usize>,
+    /// The offsets of the lines that were kept, when the others were dropped.
+    kept: Option<Vec<(u64, Range<usize>)>>,
     /// The byte of the file at which its lines start.
     pub(super) base: u64,
     /// Where a line starts that is longer than [`LONGEST_LINE`].
@@ -45,9 +48,30 @@ impl Block {
 
     /// The line that starts at `offset` of the file, without its newline.
     pub(super) fn line_at(&self, offset: u64) -> &[u8] {
-        let start = usize::try_from(offset - self.base).expect("a block fits into memory");
+        if let Some(kept) = &self.kept {
+            let found = kept.binary_search_by_key(&offset, |(offset, _)| *offset);
+            return found.map_or(&[], |n| &self.bytes[kept[n].1.clone()]);
+        }
+        let start = usize_of(offset - self.base);
         let rest = &self.lines()[start..];
         &rest[..memchr(b'\n', rest).unwrap_or(rest.len())]
+    }
+
+    /// Drops all lines but those that start at these offsets, which ascend.
+    pub(super) fn keep_only(&mut self, offsets: impl Iterator<Item = u64>) {
+        let mut bytes = Vec::new();
+        let kept = offsets.map(|offset| {
+            let start = bytes.len();
+            bytes.extend_from_slice(self.line_at(offset));
+            (offset, start..bytes.len())
+        });
+        self.kept = Some(kept.collect());
+        self.bytes = bytes;
+    }
+
+    /// How much memory it takes.
+    pub(super) fn weight(&self) -> usize {
+        self.bytes.capacity()
     }
 
     /// Reads the lines that start in `part`, a part of the `whole` that
@@ -55,13 +79,13 @@ impl Block {
     pub(super) fn fill(
         &mut self,
         file: &impl ReadAt,
-        whole: &std::ops::Range<u64>,
-        part: &std::ops::Range<u64>,
+        whole: &Range<u64>,
+        part: &Range<u64>,
     ) -> io::Result<()> {
         let lead = u64::from(part.start > whole.start);
         let first = part.start - lead;
         let wanted = (part.end + SLACK as u64).min(whole.end) - first;
-        self.long_line = None;
+        (self.long_line, self.kept) = (None, None);
         self.read(file, first, wanted)?;
         // From here on places are counted within the bytes.
         let last = usize_of(part.end - 1 - first);
@@ -138,6 +162,99 @@ impl Block {
     fn leave_out(&mut self, first: u64, line: usize) -> usize {
         self.long_line = Some(first + line as u64);
         line
+    }
+}
+
+/// Cuts a stream into blocks of whole lines.
+pub(super) struct Lines {
+    stream: Box<dyn Read + Send>,
+    /// The beginning of a line whose end has not been read.
+    rest: Vec<u8>,
+    /// The byte of the stream at which that line starts.
+    at: u64,
+    /// Whether that line is too long, so that its end is looked for only.
+    leaving: bool,
+    /// Whether the end of the stream ends the last line.
+    ends: bool,
+    /// Whether there is nothing more to read.
+    over: bool,
+}
+
+impl Lines {
+    /// Goes on with a stream at its byte `from`, at which a line starts.
+    pub(super) fn new(mut stream: Box<dyn Read + Send>, from: u64, ends: bool) -> io::Result<Self> {
+        let skipped = io::copy(&mut stream.by_ref().take(from), &mut io::sink())?;
+        Ok(Lines {
+            stream,
+            rest: Vec::new(),
+            at: from,
+            leaving: false,
+            ends,
+            over: skipped < from,
+        })
+    }
+
+    /// Whether there is nothing more to read.
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// How many bytes stand behind the last newline, once all was read.
+    pub(super) fn rest(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// Reads about `size` bytes and puts their whole lines into `block`, also
+    /// if the reading ends in an error.
+    pub(super) fn fill(&mut self, size: usize, block: &mut Block) -> io::Result<()> {
+        (block.long_line, block.kept, block.cut_short) = (None, None, false);
+        block.bytes.clear();
+        block.bytes.append(&mut self.rest);
+        let mut result = Ok(());
+        loop {
+            match self
+                .stream
+                .by_ref()
+                .take(size as u64)
+                .read_to_end(&mut block.bytes)
+            {
+                Ok(read) => self.over = read < size,
+                Err(error) => (self.over, result) = (true, Err(error)),
+            }
+            if self.leaving {
+                self.leave_line(&mut block.bytes);
+            }
+            if self.over || memchr(b'\n', &block.bytes).is_some() {
+                break;
+            }
+            if block.bytes.len() > LONGEST_LINE {
+                block.long_line = Some(self.at);
+                self.leave_line(&mut block.bytes);
+            }
+        }
+        let stop = match memrchr(b'\n', &block.bytes) {
+            _ if self.over && self.ends && result.is_ok() => block.bytes.len(),
+            newline => newline.map_or(0, |newline| newline + 1),
+        };
+        let first = memchr(b'\n', &block.bytes[..stop]).map_or(stop, |newline| newline + 1);
+        let start = if first > LONGEST_LINE { first } else { 0 };
+        if start > 0 {
+            block.long_line = Some(self.at);
+        }
+        self.rest.extend_from_slice(&block.bytes[stop..]);
+        (block.base, block.lines) = (self.at + start as u64, start..stop);
+        self.at += stop as u64;
+        result
+    }
+
+    /// Drops the beginning of a line that is too long, up to its end if that
+    /// is there.
+    fn leave_line(&mut self, bytes: &mut Vec<u8>) {
+        let newline = memchr(b'\n', bytes);
+        let length = newline.map_or(bytes.len(), |newline| newline + 1);
+        bytes.drain(..length);
+        self.at += length as u64;
+        self.leaving = newline.is_none();
     }
 }
 

@@ -1,42 +1,87 @@
-use std::collections::BTreeSet;
-use std::io;
-use std::os::unix::ffi::OsStrExt as _;
+//! What the configuration names → the logs there are.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::model::{Escaped, Problem, SourceSpec};
+use crate::model::{Problem, SourceSpec};
 
-/// Where distributions let sshd log, in the order of DESIGN's `auto`.
+use super::globs::expand;
+use super::journal::{Journal, journalctl};
+use super::names::{Age, bases};
+
+/// Where distributions let sshd log, in the order of `auto`.
 const SSH_LOGS: [&str; 2] = ["/var/log/auth.log", "/var/log/secure"];
 
-/// The logs of a rule.
+/// A log: where it is written, and where its generations are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// Where it is written; what its generations are called after.
+    pub name: PathBuf,
+    /// Whether that file itself is to be read.
+    pub live: bool,
+    /// The generations that the configuration names.
+    pub named: BTreeSet<PathBuf>,
+}
+
+/// What a rule reads.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Discovered {
-    /// Each file once, in the order of their paths.
-    pub logs: Vec<PathBuf>,
+    /// In the order of their names.
+    pub logs: Vec<Log>,
+    /// The journals.
+    pub journals: Vec<Journal>,
     /// What could not be looked for.
     pub problems: Vec<Problem>,
 }
 
 /// Finds the logs that `specs` name: a path without wildcard whether it is
-/// there or not, of a glob what matches and is no directory.
+/// there or not, of a glob what matches and is no directory. Generations of
+/// one log are one log.
 #[must_use]
 pub fn discover(specs: &[SourceSpec]) -> Discovered {
-    let mut found = Discovered::default();
+    let (mut problems, mut journals) = (Vec::new(), Vec::new());
+    let (mut plain, mut found) = (BTreeSet::new(), BTreeSet::new());
     for spec in specs {
         match spec {
-            SourceSpec::Files(path) if !has_wildcard(path) => found.logs.push(path.clone()),
-            SourceSpec::Files(pattern) => expand(pattern, &mut found),
-            SourceSpec::Auto => found.logs.extend(SSH_LOGS.iter().map(PathBuf::from).find(|path| path.exists())),
-            SourceSpec::Journal(unit) => found.problems.push(Problem::new(format!(
-                "the journal of {unit} can not be read by this version: let rsyslog write a file and name it in log_files"
-            ))),
+            SourceSpec::Files(path) if !has_wildcard(path) => drop(plain.insert(path.clone())),
+            SourceSpec::Files(pattern) => expand(pattern, &mut found, &mut problems),
+            SourceSpec::Auto => match SSH_LOGS
+                .iter()
+                .map(PathBuf::from)
+                .find(|path| path.exists())
+            {
+                Some(path) => drop(plain.insert(path)),
+                None if journalctl().is_some() => journals.push(ssh_journal()),
+                None => {}
+            },
+            SourceSpec::Journal(unit) => {
+                journals.push(Journal {
+                    name: format!("journal:{unit}"),
+                    units: vec![unit.clone()],
+                });
+            }
         }
     }
-    found.logs.sort();
-    found.logs.dedup();
-    found.logs = each_once(found.logs);
-    found
+    let mut logs = group(&plain, &found);
+    let names = each_once(logs.iter().map(|log| log.name.clone()).collect());
+    logs.retain(|log| names.contains(&log.name));
+    Discovered {
+        logs,
+        journals,
+        problems,
+    }
+}
+
+/// The journal of sshd, as distributions call its unit.
+#[must_use]
+pub fn ssh_journal() -> Journal {
+    Journal {
+        name: "journal:ssh.service".to_owned(),
+        units: vec!["ssh.service".to_owned(), "sshd.service".to_owned()],
+    }
 }
 
 /// The logs without those that are another's file under a second name: a link,
@@ -58,79 +103,102 @@ fn has_wildcard(path: &Path) -> bool {
         .any(|byte| b"*?[".contains(byte))
 }
 
-const MATCHING: glob::MatchOptions = glob::MatchOptions {
-    case_sensitive: true,
-    require_literal_separator: true,
-    require_literal_leading_dot: true,
-};
-
-fn expand(pattern: &Path, found: &mut Discovered) {
-    // The configuration is text, so a glob is.
-    let Some(text) = pattern.to_str() else { return };
-    let start: PathBuf = pattern
-        .components()
-        .take_while(|part| part.as_os_str() != "**")
-        .collect();
-    if start == pattern {
-        let files = found.matches(text, |path| !path.is_dir());
-        found.logs.extend(files);
-    } else if let (Ok(whole), Some(start)) = (glob::Pattern::new(text), start.to_str()) {
-        for dir in found.matches(start, Path::is_dir) {
-            found.walk(dir, &whole);
+/// Makes logs of paths: what a glob found and is a generation of another path
+/// belongs to that; of one whose log was not found, to a log without a live file.
+fn group(plain: &BTreeSet<PathBuf>, found: &BTreeSet<PathBuf>) -> Vec<Log> {
+    let mut logs: BTreeMap<PathBuf, Log> = BTreeMap::new();
+    let live = |name: &Path| Log {
+        name: name.to_owned(),
+        live: true,
+        named: BTreeSet::new(),
+    };
+    for path in plain {
+        logs.insert(path.clone(), live(path));
+    }
+    for path in found.difference(plain) {
+        let names: Vec<PathBuf> = logs_of(path).into_iter().map(|(name, _)| name).collect();
+        let of = names
+            .iter()
+            .find(|name| found.contains(*name) || plain.contains(*name))
+            .or_else(|| names.last());
+        match of {
+            None => logs.entry(path.clone()).or_insert_with(|| live(path)).live = true,
+            Some(name) => {
+                let rotated = || Log {
+                    live: found.contains(name),
+                    ..live(name)
+                };
+                logs.entry(name.clone())
+                    .or_insert_with(rotated)
+                    .named
+                    .insert(path.clone());
+            }
         }
+    }
+    logs.into_values().collect()
+}
+
+/// The logs that the file at `path` may be a generation of, by its name.
+fn logs_of(path: &Path) -> Vec<(PathBuf, Age)> {
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    bases(name)
+        .into_iter()
+        .map(|(base, age)| (path.with_file_name(OsString::from_vec(base)), age))
+        .collect()
+}
+
+/// By the name of a log, the files that are called like generations of it.
+type Generations = HashMap<Vec<u8>, Vec<(PathBuf, Age)>>;
+
+/// What stands in directories, each listed once.
+#[derive(Debug, Default)]
+pub struct Directories {
+    /// Of each directory, the files that may be generations of a name.
+    listed: HashMap<PathBuf, Generations>,
+}
+
+impl Directories {
+    /// The files in `dir` that are called like generations of a log called `name`.
+    pub(super) fn generations(&mut self, dir: &Path, name: &OsStr) -> Vec<(PathBuf, Age)> {
+        let listed = self
+            .listed
+            .entry(dir.to_owned())
+            .or_insert_with(|| list(dir));
+        listed.get(name.as_bytes()).cloned().unwrap_or_default()
+    }
+
+    /// Forgets what was listed, for it has changed.
+    pub(super) fn forget(&mut self) {
+        self.listed.clear();
     }
 }
 
-impl Discovered {
-    /// What the glob `text` matches and is `wanted`.
-    fn matches(&mut self, text: &str, wanted: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
-        let mut found = Vec::new();
-        for entry in glob::glob_with(text, MATCHING).into_iter().flatten() {
-            match entry {
-                Ok(path) if wanted(&path) => found.push(path),
-                Ok(_) => {}
-                Err(error) => self.cannot_look(error.path(), error.error()),
-            }
-        }
-        found
-    }
-
-    /// Adds all files below `start` that match `whole`. Links to directories
-    /// are not followed: through two that point upwards there are more ways
-    /// than anybody can walk.
-    fn walk(&mut self, start: PathBuf, whole: &glob::Pattern) {
-        let mut open = vec![start];
-        while let Some(dir) = open.pop() {
-            let entries = match dir.read_dir() {
-                Ok(entries) => entries,
-                Err(error) => {
-                    self.cannot_look(&dir, &error);
-                    continue;
-                }
-            };
-            for entry in entries.flatten() {
-                let path = entry.path();
-                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                    open.push(path);
-                } else if whole.matches_path_with(&path, MATCHING) && !path.is_dir() {
-                    self.logs.push(path);
-                }
-            }
+fn list(dir: &Path) -> Generations {
+    let mut generations = Generations::new();
+    // A directory that can not be listed holds no generation for us; that its
+    // log can not be read is said where it is read.
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        for (base, age) in bases(entry.file_name().as_bytes()) {
+            generations
+                .entry(base)
+                .or_default()
+                .push((entry.path(), age));
         }
     }
-
-    fn cannot_look(&mut self, path: &Path, error: &io::Error) {
-        let message = format!(
-            "{}: can not be looked through: {error}",
-            Escaped::path(path)
-        );
-        self.problems.push(Problem::at(path, message));
-    }
+    generations
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn log(name: PathBuf, named: &[PathBuf]) -> Log {
+        Log {
+            name,
+            live: true,
+            named: named.iter().cloned().collect(),
+        }
+    }
 
     #[test]
     fn a_glob_finds_files_and_a_plain_path_need_not_exist() {
@@ -146,7 +214,7 @@ mod tests {
         ];
         assert_eq!(
             discover(&specs).logs,
-            [path("a.log"), path("b.log"), path("missing.log")]
+            ["a.log", "b.log", "missing.log"].map(|name| log(path(name), &[]))
         );
         assert_eq!(
             discover(&[SourceSpec::Files(path("*.none"))]),
@@ -155,17 +223,33 @@ mod tests {
     }
 
     #[test]
-    fn a_file_under_two_names_is_one_log() {
+    fn a_glob_that_matches_generations_is_one_log() {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
-        std::fs::write(path("a.log"), "x").unwrap();
-        std::fs::hard_link(path("a.log"), path("b.log")).unwrap();
-        std::os::unix::fs::symlink("a.log", path("c.log")).unwrap();
-        std::os::unix::fs::symlink("loop.log", path("loop.log")).unwrap();
+        let rotated = ["auth.log.1", "auth.log.2.gz", "auth.log-20260322"].map(&path);
+        for path in rotated.iter().chain(&[path("auth.log"), path("other.log")]) {
+            std::fs::write(path, "x").unwrap();
+        }
         let specs = [
-            SourceSpec::Files(path("[abc].log")),
+            SourceSpec::Files(path("auth.log*")),
             SourceSpec::Files(path("*.log")),
         ];
-        assert_eq!(discover(&specs).logs, [path("a.log"), path("loop.log")]);
+        assert_eq!(
+            discover(&specs).logs,
+            [log(path("auth.log"), &rotated), log(path("other.log"), &[])]
+        );
+        let without_live = discover(&[SourceSpec::Files(path("auth.log.*"))]).logs;
+        assert_eq!(
+            without_live,
+            [Log {
+                live: false,
+                ..log(path("auth.log"), &rotated[..2])
+            }]
+        );
+        // A generation by its own name is a file like any other.
+        assert_eq!(
+            discover(&[SourceSpec::Files(path("auth.log.1"))]).logs,
+            [log(path("auth.log.1"), &[])]
+        );
     }
 }

@@ -2,14 +2,14 @@
 //! hand a freed inode to the next file at once. The bytes we read do.
 
 use std::hash::Hasher;
-use std::io;
+use std::io::{self, Read};
 
 use siphasher::sip::SipHasher13;
 
 use crate::model::{Cursor, Fingerprint};
 
-/// How many bytes at most are hashed at each end of what was read.
-const REACH: u64 = 1024;
+/// How much of a stream is read at once.
+const STEP: usize = 64 << 10;
 
 fn fingerprint(bytes: &[u8]) -> Fingerprint {
     let mut hasher = SipHasher13::new();
@@ -21,8 +21,11 @@ fn fingerprint(bytes: &[u8]) -> Fingerprint {
 }
 
 /// What can be read at any place.
-pub trait ReadAt {
+pub(super) trait ReadAt {
     /// Fills `buffer` from the byte at `offset`, less only where the file ends.
+    ///
+    /// # Errors
+    /// The file can not be read.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 }
 
@@ -45,33 +48,102 @@ impl ReadAt for std::fs::File {
     }
 }
 
-fn hashed(file: &impl ReadAt, start: u64, length: u64) -> io::Result<Fingerprint> {
+/// The bytes of `file` from `start` on, `length` of them unless it ends before.
+pub(super) fn bytes_at(file: &impl ReadAt, start: u64, length: u64) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
     let filled = file.read_at(&mut bytes, start)?;
-    Ok(fingerprint(&bytes[..filled]))
+    bytes.truncate(filled);
+    Ok(bytes)
 }
 
-/// The cursor of a file that was read up to `offset`.
-///
-/// # Errors
-/// The file can not be read.
-pub fn cursor(file: &impl ReadAt, offset: u64) -> io::Result<Cursor> {
-    let reach = offset.min(REACH);
-    Ok(Cursor {
+/// The cursor of a file that was read up to `offset`; none if it is shorter by now.
+pub(super) fn cursor(file: &impl ReadAt, offset: u64) -> io::Result<Option<Cursor>> {
+    let reach = offset.min(Cursor::TAIL);
+    let head = bytes_at(file, 0, offset.min(Cursor::HEAD))?;
+    let tail = bytes_at(file, offset - reach, reach)?;
+    let whole = head.len() as u64 == offset.min(Cursor::HEAD) && tail.len() as u64 == reach;
+    Ok(whole.then(|| cursor_of(offset, &head, &tail)))
+}
+
+/// The cursor of a file whose first and last bytes before `offset` these are;
+/// more of them than a cursor keeps may be given.
+pub(super) fn cursor_of(offset: u64, head: &[u8], tail: &[u8]) -> Cursor {
+    let first = |most: u64| usize::try_from(offset.min(most)).unwrap_or(usize::MAX);
+    let head = &head[..head.len().min(first(Cursor::HEAD))];
+    let tail = &tail[tail.len().saturating_sub(first(Cursor::TAIL))..];
+    Cursor {
         offset,
-        head: hashed(file, 0, reach)?,
-        tail: hashed(file, offset - reach, reach)?,
-    })
+        head: head.into(),
+        tail: fingerprint(tail),
+    }
 }
 
-/// Whether `file` holds the bytes that were read.
+/// The cursor of a file that was not read.
+pub(super) fn unread() -> Cursor {
+    cursor_of(0, &[], &[])
+}
+
+/// Whether `file` holds the bytes that were read. Of a file that was not read
+/// at all nothing is known, so it is none.
 pub(super) fn is_of(cursor: &Cursor, file: &impl ReadAt) -> io::Result<bool> {
-    let Cursor { offset, head, tail } = *cursor;
-    if offset == 0 {
-        return Ok(true);
+    let Cursor {
+        offset,
+        ref head,
+        tail,
+    } = *cursor;
+    Ok(offset > 0
+        && bytes_at(file, 0, head.len() as u64)? == **head
+        && fingerprint(&bytes_at(
+            file,
+            offset.saturating_sub(tail.length),
+            tail.length,
+        )?) == tail)
+}
+
+/// Whether a file that begins with `head` and has `size` bytes is a part of
+/// what was read: a copy that was made before all of it was there.
+pub(super) fn is_part_of(cursor: &Cursor, head: &[u8], size: u64) -> bool {
+    let length = head.len().min(cursor.head.len());
+    length > 0 && size < cursor.offset && head[..length] == cursor.head[..length]
+}
+
+/// Which of `cursors` a stream holds all bytes of: the farthest one. It is
+/// read only as far as it takes to know.
+pub(super) fn find_in_stream(
+    stream: &mut impl Read,
+    cursors: &[&Cursor],
+) -> io::Result<Option<usize>> {
+    let mut window = Vec::with_capacity(STEP + 1024);
+    let mut at = 0;
+    more(stream, &mut window)?;
+    let begins = |cursor: &Cursor| cursor.offset > 0 && window.starts_with(&cursor.head);
+    let mut open: Vec<usize> = (0..cursors.len()).filter(|&n| begins(cursors[n])).collect();
+    open.sort_by_key(|&n| cursors[n].offset);
+    let mut found = None;
+    for n in open {
+        let Cursor { offset, tail, .. } = *cursors[n];
+        while at + (window.len() as u64) < offset {
+            let keep = window.len().min(1024);
+            at += (window.len() - keep) as u64;
+            window.drain(..window.len() - keep);
+            if more(stream, &mut window)? == 0 {
+                return Ok(found);
+            }
+        }
+        let within = |place: u64| usize::try_from(place - at).ok();
+        let bytes = within(offset.saturating_sub(tail.length).max(at))
+            .zip(within(offset))
+            .map(|(start, end)| &window[start..end]);
+        if bytes.is_some_and(|bytes| fingerprint(bytes) == tail) {
+            found = Some(n);
+        }
     }
-    let tail_start = offset.saturating_sub(tail.length);
-    Ok(hashed(file, 0, head.length)? == head && hashed(file, tail_start, tail.length)? == tail)
+    Ok(found)
+}
+
+/// Appends the next bytes of a stream: as many as a step, unless it ends.
+fn more(stream: &mut impl Read, window: &mut Vec<u8>) -> io::Result<usize> {
+    stream.take(STEP as u64).read_to_end(window)
 }
 
 #[cfg(test)]
@@ -91,23 +163,46 @@ mod tests {
     proptest! {
         #[test]
         fn a_file_that_grew_is_known_and_one_that_changed_is_not(
-            read in prop::collection::vec(any::<u8>(), 0..5000),
+            read in prop::collection::vec(any::<u8>(), 1..5000),
             more in prop::collection::vec(any::<u8>(), 0..100),
             place: prop::sample::Index,
         ) {
-            let read_so_far = cursor(&read, read.len() as u64).unwrap();
+            let known = cursor(&read, read.len() as u64).unwrap().unwrap();
             let grown = [read.clone(), more].concat();
-            prop_assert!(is_of(&read_so_far, &grown).unwrap());
-            if read.is_empty() { return Ok(()) }
-            // Only the ends are looked at: 1,024 bytes each.
+            prop_assert!(is_of(&known, &grown).unwrap());
+            prop_assert_eq!(find_in_stream(&mut grown.as_slice(), &[&known]).unwrap(), Some(0));
+            // Only the ends are looked at.
             let n = place.index(read.len());
-            if n < 1024 || n >= read.len() - 1024.min(read.len()) {
+            if n < 256 || n >= read.len().saturating_sub(1024) {
                 let mut other = grown.clone();
                 other[n] ^= 1;
-                prop_assert!(!is_of(&read_so_far, &other).unwrap());
+                prop_assert!(!is_of(&known, &other).unwrap());
+                prop_assert_eq!(find_in_stream(&mut other.as_slice(), &[&known]).unwrap(), None);
             }
-            prop_assert!(!is_of(&read_so_far, &read[..read.len() - 1].to_vec()).unwrap());
+            let shorter = read[..read.len() - 1].to_vec();
+            prop_assert!(!is_of(&known, &shorter).unwrap());
+            prop_assert_eq!(find_in_stream(&mut shorter.as_slice(), &[&known]).unwrap(), None);
+            prop_assert_eq!(is_part_of(&known, &shorter[..shorter.len().min(256)], shorter.len() as u64), !shorter.is_empty());
         }
+
+        #[test]
+        fn of_several_cursors_in_a_stream_the_farthest_is_found(
+            bytes in prop::collection::vec(any::<u8>(), 1..300_000),
+            places in prop::collection::vec(any::<prop::sample::Index>(), 1..5),
+        ) {
+            let offsets: Vec<u64> = places.iter().map(|place| place.index(bytes.len()) as u64 + 1).collect();
+            let cursors: Vec<Cursor> = offsets.iter().map(|&offset| cursor(&bytes, offset).unwrap().unwrap()).collect();
+            let found = find_in_stream(&mut bytes.as_slice(), &cursors.iter().collect::<Vec<_>>()).unwrap().unwrap();
+            prop_assert_eq!(offsets[found], *offsets.iter().max().unwrap());
+        }
+    }
+
+    #[test]
+    fn of_a_file_that_was_not_read_nothing_is_known() {
+        let empty = cursor(&Vec::new(), 0).unwrap().unwrap();
+        assert!(!is_of(&empty, &b"anything".to_vec()).unwrap());
+        assert!(!is_part_of(&empty, b"anything", 8));
+        assert_eq!(cursor(&b"short".to_vec(), 6).unwrap(), None);
     }
 
     #[test]

@@ -1,27 +1,44 @@
-//! Logs → blocks of whole lines → failures, in order.
+//! Logs → generations → blocks of whole lines → failures, in order.
 //!
 //! | file | what |
 //! |---|---|
 //! | `discover` | what the configuration names → the logs there are |
-//! | `open` | a path → a regular file, never a pipe that hangs |
-//! | `identity` | is this the file we read: hashes of bytes before the cursor |
-//! | `resume` | cursor and file → where to go on; pure |
-//! | `blocks` | a part of a file → blocks of whole lines |
+//! | `globs` | a glob → the files it matches |
+//! | `names` | which file is a generation of which log; pure |
+//! | `identity` | is this the file we read: bytes before the cursor |
+//! | `follow` | a log through its generations → what is to be read |
+//! | `settle` | what was read → where the next run goes on |
+//! | `journal` | the systemd journal → lines |
+//! | `open`, `unpack` | a path → a regular file; compressed → a stream |
+//! | `blocks` | a file or stream → blocks of whole lines |
+//! | `wave`, `piece`, `scan` | pieces of several logs → their failures, in parallel |
 //! | `tail` | the last lines of a file, for `check` |
-//! | `scan` | blocks of several sources → their failures, matched in parallel |
 
 mod blocks;
 mod discover;
+mod follow;
+mod globs;
 mod identity;
+mod journal;
+mod names;
 mod open;
-mod resume;
+mod piece;
+mod reading;
 mod scan;
+mod settle;
+mod status;
 mod tail;
+mod unpack;
+mod wave;
 
 pub use blocks::LONGEST_LINE;
-pub use discover::{Discovered, discover, each_once};
-pub use identity::cursor;
-pub use open::{Met, OpenError, meet};
-pub use resume::{Resume, Seen, Status, resume};
-pub use scan::{Heard, Input, Reading, Sizes, scan};
+pub use discover::{Directories, Discovered, Log, discover, each_once, ssh_journal};
+pub use follow::{Followed, Task, follow};
+pub use journal::{Journal, JournalError, Progress, journal, newest_entry};
+pub use open::{OpenError, stream, whole};
+pub use piece::{Content, Piece};
+pub use reading::Reading;
+pub use scan::{Heard, Sizes, scan};
+pub use settle::{Changed, settle};
+pub use status::Status;
 pub use tail::last_lines;

@@ -2,12 +2,13 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::sync::Arc;
 
-use crate::model::Cursor;
+use crate::model::FileStat;
+use crate::rules::Clock;
 
-use super::blocks::end_of_lines;
-use super::identity::{ReadAt as _, is_of};
-use super::resume::{Resume, Seen, resume};
+use super::piece::{Content, Piece};
+use super::unpack::{Packing, Unknown, gzip_time, packing, unpack};
 
 /// Why a log can not be read. Fits behind its path.
 #[derive(Debug, thiserror::Error)]
@@ -23,11 +24,11 @@ pub enum OpenError {
     /// It is something else than a file.
     #[error("is {0}, not a file")]
     NotAFile(&'static str),
-    /// It is compressed.
+    /// It is compressed in a way that is not read.
     #[error(
-        "is compressed (gzip), which this version does not read: unpack it first, or `zcat` it into `pyfilter match --rule RULE -`"
+        "is compressed with {0}, which is not read: unpack it first, or let logrotate use gzip, bzip2, xz or zstd"
     )]
-    Compressed,
+    Packed(&'static str),
     /// Anything else.
     #[error("can not be read: {0}")]
     Other(io::Error),
@@ -43,12 +44,29 @@ impl From<io::Error> for OpenError {
     }
 }
 
-/// Opens a regular file for reading. Neither a FIFO nor a terminal can make
-/// it wait.
-///
-/// # Errors
-/// It is missing, not to be read, or no regular file.
-pub(super) fn open_log(path: &Path) -> Result<(File, Metadata), OpenError> {
+/// What the file system says of a file.
+pub(super) fn stat_of(metadata: &Metadata) -> FileStat {
+    let nanos =
+        |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
+    FileStat {
+        device: metadata.dev(),
+        inode: metadata.ino(),
+        size: metadata.len(),
+        modified: nanos(metadata.mtime(), metadata.mtime_nsec()),
+        changed: nanos(metadata.ctime(), metadata.ctime_nsec()),
+    }
+}
+
+/// A regular file that was opened for reading.
+#[derive(Debug, Clone)]
+pub(super) struct Opened {
+    pub(super) file: Arc<File>,
+    pub(super) stat: FileStat,
+    pub(super) packing: Option<Packing>,
+}
+
+/// Opens a regular file. Neither a FIFO nor a terminal can make it wait.
+pub(super) fn open_log(path: &Path) -> Result<Opened, OpenError> {
     // Reading a named pipe would wait for a writer; opening one would, too.
     let file = OpenOptions::new()
         .read(true)
@@ -56,56 +74,69 @@ pub(super) fn open_log(path: &Path) -> Result<(File, Metadata), OpenError> {
         .open(path)?;
     let metadata = file.metadata()?;
     let kind = metadata.file_type();
-    if kind.is_file() {
-        return Ok((file, metadata));
+    if !kind.is_file() {
+        return Err(OpenError::NotAFile(match () {
+            () if kind.is_dir() => "a directory",
+            () if kind.is_fifo() => "a named pipe",
+            () if kind.is_char_device() || kind.is_block_device() => "a device",
+            () => "something special",
+        }));
     }
-    Err(OpenError::NotAFile(match () {
-        () if kind.is_dir() => "a directory",
-        () if kind.is_fifo() => "a named pipe",
-        () if kind.is_char_device() || kind.is_block_device() => "a device",
-        () => "something special",
-    }))
+    let packing = packing(&file)?.map_err(|Unknown(name)| OpenError::Packed(name))?;
+    Ok(Opened {
+        stat: stat_of(&metadata),
+        file: Arc::new(file),
+        packing,
+    })
 }
 
-/// A log that was opened, and what is to be read of it.
-#[derive(Debug)]
-pub struct Met {
-    /// The file.
-    pub file: File,
-    /// Where to go on.
-    pub resume: Resume,
-    /// When it was last written, in Unix seconds: the anchor of stamps
-    /// without a year.
-    pub written: i64,
+impl Opened {
+    /// When its content was last written, in Unix seconds: the anchor of
+    /// stamps without a year.
+    pub(super) fn written(&self) -> i64 {
+        let gzip = self
+            .packing
+            .filter(|packing| *packing == Packing::Gzip)
+            .and_then(|_| gzip_time(&self.file));
+        gzip.unwrap_or(self.stat.modified.div_euclid(1_000_000_000))
+    }
+
+    /// What is to be read of it: from the byte `from` on, and of a plain file
+    /// up to `to`. `ends` says whether its end ends the last line.
+    pub(super) fn piece(&self, from: u64, to: u64, ends: bool) -> io::Result<Piece> {
+        let content = match self.packing {
+            None => Content::Plain(self.file.clone(), from..to.max(from)),
+            Some(packing) => Content::Stream {
+                stream: unpack(&self.file, packing)?,
+                from,
+                ends,
+            },
+        };
+        Ok(Piece {
+            content,
+            clock: Clock::new(self.written()),
+        })
+    }
 }
 
-/// Opens the log at `path` and finds where to go on. What is behind its last
-/// newline waits, unless the end of the file `ends` the line.
+/// The whole file at `path`, whose end ends the last line.
 ///
 /// # Errors
 /// It is missing, not to be read, or no file of lines.
-pub fn meet(path: &Path, cursor: Option<&Cursor>, ends: bool) -> Result<Met, OpenError> {
-    let (file, metadata) = open_log(path)?;
-    let mut magic = [0; 2];
-    if file.read_at(&mut magic, 0)? == 2 && magic == [0x1f, 0x8b] {
-        return Err(OpenError::Compressed);
-    }
-    let size = metadata.len();
-    let same = match cursor {
-        Some(cursor) if cursor.offset <= size => is_of(cursor, &file)?,
-        _ => true,
-    };
-    let from = cursor
-        .filter(|cursor| same && cursor.offset <= size)
-        .map_or(0, |cursor| cursor.offset);
-    let end = if ends {
-        size
-    } else {
-        end_of_lines(&file, from, size)?
-    };
-    Ok(Met {
-        resume: resume(cursor, Seen { end, size, same }),
-        written: metadata.mtime(),
-        file,
+pub fn whole(path: &Path) -> Result<Piece, OpenError> {
+    let opened = open_log(path)?;
+    Ok(opened.piece(0, opened.stat.size, true)?)
+}
+
+/// The same as a stream of bytes, with the anchor of its stamps.
+///
+/// # Errors
+/// It is missing, not to be read, or no file of lines.
+pub fn stream(path: &Path) -> Result<(Box<dyn io::Read + Send>, Clock), OpenError> {
+    let opened = open_log(path)?;
+    let clock = Clock::new(opened.written());
+    Ok(match opened.packing {
+        Some(packing) => (unpack(&opened.file, packing)?, clock),
+        None => (Box::new(opened.file), clock),
     })
 }

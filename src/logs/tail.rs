@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use super::identity::ReadAt as _;
+use super::identity::bytes_at;
 use super::open::{OpenError, open_log};
 
 /// At most this much is looked at for the last lines.
@@ -12,15 +12,18 @@ const REACH: u64 = 4 << 20;
 /// # Errors
 /// It is missing, not to be read, or no file.
 pub fn last_lines(path: &Path, count: usize) -> Result<Vec<u8>, OpenError> {
-    let (file, metadata) = open_log(path)?;
-    let reach = metadata.len().min(REACH);
-    let mut bytes = vec![0; usize::try_from(reach).unwrap_or_default()];
-    let filled = file.read_at(&mut bytes, metadata.len() - reach)?;
-    bytes.truncate(memchr::memrchr(b'\n', &bytes[..filled]).map_or(0, |newline| newline + 1));
+    let opened = open_log(path)?;
+    if opened.packing.is_some() {
+        return Err(OpenError::NotAFile("compressed"));
+    }
+    let size = opened.stat.size;
+    let reach = size.min(REACH);
+    let mut bytes = bytes_at(&*opened.file, size - reach, reach)?;
+    bytes.truncate(memchr::memrchr(b'\n', &bytes).map_or(0, |newline| newline + 1));
     let ends = memchr::memrchr_iter(b'\n', &bytes).nth(count);
     // Without the newline before them the first line may be a part of one.
     let start = ends.or_else(|| {
-        (reach < metadata.len())
+        (reach < size)
             .then(|| memchr::memchr(b'\n', &bytes))
             .flatten()
     });

@@ -1,12 +1,22 @@
-/// How far a rule has read a log, with what is needed to recognise the file.
+use std::path::PathBuf;
+
+/// How far a file was read, with what is needed to recognise it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
-    /// The byte behind the last whole line that was read.
+    /// The byte behind the last whole line that was read; of a compressed
+    /// file, of what is packed in it.
     pub offset: u64,
-    /// The first bytes of the file, not beyond `offset`.
-    pub head: Fingerprint,
+    /// The first bytes of the file, not beyond `offset`, at most [`Cursor::HEAD`].
+    pub head: Box<[u8]>,
     /// The last bytes before `offset`.
     pub tail: Fingerprint,
+}
+
+impl Cursor {
+    /// How many bytes at most are kept of a file's beginning.
+    pub const HEAD: u64 = 256;
+    /// How many bytes at most are hashed before the offset.
+    pub const TAIL: u64 = 1024;
 }
 
 /// A hash of some bytes, and of how many.
@@ -16,4 +26,50 @@ pub struct Fingerprint {
     pub length: u64,
     /// SipHash-1-3 of them under a zero key.
     pub hash: u64,
+}
+
+/// A generation of a log, as the last run that met it left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generation {
+    /// Where it stood.
+    pub path: PathBuf,
+    /// What the file system said of it.
+    pub stat: FileStat,
+    /// How far it was read.
+    pub cursor: Cursor,
+    /// Whether it stood where the log is written.
+    pub live: bool,
+    /// What is to be made of it.
+    pub kind: Kind,
+    /// The day it was last met, in Unix seconds.
+    pub seen: i64,
+}
+
+/// What is to be made of a generation that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It is read on where it was left.
+    Followed,
+    /// The same, and it was told that its last line was cut.
+    Cut,
+    /// It was there before the log was first met, and is not read.
+    Skipped,
+    /// The same; its cursor is of its compressed bytes.
+    SkippedPacked,
+}
+
+/// What the file system says of a file. While it is the same nobody has
+/// written, replaced or renamed it; when it differs it proves nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FileStat {
+    /// Device number.
+    pub device: u64,
+    /// Inode number.
+    pub inode: u64,
+    /// Bytes.
+    pub size: u64,
+    /// When it was last written, in nanoseconds since 1970.
+    pub modified: i64,
+    /// When its inode last changed, in nanoseconds since 1970.
+    pub changed: i64,
 }

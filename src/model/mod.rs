@@ -23,7 +23,7 @@ mod stamp;
 
 pub use address::{Address, Family};
 pub use ban::{Ban, Cause, Origin, Unban};
-pub use cursor::{Cursor, Fingerprint};
+pub use cursor::{Cursor, FileStat, Fingerprint, Generation, Kind};
 pub use escape::Escaped;
 pub use failure::{Failure, Witness};
 pub use firewall::{Backend, Deny, Firewall, Made};

@@ -12,6 +12,9 @@ pub struct Rule {
     pub enabled: bool,
     /// What it reads.
     pub sources: Vec<SourceSpec>,
+    /// Further directories in which the generations of its logs may be;
+    /// relative ones are taken from the log's.
+    pub olddir: Vec<PathBuf>,
     /// In the order in which they are tried.
     pub patterns: Vec<Pattern>,
     /// strftime formats of the `time` group, in the order in which they are tried.

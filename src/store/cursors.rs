@@ -5,64 +5,103 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{OptionalExtension as _, Row, params};
 
-use crate::model::{Cursor, Fingerprint};
+use crate::model::{Cursor, FileStat, Fingerprint, Generation, Kind};
 
 use super::{Commit, Store, StoreError};
 
-/// Seconds of a day: how exactly it is remembered when a log was last met.
-const DAY: i64 = 86_400;
+/// Cursors and windows that nothing has asked for are kept this long: 30 days.
+const KEPT: i64 = 30 * 86_400;
 
-/// Cursors and windows that nothing has asked for are kept this long.
-const KEPT: i64 = 30 * DAY;
+/// The words of the store.
+const KINDS: [(Kind, &str); 4] = [
+    (Kind::Followed, "followed"),
+    (Kind::Cut, "cut"),
+    (Kind::Skipped, "skipped"),
+    (Kind::SkippedPacked, "skipped packed"),
+];
+
+fn word(kind: Kind) -> &'static str {
+    KINDS
+        .iter()
+        .find(|(known, _)| *known == kind)
+        .map_or("followed", |(_, word)| word)
+}
+
+fn path(row: &Row<'_>, column: usize) -> rusqlite::Result<PathBuf> {
+    Ok(PathBuf::from(OsString::from_vec(row.get(column)?)))
+}
+
+fn generation(row: &Row<'_>) -> rusqlite::Result<Generation> {
+    let unsigned = |column| row.get(column).map(i64::cast_unsigned);
+    let kind: String = row.get(12)?;
+    let known = KINDS
+        .iter()
+        .find(|(_, word)| *word == kind)
+        .map(|(kind, _)| *kind);
+    Ok(Generation {
+        path: path(row, 1)?,
+        stat: FileStat {
+            device: unsigned(2)?,
+            inode: unsigned(3)?,
+            size: unsigned(4)?,
+            modified: row.get(5)?,
+            changed: row.get(6)?,
+        },
+        cursor: Cursor {
+            offset: unsigned(7)?,
+            head: row.get::<_, Vec<u8>>(8)?.into(),
+            tail: Fingerprint {
+                length: unsigned(9)?,
+                hash: unsigned(10)?,
+            },
+        },
+        live: row.get(11)?,
+        kind: known.ok_or(rusqlite::Error::InvalidColumnType(
+            12,
+            "kind".to_owned(),
+            rusqlite::types::Type::Text,
+        ))?,
+        seen: row.get(13)?,
+    })
+}
 
 impl Store {
-    /// How far `rule` has read each log.
+    /// The generations of each log that `rule` reads.
     ///
     /// # Errors
     /// The store can not be read.
-    pub fn cursors(&self, rule: &str) -> Result<BTreeMap<PathBuf, Cursor>, StoreError> {
-        let select = "SELECT path, offset, head_length, head_hash, tail_length, tail_hash FROM cursor WHERE rule = ?";
-        let read = |row: &Row<'_>| {
-            let unsigned = |column| row.get(column).map(i64::cast_unsigned);
-            let path = PathBuf::from(OsString::from_vec(row.get(0)?));
-            let head = Fingerprint {
-                length: unsigned(2)?,
-                hash: unsigned(3)?,
-            };
-            let tail = Fingerprint {
-                length: unsigned(4)?,
-                hash: unsigned(5)?,
-            };
-            Ok((
-                path,
-                Cursor {
-                    offset: unsigned(1)?,
-                    head,
-                    tail,
-                },
-            ))
-        };
-        let cursors = self
+    pub fn generations(
+        &self,
+        rule: &str,
+    ) -> Result<BTreeMap<PathBuf, Vec<Generation>>, StoreError> {
+        let select = "SELECT log, path, device, inode, size, modified, changed, offset, head, tail_length, tail_hash, live, kind, seen \
+                      FROM generation WHERE rule = ? ORDER BY log, sequence";
+        let rows: rusqlite::Result<Vec<(PathBuf, Generation)>> = self
             .connection
             .prepare_cached(select)
-            .and_then(|mut select| select.query_map([rule], read)?.collect());
-        self.wrap(cursors)
+            .and_then(|mut select| {
+                select
+                    .query_map([rule], |row| Ok((path(row, 0)?, generation(row)?)))?
+                    .collect()
+            });
+        let mut generations: BTreeMap<PathBuf, Vec<Generation>> = BTreeMap::new();
+        for (log, generation) in self.wrap(rows)? {
+            generations.entry(log).or_default().push(generation);
+        }
+        Ok(generations)
     }
 
-    /// Whether today's meeting with the logs of `rule` is still to be noted.
+    /// The cursor up to which `rule` has read a journal.
     ///
     /// # Errors
     /// The store can not be read.
-    pub fn is_unseen(&self, rule: &str, now: i64) -> Result<bool, StoreError> {
-        let oldest = "SELECT min(seen) FROM cursor WHERE rule = ?";
-        let oldest: Option<i64> = self
-            .wrap(
-                self.connection
-                    .query_row(oldest, [rule], |row| row.get(0))
-                    .optional(),
-            )?
-            .flatten();
-        Ok(oldest.is_some_and(|seen| seen + DAY <= now))
+    pub fn journal_cursor(&self, rule: &str, name: &str) -> Result<Option<String>, StoreError> {
+        let select = "SELECT cursor FROM journal WHERE rule = ? AND name = ?";
+        self.wrap(
+            self.connection
+                .query_row(select, [rule, name], |row| row.get(0))
+                .optional(),
+        )
     }
 
     /// The newest stamp that `rule` has read.
@@ -80,64 +119,101 @@ impl Store {
 }
 
 impl Commit<'_> {
-    /// Remembers how far `rule` has read the log at `path`.
+    /// Remembers the generations of a log of `rule`, in place of those before.
     ///
     /// # Errors
     /// The store can not be written.
-    pub fn set_cursor(
+    pub fn set_generations(
         &self,
         rule: &str,
-        path: &Path,
-        cursor: &Cursor,
-        now: i64,
+        log: &Path,
+        generations: &[Generation],
     ) -> Result<(), StoreError> {
-        let insert = "INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
-        let signed = u64::cast_signed;
-        let Cursor { offset, head, tail } = *cursor;
-        let values = params![
-            rule,
-            path.as_os_str().as_bytes(),
-            signed(offset),
-            signed(head.length),
-            signed(head.hash),
-            signed(tail.length),
-            signed(tail.hash),
-            now - now.rem_euclid(DAY)
-        ];
+        let log = log.as_os_str().as_bytes();
+        let delete = "DELETE FROM generation WHERE rule = ? AND log = ?";
         self.wrap(
             self.transaction
-                .prepare_cached(insert)
-                .and_then(|mut insert| insert.execute(values)),
+                .prepare_cached(delete)
+                .and_then(|mut delete| delete.execute(params![rule, log])),
+        )?;
+        let insert =
+            "INSERT INTO generation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        for (sequence, generation) in (0i64..).zip(generations) {
+            let Generation {
+                path,
+                stat,
+                cursor,
+                live,
+                kind,
+                seen,
+            } = generation;
+            let signed = u64::cast_signed;
+            let values = params![
+                rule,
+                log,
+                sequence,
+                path.as_os_str().as_bytes(),
+                signed(stat.device),
+                signed(stat.inode),
+                signed(stat.size),
+                stat.modified,
+                stat.changed,
+                signed(cursor.offset),
+                &*cursor.head,
+                signed(cursor.tail.length),
+                signed(cursor.tail.hash),
+                live,
+                word(*kind),
+                seen
+            ];
+            self.wrap(
+                self.transaction
+                    .prepare_cached(insert)
+                    .and_then(|mut insert| insert.execute(values)),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Remembers the cursor up to which `rule` has read a journal.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn set_journal_cursor(
+        &self,
+        rule: &str,
+        name: &str,
+        cursor: &str,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let set = "INSERT OR REPLACE INTO journal VALUES (?, ?, ?, ?)";
+        self.wrap(
+            self.transaction
+                .execute(set, params![rule, name, cursor, now]),
         )
         .map(drop)
     }
 
-    /// Notes that a run met the logs of `rule`, and forgets what none has met
-    /// for 30 days.
+    /// Forgets logs that no run has met for 30 days, and the windows of rules
+    /// that have no log any more.
     ///
     /// # Errors
     /// The store can not be written.
-    pub fn see(&self, rule: &str, logs: &[PathBuf], now: i64) -> Result<(), StoreError> {
-        let today = now - now.rem_euclid(DAY);
-        for path in logs {
-            let update = "UPDATE cursor SET seen = ? WHERE rule = ? AND path = ? AND seen < ?";
-            let values = params![today, rule, path.as_os_str().as_bytes(), today];
-            self.wrap(
-                self.transaction
-                    .prepare_cached(update)
-                    .and_then(|mut update| update.execute(values)),
-            )?;
-        }
+    pub fn forget_unseen(&self, now: i64) -> Result<(), StoreError> {
+        let forget = "DELETE FROM generation WHERE (rule, log) IN \
+                      (SELECT rule, log FROM generation GROUP BY rule, log HAVING max(seen) < ?)";
+        self.wrap(self.transaction.execute(forget, [now - KEPT]))?;
         self.wrap(
             self.transaction
-                .execute("DELETE FROM cursor WHERE seen < ?", [now - KEPT]),
+                .execute("DELETE FROM journal WHERE seen < ?", [now - KEPT]),
         )?;
-        let orphans = "DELETE FROM failure WHERE ban = 0 AND rule IN (SELECT name FROM rule WHERE name NOT IN (SELECT rule FROM cursor))";
-        self.wrap(self.transaction.execute(orphans, []))?;
-        self.wrap(self.transaction.execute(
-            "DELETE FROM rule WHERE name NOT IN (SELECT rule FROM cursor)",
-            [],
-        ))
-        .map(drop)
+        let gone =
+            "name NOT IN (SELECT rule FROM generation) AND name NOT IN (SELECT rule FROM journal)";
+        let windows = format!(
+            "DELETE FROM failure WHERE ban = 0 AND rule IN (SELECT name FROM rule WHERE {gone})"
+        );
+        self.wrap(self.transaction.execute(&windows, []))?;
+        let rules = format!("DELETE FROM rule WHERE {gone}");
+        self.wrap(self.transaction.execute(&rules, [])).map(drop)
     }
 }

@@ -3,18 +3,22 @@
 use std::collections::BTreeSet;
 use std::hash::Hasher as _;
 use std::num::NonZeroU32;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use siphasher::sip::SipHasher13;
 
 use crate::app::context::Context;
 use crate::app::reading;
-use crate::logs;
-use crate::model::{Escaped, Rule, Thresholds, WindowKind};
+use crate::logs::{self, Journal};
+use crate::model::{Escaped, Rule, SourceSpec, Stamp, Thresholds, WindowKind};
 use crate::report::nothing_to_check;
 use crate::rules::{Clock, Matcher, NAMES};
 
 use super::{Findings, Level};
+
+/// By how many seconds a file may be behind the journal.
+const STALE: i64 = 300;
 
 /// How many of a log's last lines the patterns are tried on.
 const LINES: usize = 10_000;
@@ -37,18 +41,19 @@ pub(super) fn look(context: &Context, findings: &mut Findings) {
         for problem in found.problems {
             findings.error(problem.message);
         }
-        if found.logs.is_empty() {
+        if found.logs.is_empty() && found.journals.is_empty() {
             findings.warn(nothing_to_check(&rule.name));
         }
-        for path in &found.logs {
-            source(rule, path, findings);
+        for journal in &found.journals {
+            journaled(context, rule, journal, findings);
         }
+        if rule.sources.contains(&SourceSpec::Auto) {
+            stale(context, &found.logs, findings);
+        }
+        let files = |log: logs::Log| log.named.into_iter().chain(log.live.then_some(log.name));
+        let mut readable: Vec<PathBuf> = found.logs.into_iter().flat_map(files).collect();
         shipped(rule, findings);
-        let readable: Vec<PathBuf> = found
-            .logs
-            .into_iter()
-            .filter(|path| logs::meet(path, None, true).is_ok())
-            .collect();
+        readable.retain(|path| source(rule, path, findings));
         blind(context, rule, &readable, findings);
         if let Some(last) = readable.last() {
             what_if(context, rule, last, findings);
@@ -56,18 +61,47 @@ pub(super) fn look(context: &Context, findings: &mut Findings) {
     }
 }
 
-fn source(rule: &Rule, path: &Path, findings: &mut Findings) {
-    let (name, shown) = (Escaped::text(&rule.name), Escaped::path(path));
-    match logs::meet(path, None, true) {
-        Ok(met) => findings.of_file(
-            Level::Fine,
-            path,
-            format!("rule {name}: {shown}, {} bytes", met.resume.to),
-        ),
-        Err(error) => {
-            findings.of_file(Level::Error, path, format!("rule {name}: {shown}: {error}"));
+/// Says whether a journal can be read, and whether it has anything.
+fn journaled(context: &Context, rule: &Rule, journal: &Journal, findings: &mut Findings) {
+    let (name, rule) = (&journal.name, Escaped::text(&rule.name));
+    let place = context.config.journal.as_deref();
+    match logs::newest_entry(journal, place) {
+        Ok(Some(at)) => findings.fine(format!("rule {rule}: {name}, the newest entry of {}", Stamp::from_secs(at).to_local())),
+        Ok(None) => findings.warn(format!("rule {rule}: {name} has no entry that may be read; run with sudo, or see `systemctl status`")),
+        Err(error) => findings.error(format!("rule {rule}: {name}: {error}")),
+    }
+}
+
+/// Says that `auto` takes a file that nobody writes to any more.
+fn stale(context: &Context, logs: &[logs::Log], findings: &mut Findings) {
+    let newest = logs::newest_entry(&logs::ssh_journal(), context.config.journal.as_deref())
+        .ok()
+        .flatten();
+    for log in logs {
+        let written = log.name.metadata().map(|metadata| metadata.mtime()).ok();
+        if let (Some(written), Some(newest)) = (written, newest)
+            && written + STALE < newest
+        {
+            let path = Escaped::path(&log.name);
+            findings.warn(format!(
+                "{path} was last written {}, and the journal has newer entries of sshd; set log_files to \"journal:ssh.service\"",
+                Stamp::from_secs(written).to_local()
+            ));
         }
     }
+}
+
+/// Says whether a log can be read.
+fn source(rule: &Rule, path: &Path, findings: &mut Findings) -> bool {
+    let (name, shown) = (Escaped::text(&rule.name), Escaped::path(path));
+    match logs::whole(path) {
+        Ok(_) => findings.of_file(Level::Fine, path, format!("rule {name}: {shown}")),
+        Err(error) => {
+            findings.of_file(Level::Error, path, format!("rule {name}: {shown}: {error}"));
+            return false;
+        }
+    }
+    true
 }
 
 /// Patterns that PyFilter shipped can be made to name anybody.

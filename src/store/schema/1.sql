@@ -7,16 +7,34 @@ CREATE TABLE meta (
 ) WITHOUT ROWID;
 INSERT INTO meta VALUES ('id', lower(hex(randomblob(8)))), ('number', 0), ('applied', 0);
 
-CREATE TABLE cursor (
+-- The generations of each log, and how far they were read.
+CREATE TABLE generation (
   rule        TEXT NOT NULL,
-  path        BLOB NOT NULL,
+  log         BLOB NOT NULL,              -- where the log is written
+  sequence    INTEGER NOT NULL,
+  path        BLOB NOT NULL,              -- where the generation stood
+  device      INTEGER NOT NULL,
+  inode       INTEGER NOT NULL,
+  size        INTEGER NOT NULL,
+  modified    INTEGER NOT NULL,           -- nanoseconds
+  changed     INTEGER NOT NULL,           -- nanoseconds
   offset      INTEGER NOT NULL,
-  head_length INTEGER NOT NULL,
-  head_hash   INTEGER NOT NULL,
+  head        BLOB NOT NULL,
   tail_length INTEGER NOT NULL,
   tail_hash   INTEGER NOT NULL,
+  live        INTEGER NOT NULL,
+  kind        TEXT NOT NULL,
   seen        INTEGER NOT NULL,           -- the day a run last met it
-  PRIMARY KEY (rule, path)
+  PRIMARY KEY (rule, log, sequence)
+) WITHOUT ROWID;
+
+-- How far each journal was read.
+CREATE TABLE journal (
+  rule   TEXT NOT NULL,
+  name   TEXT NOT NULL,
+  cursor TEXT NOT NULL,
+  seen   INTEGER NOT NULL,                -- the day a run last read of it
+  PRIMARY KEY (rule, name)
 ) WITHOUT ROWID;
 
 -- How far each rule's logs have come.

@@ -1,0 +1,186 @@
+//! Match, count, decide: the failures of one rule go through the judge.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::judge::{Decision, Judge, Standing, Window};
+use crate::logs::{self, Piece, Reading, Sizes};
+use crate::model::{Address, Ban, Escaped, Origin, Problem, Rule, Witness};
+use crate::report::ban_reason;
+use crate::rules::{Clock, Matcher};
+use crate::store::{Store, StoreError};
+
+use super::context::Context;
+
+/// What of which log stands in which row of the report.
+pub(super) struct Place {
+    pub(super) path: Arc<Path>,
+    pub(super) row: usize,
+}
+
+/// Which past an address has.
+pub(super) enum Past<'a> {
+    /// What the store knows, and who is being un-banned in this run.
+    Stored(&'a HashMap<Address, i64>),
+    /// None but un-bans: windows of its own.
+    Apart,
+}
+
+/// Follows the failures of one rule, and knows whom to ask about the past.
+pub(super) struct Hearing<'a> {
+    context: &'a Context,
+    rule: &'a Rule,
+    store: Option<&'a mut Store>,
+    past: Past<'a>,
+    judge: Judge<'a>,
+    pub(super) bans: Vec<(Ban, Vec<Witness>)>,
+    failed: Option<StoreError>,
+}
+
+impl<'a> Hearing<'a> {
+    pub(super) fn new(
+        context: &'a Context,
+        rule: &'a Rule,
+        store: Option<&'a mut Store>,
+        past: Past<'a>,
+    ) -> Self {
+        let judge = Judge::new(rule.thresholds, &context.never);
+        Hearing {
+            context,
+            rule,
+            store,
+            past,
+            judge,
+            bans: Vec::new(),
+            failed: None,
+        }
+    }
+
+    /// Reads the pieces of each source and takes their failures in order.
+    pub(super) fn listen(
+        &mut self,
+        places: &[Vec<Place>],
+        sources: Vec<Vec<Piece>>,
+        problems: &mut Vec<Problem>,
+    ) -> Result<Vec<Vec<Reading>>, StoreError> {
+        // Compiling the patterns costs more than a run that has nothing to read.
+        if sources.iter().all(Vec::is_empty) {
+            return Ok(sources.iter().map(|_| Vec::new()).collect());
+        }
+        let matcher = match Matcher::new(self.rule, Clock::new(self.context.now)) {
+            Ok(matcher) => matcher,
+            Err(error) => {
+                let rule = Escaped::text(&self.rule.name);
+                problems.push(Problem::new(format!(
+                    "rule {rule} can not be used: {error}"
+                )));
+                let unread = |piece: &Piece| Reading {
+                    end: piece.from(),
+                    ..Reading::default()
+                };
+                return Ok(sources
+                    .iter()
+                    .map(|pieces| pieces.iter().map(unread).collect())
+                    .collect());
+            }
+        };
+        let busy = sources.iter().filter(|pieces| !pieces.is_empty()).count();
+        let readings = logs::scan(sources, &matcher, Sizes::for_sources(busy), |heard| {
+            let (source, piece) = heard.place;
+            if self.failed.is_none()
+                && let Err(error) = self.hear(&places[source][piece].path, &heard)
+            {
+                self.failed = Some(error);
+            }
+        });
+        self.failed.take().map_or(Ok(readings), Err)
+    }
+
+    fn hear(&mut self, path: &Arc<Path>, heard: &logs::Heard<'_>) -> Result<(), StoreError> {
+        let failure = heard.failure;
+        if !self.judge.knows(failure.address) {
+            let standing = self.standing(failure.address)?;
+            self.judge.introduce(failure.address, standing);
+        }
+        let decision = self.judge.hear(failure, |counted| Witness {
+            at: failure.at,
+            counted,
+            count: failure.count,
+            pattern: failure.pattern,
+            path: path.clone(),
+            offset: failure.offset,
+            text: Witness::cut(heard.line),
+        });
+        if let Some(decision) = decision {
+            self.decide(decision)?;
+        }
+        Ok(())
+    }
+
+    fn standing(&self, address: Address) -> Result<Standing, StoreError> {
+        let Some(store) = self.store.as_deref() else {
+            return Ok(Standing::default());
+        };
+        match self.past {
+            Past::Apart => Ok(Standing {
+                cleared_until: store.cleared_until(address)?,
+                ..Standing::default()
+            }),
+            Past::Stored(cleared) => {
+                let (before, banned_until, witnesses) = store.past(&self.rule.name, address)?;
+                Ok(match cleared.get(&address) {
+                    Some(&now) => Standing {
+                        cleared_until: before.max(Some(now)),
+                        ..Standing::default()
+                    },
+                    None => Standing {
+                        cleared_until: before,
+                        banned_until,
+                        window: Window::stored(witnesses),
+                    },
+                })
+            }
+        }
+    }
+
+    fn decide(&mut self, decision: Decision) -> Result<(), StoreError> {
+        let Decision {
+            failure,
+            failures,
+            ends,
+            witnesses,
+        } = decision;
+        let rule = &self.rule.name;
+        if let (Past::Apart, Some(store)) = (&self.past, self.store.as_deref())
+            && store.is_covered(rule, failure.address, failure.at.secs)?
+        {
+            return Ok(());
+        }
+        let ban = Ban {
+            address: failure.address,
+            rule: Some(rule.clone()),
+            server: self.context.server.clone(),
+            at: failure.at,
+            ends,
+            failures,
+            instant: failure.instant,
+            origin: Origin::Log,
+            reason: ban_reason(failure.address, rule, failures, failure.instant),
+            country: None,
+        };
+        self.bans.push((ban, witnesses));
+        Ok(())
+    }
+
+    pub(super) fn windows(&self) -> Vec<(Address, Vec<Witness>)> {
+        let mut windows: Vec<_> = self
+            .judge
+            .changed_windows()
+            .map(|(address, window)| (address, window.witnesses().to_vec()))
+            .collect();
+        // In the order of the table's key, which is how it is written fastest.
+        windows.sort_by_key(|(address, _)| *address);
+        windows
+    }
+}

@@ -1,0 +1,240 @@
+//! What of each generation is to be read, and what was lost.
+
+use std::path::PathBuf;
+
+use crate::model::{Cursor, Escaped, Generation, Kind, Problem};
+
+use super::super::blocks::end_of_lines;
+use super::super::identity::{cursor, unread};
+use super::super::open::{OpenError, Opened};
+use super::super::status::Status;
+use super::{Candidate, Followed, Is, KEPT, Look, Task, is_plain, unreadable};
+
+impl Look<'_> {
+    pub(super) fn plan(mut self) -> Followed {
+        let mut followed = Followed::default();
+        let first_contact = self.known.is_empty();
+        let lost = self.lost_live();
+        for candidate in std::mem::take(&mut self.rotated) {
+            let named = self.log.named.contains(&candidate.path);
+            self.take_rotated(candidate, first_contact && !named, &mut followed);
+        }
+        match self.live.take() {
+            Some(live) => self.take_live(live, lost, &mut followed),
+            None => self.without_live(lost, &mut followed),
+        }
+        self.remember(&mut followed);
+        self.problems.append(&mut followed.problems);
+        followed.problems = self.problems;
+        followed
+    }
+
+    /// Keeps what was not found: it may come back. Where the log itself is
+    /// missing it still is the live one.
+    fn remember(&self, followed: &mut Followed) {
+        let missing = self.live_error.is_some();
+        for (n, known) in self.known.iter().enumerate() {
+            if !self.found.contains(&n) && known.cursor.offset > 0 && known.seen + KEPT > self.today
+            {
+                followed.generations.push(Generation {
+                    live: known.live && missing,
+                    ..known.clone()
+                });
+            }
+        }
+    }
+
+    fn take_rotated(&mut self, candidate: Candidate, skip: bool, followed: &mut Followed) {
+        let Candidate {
+            path, opened, is, ..
+        } = candidate;
+        let shown = Escaped::path(&path).to_string();
+        match (is, opened) {
+            (Is::BeingMade, _) => {}
+            (Is::Same(known), _) => {
+                let mut generation = Generation {
+                    live: false,
+                    seen: self.today,
+                    ..self.known[known].clone()
+                };
+                let rest = generation
+                    .stat
+                    .size
+                    .saturating_sub(generation.cursor.offset);
+                if generation.kind == Kind::Followed && rest > 0 && is_plain(&path) {
+                    generation.kind = Kind::Cut;
+                    followed.problems.push(Problem::at(&path, format!("{shown}: its last line was cut when it was rotated: {rest} bytes are lost")));
+                }
+                followed.generations.push(generation);
+            }
+            (Is::ReadCopy, Some(opened)) => {
+                if let Ok(Some(cursor)) = cursor(&*opened.file, opened.stat.size) {
+                    followed
+                        .generations
+                        .push(self.met(path, &opened, cursor, false, Kind::Cut));
+                }
+            }
+            (Is::New, Some(opened)) if skip => match cursor(&*opened.file, opened.stat.size) {
+                Ok(Some(cursor)) => {
+                    let kind = if opened.packing.is_some() {
+                        Kind::SkippedPacked
+                    } else {
+                        Kind::Skipped
+                    };
+                    followed
+                        .generations
+                        .push(self.met(path, &opened, cursor, false, kind));
+                }
+                Ok(None) => {}
+                Err(error) => followed.problems.push(unreadable(&path, &error.into())),
+            },
+            (is, Some(opened)) => self.read_on(path, opened, &is, false, Status::Rotated, followed),
+            (_, None) => {}
+        }
+    }
+
+    fn take_live(&mut self, live: Candidate, lost: Option<usize>, followed: &mut Followed) {
+        let Candidate {
+            path, opened, is, ..
+        } = live;
+        let status = match (&is, &opened, self.former_live()) {
+            (Is::New, Some(opened), Some(former)) if opened.stat.inode == former.stat.inode => {
+                Status::Truncated
+            }
+            (Is::New, _, Some(_)) => Status::Rotated,
+            _ => Status::Read,
+        };
+        if let Some(known) = lost {
+            followed.problems.push(self.gap(known));
+        }
+        match (is, opened) {
+            (Is::Same(known), _) => {
+                let generation = self.known[known].clone();
+                followed.idle = Some((path, Status::Unchanged, generation.cursor.offset));
+                followed.generations.push(Generation {
+                    live: true,
+                    seen: self.today,
+                    ..generation
+                });
+            }
+            (is, Some(opened)) => self.read_on(path, opened, &is, true, status, followed),
+            (_, None) => {}
+        }
+    }
+
+    /// The generation that stood in the live file's place when it was last met.
+    fn former_live(&self) -> Option<&Generation> {
+        self.known
+            .iter()
+            .find(|known| known.live && known.cursor.offset > 0)
+    }
+
+    /// The log is not there: it is being rotated, or it is gone.
+    fn without_live(&mut self, lost: Option<usize>, followed: &mut Followed) {
+        let rotating = lost.is_none() && self.known.iter().any(|known| known.live)
+            || !followed.tasks.is_empty();
+        let Some(error) = self.live_error.take().filter(|_| self.log.live) else {
+            return;
+        };
+        let missing = matches!(error, OpenError::Missing);
+        if missing && rotating && lost.is_none() {
+            return;
+        }
+        let status = if missing {
+            Status::Missing
+        } else {
+            Status::Unreadable
+        };
+        followed.problems.push(unreadable(&self.log.name, &error));
+        followed.idle = Some((self.log.name.clone(), status, 0));
+    }
+
+    /// Puts what is to be read of a file among the tasks.
+    fn read_on(
+        &self,
+        path: PathBuf,
+        opened: Opened,
+        is: &Is,
+        live: bool,
+        status: Status,
+        followed: &mut Followed,
+    ) {
+        let known = match is {
+            Is::Known(known) => Some(&self.known[*known]),
+            _ => None,
+        };
+        let kind = known.map_or(Kind::Followed, |known| known.kind);
+        let cursor = known.map_or_else(unread, |known| known.cursor.clone());
+        let from = cursor.offset;
+        let generation = self.met(path.clone(), &opened, cursor, live, kind);
+        let skipped = matches!(kind, Kind::Skipped | Kind::SkippedPacked);
+        let to = match opened.packing {
+            _ if skipped => Ok(from),
+            None => end_of_lines(&*opened.file, from.min(opened.stat.size), opened.stat.size),
+            Some(_) => Ok(u64::MAX),
+        };
+        let planned = to.and_then(|to| Ok((to, opened.piece(from, to, false)?)));
+        followed.generations.push(generation);
+        match planned {
+            Err(error) => followed.problems.push(unreadable(&path, &error.into())),
+            Ok((to, _)) if to <= from && (known.is_some() || to == 0) => {
+                if live {
+                    let status = if status == Status::Read {
+                        Status::Unchanged
+                    } else {
+                        status
+                    };
+                    followed.idle = Some((path, status, from));
+                }
+            }
+            Ok((_, piece)) => {
+                let generation = followed.generations.len() - 1;
+                followed.tasks.push((
+                    Task {
+                        path,
+                        generation,
+                        status,
+                        from,
+                        opened,
+                    },
+                    piece,
+                ));
+            }
+        }
+    }
+
+    fn met(
+        &self,
+        path: PathBuf,
+        opened: &Opened,
+        cursor: Cursor,
+        live: bool,
+        kind: Kind,
+    ) -> Generation {
+        Generation {
+            path,
+            stat: opened.stat,
+            cursor,
+            live,
+            kind,
+            seen: self.today,
+        }
+    }
+
+    /// What was written to the live file we knew, and is nowhere now.
+    fn gap(&self, known: usize) -> Problem {
+        let Generation { cursor, stat, .. } = &self.known[known];
+        let name = Escaped::path(&self.log.name);
+        let least = match stat.size.saturating_sub(cursor.offset) {
+            0 => String::from("how much is not known"),
+            bytes => format!("at least {bytes} bytes"),
+        };
+        Problem::at(
+            &self.log.name,
+            format!(
+                "{name}: was cut or rotated away, and what was written behind byte {} is nowhere to be found: {least} could not be read",
+                cursor.offset
+            ),
+        )
+    }
+}

@@ -1,0 +1,409 @@
+//! The systemd journal of some units, as the lines that rsyslog would have
+//! written: the same patterns match.
+
+use std::io::{self, BufRead, BufReader, Read, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::DateTime;
+use serde_json::{Map, Value};
+
+use crate::model::Escaped;
+use crate::rules::Clock;
+
+use super::piece::{Content, Piece};
+
+/// Where `journalctl` is. Never looked for on the path: cron's is short, and
+/// nobody else's program must be run.
+const PROGRAMS: [&str; 2] = ["/usr/bin/journalctl", "/bin/journalctl"];
+
+/// What of an entry is needed.
+const FIELDS: &str = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_HOSTNAME,_COMM";
+
+/// How far back the first run looks, in seconds: a week.
+const FIRST_LOOK: i64 = 7 * 86_400;
+
+/// An entry of more bytes than this is left out.
+const LONGEST_ENTRY: u64 = 8 << 20;
+
+/// The journal of some units.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Journal {
+    /// What it is called in reports and in the store: `journal:ssh.service`.
+    pub name: String,
+    /// The units.
+    pub units: Vec<String>,
+}
+
+/// Why the journal can not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// There is no `journalctl`.
+    #[error(
+        "journalctl is neither in /usr/bin nor in /bin: let rsyslog write a file and name it in log_files"
+    )]
+    Missing,
+    /// It could not be started.
+    #[error("journalctl can not be started: {0}")]
+    NotStarted(io::Error),
+}
+
+/// What was read of a journal so far, told while it is being read.
+#[derive(Debug, Clone, Default)]
+pub struct Progress(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// The cursor of the last entry.
+    cursor: Option<String>,
+    entries: u64,
+    /// Whether the entry was not found from which to go on.
+    lost: bool,
+    /// What `journalctl` says went wrong.
+    error: Option<String>,
+}
+
+impl Progress {
+    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The cursor of the last entry that was read.
+    #[must_use]
+    pub fn cursor(&self) -> Option<String> {
+        self.with(|state| state.cursor.clone())
+    }
+
+    /// How many entries were read.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.with(|state| state.entries)
+    }
+
+    /// What could not be read, each a sentence.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        self.with(|state| {
+            let lost = "the entry up to which it was read is gone (vacuumed, or another journal): what was written between is lost, how much is not known";
+            let lost = state.lost.then(|| lost.to_owned());
+            lost.into_iter().chain(state.error.clone().map(|said| format!("journalctl failed: {said}"))).collect()
+        })
+    }
+}
+
+/// `journalctl`, if it is there.
+#[must_use]
+pub(super) fn journalctl() -> Option<&'static Path> {
+    PROGRAMS
+        .into_iter()
+        .map(Path::new)
+        .find(|path| path.exists())
+}
+
+/// Begins to read a journal behind the entry with this cursor, or what it has
+/// of the last week. `place` is a directory or file in place of the host's.
+///
+/// # Errors
+/// `journalctl` is missing, or can not be started.
+pub fn journal(
+    journal: &Journal,
+    place: Option<&Path>,
+    cursor: Option<&str>,
+    now: i64,
+) -> Result<(Piece, Progress), JournalError> {
+    let mut command = ask(journal, place)?;
+    match cursor {
+        // The entry itself comes first: that it is still there is seen by that.
+        Some(cursor) => command.arg(format!("--cursor={cursor}")),
+        None => command.arg(format!("--since=@{}", now - FIRST_LOOK)),
+    };
+    let mut child = command.spawn().map_err(JournalError::NotStarted)?;
+    let output = child
+        .stdout
+        .take()
+        .map(|output| BufReader::with_capacity(256 << 10, output));
+    let progress = Progress::default();
+    let expected = cursor.map(str::to_owned);
+    progress.with(|state| state.cursor.clone_from(&expected));
+    let lines = Lines {
+        child,
+        output,
+        progress: progress.clone(),
+        expected,
+        line: Vec::new(),
+        taken: 0,
+    };
+    let content = Content::Stream {
+        stream: Box::new(lines),
+        from: 0,
+        ends: true,
+    };
+    Ok((
+        Piece {
+            content,
+            clock: Clock::new(now),
+        },
+        progress,
+    ))
+}
+
+/// When the newest entry was written, in Unix seconds; none if there is none.
+///
+/// # Errors
+/// `journalctl` is missing, or can not be started.
+pub fn newest_entry(journal: &Journal, place: Option<&Path>) -> Result<Option<i64>, JournalError> {
+    let output = ask(journal, place)?
+        .args(["--lines=1", "--reverse"])
+        .output()
+        .map_err(JournalError::NotStarted)?;
+    let first = output
+        .stdout
+        .split(|&byte| byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    let entry: Option<Map<String, Value>> = serde_json::from_slice(first).ok();
+    Ok(entry
+        .as_ref()
+        .and_then(micros)
+        .map(|micros| micros / 1_000_000))
+}
+
+fn ask(journal: &Journal, place: Option<&Path>) -> Result<Command, JournalError> {
+    let mut command = Command::new(journalctl().ok_or(JournalError::Missing)?);
+    command
+        .args(["--output=json", "--all", "--no-pager", "--quiet", FIELDS])
+        .env("LC_ALL", "C");
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    if let Some(place) = place {
+        let flag = if place.is_dir() {
+            "--directory"
+        } else {
+            "--file"
+        };
+        command.arg(flag).arg(place);
+    }
+    command.args(journal.units.iter().map(|unit| format!("--unit={unit}")));
+    Ok(command)
+}
+
+/// The lines of the entries that `journalctl` prints.
+struct Lines {
+    child: Child,
+    output: Option<BufReader<ChildStdout>>,
+    progress: Progress,
+    /// The cursor that the first entry must have.
+    expected: Option<String>,
+    line: Vec<u8>,
+    /// How much of the line was handed over.
+    taken: usize,
+}
+
+impl Read for Lines {
+    fn read(&mut self, mut buffer: &mut [u8]) -> io::Result<usize> {
+        while self.taken == self.line.len() {
+            if !self.next_line()? {
+                return Ok(0);
+            }
+        }
+        let written = buffer.write(&self.line[self.taken..])?;
+        self.taken += written;
+        Ok(written)
+    }
+}
+
+impl Lines {
+    /// Makes the next entry a line; false at the end.
+    fn next_line(&mut self) -> io::Result<bool> {
+        (self.taken, self.line) = (0, Vec::new());
+        let Some(output) = &mut self.output else {
+            return Ok(false);
+        };
+        let mut text = Vec::new();
+        if output
+            .by_ref()
+            .take(LONGEST_ENTRY)
+            .read_until(b'\n', &mut text)?
+            == 0
+        {
+            self.end();
+            return Ok(false);
+        }
+        if text.last() != Some(&b'\n') && text.len() as u64 == LONGEST_ENTRY {
+            output.skip_until(b'\n')?;
+            return Ok(true);
+        }
+        // What is no entry is a part of none: journalctl prints nothing else.
+        let Ok(entry) = serde_json::from_slice::<Map<String, Value>>(&text) else {
+            return Ok(true);
+        };
+        let cursor = entry
+            .get("__CURSOR")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
+        if let Some(expected) = self.expected.take() {
+            if cursor
+                .as_ref()
+                .is_some_and(|cursor| is_same_entry(cursor, &expected))
+            {
+                return Ok(true);
+            }
+            self.progress.with(|state| state.lost = true);
+        }
+        self.progress.with(|state| {
+            state.entries += 1;
+            state.cursor = cursor.or(state.cursor.take());
+        });
+        self.line = line(&entry);
+        Ok(true)
+    }
+
+    /// Hears how `journalctl` ended.
+    fn end(&mut self) {
+        self.output = None;
+        let mut said = String::new();
+        if let Some(errors) = self.child.stderr.take() {
+            // What it says is only shown; that it failed is known by its status.
+            let _ = errors.take(4096).read_to_string(&mut said);
+        }
+        let ended = self.child.wait();
+        let failed = !ended.as_ref().is_ok_and(std::process::ExitStatus::success);
+        let lost = self.expected.take().is_some();
+        self.progress.with(|state| {
+            // Not even the entry itself is there any more.
+            state.lost |= lost && !failed;
+            if failed {
+                let status =
+                    ended.map_or_else(|error| error.to_string(), |status| status.to_string());
+                let said = if said.trim().is_empty() {
+                    status
+                } else {
+                    said.trim().to_owned()
+                };
+                state.error = Some(Escaped::text(&said).to_string());
+            }
+        });
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        if self.output.take().is_some() {
+            // Nobody reads it any more. That it is gone already is no error.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Whether two cursors are of one entry: written in the same microsecond, with
+/// the same content. The file it stands in may have been copied or merged.
+fn is_same_entry(a: &str, b: &str) -> bool {
+    let of = |cursor: &str| {
+        let parts = cursor
+            .split(';')
+            .filter(|part| part.starts_with("t=") || part.starts_with("x="));
+        parts.map(str::to_owned).collect::<Vec<_>>()
+    };
+    a == b || (of(a).len() == 2 && of(a) == of(b))
+}
+
+fn micros(entry: &Map<String, Value>) -> Option<i64> {
+    entry.get("__REALTIME_TIMESTAMP")?.as_str()?.parse().ok()
+}
+
+/// The line that rsyslog would have written: `STAMP HOST NAME[PID]: MESSAGE`.
+fn line(entry: &Map<String, Value>) -> Vec<u8> {
+    let stamp = micros(entry)
+        .and_then(DateTime::from_timestamp_micros)
+        .unwrap_or_default();
+    let mut line = stamp
+        .format("%Y-%m-%dT%H:%M:%S%.6f+00:00 ")
+        .to_string()
+        .into_bytes();
+    let first = |names: [&str; 2]| {
+        names
+            .iter()
+            .find_map(|name| entry.get(*name))
+            .map(bytes)
+            .unwrap_or_default()
+    };
+    escape(&first(["_HOSTNAME", ""]), &mut line);
+    line.push(b' ');
+    escape(&first(["SYSLOG_IDENTIFIER", "_COMM"]), &mut line);
+    let process = first(["SYSLOG_PID", "_PID"]);
+    if !process.is_empty() {
+        line.push(b'[');
+        escape(&process, &mut line);
+        line.push(b']');
+    }
+    line.extend_from_slice(b": ");
+    escape(&first(["MESSAGE", ""]), &mut line);
+    line.push(b'\n');
+    line
+}
+
+/// The bytes of a field: text, or numbers where it is none, or several of them.
+fn bytes(value: &Value) -> Vec<u8> {
+    match value {
+        Value::String(text) => text.clone().into_bytes(),
+        Value::Array(items) if items.iter().all(Value::is_u64) => items
+            .iter()
+            .filter_map(|item| u8::try_from(item.as_u64()?).ok())
+            .collect(),
+        Value::Array(items) => items.first().map(bytes).unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+/// Control characters as `#ooo`, as rsyslog writes them: a message must not
+/// pass for a line.
+fn escape(text: &[u8], line: &mut Vec<u8>) {
+    for &byte in text {
+        if byte.is_ascii_control() {
+            line.extend_from_slice(format!("#{byte:03o}").as_bytes());
+        } else {
+            line.push(byte);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(entry: &str) -> String {
+        String::from_utf8_lossy(&line(&serde_json::from_str(entry).unwrap())).into_owned()
+    }
+
+    #[test]
+    fn an_entry_is_the_line_that_rsyslog_would_have_written() {
+        let entry = r#"{"__REALTIME_TIMESTAMP":"1795332818820101","_HOSTNAME":"vm","SYSLOG_IDENTIFIER":"sshd-session",
+            "SYSLOG_PID":"237","_PID":"1","MESSAGE":"Disconnected from user alice 203.0.113.20 port 40801"}"#;
+        assert_eq!(
+            of(entry),
+            "2026-11-22T07:33:38.820101+00:00 vm sshd-session[237]: Disconnected from user alice 203.0.113.20 port 40801\n"
+        );
+    }
+
+    #[test]
+    fn a_message_can_not_pass_for_a_line() {
+        let entry = r#"{"__REALTIME_TIMESTAMP":"0","_HOSTNAME":"vm","_COMM":"sshd","_PID":"7",
+            "MESSAGE":[65,10,66,127,255]}"#;
+        assert_eq!(
+            of(entry),
+            "1970-01-01T00:00:00.000000+00:00 vm sshd[7]: A#012B#177\u{fffd}\n"
+        );
+        assert_eq!(
+            of(r#"{"MESSAGE":["one","two"]}"#),
+            "1970-01-01T00:00:00.000000+00:00  : one\n"
+        );
+        assert_eq!(
+            of(r#"{"MESSAGE":null}"#),
+            "1970-01-01T00:00:00.000000+00:00  : \n"
+        );
+    }
+}

@@ -1,0 +1,206 @@
+//! The systemd journal: real journals, made of a recorded one by
+//! systemd-journal-remote and read by journalctl.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+
+use crate::kit::{Sandbox, fixture};
+
+/// Where Debian has it: not on anybody's path.
+const REMOTE: &str = "/lib/systemd/systemd-journal-remote";
+
+/// The recorded entries, each with its blank line, as if the last of them had
+/// been written an hour ago: the first run looks a week back.
+fn recorded() -> Vec<String> {
+    let export = fs::read_to_string(fixture("logs/trixie-ssh.journal-export")).unwrap();
+    let stamp = |line: &str| {
+        line.strip_prefix("__REALTIME_TIMESTAMP=")
+            .map(|stamp| stamp.parse::<u64>().unwrap())
+    };
+    let last = export.lines().filter_map(stamp).max().unwrap();
+    let now = u64::try_from(
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_micros(),
+    )
+    .unwrap();
+    let later = now - 3_600_000_000 - last;
+    let moved = |line: &str| match stamp(line) {
+        Some(stamp) => format!("__REALTIME_TIMESTAMP={}\n", stamp + later),
+        None => format!("{line}\n"),
+    };
+    let entries = export
+        .split("\n\n")
+        .filter(|entry| !entry.trim().is_empty());
+    entries
+        .map(|entry| entry.lines().map(moved).collect::<String>() + "\n")
+        .collect()
+}
+
+/// The line of an auth log that an entry would be.
+fn line(entry: &str) -> String {
+    let field = |name: &str| {
+        entry
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+            .unwrap_or_default()
+    };
+    let (name, process, message) = (
+        field("SYSLOG_IDENTIFIER"),
+        field("SYSLOG_PID"),
+        field("MESSAGE"),
+    );
+    format!("2026-03-22T00:00:00+00:00 vm {name}[{process}]: {message}\n")
+}
+
+impl Sandbox {
+    /// Makes `journal/ssh.journal` of entries, in place of the one before.
+    fn journal(&self, entries: &[String]) {
+        let path = self.path("journal/ssh.journal");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let _ = fs::remove_file(&path);
+        self.file("export", entries.concat());
+        let made = Command::new(REMOTE)
+            .arg("-o")
+            .arg(&path)
+            .arg(self.path("export"))
+            .stderr(Stdio::null())
+            .status()
+            .expect("systemd-journal-remote is installed: tests/run does it");
+        assert!(made.success());
+    }
+
+    fn over_the_journal() -> Self {
+        let sandbox = Sandbox::new().set("/settings/rules/ssh/log_files", "journal:ssh.service");
+        let place = sandbox.path("journal").to_str().unwrap().to_owned();
+        sandbox.set("/settings/journal", place)
+    }
+}
+
+fn banned(run: &Value) -> BTreeSet<String> {
+    run["bans"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|ban| ban["ip"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_journal_names_the_attackers_that_the_file_names() {
+    let sandbox = Sandbox::over_the_journal();
+    let entries = recorded();
+    sandbox.journal(&entries);
+    let run = sandbox.scan_json();
+    let file = fixture("logs/trixie-auth.log").to_str().unwrap().to_owned();
+    let of_file = sandbox
+        .run(["scan", "--dry-run", "--json", &file])
+        .exits(0)
+        .json();
+    assert_eq!(banned(&run), banned(&of_file));
+    let source = &run["sources"][0];
+    assert_eq!(
+        (source["path"].as_str(), source["from"].as_u64()),
+        (Some("journal:ssh.service"), Some(0))
+    );
+    assert_eq!(source["to"].as_u64(), Some(entries.len() as u64));
+    let lines: String = entries.iter().map(|entry| line(entry)).collect();
+    let matched = sandbox
+        .run_with(["match", "--rule", "ssh", "-"], lines.as_bytes())
+        .exits(0)
+        .stdout();
+    assert_eq!(
+        source["failures"].as_u64(),
+        Some(matched.lines().count() as u64)
+    );
+}
+
+#[test]
+fn each_run_reads_on_behind_the_entry_where_the_last_one_ended() {
+    let sandbox = Sandbox::over_the_journal();
+    let entries = recorded();
+    let whole = {
+        let sandbox = Sandbox::over_the_journal();
+        sandbox.journal(&entries);
+        banned(&sandbox.scan_json())
+    };
+    let (mut seen, mut read, mut bans) = (0, 0, BTreeSet::new());
+    for cut in [1, 40, 41, 90, entries.len()] {
+        sandbox.journal(&entries[..cut]);
+        let run = sandbox.scan_json();
+        bans.extend(banned(&run));
+        read += run["sources"][0]["to"].as_u64().unwrap();
+        seen = cut;
+        assert_eq!(
+            sandbox.scan_json()["sources"][0]["to"],
+            0,
+            "nothing is read twice"
+        );
+    }
+    assert_eq!((read, bans), (seen as u64, whole));
+}
+
+#[test]
+fn a_journal_whose_entry_is_gone_is_told_and_read_on() {
+    let sandbox = Sandbox::over_the_journal();
+    let entries = recorded();
+    sandbox.journal(&entries[..60]);
+    sandbox.scan_json();
+    // Vacuumed: what was read last is not there any more, newer entries are.
+    sandbox.journal(&entries[80..]);
+    let run = sandbox
+        .run(["scan", "--json"])
+        .exits(1)
+        .warns("journal:ssh.service: the entry up to which it was read is gone");
+    assert_eq!(
+        run.json()["sources"][0]["to"].as_u64(),
+        Some(entries.len() as u64 - 80)
+    );
+    sandbox.scan().exits(0).prints("");
+}
+
+#[test]
+fn a_file_that_is_no_journal_is_told() {
+    let sandbox = Sandbox::over_the_journal();
+    sandbox.file("journal/ssh.journal", "no journal");
+    let place = sandbox
+        .path("journal/ssh.journal")
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let sandbox = sandbox.set("/settings/journal", place);
+    sandbox
+        .scan()
+        .exits(1)
+        .warns("journal:ssh.service: journalctl failed: ");
+}
+
+#[test]
+fn an_empty_journal_is_no_problem() {
+    let sandbox = Sandbox::over_the_journal();
+    fs::create_dir(sandbox.path("journal")).unwrap();
+    sandbox.scan().exits(0).prints("");
+}
+
+#[test]
+fn a_dry_run_leaves_the_journal_unread() {
+    let sandbox = Sandbox::over_the_journal();
+    sandbox.journal(&recorded());
+    let dry = sandbox.run(["scan", "--dry-run", "--json"]).exits(0).json();
+    assert_eq!(banned(&dry), banned(&sandbox.scan_json()));
+}
+
+#[test]
+fn check_tells_what_it_finds_in_the_journal() {
+    let sandbox = Sandbox::over_the_journal();
+    sandbox.journal(&recorded());
+    sandbox
+        .run(["check"])
+        .exits(0)
+        .says("rule ssh: journal:ssh.service, the newest entry of ");
+}
