@@ -9,107 +9,157 @@ use divan::{Bencher, black_box};
 
 use pyfilter::config::Config;
 use pyfilter::judge::{Judge, NeverBanned};
-use pyfilter::model::{Failure, Rule, Thresholds, WindowKind, Witness};
-use pyfilter::rules::{Clock, Formats, Matcher};
+use pyfilter::model::{Failure, Pattern, Positions, Rule, Thresholds, WindowKind, Witness};
+use pyfilter::rules::{Clock, Formats, Matcher, Verdict};
+
+mod generate;
+
+use generate::Kind;
 
 fn main() {
     divan::main();
 }
 
-/// The same numbers at every start: a multiplicative congruential generator
-/// with the constants of Lehmer's MCG128.
-struct Dice(u128);
+/// Two megabytes of a log.
+const BYTES: usize = 2 << 20;
 
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(0xda94_2042_e4dd_58b5);
-        u64::try_from(self.0 >> 64).expect("64 bits are left") % sides
-    }
-}
-
-/// Which part of the lines are attacks.
+/// What is read: a rule, a kind of log, and which part of it, in
+/// percent, are the lines of attackers; 100 is failures alone.
 #[derive(Debug, Clone, Copy)]
-enum Log {
-    Miss,
-    Third,
-    Hit,
-}
+struct Log(&'static str, Kind, usize);
 
-const LOGS: [Log; 3] = [Log::Miss, Log::Third, Log::Hit];
-
-/// 50,000 lines of an auth log.
-fn log(kind: Log) -> Vec<u8> {
-    let mut dice = Dice(1);
-    let mut text = String::new();
-    for n in 0u64..50_000 {
-        let (hour, minute, second) = (n / 72_000 % 24, n / 1200 % 60, n / 20 % 60);
-        let stamp = format!("Mar 22 {hour:02}:{minute:02}:{second:02} web1");
-        let attack = match kind {
-            Log::Miss => false,
-            Log::Third => dice.roll(3) == 0,
-            Log::Hit => true,
-        };
-        let (a, b, port) = (dice.roll(20), dice.roll(250), dice.roll(60_000) + 1024);
-        let line = match (attack, dice.roll(3)) {
-            (true, 0) => {
-                format!("{stamp} sshd[{n}]: Invalid user admin from 203.0.{a}.{b} port {port}\n")
+impl std::fmt::Display for Log {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{:?} {}",
+            self.1,
+            match self.2 {
+                0 => "miss",
+                100 => "hit",
+                _ => "third",
             }
-            (true, _) => format!(
-                "{stamp} sshd[{n}]: Failed password for root from 203.0.{a}.{b} port {port} ssh2\n"
-            ),
-            (false, 0) => format!(
-                "{stamp} CRON[{n}]: pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)\n"
-            ),
-            (false, 1) => format!(
-                "{stamp} sshd[{n}]: Accepted publickey for deploy from 10.0.{a}.{b} port {port} ssh2: ED25519 SHA256:AAAA\n"
-            ),
-            (false, _) => format!("{stamp} systemd-logind[612]: New session {n} of user deploy.\n"),
-        };
-        text.push_str(&line);
+        )
     }
-    text.into_bytes()
 }
 
-fn ssh() -> Rule {
+const LOGS: [Log; 11] = [
+    Log("ssh", Kind::Ssh, 0),
+    Log("ssh", Kind::Ssh, 33),
+    Log("ssh", Kind::Ssh, 100),
+    Log("ssh", Kind::SshRfc3339, 0),
+    Log("ssh", Kind::SshRfc3339, 33),
+    Log("ssh", Kind::SshRfc3339, 100),
+    Log("nginx", Kind::Nginx, 0),
+    Log("nginx", Kind::Nginx, 100),
+    Log("apache", Kind::Apache, 100),
+    Log("mysql", Kind::Mysql, 0),
+    Log("mysql", Kind::Mysql, 100),
+];
+
+impl Log {
+    fn rule(self) -> Rule {
+        rule(self.0)
+    }
+
+    /// Its bytes; of attacks the failures alone.
+    fn bytes(self) -> Vec<u8> {
+        let log = generate::log(self.1, self.2, BYTES, 1);
+        if self.2 < 100 {
+            return log;
+        }
+        let mut matcher = matcher(&self.rule());
+        let failures = log
+            .split_inclusive(|&byte| byte == b'\n')
+            .filter(|line| matches!(matcher.line(line.trim_ascii_end(), 0), Verdict::Failure(_)));
+        failures.flatten().copied().collect()
+    }
+}
+
+fn rule(name: &str) -> Rule {
     Config::defaults(Path::new("/"))
-        .rule_named("ssh")
-        .expect("ssh is built in")
+        .rule_named(name)
+        .expect("the rule is built in")
+}
+
+fn matcher(rule: &Rule) -> Matcher {
+    Matcher::new(rule, Clock::new(1_800_000_000)).expect("the built-in patterns compile")
+}
+
+/// PyFilter's six patterns for ssh, unanchored, as a user may still have them.
+fn sloppy() -> Rule {
+    let time = r"([a-zA-Z]{3}\s+\d{1,2} \d{1,2}:\d{1,2}:\d{1,2}).*";
+    let texts = [
+        " Invalid user .* from (.*) port (.*)",
+        " Failed password for .* from (.*) port (.*)",
+        " Did not receive identification string from (.*) port (.*)",
+        r" Received disconnect from (.*) port (.*):\d{0,4}: .*",
+        " Unable to negotiate with (.*) port .*",
+        " error: maximum authentication attempts exceeded for .* from (.*) port .*",
+    ];
+    let pattern = |text: &&str| Pattern {
+        text: format!("{time}{text}"),
+        instant: text.contains("maximum"),
+        positions: Positions::TimeAddress,
+    };
+    Rule {
+        patterns: texts.iter().map(pattern).collect(),
+        ..rule("ssh")
+    }
 }
 
 fn matched(rule: &Rule, log: &[u8]) -> Vec<Failure> {
     let mut failures = Vec::new();
-    let mut matcher =
-        Matcher::new(rule, Clock::new(1_800_000_000)).expect("the built-in patterns compile");
-    matcher.scan(log, 0, &mut failures);
+    matcher(rule).scan(log, 0, &mut failures);
     failures
 }
 
 /// Literals, patterns, addresses and stamps of one block on one core.
 #[divan::bench(args = LOGS)]
-fn match_block(bencher: Bencher<'_, '_>, kind: Log) {
-    let (rule, log) = (ssh(), log(kind));
-    let mut matcher =
-        Matcher::new(&rule, Clock::new(1_800_000_000)).expect("the built-in patterns compile");
+fn match_block(bencher: Bencher<'_, '_>, log: Log) {
+    scan(bencher, &log.rule(), &log.bytes());
+}
+
+/// The same with a user's own patterns.
+#[divan::bench(args = &LOGS[..3])]
+fn match_block_sloppy(bencher: Bencher<'_, '_>, log: Log) {
+    scan(bencher, &sloppy(), &log.bytes());
+}
+
+fn scan(bencher: Bencher<'_, '_>, rule: &Rule, log: &[u8]) {
+    let mut matcher = matcher(rule);
     let mut failures = Vec::new();
     bencher.counter(BytesCount::new(log.len())).bench_local(|| {
         failures.clear();
-        matcher.scan(black_box(&log), 0, &mut failures)
+        matcher.scan(black_box(log), 0, &mut failures)
     });
 }
 
-/// What a run pays before its first line.
-#[divan::bench]
-fn compile_ssh(bencher: Bencher<'_, '_>) {
-    let rule = ssh();
-    bencher.bench(|| Matcher::new(black_box(&rule), Clock::new(0)).is_ok());
+/// What a run pays that has one new line: reading the patterns, and compiling
+/// those that the line calls for.
+#[divan::bench(args = ["a miss", "a hit"])]
+fn first_line(bencher: Bencher<'_, '_>, line: &str) {
+    let rule = rule("ssh");
+    let line = match line {
+        "a miss" => "Mar 22 14:18:18 web1 sshd[7]: Connection closed by 203.0.113.9 port 4711",
+        _ => "Mar 22 14:18:18 web1 sshd[7]: Invalid user admin from 203.0.113.9 port 4711",
+    };
+    bencher.bench(|| matcher(black_box(&rule)).line(line.as_bytes(), 0));
 }
 
-/// A classic stamp that is another one each time.
-#[divan::bench]
-fn read_stamp(bencher: Bencher<'_, '_>) {
-    let formats = Formats::new(&["%b %d %H:%M:%S"]).expect("a known format");
+/// Stamps that are another each time, and ones that differ in their fraction.
+#[divan::bench(args = ["%b %d %H:%M:%S", "%d/%b/%Y:%H:%M:%S %z", "%Y-%m-%dT%H:%M:%S%.f%z"])]
+fn read_stamp(bencher: Bencher<'_, '_>, format: &str) {
+    let formats = Formats::new(&[format]).expect("a known format");
     let stamps: Vec<String> = (0..3600)
-        .map(|n| format!("Mar 22 14:{:02}:{:02}", n / 60, n % 60))
+        .map(|n| {
+            let (minute, second) = (n / 60, n % 60);
+            match format.as_bytes()[1] {
+                b'b' => format!("Mar 22 14:{minute:02}:{second:02}"),
+                b'd' => format!("22/Mar/2026:14:{minute:02}:{second:02} +0000"),
+                _ => format!("2026-03-22T14:18:{minute:02}.{:06}+00:00", second * 1000),
+            }
+        })
         .collect();
     let mut clock = Clock::new(1_800_000_000);
     bencher
@@ -122,10 +172,11 @@ fn read_stamp(bencher: Bencher<'_, '_>) {
         });
 }
 
-/// Failures of 5,000 addresses going through their windows.
+/// Failures of many addresses going through their windows.
 #[divan::bench(args = ["gap", "sliding"])]
 fn judge(bencher: Bencher<'_, '_>, kind: &str) {
-    let failures = matched(&ssh(), &log(Log::Hit));
+    let log = Log("ssh", Kind::Ssh, 100);
+    let failures = matched(&log.rule(), &log.bytes());
     let never = NeverBanned::default();
     let window = if kind == "gap" {
         WindowKind::Gap

@@ -2,8 +2,25 @@
 //!
 //! ```text
 //! log bytes -> plan -> read -> match -> count -> decide -> commit -> apply -> tell
-//!            resume   blocks   rules  windows  decide    store   firewall  report
+//!            follow   blocks   rules  windows  decide    store   firewall  report
 //! ```
+//!
+//! | room | what enters → what leaves | begin with |
+//! |---|---|---|
+//! | [`cli`] | arguments → commands | `cli.rs` |
+//! | [`app`] | the order of things, one file a command | `app/run.rs`: ONE run |
+//! | [`config`] | the JSON file → a checked `Config` | `config/raw.rs` |
+//! | [`model`] | the words of the program as types | `model/mod.rs` |
+//! | [`logs`] | paths → generations → blocks of lines → failures | `logs/follow.rs` |
+//! | [`rules`] | lines → failures; pure | `rules/builtin/ssh.rs`, `rules/matcher.rs` |
+//! | [`judge`] | failures → bans; pure | `judge/window.rs`, `judge/decide.rs` |
+//! | [`store`] | what is remembered: one commit a run | `store/schema/1.sql` |
+//! | [`firewall`] | bans → the kernel's table, and the blacklist files | `firewall/ruleset.rs` |
+//! | [`report`] | what was done → text, JSON, event log | `report/text.rs` |
+//! | [`system`] | the host: clock, lock, addresses | `system/lock.rs` |
+//!
+//! A line becomes a failure in `rules/matcher.rs`, a failure a ban in
+//! `judge/decide.rs`, and a ban a rule of the kernel in `firewall/ruleset.rs`.
 pub mod app;
 pub mod cli;
 pub mod config;

@@ -26,7 +26,7 @@ mod repair;
 mod settings;
 
 /// A pyfilter on the host that these programs belong to, with an empty log.
-fn pyfilter(programs: &Programs<'_>) -> Sandbox {
+pub(crate) fn pyfilter(programs: &Programs<'_>) -> Sandbox {
     Sandbox::new()
         .log("auth.log", "")
         .behind(&["ip", "netns", "exec", programs.namespace()])
@@ -57,7 +57,7 @@ fn blocked_in(programs: &Programs<'_>, chain: &str) -> Vec<String> {
 }
 
 /// The addresses that the kernel drops or rejects in our chain.
-fn blocked(programs: &Programs<'_>) -> Vec<String> {
+pub(crate) fn blocked(programs: &Programs<'_>) -> Vec<String> {
     blocked_in(programs, "PYFILTER")
 }
 

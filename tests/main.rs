@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod bugs;
+mod faults;
 mod firewall_kernel;
 mod invariance;
 mod journal;
@@ -18,3 +19,4 @@ mod rooms;
 mod rotation;
 mod scan;
 mod store;
+mod years;

@@ -1,5 +1,7 @@
 //! Logs that rotate: every line counts once, whatever happens between two runs.
 
+mod logrotate;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -288,6 +290,153 @@ fn logrotates_olddir_is_looked_through() {
     sandbox.rename("auth.log", "old/auth.log-20260322");
     sandbox.file("auth.log", failure("203.0.113.9", 4));
     assert_eq!(failures_of(&sandbox.scan_json()), 2);
+}
+
+#[test]
+fn a_copy_that_was_compressed_before_it_was_met_is_not_read_again() {
+    let sandbox = Sandbox::new().log("auth.log", failures("203.0.113.9", 3));
+    sandbox.scan_json();
+    fs::copy(sandbox.path("auth.log"), sandbox.path("auth.log.1")).unwrap();
+    sandbox.append("auth.log", failure("203.0.113.9", 3));
+    assert_eq!(failures_of(&sandbox.scan_json()), 1);
+    // The log is cut, and the copy that lacks its last line compressed, at once.
+    sandbox.file("auth.log", "");
+    sandbox.pack("auth.log.1", "auth.log.1.gz");
+    assert_eq!(failures_of(&sandbox.scan_json()), 0);
+    sandbox.append("auth.log", failure("203.0.113.9", 4));
+    let run = sandbox.scan_json();
+    assert_eq!(failures_of(&run), 1);
+    assert_eq!(run["bans"][0]["time"], "2026-03-22T00:00:04Z");
+}
+
+#[test]
+fn several_generations_that_come_at_once_are_read_in_their_order() {
+    let sandbox = Sandbox::new().log("auth.log", failure("203.0.113.9", 0));
+    sandbox.scan_json();
+    sandbox.pack("auth.log", "auth.log.4.gz");
+    sandbox.file("auth.log.3.gz", gzip(failure("203.0.113.9", 1).as_bytes()));
+    sandbox.file("auth.log.2.gz", gzip(failure("203.0.113.9", 2).as_bytes()));
+    sandbox.file("auth.log.1", failure("203.0.113.9", 3));
+    sandbox.file("auth.log", failure("203.0.113.9", 4));
+    let run = sandbox.scan_json();
+    let read = |name| (name, "rotated");
+    let expected = [
+        "auth.log.4.gz",
+        "auth.log.3.gz",
+        "auth.log.2.gz",
+        "auth.log.1",
+        "auth.log",
+    ]
+    .map(read);
+    assert!(is(&sources_of(&run), &expected), "{run}");
+    assert_eq!(run["bans"][0]["time"], "2026-03-22T00:00:04Z");
+    assert_eq!(failures_of(&sandbox.scan_json()), 0);
+}
+
+#[test]
+fn a_generation_that_was_deleted_unread_is_told_with_what_is_known_of_it() {
+    let sandbox = Sandbox::new().log(
+        "auth.log",
+        failures("203.0.113.9", 2) + "2026-03-22T00:00:0",
+    );
+    let read = failures("203.0.113.9", 2).len();
+    sandbox.scan_json();
+    fs::remove_file(sandbox.path("auth.log")).unwrap();
+    sandbox.file("auth.log.1", failure("203.0.113.9", 3));
+    sandbox.file("auth.log", failure("203.0.113.9", 4));
+    let ran = sandbox.run(["scan", "--json"]).exits(1).complains(&format!(
+        "auth.log: was cut or rotated away, and what was written behind byte {read} is nowhere to be found: at least 18 bytes could not be read"
+    ));
+    assert_eq!(failures_of(&ran.json()), 2);
+    sandbox.scan().exits(0);
+}
+
+#[test]
+fn two_rules_read_one_log_each_at_its_own_pace() {
+    let sandbox = Sandbox::new().log("auth.log", failures("203.0.113.9", 3));
+    sandbox.scan_json();
+    let sandbox = sandbox.set(
+        "/settings/rules/again",
+        json!({
+            "log_files": "auth.log*",
+            "regex_patterns": [r"^(?P<time>\S+) .* from (?P<ip>\S+) port"],
+            "time_format": "%Y-%m-%dT%H:%M:%S%z",
+            "failed_attempts": 3,
+        }),
+    );
+    let log = sandbox.path("auth.log*");
+    let sandbox = sandbox.set(
+        "/settings/rules/again/log_files",
+        log.to_str().unwrap().to_owned(),
+    );
+    sandbox.append("auth.log", failure("203.0.113.9", 3));
+    sandbox.rename("auth.log", "auth.log.1");
+    sandbox.file("auth.log", failure("203.0.113.9", 4));
+    let run = sandbox.scan_json();
+    let of = |rule: &str| -> u64 {
+        let rows = run["sources"].as_array().unwrap();
+        let rows = rows.iter().filter(|row| row["rule"] == rule);
+        rows.map(|row| row["failures"].as_u64().unwrap()).sum()
+    };
+    assert_eq!((of("ssh"), of("again")), (2, 5), "{run}");
+    let bans: Vec<_> = run["bans"].as_array().unwrap().iter().collect();
+    assert_eq!(bans.len(), 2, "{run}");
+    sandbox.pack("auth.log.1", "auth.log.2.gz");
+    assert_eq!(failures_of(&sandbox.scan_json()), 0);
+}
+
+#[test]
+fn a_window_lies_across_two_logs_of_which_one_is_rotated() {
+    let sandbox = Sandbox::new();
+    let logs = json!([sandbox.path("a.log"), sandbox.path("b.log")]);
+    let sandbox = sandbox
+        .set("/settings/rules/ssh/log_files", logs)
+        .log("a.log", failure("203.0.113.9", 0))
+        .log("b.log", failure("203.0.113.9", 1));
+    sandbox.scan_json();
+    sandbox.append("a.log", failure("203.0.113.9", 2));
+    sandbox.pack("a.log", "a.log.1.gz");
+    sandbox.append("b.log", failure("203.0.113.9", 3));
+    sandbox.file(
+        "a.log",
+        failure("203.0.113.9", 4) + &failure("203.0.113.9", 6),
+    );
+    sandbox.append("b.log", failure("203.0.113.9", 5));
+    let run = sandbox.scan_json();
+    assert_eq!(failures_of(&run), 5, "{run}");
+    assert_eq!(run["bans"][0]["time"], "2026-03-22T00:00:04Z");
+    assert_eq!(run["bans"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_generation_that_vanishes_while_it_is_looked_for_stops_nothing() {
+    let sandbox = Sandbox::new();
+    let glob = sandbox.path("logs/*.log").to_str().unwrap().to_owned();
+    let sandbox = sandbox.set("/settings/rules/ssh/log_files", glob);
+    sandbox.file("logs/auth.log", failures("203.0.113.9", 5));
+    let (dir, over) = (
+        sandbox.path("logs"),
+        std::sync::atomic::AtomicBool::new(false),
+    );
+    let told: Vec<String> = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // In and out of the listing, as a log and as its generation.
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                for name in ["gone.log", "auth.log.1"] {
+                    fs::write(dir.join(name), "nothing\n").unwrap();
+                    fs::remove_file(dir.join(name)).unwrap();
+                }
+            }
+        });
+        let scan = |_| sandbox.run(["scan"]).stderr();
+        let told = (0..25).map(scan).collect();
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        told
+    });
+    for line in told.iter().flat_map(|said| said.lines()) {
+        assert!(line.contains("logs/gone.log: "), "{line}");
+    }
+    assert_eq!(sandbox.banned(), ["203.0.113.9"]);
 }
 
 /// What may happen to a log between two runs.

@@ -98,7 +98,7 @@ pub(super) fn run(mut context: Context, errand: &Errand, voice: Voice) -> Result
     snapshots.write(&mut context, &store)?;
     let untold = store.untold()?;
     let told = voice.tell(&untold, &mut context);
-    wall.close(&context, &mut store)?;
+    wall.close(&mut store)?;
     let firewall = wall.into_row(context.config.firewall.backend, &store)?;
     let owed = (told && !untold.is_empty()).then_some(Owed { store, _lock: lock });
     context.warnings.iter().for_each(Voice::warn);

@@ -86,19 +86,14 @@ impl Wall {
     }
 
     /// Notes what was done, so that the next run need not do it again.
-    pub(super) fn close(&self, context: &Context, store: &mut Store) -> Result<(), StoreError> {
+    pub(super) fn close(&self, store: &mut Store) -> Result<(), StoreError> {
         let done = |outcome: &&Outcome| outcome.problems.is_empty();
         let applied = match (self.outcome.as_ref().filter(done), self.tried) {
             (Some(_), Some(number)) if !store.is_applied()? => Some(number),
             _ => None,
         };
         let made = match &self.outcome {
-            Some(Outcome { made, .. })
-                if *made != store.made()?
-                    && context.config.firewall.backend == Backend::Iptables =>
-            {
-                Some(made)
-            }
+            Some(Outcome { made, .. }) if *made != store.made()? => Some(made),
             _ => None,
         };
         if applied.is_none() && made.is_none() {
@@ -141,7 +136,12 @@ impl Wall {
     }
 }
 
-/// Whether the configuration names another chain, or other hooks, than were made.
+/// Whether the configuration names another chain, or other hooks, than were
+/// made, or none at all.
 fn is_made_otherwise(settings: &Firewall, store: &Store) -> Result<bool, StoreError> {
-    Ok(settings.backend == Backend::Iptables && store.made()? != [Made::of(settings)])
+    let made = store.made()?;
+    Ok(match settings.backend {
+        Backend::Iptables => made != [Made::of(settings)],
+        Backend::None => !made.is_empty(),
+    })
 }

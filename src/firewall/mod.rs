@@ -89,11 +89,12 @@ pub struct Outcome {
 /// Lists both families. Changes nothing.
 #[must_use]
 pub fn look(firewall: &Firewall) -> Look {
-    let programs = firewall.programs.as_deref();
-    let [v4, v6] = Family::BOTH.map(|family| match firewall.backend {
-        Backend::Iptables => Iptables::new(family, programs).save(),
+    let list = |family| match firewall.backend {
+        Backend::Iptables => Iptables::new(family, firewall.programs.as_deref()).save(),
         Backend::None => Ok(None),
-    });
+    };
+    // Each waits for a program of its own.
+    let (v4, v6) = rayon::join(|| list(Family::V4), || list(Family::V6));
     Look { v4, v6 }
 }
 
@@ -114,7 +115,7 @@ pub fn bring(
     seen: Option<Look>,
 ) -> Outcome {
     if firewall.backend == Backend::None {
-        return Outcome::default();
+        return leave(firewall, former);
     }
     if let Err(error) = check_names(firewall) {
         return Outcome {
@@ -140,6 +141,19 @@ pub fn bring(
         outcome.made.push(ours);
     }
     outcome
+}
+
+/// Without a backend nothing of ours stays in the firewall: it would go on
+/// blocking, whatever is un-banned.
+fn leave(firewall: &Firewall, former: &[Made]) -> Outcome {
+    if former.is_empty() {
+        return Outcome::default();
+    }
+    let iptables = Firewall {
+        backend: Backend::Iptables,
+        ..firewall.clone()
+    };
+    remove(&iptables, former)
 }
 
 /// Takes `made` out of the firewall: jumps, rules, chains; nothing else is

@@ -1,4 +1,7 @@
+use std::cell::Cell;
 use std::collections::HashMap;
+
+use foldhash::quality::RandomState;
 
 use crate::model::{Address, Failure, Thresholds, Witness};
 
@@ -35,7 +38,13 @@ pub struct Decision {
 pub struct Judge<'a> {
     thresholds: Thresholds,
     never: &'a NeverBanned,
-    standings: HashMap<Address, Standing>,
+    /// Where each address has its standing. The addresses are the attacker's
+    /// choice: the hash is keyed anew in each process.
+    places: HashMap<Address, usize, RandomState>,
+    /// None for who is never banned.
+    standings: Vec<Option<Standing>>,
+    /// Who was asked for last, and his place: he is heard next.
+    last: Cell<Option<(Address, usize)>>,
 }
 
 impl<'a> Judge<'a> {
@@ -45,19 +54,36 @@ impl<'a> Judge<'a> {
         Judge {
             thresholds,
             never,
-            standings: HashMap::new(),
+            places: HashMap::default(),
+            standings: Vec::new(),
+            last: Cell::new(None),
         }
     }
 
     /// Whether the standing of `address` has been told, or is not needed.
     #[must_use]
     pub fn knows(&self, address: Address) -> bool {
-        self.standings.contains_key(&address)
+        self.place(address).is_some()
+    }
+
+    fn place(&self, address: Address) -> Option<usize> {
+        if let Some((last, place)) = self.last.get()
+            && last == address
+        {
+            return Some(place);
+        }
+        let place = *self.places.get(&address)?;
+        self.last.set(Some((address, place)));
+        Some(place)
     }
 
     /// Tells what is known of `address`, once, before its first failure.
     pub fn introduce(&mut self, address: Address, standing: Standing) {
-        self.standings.insert(address, standing);
+        let standing = (!self.never.covers(address)).then_some(standing);
+        let place = self.standings.len();
+        self.standings.push(standing);
+        self.places.insert(address, place);
+        self.last.set(Some((address, place)));
     }
 
     /// Takes the next failure of the log; `witness` gives what is kept of it,
@@ -68,10 +94,11 @@ impl<'a> Judge<'a> {
         failure: &Failure,
         witness: impl FnOnce(i64) -> Witness,
     ) -> Option<Decision> {
-        if self.never.covers(failure.address) {
-            return None;
+        if !self.knows(failure.address) {
+            self.introduce(failure.address, Standing::default());
         }
-        let standing = self.standings.entry(failure.address).or_default();
+        let place = self.place(failure.address)?;
+        let standing = self.standings[place].as_mut()?;
         let at = failure.at.secs;
         if standing.cleared_until.is_some_and(|until| at <= until)
             || standing.banned_until.is_some_and(|until| at < until)
@@ -98,11 +125,10 @@ impl<'a> Judge<'a> {
 
     /// The windows that are other than the stored ones.
     pub fn changed_windows(&self) -> impl Iterator<Item = (Address, &Window)> {
-        let changed = self
-            .standings
-            .iter()
-            .filter(|(_, standing)| standing.window.is_changed());
-        changed.map(|(&address, standing)| (address, &standing.window))
+        self.places.iter().filter_map(|(&address, &place)| {
+            let window = &self.standings[place].as_ref()?.window;
+            window.is_changed().then_some((address, window))
+        })
     }
 }
 
@@ -249,7 +275,8 @@ mod tests {
             let mut first = Judge::new(thresholds, &never);
             let mut parts = bans(&mut first, early);
             let mut second = Judge::new(thresholds, &never);
-            for (address, standing) in first.standings {
+            for (address, place) in first.places {
+                let standing = first.standings[place].clone().unwrap();
                 let window = Window::stored(standing.window.witnesses().to_vec());
                 second.introduce(address, Standing { window, ..standing });
             }

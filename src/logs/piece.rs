@@ -13,7 +13,7 @@ use crate::rules::Clock;
 
 use super::blocks::Lines;
 use super::reading::Reading;
-use super::scan::Sizes;
+use super::sizes::Sizes;
 use super::wave::{Matched, Pool, Wave};
 
 /// How much memory the failures of a piece may take whose turn has not come.

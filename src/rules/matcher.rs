@@ -1,42 +1,37 @@
 //! The failures of a rule in a block of lines.
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use std::borrow::Cow;
+
 use memchr::{memchr, memrchr};
-use regex::bytes::CaptureLocations;
 
-use crate::model::{Address, Failure, Rule};
+use crate::model::{Address, Failure, Rule, Stamp};
 
-use super::pattern::{Compiled, required_literals};
-use super::repeated::{WORDS, unfold};
+use super::pattern::Read;
+use super::patterns::{Called, Patterns};
+use super::prefilter::{Calls, Prefilter};
+use super::program::Parts;
+use super::repeated::unfold;
 use super::stamp::{Clock, Formats};
 
-/// A rule's patterns, compiled. One for each worker: clones share the
-/// programs but not the scratch space, over which threads would wait for
-/// one another.
+/// A rule's patterns. One for each worker: clones share what is compiled but
+/// not the scratch space, over which threads would wait for one another.
 #[derive(Debug, Clone)]
 pub struct Matcher {
-    patterns: Vec<Compiled>,
-    /// The order in which they are tried: instant ones first.
-    order: Vec<usize>,
-    locations: Vec<CaptureLocations>,
-    literals: Option<Literals>,
+    patterns: Patterns,
+    /// None if some pattern has no literal, so that each line has to be tried.
+    prefilter: Option<Prefilter>,
     formats: Formats,
     clock: Clock,
     statuses: Option<Vec<u16>>,
 }
 
-/// The literals of all patterns; none if some pattern has none, so that each
-/// line has to be tried.
-#[derive(Debug, Clone)]
-struct Literals {
-    /// Finds the next one in a block.
-    next: AhoCorasick,
-    /// Finds all that stand in a line, also those that overlap.
-    all: AhoCorasick,
-    /// Whose each one is.
-    owner: Vec<usize>,
-    /// Which patterns a line calls for; scratch.
-    called: Vec<bool>,
+/// A line that may be a failure.
+struct Candidate<'b> {
+    /// What is to match: without its end, and unfolded if it was repeated.
+    line: Cow<'b, [u8]>,
+    count: u32,
+    called: Called,
+    offset: u64,
 }
 
 /// What a line is to a rule.
@@ -74,27 +69,20 @@ impl Tally {
 }
 
 impl Matcher {
-    /// Compiles the patterns of a rule; `clock` says which year a stamp
-    /// without one has.
+    /// Reads the patterns of a rule; each is compiled when a line first calls
+    /// for it. `clock` says which year a stamp without one has.
     ///
     /// # Errors
     /// A pattern or a time format that can not be compiled, which a checked
     /// configuration does not hold.
     pub fn new(rule: &Rule, clock: Clock) -> Result<Self, String> {
-        let patterns: Vec<Compiled> = rule
-            .patterns
-            .iter()
-            .map(Compiled::new)
-            .collect::<Result<_, _>>()?;
-        let mut order: Vec<usize> = (0..patterns.len()).collect();
-        order.sort_by_key(|&n| !patterns[n].instant);
+        let patterns = Patterns::new(rule)?;
+        let literals: Option<_> = patterns.all().iter().map(Read::literals).collect();
         Ok(Matcher {
-            locations: patterns.iter().map(Compiled::locations).collect(),
-            literals: Literals::new(rule),
+            prefilter: literals.and_then(Prefilter::new),
             formats: Formats::new(&rule.time_formats).map_err(|error| error.to_string())?,
             statuses: rule.statuses.clone(),
             clock,
-            order,
             patterns,
         })
     }
@@ -108,111 +96,124 @@ impl Matcher {
     /// `base` in its log, and appends them in their order.
     pub fn scan(&mut self, block: &[u8], base: u64, failures: &mut Vec<Failure>) -> Tally {
         let mut tally = Tally::default();
+        let mut note = |verdict, offset| match verdict {
+            Verdict::Failure(failure) => failures.push(failure),
+            Verdict::HostName => tally.host_names += 1,
+            Verdict::BadTime => {
+                tally.bad_times += 1;
+                tally.first_bad_time.get_or_insert(offset);
+            }
+            Verdict::Nothing => {}
+        };
+        let find = |prefilter: &Prefilter| prefilter.find(block, 0);
+        let mut hit = self.prefilter.as_ref().and_then(find);
+        let mut waiting: Option<Candidate<'_>> = None;
         let mut at = 0;
-        while at < block.len() {
-            let start = match &self.literals {
-                None => at,
-                Some(literals) => match literals.next.find(&block[at..]) {
-                    None => break,
-                    Some(hit) => memrchr(b'\n', &block[at..at + hit.start()])
-                        .map_or(at, |newline| at + newline + 1),
-                },
-            };
-            let end = memchr(b'\n', &block[start..]).map_or(block.len(), |newline| start + newline);
-            let offset = base + start as u64;
-            match self.line(&block[start..end], offset) {
-                Verdict::Failure(failure) => failures.push(failure),
-                Verdict::HostName => tally.host_names += 1,
-                Verdict::BadTime => {
-                    tally.bad_times += 1;
-                    tally.first_bad_time.get_or_insert(offset);
-                }
-                Verdict::Nothing => {}
+        while at < block.len() && (hit.is_some() || self.prefilter.is_none()) {
+            let from = hit.map_or(at, |hit| hit.start);
+            let start = memrchr(b'\n', &block[at..from]).map_or(at, |newline| at + newline + 1);
+            let end = memchr(b'\n', &block[from..]).map_or(block.len(), |newline| from + newline);
+            let mut calls = Calls::ALL;
+            if let (Some(prefilter), Some(first)) = (&self.prefilter, hit) {
+                (calls, hit) = prefilter.calls(block, first, end);
             }
             at = end + 1;
+            let second = self.candidate(&block[start..end], base + start as u64, calls);
+            let Some(first) = waiting.take() else {
+                waiting = Some(second);
+                continue;
+            };
+            let lines = [&first, &second].map(|one| (one.called, &*one.line));
+            let [found, found_second] = self.patterns.first_of_both(lines);
+            note(self.verdict(&first, found), first.offset);
+            note(self.verdict(&second, found_second), second.offset);
+        }
+        if let Some(last) = waiting {
+            let found = self.patterns.first(last.called, &last.line);
+            note(self.verdict(&last, found), last.offset);
         }
         tally
     }
 
     /// What `line`, without its newline, is to the rule.
     pub fn line(&mut self, line: &[u8], offset: u64) -> Verdict {
-        let (line, count) = unfold(line.strip_suffix(b"\r").unwrap_or(line));
-        if let Some(literals) = &mut self.literals {
-            literals.call(&line);
+        let candidate = self.candidate(line, offset, self.calls(line));
+        let found = self.patterns.first(candidate.called, &candidate.line);
+        self.verdict(&candidate, found)
+    }
+
+    fn calls(&self, line: &[u8]) -> Calls {
+        self.prefilter
+            .as_ref()
+            .map_or(Calls::ALL, |prefilter| prefilter.line(line))
+    }
+
+    fn candidate<'b>(&self, line: &'b [u8], offset: u64, calls: Calls) -> Candidate<'b> {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let (line, count) = if calls.repeated {
+            unfold(line)
+        } else {
+            (Cow::Borrowed(line), 1)
+        };
+        let called = match &line {
+            Cow::Borrowed(_) => calls.patterns,
+            Cow::Owned(unfolded) => self.calls(unfolded).patterns,
+        };
+        Candidate {
+            line,
+            count,
+            called,
+            offset,
         }
+    }
+
+    /// What a candidate is, of which the first match is known.
+    fn verdict(&mut self, candidate: &Candidate<'_>, mut found: Option<(usize, Parts)>) -> Verdict {
+        let Candidate {
+            line,
+            count,
+            called,
+            offset,
+        } = candidate;
         let mut verdict = Verdict::Nothing;
-        for &n in &self.order {
-            if self
-                .literals
-                .as_ref()
-                .is_some_and(|literals| !literals.called[n])
-            {
-                continue;
-            }
-            let pattern = &self.patterns[n];
-            let Some(parts) = pattern.find(&line, &mut self.locations[n]) else {
-                continue;
-            };
-            let Some(address) = Address::parse(&line[parts.ip]) else {
-                verdict = Verdict::HostName;
-                continue;
-            };
-            if let Some(statuses) = &self.statuses {
-                let status = parts.status.map_or_else(
-                    || status_behind_request(&line),
-                    |range| number(&line[range]),
-                );
-                if !status.is_some_and(|status| statuses.contains(&status)) {
-                    continue;
+        while let Some((place, parts)) = found {
+            match self.who_and_when(line, &parts) {
+                Ok((address, at)) => {
+                    let pattern = &self.patterns.all()[place];
+                    return Verdict::Failure(Failure {
+                        address,
+                        at,
+                        count: *count,
+                        pattern: u16::try_from(pattern.number).unwrap_or(u16::MAX),
+                        instant: pattern.instant,
+                        offset: *offset,
+                    });
                 }
+                Err(Verdict::Nothing) => {}
+                Err(refused) => verdict = refused,
             }
-            let Some(at) = self.formats.parse(&line[parts.time], &mut self.clock) else {
-                verdict = Verdict::BadTime;
-                continue;
-            };
-            let pattern_number = u16::try_from(n).unwrap_or(u16::MAX);
-            return Verdict::Failure(Failure {
-                address,
-                at,
-                count,
-                pattern: pattern_number,
-                instant: pattern.instant,
-                offset,
-            });
+            found = self.patterns.from(place + 1, *called, line);
         }
         verdict
     }
-}
 
-impl Literals {
-    fn new(rule: &Rule) -> Option<Self> {
-        let mut texts = Vec::new();
-        let mut owner = Vec::new();
-        for (n, pattern) in rule.patterns.iter().enumerate() {
-            for literal in required_literals(&pattern.text)? {
-                texts.push(literal);
-                owner.push(n);
+    /// What a match says, or what else it is.
+    fn who_and_when(&mut self, line: &[u8], parts: &Parts) -> Result<(Address, Stamp), Verdict> {
+        let (Some(ip), Some(time)) = (parts.ip.clone(), parts.time.clone()) else {
+            return Err(Verdict::Nothing);
+        };
+        let address = Address::parse(&line[ip]).ok_or(Verdict::HostName)?;
+        if let Some(statuses) = &self.statuses {
+            let status = match parts.status.clone() {
+                Some(status) => number(&line[status]),
+                None => status_behind_request(line),
+            };
+            if !status.is_some_and(|status| statuses.contains(&status)) {
+                return Err(Verdict::Nothing);
             }
         }
-        let build =
-            |kind, texts: &[Vec<u8>]| AhoCorasick::builder().match_kind(kind).build(texts).ok();
-        let all = build(MatchKind::Standard, &texts)?;
-        // A literal may stand in a repeated line only once it is unfolded.
-        texts.push(WORDS.to_vec());
-        Some(Literals {
-            next: build(MatchKind::LeftmostFirst, &texts)?,
-            all,
-            owner,
-            called: vec![false; rule.patterns.len()],
-        })
-    }
-
-    /// Notes which patterns have a literal in `line`.
-    fn call(&mut self, line: &[u8]) {
-        self.called.fill(false);
-        for hit in self.all.find_overlapping_iter(line) {
-            self.called[self.owner[hit.pattern().as_usize()]] = true;
-        }
+        let at = self.formats.parse(&line[time], &mut self.clock);
+        Ok((address, at.ok_or(Verdict::BadTime)?))
     }
 }
 

@@ -1,21 +1,29 @@
 //! Patterns: which lines of a log are failures of a rule.
 //!
 //! `builtin` has the shipped rules as data, `matcher` finds the failures of a
-//! rule in a block of lines, with `literal` (which bytes must be there),
-//! `pattern` (one expression and its groups), `repeated` (a line that stands
-//! for several) and `stamp` (time) as its parts; `validate` says what is wrong
-//! with a user's. Pure: bytes in, failures out.
+//! rule in a block of lines. Its parts: `literal` (which bytes must be there)
+//! and `prefilter` (where they are), `patterns` (which of them match first) with
+//! `pattern` (one expression and its groups), `program` (several compiled) and
+//! `automaton` (the walk over a line), `repeated` (a line that stands for
+//! several) and `stamp` (time). `validate` says what is wrong with a user's.
+//! Pure: bytes in, failures out.
 
+mod automaton;
 mod builtin;
 mod literal;
 mod matcher;
 mod pattern;
+mod patterns;
+mod prefilter;
+mod program;
 mod repeated;
 mod stamp;
 mod validate;
 
 #[cfg(test)]
 mod attacks;
+#[cfg(test)]
+mod differential;
 #[cfg(test)]
 mod logins;
 #[cfg(test)]

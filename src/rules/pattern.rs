@@ -1,21 +1,31 @@
-//! One compiled pattern and where its parts stand.
+//! One pattern, read: its expression, and which of its groups are its parts.
 
-use std::ops::Range;
+use std::sync::OnceLock;
 
-use regex::bytes::{CaptureLocations, Regex};
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::{Hir, HirKind};
 
 use crate::model::{Pattern, Positions};
 
-use super::literal;
-use super::validate::compile;
+use super::{builtin, literal};
 
-/// A pattern that can be searched with.
-#[derive(Debug, Clone)]
-pub(super) struct Compiled {
-    regex: Regex,
-    groups: Groups,
+/// A pattern of a rule. A shipped one is read only when it is compiled: its
+/// literals are known before.
+#[derive(Debug)]
+pub(super) struct Read {
+    /// Which of the rule's patterns it is, from 0.
+    pub(super) number: usize,
     /// Whether its first match bans.
     pub(super) instant: bool,
+    pattern: Pattern,
+    parsed: OnceLock<Result<Parsed, String>>,
+}
+
+/// What a pattern says.
+#[derive(Debug)]
+pub(super) struct Parsed {
+    pub(super) hir: Hir,
+    pub(super) groups: Groups,
 }
 
 /// Which group is which part.
@@ -26,72 +36,101 @@ pub(super) struct Groups {
     pub(super) status: Option<usize>,
 }
 
-/// Where the parts of a match stand in the line.
-pub(super) struct Parts {
-    pub(super) ip: Range<usize>,
-    pub(super) time: Range<usize>,
-    pub(super) status: Option<Range<usize>>,
-}
-
-/// The literals of which one stands in every match of `text`.
-pub(super) fn required_literals(text: &str) -> Option<Vec<Vec<u8>>> {
+/// The expression: over bytes, `\d` and `\w` ASCII; only one that can not be
+/// had so (a class with letters beyond ASCII) is Unicode.
+///
+/// # Errors
+/// What the expression holds that can not be.
+pub(super) fn parse(text: &str) -> Result<Hir, Box<regex_syntax::Error>> {
     let parse = |unicode| {
-        let mut parser = regex_syntax::ParserBuilder::new();
+        let mut parser = ParserBuilder::new();
         let mut parser = parser.utf8(false).unicode(unicode).build();
-        parser.parse(text).ok()
+        parser.parse(text).map_err(Box::new)
     };
-    literal::required(&parse(false).or_else(|| parse(true))?)
+    parse(false).or_else(|_| parse(true))
 }
 
-/// Where `regex` has its parts: by name, else by PyFilter's positions.
-pub(super) fn groups(regex: &Regex, positions: Positions) -> Option<Groups> {
-    let named = |name: &str| regex.capture_names().position(|group| group == Some(name));
+/// The names of all groups in their order; the first is the whole match.
+pub(super) fn names(hir: &Hir) -> Vec<Option<&str>> {
+    fn collect<'h>(hir: &'h Hir, names: &mut Vec<Option<&'h str>>) {
+        match hir.kind() {
+            HirKind::Capture(capture) => {
+                names.push(capture.name.as_deref());
+                collect(&capture.sub, names);
+            }
+            HirKind::Repetition(repetition) => collect(&repetition.sub, names),
+            HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+                for part in parts {
+                    collect(part, names);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut names = vec![None];
+    collect(hir, &mut names);
+    names
+}
+
+/// Which groups are the parts: by name, else by PyFilter's positions.
+pub(super) fn groups(names: &[Option<&str>], positions: Positions) -> Option<Groups> {
+    let place = |name| names.iter().position(|group| *group == Some(name));
     let (ip, time, status) = match positions {
         Positions::TimeAddress => (2, 1, None),
         Positions::AddressTime => (1, 2, Some(4)),
     };
-    let count = regex.captures_len();
-    let found = match (named("ip"), named("time")) {
+    let count = names.len();
+    let found = match (place("ip"), place("time")) {
         (None, None) => Groups {
             ip,
             time,
-            status: named("status").or(status.filter(|&group| group < count)),
+            status: place("status").or(status.filter(|&group| group < count)),
         },
         (ip, time) => Groups {
             ip: ip?,
             time: time?,
-            status: named("status"),
+            status: place("status"),
         },
     };
     (found.ip < count && found.time < count).then_some(found)
 }
 
-impl Compiled {
-    /// Compiles a checked pattern; the message is for a pattern that was not.
-    pub(super) fn new(pattern: &Pattern) -> Result<Self, String> {
-        let regex = compile(&pattern.text)?;
-        let groups = groups(&regex, pattern.positions)
-            .ok_or("the pattern has no groups for address and time")?;
-        Ok(Compiled {
-            regex,
-            groups,
+impl Read {
+    /// Reads the checked pattern that has this number in its rule; the message
+    /// is for a pattern that was not.
+    pub(super) fn new(number: usize, pattern: &Pattern) -> Result<Self, String> {
+        let read = Read {
+            number,
             instant: pattern.instant,
-        })
+            pattern: pattern.clone(),
+            parsed: OnceLock::new(),
+        };
+        if builtin::literals(&pattern.text).is_none() {
+            read.parsed()?;
+        }
+        Ok(read)
     }
 
-    pub(super) fn locations(&self) -> CaptureLocations {
-        self.regex.capture_locations()
+    /// What it says.
+    ///
+    /// # Errors
+    /// Why it can not be used, which `new` has said before.
+    pub(super) fn parsed(&self) -> Result<&Parsed, String> {
+        let parsed = self.parsed.get_or_init(|| {
+            let hir = parse(&self.pattern.text).map_err(|error| error.to_string())?;
+            let groups = groups(&names(&hir), self.pattern.positions)
+                .ok_or("the pattern has no groups for address and time")?;
+            Ok(Parsed { hir, groups })
+        });
+        parsed.as_ref().map_err(Clone::clone)
     }
 
-    /// Where the parts stand if the pattern matches `line`.
-    pub(super) fn find(&self, line: &[u8], locations: &mut CaptureLocations) -> Option<Parts> {
-        self.regex.captures_read(locations, line)?;
-        let range = |group| locations.get(group).map(|(start, end)| start..end);
-        Some(Parts {
-            ip: range(self.groups.ip)?,
-            time: range(self.groups.time)?,
-            status: self.groups.status.and_then(range),
-        })
+    /// The literals of which one stands in every match.
+    pub(super) fn literals(&self) -> Option<Vec<Vec<u8>>> {
+        if let Some(known) = builtin::literals(&self.pattern.text) {
+            return Some(known.iter().map(|text| text.as_bytes().to_vec()).collect());
+        }
+        literal::required(&self.parsed().ok()?.hir)
     }
 }
 
@@ -100,7 +139,7 @@ mod tests {
     use super::*;
 
     fn found(text: &str, positions: Positions) -> Option<Groups> {
-        groups(&compile(text).unwrap(), positions)
+        groups(&names(&parse(text).unwrap()), positions)
     }
 
     #[test]
@@ -141,8 +180,8 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_matched() {
-        assert!(compile(r"caf. x").unwrap().is_match(b"caf\xe9 x"));
-        assert!(compile(r"\p{Greek}").unwrap().is_match("α".as_bytes()));
+    fn groups_are_numbered_as_they_open() {
+        let hir = parse("(?P<a>x(?P<b>y)|(z)*)(?P<c>w)").unwrap();
+        assert_eq!(names(&hir), [None, Some("a"), Some("b"), None, Some("c")]);
     }
 }

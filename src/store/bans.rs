@@ -43,17 +43,19 @@ pub(super) fn ban(row: &Row<'_>) -> rusqlite::Result<Ban> {
 }
 
 impl Store {
-    /// The bans in force, in the order of their addresses' text, oldest first.
+    /// The bans in force, in the order of their addresses, oldest first.
     ///
     /// # Errors
     /// The store can not be read.
     pub fn bans(&self) -> Result<Vec<Ban>, StoreError> {
-        let select = format!("SELECT {COLUMNS} FROM ban WHERE lifted IS NULL ORDER BY ip, at, id");
-        self.wrap(
-            self.connection
-                .prepare(&select)
-                .and_then(|mut select| select.query_map([], ban)?.collect()),
-        )
+        let select = format!("SELECT {COLUMNS} FROM ban WHERE lifted IS NULL ORDER BY at, id");
+        let bans = self
+            .connection
+            .prepare(&select)
+            .and_then(|mut select| select.query_map([], ban)?.collect());
+        let mut bans: Vec<Ban> = self.wrap(bans)?;
+        bans.sort_by_key(|ban| ban.address);
+        Ok(bans)
     }
 
     /// The banned addresses.

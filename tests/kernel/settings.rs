@@ -139,6 +139,12 @@ fn kernel_without_a_backend_bans_are_recorded_and_applied_when_there_is_one() {
     let pyfilter = pyfilter.set("/settings/firewall/backend", "iptables");
     pyfilter.scan().exits(0).prints("");
     in_force(&pyfilter, &programs, &ATTACKERS);
+
+    // What is un-banned without a backend must not stay blocked by what was made with one.
+    let pyfilter = pyfilter.set("/settings/firewall/backend", "none");
+    pyfilter.scan().exits(0).prints("");
+    assert_eq!(programs.everything(), before);
+    pyfilter.scan().exits(0).prints("");
 }
 
 #[test]

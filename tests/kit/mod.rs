@@ -9,6 +9,8 @@
 //! otherwise. A run that is not as expected prints the command, the directory
 //! and both streams.
 
+mod chance;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -19,6 +21,8 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+pub(crate) use chance::Chance;
 
 /// The binary under test.
 pub(crate) const PYFILTER: &str = env!("CARGO_BIN_EXE_pyfilter");

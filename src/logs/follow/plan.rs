@@ -69,9 +69,11 @@ impl Look<'_> {
             }
             (Is::ReadCopy, Some(opened)) => {
                 if let Ok(Some(cursor)) = cursor(&*opened.file, opened.stat.size) {
+                    // Of a compressed one the bytes that are known are those of the file.
+                    let kind = opened.packing.map_or(Kind::Cut, |_| Kind::SkippedPacked);
                     followed
                         .generations
-                        .push(self.met(path, &opened, cursor, false, Kind::Cut));
+                        .push(self.met(path, &opened, cursor, false, kind));
                 }
             }
             (Is::New, Some(opened)) if skip => match cursor(&*opened.file, opened.stat.size) {

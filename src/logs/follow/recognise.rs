@@ -1,7 +1,7 @@
 //! Which generation each file is.
 
 use std::collections::BTreeSet;
-use std::io;
+use std::io::{self, Read};
 use std::path::PathBuf;
 
 use crate::model::{Cursor, Kind};
@@ -143,8 +143,8 @@ impl Look<'_> {
             };
             if live.as_ref().is_some_and(|live| is_copy_of(opened, live)) {
                 candidate.is = Is::BeingMade;
-            } else if let Some(known) =
-                lost.filter(|&known| is_read_copy(opened, &self.known[known].cursor))
+            } else if let Some(known) = lost
+                .filter(|&known| is_read_copy(opened, &self.known[known].cursor).unwrap_or(false))
             {
                 self.found.insert(known);
                 candidate.is = Is::ReadCopy;
@@ -218,7 +218,15 @@ fn is_copy_of(opened: &Opened, live: &Candidate) -> bool {
 }
 
 /// Whether a file is a copy that was made before all was read that we read.
-fn is_read_copy(opened: &Opened, cursor: &Cursor) -> bool {
-    let head = bytes_at(&*opened.file, 0, Cursor::HEAD).unwrap_or_default();
-    opened.packing.is_none() && is_part_of(cursor, &head, opened.stat.size)
+/// A compressed one is unpacked only as far as it takes to know.
+fn is_read_copy(opened: &Opened, cursor: &Cursor) -> io::Result<bool> {
+    let Some(packing) = opened.packing else {
+        let head = bytes_at(&*opened.file, 0, Cursor::HEAD)?;
+        return Ok(is_part_of(cursor, &head, opened.stat.size));
+    };
+    let (mut stream, mut head) = (unpack(&opened.file, packing)?, Vec::new());
+    stream.by_ref().take(Cursor::HEAD).read_to_end(&mut head)?;
+    let begins = is_part_of(cursor, &head, head.len() as u64);
+    let rest = |stream| io::copy(&mut Read::take(stream, cursor.offset), &mut io::sink());
+    Ok(begins && is_part_of(cursor, &head, head.len() as u64 + rest(stream)?))
 }

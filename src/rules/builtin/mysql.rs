@@ -79,6 +79,10 @@ pub(super) const PATTERNS: &[&str] = &[
     ),
 ];
 
+/// What stands in every match of each pattern.
+pub(super) const LITERALS: &[&[&str]] =
+    &[&["Access denied for user '"], &["Access denied for user '"]];
+
 pub(super) const TIME_FORMATS: &[&str] = &[
     "%Y-%m-%dT%H:%M:%S%.f%z",
     "%Y-%m-%d %H:%M:%S%.f",

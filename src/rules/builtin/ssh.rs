@@ -229,6 +229,33 @@ pub(super) const PATTERNS: &[&str] = &[
     ),
 ];
 
+/// What stands in every match of each pattern: one of these.
+pub(super) const LITERALS: &[&[&str]] = &[
+    &["Failed "],
+    &["Failed "],
+    &["Failed "],
+    &["Illegal user", "Invalid user"],
+    &[" not allowed because "],
+    &["ROOT LOGIN REFUSED FROM "],
+    &["PAM: "],
+    &["maximum authentication attempts exceeded for "],
+    &["refused connect from "],
+    &["Did not receive identification string from "],
+    &["Bad protocol version identification '"],
+    &["banner exchange: Connection from "],
+    &["Unable to negotiate with "],
+    &[
+        "ssh_dispatch_run_fatal: Connection from",
+        "ssh_dispatch_run_fatal: Connection to",
+    ],
+    &["Timeout before authentication for "],
+    &[
+        "Connection closed by authenticating user ",
+        "Connection reset by authenticating user ",
+        "Disconnected from authenticating user ",
+    ],
+];
+
 pub(super) const TIME_FORMATS: &[&str] = &[
     "%b %d %H:%M:%S%.f",
     "%Y-%m-%dT%H:%M:%S%.f%z",

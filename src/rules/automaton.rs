@@ -1,0 +1,356 @@
+//! A line → the first of a list of patterns that matches it, and where the
+//! parts of that match stand, in one walk over the line.
+//!
+//! It is a tagged automaton (Laurikari, "NFAs with Tagged Transitions", 2000)
+//! made while it is needed: a state is the list of threads that Pike's machine
+//! would follow, the preferred one first, with a register for each part's
+//! start and end; what the machine would do at a byte is worked out once and
+//! then looked up. So the answer is that of the regular expressions, captures
+//! included, at the price of one look at a table a byte. Where the table would
+//! grow too large, Pike's machine itself is asked.
+
+use std::collections::HashMap;
+
+use regex_automata::util::primitives::{NonMaxUsize, PatternID};
+use regex_automata::{Anchored, Input};
+
+use super::program::{PARTS, Parts, Program};
+
+mod follow;
+
+use follow::{At, Moves, Scratch, State, Thread, renumber};
+
+/// A start and an end for each part.
+const SLOTS: usize = 2 * PARTS;
+
+/// Registers of a state; patterns that need more are left to Pike's machine.
+const REGISTERS: usize = 24;
+
+/// In a slot: not met yet, and met right here.
+const UNSET: u8 = u8::MAX;
+const HERE: u8 = u8::MAX - 1;
+
+/// Entries of a table at most: a quarter of a megabyte.
+pub(super) const MOST: usize = 1 << 16;
+
+/// In a table: not worked out yet, no match, and from here on an action.
+const UNKNOWN: u32 = u32::MAX;
+const DEAD: u32 = u32::MAX - 1;
+const ACTION: u32 = 1 << 31;
+
+/// One worker's tables for a program, and the space to work them out.
+#[derive(Debug, Clone)]
+pub(super) struct Automaton {
+    /// By state and class of the next byte: the next state, or what else to do.
+    table: Vec<u32>,
+    actions: Vec<Action>,
+    states: Vec<State>,
+    numbers: HashMap<State, u32>,
+    scratch: Scratch,
+    /// Bytes walked since the tables were last begun anew.
+    walked: usize,
+    /// How often they were begun.
+    round: u64,
+    /// Pike's machine, once it was needed.
+    pike: Option<regex_automata::nfa::thompson::pikevm::Cache>,
+    /// Whether the tables do not pay.
+    given_up: bool,
+}
+
+/// A walk over a line that is under way.
+#[derive(Debug)]
+pub(super) struct Walk<'l> {
+    line: &'l [u8],
+    at: usize,
+    state: usize,
+    registers: [u32; REGISTERS],
+    /// Of which tables the state is.
+    round: u64,
+    /// Whether there is no walking over this line.
+    pub(super) alone: bool,
+    /// Whether it is known that nothing matches.
+    lost: bool,
+}
+
+impl Walk<'_> {
+    fn rest(&self) -> &[u8] {
+        &self.line[self.at..]
+    }
+}
+
+/// A step that moves registers, or the end of the line.
+#[derive(Debug, Clone)]
+struct Action {
+    next: u32,
+    /// Which register gets the place of which.
+    moves: Moves,
+    matched: Option<(PatternID, [u8; SLOTS])>,
+}
+
+impl Automaton {
+    pub(super) fn new(program: &Program) -> Self {
+        let mut automaton = Automaton {
+            table: Vec::new(),
+            actions: Vec::new(),
+            states: Vec::new(),
+            numbers: HashMap::new(),
+            scratch: Scratch::default(),
+            walked: 0,
+            round: 0,
+            pike: None,
+            given_up: program.looks_at_letters(),
+        };
+        automaton.begin(program);
+        automaton
+    }
+
+    /// Begins the tables anew.
+    fn begin(&mut self, program: &Program) {
+        self.table.clear();
+        self.actions.clear();
+        self.states.clear();
+        self.numbers.clear();
+        self.walked = 0;
+        self.round += 1;
+        let start = Thread {
+            at: At::Node(program.start()),
+            slots: [UNSET; SLOTS],
+        };
+        self.number(
+            program,
+            State {
+                threads: vec![start],
+                before: None,
+            },
+        );
+    }
+
+    /// Which pattern of `program` matches `line`, the first of those that do,
+    /// and where its parts stand.
+    pub(super) fn find(&mut self, program: &Program, line: &[u8]) -> Option<(usize, Parts)> {
+        let mut walk = self.set_out(line);
+        self.finish(program, &mut walk)
+    }
+
+    /// Begins to walk over `line`.
+    pub(super) fn set_out<'l>(&self, line: &'l [u8]) -> Walk<'l> {
+        Walk {
+            line,
+            at: 0,
+            state: 0,
+            registers: [0; REGISTERS],
+            round: self.round,
+            alone: self.given_up || u32::try_from(line.len()).is_err(),
+            lost: false,
+        }
+    }
+
+    /// Goes on to the end of the line.
+    pub(super) fn finish(
+        &mut self,
+        program: &Program,
+        walk: &mut Walk<'_>,
+    ) -> Option<(usize, Parts)> {
+        if walk.lost {
+            return None;
+        }
+        if walk.round != self.round {
+            *walk = self.set_out(walk.line);
+        }
+        if walk.alone {
+            return self.ask_pike(program, walk.line);
+        }
+        self.walked += walk.line.len();
+        while let Some(next) = self.go(program, walk) {
+            if !self.act(program, walk, next) {
+                return if walk.lost {
+                    None
+                } else {
+                    self.ask_pike(program, walk.line)
+                };
+            }
+        }
+        self.arrive(program, walk)
+    }
+
+    /// Goes as far as the table leads without an action: what is to be done at
+    /// the next byte, or none at the end of the line.
+    #[inline]
+    fn go(&self, program: &Program, walk: &mut Walk<'_>) -> Option<u32> {
+        let (table, classes) = (self.table.as_slice(), program.classes());
+        let mut state = walk.state;
+        for (steps, &byte) in walk.rest().iter().enumerate() {
+            let next = table[state | usize::from(classes[usize::from(byte)])];
+            if next >= ACTION {
+                (walk.state, walk.at) = (state, walk.at + steps);
+                return Some(next);
+            }
+            state = next as usize;
+        }
+        (walk.state, walk.at) = (state, walk.line.len());
+        None
+    }
+
+    /// Does over one byte what the table says there. Not if that is the end of
+    /// the walk: it is lost, or the tables were full and are begun anew.
+    pub(super) fn act(&mut self, program: &Program, walk: &mut Walk<'_>, mut next: u32) -> bool {
+        if walk.round != self.round {
+            return false;
+        }
+        if next == UNKNOWN {
+            let Some(found) = self.work_out(program, walk.state, Some(walk.line[walk.at])) else {
+                return false;
+            };
+            next = found;
+        }
+        if next == DEAD {
+            walk.lost = true;
+            return false;
+        }
+        if next >= ACTION {
+            let action = &self.actions[(next - ACTION) as usize];
+            step(&mut walk.registers, &action.moves, walk.at);
+            next = action.next;
+        }
+        walk.state = next as usize;
+        walk.at += 1;
+        true
+    }
+
+    /// What the end of the line makes of a walk.
+    fn arrive(&mut self, program: &Program, walk: &Walk<'_>) -> Option<(usize, Parts)> {
+        let mut end = self.table[walk.state | program.end_class()];
+        if end == UNKNOWN {
+            let Some(found) = self.work_out(program, walk.state, None) else {
+                return self.ask_pike(program, walk.line);
+            };
+            end = found;
+        }
+        if end == DEAD {
+            return None;
+        }
+        let (pattern, slots) = self.actions[(end - ACTION) as usize].matched?;
+        let place = |slot: u8| match slot {
+            UNSET => None,
+            HERE => Some(walk.line.len()),
+            register => Some(walk.registers[usize::from(register)] as usize),
+        };
+        Some((program.place(pattern), Parts::new(slots.map(place))))
+    }
+
+    /// What to do in `state` at `byte`, or at the end of the line; none if
+    /// there is no room for it.
+    fn work_out(&mut self, program: &Program, state: usize, byte: Option<u8>) -> Option<u32> {
+        let from = state / program.stride();
+        let threads = self.scratch.follow(program, &self.states[from], byte);
+        let entry = match byte {
+            None => match threads.last() {
+                Some(&Thread {
+                    at: At::Matched(pattern),
+                    slots,
+                }) => self.keep(Action {
+                    next: DEAD,
+                    moves: Moves::new(),
+                    matched: Some((pattern, slots)),
+                }),
+                _ => DEAD,
+            },
+            Some(_) if threads.is_empty() => DEAD,
+            Some(byte) => {
+                let (threads, moves) = renumber(threads)?;
+                let before = Some(program.seen_as(byte));
+                if self.table.len() + program.stride() > program.room() {
+                    self.given_up = self.walked < program.room();
+                    self.begin(program);
+                    return None;
+                }
+                let next = self.number(program, State { threads, before });
+                if moves.is_empty() {
+                    next
+                } else {
+                    self.keep(Action {
+                        next,
+                        moves,
+                        matched: None,
+                    })
+                }
+            }
+        };
+        let class = byte.map_or(program.end_class(), |byte| program.class(byte));
+        self.table[state | class] = entry;
+        Some(entry)
+    }
+
+    fn keep(&mut self, action: Action) -> u32 {
+        self.actions.push(action);
+        ACTION + u32::try_from(self.actions.len() - 1).expect("fewer actions than entries")
+    }
+
+    /// Where the table has the state.
+    fn number(&mut self, program: &Program, state: State) -> u32 {
+        if let Some(&known) = self.numbers.get(&state) {
+            return known;
+        }
+        let number = u32::try_from(self.table.len()).expect("a table is small");
+        self.table
+            .resize(self.table.len() + program.stride(), UNKNOWN);
+        self.states.push(state.clone());
+        self.numbers.insert(state, number);
+        number
+    }
+
+    fn ask_pike(&mut self, program: &Program, line: &[u8]) -> Option<(usize, Parts)> {
+        let pike = program.pike();
+        let cache = self.pike.get_or_insert_with(|| pike.create_cache());
+        let mut slots: Vec<Option<NonMaxUsize>> = vec![None; program.pike_slots()];
+        let input = Input::new(line).anchored(Anchored::Yes);
+        let pattern = pike.search_slots(cache, &input, &mut slots)?;
+        let place = |slot: Option<usize>| Some(slots[slot?]?.get());
+        Some((
+            program.place(pattern),
+            Parts::new(program.slots_of(pattern).map(place)),
+        ))
+    }
+}
+
+/// An automaton with its program.
+pub(super) type Machine<'m> = (&'m Automaton, &'m Program);
+
+/// Takes two walks side by side, as far as both go on without an action: what
+/// is to be done at the next byte of each. A step has to wait for the one
+/// before it, but not for those of another line: two lines take little longer
+/// than one.
+pub(super) fn go_together(
+    (one, one_program): Machine<'_>,
+    a: &mut Walk<'_>,
+    (other, other_program): Machine<'_>,
+    b: &mut Walk<'_>,
+) -> [Option<u32>; 2] {
+    let (one, one_classes) = (one.table.as_slice(), one_program.classes());
+    let (other, other_classes) = (other.table.as_slice(), other_program.classes());
+    let (mut states, mut due) = ([a.state, b.state], [None; 2]);
+    let mut steps = 0;
+    for (&x, &y) in a.rest().iter().zip(b.rest()) {
+        let first = one[states[0] | usize::from(one_classes[usize::from(x)])];
+        let second = other[states[1] | usize::from(other_classes[usize::from(y)])];
+        if first | second >= ACTION {
+            due = [first, second].map(|next| (next >= ACTION).then_some(next));
+            break;
+        }
+        states = [first as usize, second as usize];
+        steps += 1;
+    }
+    (a.state, a.at) = (states[0], a.at + steps);
+    (b.state, b.at) = (states[1], b.at + steps);
+    due
+}
+
+fn step(registers: &mut [u32; REGISTERS], moves: &[(u8, u8)], at: usize) {
+    let old = *registers;
+    for &(to, from) in moves {
+        registers[usize::from(to)] = match from {
+            HERE => u32::try_from(at).expect("looked at before the walk"),
+            from => old[usize::from(from)],
+        };
+    }
+}

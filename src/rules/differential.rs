@@ -1,0 +1,326 @@
+//! The same answers as the regular expressions themselves give, always: for
+//! patterns and lines at random, and for the shipped rules on every line of
+//! the fixtures and on what can be made of them.
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use regex::bytes::Regex;
+
+use super::pattern::{Groups, groups};
+use super::patterns::{Called, Patterns};
+use super::program::Parts;
+use super::repeated::unfold;
+use super::samples::clock;
+use super::validate::compile;
+use super::{Formats, Matcher, NAMES, Verdict};
+use crate::config::Config;
+use crate::model::{Address, Failure, Pattern, Positions, Rule, Thresholds};
+
+/// A rule, line by line, with each pattern for itself.
+struct Naive {
+    rule: Rule,
+    patterns: Vec<(usize, Regex, Groups)>,
+    formats: Formats,
+}
+
+impl Naive {
+    fn new(rule: Rule) -> Self {
+        let mut patterns: Vec<_> = (rule.patterns.iter().enumerate())
+            .map(|(number, pattern)| {
+                let regex = compile(&pattern.text).unwrap();
+                let names: Vec<_> = regex.capture_names().collect();
+                let groups = groups(&names, pattern.positions).unwrap();
+                (number, regex, groups)
+            })
+            .collect();
+        patterns.sort_by_key(|(number, ..)| !rule.patterns[*number].instant);
+        Naive {
+            formats: Formats::new(&rule.time_formats).unwrap(),
+            patterns,
+            rule,
+        }
+    }
+
+    fn parts(regex: &Regex, groups: Groups, line: &[u8]) -> Option<Parts> {
+        let captures = regex.captures(line)?;
+        let range = |group| captures.get(group).map(|part| part.range());
+        Some(Parts {
+            ip: range(groups.ip),
+            time: range(groups.time),
+            status: groups.status.and_then(range),
+        })
+    }
+
+    fn first(&self, line: &[u8]) -> Option<(usize, Parts)> {
+        (self.patterns.iter().enumerate()).find_map(|(place, (_, regex, groups))| {
+            Some((place, Self::parts(regex, *groups, line)?))
+        })
+    }
+
+    fn line(&self, line: &[u8], offset: u64) -> Verdict {
+        let (line, count) = unfold(line.strip_suffix(b"\r").unwrap_or(line));
+        let mut verdict = Verdict::Nothing;
+        for (number, regex, groups) in &self.patterns {
+            let Some(parts) = Self::parts(regex, *groups, &line) else {
+                continue;
+            };
+            let (Some(ip), Some(time)) = (parts.ip, parts.time) else {
+                continue;
+            };
+            let Some(address) = Address::parse(&line[ip]) else {
+                verdict = Verdict::HostName;
+                continue;
+            };
+            if let Some(statuses) = &self.rule.statuses {
+                let status = std::str::from_utf8(&line[parts.status.unwrap()]).unwrap();
+                if !statuses.contains(&status.parse().unwrap()) {
+                    continue;
+                }
+            }
+            let mut clock = clock("2026-11-22T12:00:00Z");
+            let Some(at) = self.formats.parse(&line[time], &mut clock) else {
+                verdict = Verdict::BadTime;
+                continue;
+            };
+            return Verdict::Failure(Failure {
+                address,
+                at,
+                count,
+                pattern: u16::try_from(*number).unwrap(),
+                instant: self.rule.patterns[*number].instant,
+                offset,
+            });
+        }
+        verdict
+    }
+}
+
+fn rule(patterns: &[String]) -> Rule {
+    let pattern = |(n, text): (usize, &String)| Pattern {
+        text: text.clone(),
+        instant: n % 3 == 2,
+        positions: Positions::AddressTime,
+    };
+    Rule {
+        name: "test".into(),
+        enabled: true,
+        sources: Vec::new(),
+        olddir: Vec::new(),
+        patterns: patterns.iter().enumerate().map(pattern).collect(),
+        time_formats: vec!["%s".to_owned()],
+        statuses: None,
+        thresholds: Thresholds::default(),
+    }
+}
+
+fn shipped(name: &str) -> Rule {
+    Config::defaults(Path::new("/")).rule_named(name).unwrap()
+}
+
+/// PyFilter's own patterns for ssh, as a user may still have them.
+fn sloppy() -> Rule {
+    let time = r"([a-zA-Z]{3}\s+\d{1,2} \d{1,2}:\d{1,2}:\d{1,2}).*";
+    let texts = [
+        " Invalid user .* from (.*) port (.*)",
+        " Failed password for .* from (.*) port (.*)",
+        " Did not receive identification string from (.*) port (.*)",
+        r" Received disconnect from (.*) port (.*):\d{0,4}: .*",
+        " Unable to negotiate with (.*) port .*",
+        " error: maximum authentication attempts exceeded for .* from (.*) port .*",
+    ];
+    let patterns = texts.map(|text| Pattern {
+        text: format!("{time}{text}"),
+        instant: text.contains("maximum"),
+        positions: Positions::TimeAddress,
+    });
+    Rule {
+        patterns: patterns.into(),
+        ..shipped("ssh")
+    }
+}
+
+static RULES: LazyLock<Vec<(Naive, Matcher)>> = LazyLock::new(|| {
+    (NAMES.iter().map(|name| shipped(name)).chain([sloppy()]))
+        .map(|rule| {
+            let matcher = Matcher::new(&rule, clock("2026-11-22T12:00:00Z")).unwrap();
+            (Naive::new(rule), matcher)
+        })
+        .collect()
+});
+
+static LINES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    ["rules", "logs"]
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(fixtures.join(folder)).unwrap())
+        .flat_map(|entry| {
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            let lines = bytes.split(|&byte| byte == b'\n').map(<[u8]>::to_vec);
+            lines.collect::<Vec<_>>()
+        })
+        .collect()
+});
+
+#[test]
+fn every_line_of_the_fixtures_is_to_every_rule_what_its_patterns_say() {
+    for (naive, matcher) in RULES.iter() {
+        let mut matcher = matcher.clone();
+        for line in LINES.iter() {
+            let shown = line.escape_ascii();
+            assert_eq!(matcher.line(line, 7), naive.line(line, 7), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn a_block_is_its_lines() {
+    let block = LINES.join(&b'\n');
+    for (naive, matcher) in RULES.iter() {
+        let mut matcher = matcher.clone();
+        let (mut failures, mut expected, mut offset) = (Vec::new(), Vec::new(), 0);
+        let tally = matcher.scan(&block, 0, &mut failures);
+        let (mut host_names, mut bad_times) = (0, 0);
+        for line in LINES.iter() {
+            match naive.line(line, offset) {
+                Verdict::Failure(failure) => expected.push(failure),
+                Verdict::HostName => host_names += 1,
+                Verdict::BadTime => bad_times += 1,
+                Verdict::Nothing => {}
+            }
+            offset += line.len() as u64 + 1;
+        }
+        assert_eq!(failures, expected);
+        assert_eq!((tally.host_names, tally.bad_times), (host_names, bad_times));
+    }
+}
+
+/// Pieces of expressions over few letters, so that they often match.
+const PIECES: &[&str] = &[
+    "a",
+    "b",
+    "ab",
+    "ba",
+    " ",
+    ".",
+    ".*",
+    ".*?",
+    "a*",
+    "a*?",
+    "b+",
+    "b+?",
+    "(a|ab)",
+    "(?:b|bc|)",
+    "(c?)",
+    "(.*)",
+    "(.*?)",
+    "(.+)",
+    r"(\S+)",
+    r"(\S+?)",
+    "(a*)",
+    "((a)|b)*",
+    "(?:(a)|(b))+",
+    "^",
+    "$",
+    r"\b",
+    r"(?u:\b)",
+    r"\B",
+    "(?m:^)",
+    "(?m:$)",
+    "[ab]",
+    "[^a]",
+    r"\w{1,2}",
+    "(b{0,2})",
+    "a{2}",
+    "(?i:A)",
+    "é",
+    r"[^\x00-\x7f]",
+    "(?:a|b)*?",
+    "|",
+    "(?P<x>c)",
+    "abc",
+    "(ab|a)(bc|c)?",
+];
+
+fn expression() -> impl Strategy<Value = String> {
+    let pieces = || proptest::collection::vec(proptest::sample::select(PIECES), 0..6);
+    (pieces(), pieces()).prop_map(|(a, b)| format!("{}(){}()", a.concat(), b.concat()))
+}
+
+/// Two groups of any kind must be there.
+fn expressions() -> impl Strategy<Value = Vec<String>> {
+    let usable = |text: &String| compile(text).is_ok_and(|regex| regex.captures_len() > 2);
+    proptest::collection::vec(expression().prop_filter("too large", usable), 1..5)
+}
+
+const LETTERS: &[&[u8]] = &[
+    b"a",
+    b"b",
+    b"c",
+    b" ",
+    b"A",
+    b"\xc3\xa9",
+    b"\xff",
+    b"\r",
+    b"_",
+];
+
+fn text() -> impl Strategy<Value = Vec<u8>> {
+    let letter = proptest::sample::select(LETTERS);
+    proptest::collection::vec(letter, 0..14).prop_map(|letters| letters.concat())
+}
+
+/// A line of the fixtures with pieces of others in it.
+fn spliced() -> impl Strategy<Value = Vec<u8>> {
+    let line = || proptest::sample::select(&LINES[..]);
+    let piece = (line(), 0usize..200, 0usize..200)
+        .prop_map(|(line, a, b)| line[a.min(b).min(line.len())..a.max(b).min(line.len())].to_vec());
+    let pieces = proptest::collection::vec((0usize..200, piece), 0..4);
+    (line(), pieces).prop_map(|(mut line, pieces)| {
+        for (at, piece) in pieces {
+            let at = at.min(line.len());
+            line.splice(at..at, piece);
+        }
+        line
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_patterns_match_any_line_as_the_expressions_do(
+        texts in expressions(), lines in proptest::collection::vec(text(), 1..8), room in 0usize..600,
+    ) {
+        let rule = rule(&texts);
+        let mut patterns = Patterns::new(&rule).unwrap();
+        let mut cramped = Patterns::with_room(&rule, room).unwrap();
+        let naive = Naive::new(rule);
+        for line in &lines {
+            let found = patterns.first(Called::ALL, line);
+            prop_assert_eq!(&found, &naive.first(line), "{:?} in {}", &texts, line.escape_ascii());
+            prop_assert_eq!(&patterns.from(0, Called::ALL, line), &found);
+            prop_assert_eq!(cramped.first(Called::ALL, line), found);
+        }
+        for pair in lines.windows(2) {
+            let both = [&pair[0], &pair[1]];
+            let found = both.map(|line| naive.first(line));
+            let called = both.map(|line| (Called::ALL, line.as_slice()));
+            prop_assert_eq!(&patterns.first_of_both(called), &found);
+            prop_assert_eq!(&cramped.first_of_both(called), &found);
+        }
+    }
+
+    #[test]
+    fn spliced_lines_are_to_every_rule_what_its_patterns_say(lines in proptest::collection::vec(spliced(), 8)) {
+        for (naive, matcher) in RULES.iter() {
+            let mut matcher = matcher.clone();
+            for line in &lines {
+                prop_assert_eq!(matcher.line(line, 0), naive.line(line, 0), "{}", line.escape_ascii());
+            }
+            let mut cramped = Patterns::with_room(&naive.rule, 4000).unwrap();
+            for line in &lines {
+                prop_assert_eq!(cramped.first(Called::ALL, line), naive.first(line));
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The patterns of a rule, each compiled when a line first calls for it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::model::Rule;
+
+use super::automaton::{self, Automaton, Machine, go_together};
+use super::pattern::Read;
+use super::program::{Parts, Program};
+
+/// Programs for several patterns at once that are made at most: a line that
+/// calls for yet another choice is tried pattern by pattern.
+const MOST: usize = 32;
+
+/// A choice of patterns, by their places in the order in which they are tried.
+/// From the 64th on they are called together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(super) struct Called(u64);
+
+impl Called {
+    pub(super) const ALL: Called = Called(u64::MAX);
+
+    pub(super) fn only(place: usize) -> Self {
+        Called(1 << place.min(63))
+    }
+
+    pub(super) fn add(&mut self, other: Called) {
+        self.0 |= other.0;
+    }
+
+    fn has(self, place: usize) -> bool {
+        self.0 & Called::only(place).0 != 0
+    }
+}
+
+/// The patterns of a rule. One for each worker: clones share the programs but
+/// not their tables, over which threads would wait for one another.
+#[derive(Debug, Clone)]
+pub(super) struct Patterns {
+    shared: Arc<Shared>,
+    own: Vec<Own>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// In the order in which they are tried: instant ones first.
+    patterns: Vec<Read>,
+    programs: Mutex<HashMap<Choice, Arc<Program>>>,
+    room: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Own {
+    choice: Choice,
+    program: Arc<Program>,
+    automaton: Automaton,
+}
+
+/// Patterns that are compiled together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Choice {
+    Several(Called),
+    One(usize),
+}
+
+impl Patterns {
+    /// Reads the patterns of a rule.
+    ///
+    /// # Errors
+    /// A pattern that can not be compiled.
+    pub(super) fn new(rule: &Rule) -> Result<Self, String> {
+        Self::with_room(rule, automaton::MOST)
+    }
+
+    /// The same with tables of so many entries.
+    pub(super) fn with_room(rule: &Rule, room: usize) -> Result<Self, String> {
+        let mut patterns: Vec<Read> = rule
+            .patterns
+            .iter()
+            .enumerate()
+            .map(|(number, pattern)| Read::new(number, pattern))
+            .collect::<Result<_, _>>()?;
+        patterns.sort_by_key(|pattern| !pattern.instant);
+        let programs = Mutex::new(HashMap::new());
+        Ok(Patterns {
+            shared: Arc::new(Shared {
+                patterns,
+                programs,
+                room,
+            }),
+            own: Vec::new(),
+        })
+    }
+
+    /// In the order in which they are tried.
+    pub(super) fn all(&self) -> &[Read] {
+        &self.shared.patterns
+    }
+
+    /// The first of the called patterns that matches `line`, and where its
+    /// parts stand.
+    pub(super) fn first(&mut self, called: Called, line: &[u8]) -> Option<(usize, Parts)> {
+        match self.own(Choice::Several(called)) {
+            Ok(own) => self.own[own].find(line),
+            Err(TooMany) => self.from(0, called, line),
+        }
+    }
+
+    /// The same for two lines, in less time than one after the other.
+    pub(super) fn first_of_both(
+        &mut self,
+        lines: [(Called, &[u8]); 2],
+    ) -> [Option<(usize, Parts)>; 2] {
+        let own = lines.map(|(called, _)| self.own(Choice::Several(called)));
+        let [Ok(one), Ok(other)] = own else {
+            return lines.map(|(called, line)| self.first(called, line));
+        };
+        let [(_, a), (_, b)] = lines;
+        let mut a = self.own[one].automaton.set_out(a);
+        let mut b = self.own[other].automaton.set_out(b);
+        let mut both = !a.alone && !b.alone;
+        while both {
+            let machines = [one, other].map(|own| self.own[own].machine());
+            let due = go_together(machines[0], &mut a, machines[1], &mut b);
+            both = due.iter().any(Option::is_some);
+            for ((own, walk), next) in [(one, &mut a), (other, &mut b)].into_iter().zip(due) {
+                let Own {
+                    program, automaton, ..
+                } = &mut self.own[own];
+                both &= next.is_none_or(|next| automaton.act(program, walk, next));
+            }
+        }
+        [(one, a), (other, b)].map(|(own, mut walk)| {
+            let Own {
+                program, automaton, ..
+            } = &mut self.own[own];
+            automaton.finish(program, &mut walk)
+        })
+    }
+
+    /// The same, from the pattern in that place on.
+    pub(super) fn from(
+        &mut self,
+        place: usize,
+        called: Called,
+        line: &[u8],
+    ) -> Option<(usize, Parts)> {
+        (place..self.all().len())
+            .filter(|&place| called.has(place))
+            .find_map(|place| {
+                let own = self.own(Choice::One(place)).ok()?;
+                self.own[own].find(line)
+            })
+    }
+
+    /// Where this worker has the program of a choice.
+    fn own(&mut self, choice: Choice) -> Result<usize, TooMany> {
+        if let Some(known) = self.own.iter().position(|own| own.choice == choice) {
+            return Ok(known);
+        }
+        let program = self.shared.program(choice).ok_or(TooMany)?;
+        self.own.push(Own {
+            choice,
+            automaton: Automaton::new(&program),
+            program,
+        });
+        Ok(self.own.len() - 1)
+    }
+}
+
+impl Own {
+    fn machine(&self) -> Machine<'_> {
+        (&self.automaton, &self.program)
+    }
+
+    fn find(&mut self, line: &[u8]) -> Option<(usize, Parts)> {
+        self.automaton.find(&self.program, line)
+    }
+}
+
+/// There are as many programs as there may be.
+struct TooMany;
+
+impl Shared {
+    fn program(&self, choice: Choice) -> Option<Arc<Program>> {
+        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(program) = programs.get(&choice) {
+            return Some(program.clone());
+        }
+        if matches!(choice, Choice::Several(_)) && programs.len() >= MOST {
+            return None;
+        }
+        let places = (0..self.patterns.len()).filter(|&place| match choice {
+            Choice::Several(called) => called.has(place),
+            Choice::One(one) => place == one,
+        });
+        let chosen = places.map(|place| (place, &self.patterns[place]));
+        let program = Arc::new(Program::new(chosen, self.room)?);
+        programs.insert(choice, program.clone());
+        Some(program)
+    }
+}

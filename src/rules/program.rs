@@ -1,0 +1,215 @@
+//! Patterns compiled together, as all workers share them.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use regex_automata::nfa::thompson::pikevm::PikeVM;
+use regex_automata::nfa::thompson::{Compiler, Config, NFA, State as Node};
+use regex_automata::util::look::Look;
+use regex_automata::util::primitives::{PatternID, StateID};
+use regex_syntax::hir::{self, Hir};
+
+use super::pattern::{Groups, Parsed, Read};
+
+/// Address, time and status.
+pub(super) const PARTS: usize = 3;
+
+/// Where the parts of a match stand in the line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Parts {
+    pub(super) ip: Option<Range<usize>>,
+    pub(super) time: Option<Range<usize>>,
+    pub(super) status: Option<Range<usize>>,
+}
+
+impl Parts {
+    pub(super) fn new(slots: [Option<usize>; 2 * PARTS]) -> Self {
+        let [ip, ip_end, time, time_end, status, status_end] = slots;
+        Parts {
+            ip: range(ip, ip_end),
+            time: range(time, time_end),
+            status: range(status, status_end),
+        }
+    }
+}
+
+fn range(start: Option<usize>, end: Option<usize>) -> Option<Range<usize>> {
+    Some(start?..end?)
+}
+
+/// Patterns in the order in which they are tried, as one machine: its best
+/// match, begun at the start of a line, is that of the first of them that
+/// matches anywhere in the line.
+#[derive(Debug)]
+pub(super) struct Program {
+    pike: PikeVM,
+    /// By pattern: its place, and which group is which part.
+    places: Vec<usize>,
+    groups: Vec<Groups>,
+    classes: [u8; 256],
+    /// A byte of each class.
+    representatives: Vec<u8>,
+    end_class: usize,
+    stride: usize,
+    room: usize,
+}
+
+impl Program {
+    /// Compiles patterns, each with its place in the order in which all are
+    /// tried; `room` is how many entries a table of theirs may have. None if
+    /// they were too large, which no checked pattern is.
+    pub(super) fn new<'p>(
+        patterns: impl Iterator<Item = (usize, &'p Read)>,
+        room: usize,
+    ) -> Option<Self> {
+        let (places, patterns): (Vec<usize>, Vec<&Read>) = patterns.unzip();
+        let patterns: Vec<&Parsed> = patterns
+            .into_iter()
+            .map(|read| read.parsed().ok())
+            .collect::<Option<_>>()?;
+        let anywhere: Vec<Cow<'_, Hir>> = patterns
+            .iter()
+            .map(|parsed| anywhere(&parsed.hir))
+            .collect();
+        let nfa = Compiler::new()
+            .configure(Config::new().utf8(false))
+            .build_many_from_hir(&anywhere)
+            .ok()?;
+        let byte_classes = *nfa.byte_classes();
+        let mut classes = [0; 256];
+        let mut representatives = vec![0; byte_classes.alphabet_len()];
+        for byte in (0..=u8::MAX).rev() {
+            let class = byte_classes.get(byte);
+            classes[usize::from(byte)] = class;
+            representatives[usize::from(class)] = byte;
+        }
+        Some(Program {
+            end_class: byte_classes.alphabet_len() - 1,
+            stride: byte_classes.alphabet_len().next_power_of_two(),
+            pike: PikeVM::new_from_nfa(nfa).ok()?,
+            groups: patterns.iter().map(|parsed| parsed.groups).collect(),
+            places,
+            room,
+            classes,
+            representatives,
+        })
+    }
+
+    /// The place of a pattern in the order in which all are tried.
+    pub(super) fn place(&self, pattern: PatternID) -> usize {
+        self.places[pattern.as_usize()]
+    }
+
+    fn nfa(&self) -> &NFA {
+        self.pike.get_nfa()
+    }
+
+    pub(super) fn pike(&self) -> &PikeVM {
+        &self.pike
+    }
+
+    pub(super) fn pike_slots(&self) -> usize {
+        self.nfa().group_info().slot_len()
+    }
+
+    pub(super) fn start(&self) -> StateID {
+        self.nfa().start_anchored()
+    }
+
+    pub(super) fn node(&self, id: StateID) -> &Node {
+        self.nfa().state(id)
+    }
+
+    pub(super) fn nodes(&self) -> usize {
+        self.nfa().states().len()
+    }
+
+    /// Entries that a state has in a table: a power of two, so that the number
+    /// of a state's first entry and a class make an entry's number with `|`.
+    pub(super) fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// How many entries a table may have.
+    pub(super) fn room(&self) -> usize {
+        self.room
+    }
+
+    /// The class of a byte: one of those that no pattern tells apart.
+    pub(super) fn class(&self, byte: u8) -> usize {
+        usize::from(self.classes[usize::from(byte)])
+    }
+
+    /// The class of each byte.
+    pub(super) fn classes(&self) -> &[u8; 256] {
+        &self.classes
+    }
+
+    /// The class of the end of the line.
+    pub(super) fn end_class(&self) -> usize {
+        self.end_class
+    }
+
+    /// Whether more than one byte must be looked at to know if a look-around
+    /// holds.
+    pub(super) fn looks_at_letters(&self) -> bool {
+        self.nfa().look_set_any().contains_word_unicode()
+    }
+
+    /// A byte that look-arounds can not tell from `byte` when it lies behind.
+    pub(super) fn seen_as(&self, byte: u8) -> u8 {
+        let looks = self.nfa().look_set_any();
+        if looks
+            .iter()
+            .all(|look| matches!(look, Look::Start | Look::End))
+        {
+            return 0;
+        }
+        self.representatives[self.class(byte)]
+    }
+
+    /// Whether `look` holds between these bytes; none is the end of the line.
+    pub(super) fn looks(&self, look: Look, before: Option<u8>, after: Option<u8>) -> bool {
+        let place = usize::from(before.is_some());
+        let around: Vec<u8> = before.into_iter().chain(after).collect();
+        self.nfa().look_matcher().matches(look, &around, place)
+    }
+
+    /// Which slot of the parts a slot of the machine is.
+    pub(super) fn part_slot(&self, pattern: PatternID, slot: usize) -> Option<usize> {
+        self.slots_of(pattern)
+            .iter()
+            .position(|&part| part == Some(slot))
+    }
+
+    /// The machine's slots of the parts.
+    pub(super) fn slots_of(&self, pattern: PatternID) -> [Option<usize>; 2 * PARTS] {
+        let Groups { ip, time, status } = self.groups[pattern.as_usize()];
+        let slots = |group| self.nfa().group_info().slots(pattern, group);
+        let [ip, time, status] = [slots(ip), slots(time), status.and_then(slots)];
+        [
+            ip.map(|slots| slots.0),
+            ip.map(|slots| slots.1),
+            time.map(|slots| slots.0),
+            time.map(|slots| slots.1),
+            status.map(|slots| slots.0),
+            status.map(|slots| slots.1),
+        ]
+    }
+}
+
+/// The same pattern, to be begun at the start of the line: the leftmost match
+/// is preferred.
+fn anywhere(pattern: &Hir) -> Cow<'_, Hir> {
+    let anchored = pattern.properties().look_set_prefix();
+    if anchored.contains(hir::Look::Start) {
+        return Cow::Borrowed(pattern);
+    }
+    let bytes = Hir::repetition(hir::Repetition {
+        min: 0,
+        max: None,
+        greedy: false,
+        sub: Box::new(Hir::dot(hir::Dot::AnyByte)),
+    });
+    Cow::Owned(Hir::concat(vec![bytes, pattern.clone()]))
+}
