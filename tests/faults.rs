@@ -11,4 +11,4 @@
 mod disk;
 mod input;
 mod killed;
-mod packed;
+pub(crate) mod packed;

@@ -15,6 +15,7 @@ mod kernel;
 mod kit;
 mod netns;
 mod readme;
+mod redis;
 mod rooms;
 mod rotation;
 mod scan;

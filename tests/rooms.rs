@@ -6,13 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the other rooms that it may name.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("main", &["app", "cli"]),
     (
         "app",
         &[
             "cli", "config", "firewall", "judge", "logs", "model", "report", "rules", "store",
-            "system",
+            "sync", "system",
         ],
     ),
     ("cli", &["model"]),
@@ -23,6 +23,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("store", &["model"]),
     ("firewall", &["model"]),
     ("report", &["model"]),
+    ("sync", &["model"]),
     ("system", &["model"]),
     ("model", &[]),
 ];

@@ -88,9 +88,9 @@ pub(super) fn ban(context: Context, args: &cli::Ban, voice: Voice) -> Exit {
 /// Un-bans by hand.
 pub(super) fn unban(context: Context, args: &cli::Unban, voice: Voice) -> Exit {
     let errand = if args.all {
-        Errand::UnbanAll
+        Errand::UnbanAll(args.local)
     } else {
-        Errand::Unban(args.addresses.clone())
+        Errand::Unban(args.addresses.clone(), args.local)
     };
     let settings = context.config.firewall.clone();
     let done = run::run(context, &errand, voice);

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use crate::model::{Address, Ban, Cause, Generation, Rule, Thresholds, Unban, Witness};
 use crate::store::{Store, StoreError};
 
+use super::shared::Shared;
+
 /// What a run is about to change.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
@@ -20,6 +22,18 @@ pub(super) struct Changes {
     pub(super) expired: bool,
     /// What was read for each rule.
     pub(super) read: Vec<Read>,
+    /// What is to be noted of the other servers.
+    pub(super) shared: Shared,
+}
+
+/// An un-ban, as it bears on what is read in the same run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cleared {
+    /// Failures stamped up to here do not count.
+    pub(super) until: i64,
+    /// Whether later bans and failures stand all the same: another server's
+    /// un-ban may come late.
+    pub(super) late: bool,
 }
 
 /// What was read for a rule.
@@ -51,12 +65,23 @@ impl Read {
 
 impl Changes {
     /// Who is being un-banned by somebody, and when.
-    pub(super) fn cleared(&self) -> HashMap<Address, i64> {
+    pub(super) fn cleared(&self) -> HashMap<Address, Cleared> {
         let by_somebody = self
             .unbans
             .iter()
             .filter(|unban| !matches!(unban.cause, Cause::Ignored | Cause::Expired));
-        by_somebody.map(|unban| (unban.address, unban.at)).collect()
+        let mut cleared: HashMap<Address, Cleared> = HashMap::new();
+        for unban in by_somebody {
+            let late = unban.cause == Cause::Redis;
+            let entry = cleared.entry(unban.address);
+            let entry = entry.or_insert(Cleared {
+                until: unban.at,
+                late,
+            });
+            entry.until = entry.until.max(unban.at);
+            entry.late &= late;
+        }
+        cleared
     }
 
     /// Whether there is anything to commit.
@@ -67,6 +92,7 @@ impl Changes {
         self.bans.is_empty()
             && self.unbans.is_empty()
             && !self.expired
+            && self.shared.is_empty()
             && self.read.iter().all(idle)
     }
 
@@ -77,13 +103,26 @@ impl Changes {
             return Ok(());
         }
         let commit = store.begin()?;
-        for unban in &self.unbans {
+        // The other servers first: what a person says here is the last word.
+        let (foreign, own): (Vec<&Unban>, Vec<&Unban>) = self
+            .unbans
+            .iter()
+            .partition(|unban| unban.cause == Cause::Redis);
+        self.shared.lift(&commit)?;
+        for unban in foreign {
+            commit.lift(unban)?;
+            commit.send_again(unban.address)?;
+        }
+        self.shared.stand(&commit)?;
+        for unban in own {
+            self.shared.before_unban(unban, &commit)?;
             commit.lift(unban)?;
         }
         if self.expired {
             commit.expire(now)?;
         }
         for (ban, witnesses) in &self.bans {
+            self.shared.before_ban(ban, &commit, now)?;
             commit.add(ban, witnesses, now)?;
         }
         for read in &self.read {
@@ -101,6 +140,7 @@ impl Changes {
             }
         }
         commit.forget_unseen(now)?;
+        self.shared.note(&commit, now)?;
         commit.seal(now)?;
         commit.commit()
     }

@@ -11,6 +11,7 @@ use crate::report::ban_reason;
 use crate::rules::{Clock, Matcher};
 use crate::store::{Store, StoreError};
 
+use super::changes::Cleared;
 use super::context::Context;
 
 /// What of which log stands in which row of the report.
@@ -22,7 +23,7 @@ pub(super) struct Place {
 /// Which past an address has.
 pub(super) enum Past<'a> {
     /// What the store knows, and who is being un-banned in this run.
-    Stored(&'a HashMap<Address, i64>),
+    Stored(&'a HashMap<Address, Cleared>),
     /// None but un-bans: windows of its own.
     Apart,
 }
@@ -128,14 +129,17 @@ impl<'a> Hearing<'a> {
                 ..Standing::default()
             }),
             Past::Stored(cleared) => {
-                let (before, banned_until, witnesses) = store.past(&self.rule.name, address)?;
-                Ok(match cleared.get(&address) {
-                    Some(&now) => Standing {
-                        cleared_until: before.max(Some(now)),
+                let cleared = cleared.get(&address);
+                let since = cleared.map_or(i64::MIN, |cleared| cleared.until);
+                let (before, banned_until, witnesses) =
+                    store.past_since(&self.rule.name, address, since)?;
+                Ok(match cleared {
+                    Some(&Cleared { until, late: false }) => Standing {
+                        cleared_until: before.max(Some(until)),
                         ..Standing::default()
                     },
-                    None => Standing {
-                        cleared_until: before,
+                    late => Standing {
+                        cleared_until: before.max(late.map(|late| late.until)),
                         banned_until,
                         window: Window::stored(witnesses),
                     },

@@ -13,6 +13,8 @@ mod match_lines;
 mod reading;
 mod run;
 mod scan;
+mod shared;
+mod sharing;
 mod snapshots;
 mod voice;
 mod wall;
@@ -22,17 +24,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command, Global};
-use crate::config::{self, Config, Database};
+use crate::config::{self, Config};
 use crate::model::Problem;
 use crate::report::{Summary, summary_json};
 
 use context::Context;
 use run::{Done, Stop};
 use voice::Voice;
-
-/// Until servers can share their bans.
-const NO_REDIS: &str = "\"database\" is \"redis\", and this version does not share bans yet: they are kept on this server alone; \
-                        set it to \"sqlite\" to silence this";
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,15 +86,7 @@ pub fn main(cli: &Cli) -> Exit {
         }
     };
     let voice = |json| Voice::new(global.quiet, global.verbose, json);
-    let mut context = Context::new(config, state_dir);
-    if context.config.database == Database::Redis
-        && matches!(
-            cli.command,
-            Command::Scan(_) | Command::Ban(_) | Command::Unban(_)
-        )
-    {
-        context.problems.push(Problem::new(NO_REDIS));
-    }
+    let context = Context::new(config, state_dir);
     match &cli.command {
         Command::Scan(args) => scan::scan(context, args, voice(args.json)),
         Command::Match(args) => match_lines::match_lines(&context, args),

@@ -13,7 +13,7 @@ use crate::model::{Address, Ban, Escaped, Generation, Problem, Rule, Witness};
 use crate::report::SourceRow;
 use crate::store::{Store, StoreError};
 
-use super::changes::Read;
+use super::changes::{Cleared, Read};
 use super::context::Context;
 use super::hearing::{Hearing, Past, Place};
 use super::journals::Journaled;
@@ -40,7 +40,7 @@ pub(super) fn read_rule(
     mut store: Option<&mut Store>,
     rule: &Rule,
     found: &Discovered,
-    cleared: &HashMap<Address, i64>,
+    cleared: &HashMap<Address, Cleared>,
 ) -> Result<Outcome, StoreError> {
     for _ in 0..TRIES {
         let mut plan = Plan::new(context, store.as_deref(), rule, found)?;

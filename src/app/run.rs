@@ -13,6 +13,7 @@ use crate::system::{Lock, LockError};
 use super::changes::Changes;
 use super::context::Context;
 use super::reading::{self, Outcome};
+use super::sharing::Sharing;
 use super::snapshots::{self, Snapshots};
 use super::voice::Voice;
 use super::wall::Wall;
@@ -26,10 +27,10 @@ pub(super) enum Errand {
     Files(Rule, Vec<PathBuf>),
     /// Bans by hand.
     Ban(Vec<Ban>),
-    /// Un-bans by hand.
-    Unban(Vec<Address>),
-    /// Un-bans everybody.
-    UnbanAll,
+    /// Un-bans by hand; here only, or on every server.
+    Unban(Vec<Address>, bool),
+    /// Un-bans everybody; here only, or on every server.
+    UnbanAll(bool),
 }
 
 impl Errand {
@@ -37,7 +38,7 @@ impl Errand {
     fn patience(&self) -> Duration {
         match self {
             Errand::Scan(_) | Errand::Files(..) => Duration::from_secs(5),
-            Errand::Ban(_) | Errand::Unban(_) | Errand::UnbanAll => Duration::from_secs(60),
+            Errand::Ban(_) | Errand::Unban(..) | Errand::UnbanAll(_) => Duration::from_secs(60),
         }
     }
 }
@@ -91,6 +92,7 @@ pub(super) fn run(mut context: Context, errand: &Errand, voice: Voice) -> Result
     let mut changes = Changes::default();
     let snapshots = Snapshots::read(&mut context, &store, &mut changes)?;
     lift_ended(&context, &store, &mut changes)?;
+    let sharing = Sharing::receive(&mut context, &store, &mut changes)?;
     let sources = work(&mut context, Some(&mut store), errand, &mut changes, voice)?;
     changes.commit(&mut store, context.now)?;
 
@@ -99,6 +101,7 @@ pub(super) fn run(mut context: Context, errand: &Errand, voice: Voice) -> Result
     let untold = store.untold()?;
     let told = voice.tell(&untold, &mut context);
     wall.close(&mut store)?;
+    sharing.send(&mut context, &mut store)?;
     let firewall = wall.into_row(context.config.firewall.backend, &store)?;
     let owed = (told && !untold.is_empty()).then_some(Owed { store, _lock: lock });
     context.warnings.iter().for_each(Voice::warn);
@@ -273,8 +276,12 @@ fn work(
         Errand::Ban(bans) => changes
             .bans
             .extend(bans.iter().map(|ban| (ban.clone(), Vec::new()))),
-        Errand::Unban(addresses) => lift(context, addresses, changes),
-        Errand::UnbanAll => {
+        Errand::Unban(addresses, only_here) => {
+            changes.shared.only_here = *only_here;
+            lift(context, addresses, changes);
+        }
+        Errand::UnbanAll(only_here) => {
+            changes.shared.only_here = *only_here;
             let banned = store.map_or(Ok(BTreeSet::new()), |store| store.in_force())?;
             let added = changes.bans.iter().map(|(ban, _)| ban.address);
             let all: BTreeSet<Address> = banned.into_iter().chain(added).collect();

@@ -68,6 +68,8 @@ pub(super) static REDIS: Keys = Keys {
         "password",
         "database",
         "tls",
+        "tls_ca",
+        "stream_length",
         "sync_bans",
     ],
 };

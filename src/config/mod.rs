@@ -101,6 +101,10 @@ pub struct Redis {
     pub database: u32,
     /// Whether the connection is encrypted.
     pub tls: bool,
+    /// The certificates that vouch for Redis; the system's if none.
+    pub tls_ca: Option<PathBuf>,
+    /// How many events the servers' stream keeps, at least.
+    pub stream_length: u32,
     /// Whether bans of other servers are taken over.
     pub take_over: bool,
     /// Seconds between two looks through the hashes.
@@ -117,6 +121,8 @@ impl fmt::Debug for Redis {
             .field("password", &self.password.as_ref().map(|_| "…"))
             .field("database", &self.database)
             .field("tls", &self.tls)
+            .field("tls_ca", &self.tls_ca)
+            .field("stream_length", &self.stream_length)
             .field("take_over", &self.take_over)
             .field("check_time", &self.check_time)
             .finish()

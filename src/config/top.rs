@@ -38,7 +38,7 @@ pub(super) fn config(root: &Section, base: &Path, check: &mut Check) -> Config {
         ignored: ignored(&settings, check),
         thresholds,
         rules: rules(&settings, thresholds, base, check),
-        redis: connection(&redis, &sync_bans, check),
+        redis: connection(&redis, &sync_bans, base, check),
         event_log: event_log(root, base, check),
         geoip: file(&geoip, base, check),
         journal: settings
@@ -135,7 +135,7 @@ fn rules(settings: &Section, thresholds: Thresholds, base: &Path, check: &mut Ch
     rules
 }
 
-fn connection(redis: &Section, sync_bans: &Section, check: &mut Check) -> Redis {
+fn connection(redis: &Section, sync_bans: &Section, base: &Path, check: &mut Check) -> Redis {
     let whole = |section: &Section, key, low, high, default, check: &mut Check| {
         let field = section.get(key);
         let number = field.and_then(|field| field.whole(low, high, check));
@@ -147,17 +147,64 @@ fn connection(redis: &Section, sync_bans: &Section, check: &mut Check) -> Redis 
     };
     let text = |key, check: &mut Check| Some(redis.given(key)?.secret(check)?.to_owned());
     let host = redis.get("host");
-    let host = host.and_then(|field| field.filled(check));
-    let port = whole(redis, "port", 1, u16::MAX.into(), 6379, check);
+    let host = host.and_then(|field| place(&field, check));
+    let (host, url_port, url_tls) = host.unwrap_or(("127.0.0.1", None, false));
+    let port = url_port.unwrap_or(6379).into();
+    let port = whole(redis, "port", 1, u16::MAX.into(), port, check);
+    let tls_ca = redis.given("tls_ca");
     Redis {
-        host: host.unwrap_or("127.0.0.1").to_owned(),
+        host: host.to_owned(),
         port: u16::try_from(port).unwrap_or(6379),
         username: text("username", check),
         password: text("password", check),
         database: whole(redis, "database", 0, i32::MAX.unsigned_abs(), 0, check),
-        tls: flag(redis, "tls", false, check),
+        tls: flag(redis, "tls", url_tls, check),
+        tls_ca: tls_ca.and_then(|field| field.path_from(base, check)),
+        stream_length: whole(
+            redis,
+            "stream_length",
+            1000,
+            i32::MAX.unsigned_abs(),
+            100_000,
+            check,
+        ),
         take_over: flag(sync_bans, "active", true, check),
         check_time: whole(sync_bans, "check_time", 0, u32::MAX, 600, check),
+    }
+}
+
+/// Host, port and encryption of a name, an address, a socket's path, or of
+/// `rediss://HOST:PORT`.
+fn place<'t>(field: &Field<'t>, check: &mut Check) -> Option<(&'t str, Option<u16>, bool)> {
+    let text = field.filled(check)?;
+    let (rest, tls) = match (
+        text.strip_prefix("rediss://"),
+        text.strip_prefix("redis://"),
+    ) {
+        (Some(rest), _) => (rest, true),
+        (None, Some(rest)) => (rest, false),
+        (None, None) => return Some((text, None, false)),
+    };
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    if rest.contains(['@', '/', '?']) {
+        let message = "must name host and port alone behind the //: username, password and \
+                       database have keys of their own";
+        field.fault(check, message);
+        return None;
+    }
+    let (host, port) = match rest.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, Some(port)),
+        _ => (rest, None),
+    };
+    let number = port.map(str::parse::<u16>).transpose();
+    match number {
+        Ok(port) if !host.is_empty() && port != Some(0) => {
+            Some((host.trim_matches(['[', ']']), port, tls))
+        }
+        _ => {
+            field.fault(check, "must be redis://HOST:PORT or rediss://HOST:PORT");
+            None
+        }
     }
 }
 

@@ -89,12 +89,11 @@ pub struct Outcome {
 /// Lists both families. Changes nothing.
 #[must_use]
 pub fn look(firewall: &Firewall) -> Look {
-    let list = |family| match firewall.backend {
-        Backend::Iptables => Iptables::new(family, firewall.programs.as_deref()).save(),
+    let programs = firewall.programs.as_deref();
+    let [v4, v6] = Family::BOTH.map(|family| match firewall.backend {
+        Backend::Iptables => Iptables::new(family, programs).save(),
         Backend::None => Ok(None),
-    };
-    // Each waits for a program of its own.
-    let (v4, v6) = rayon::join(|| list(Family::V4), || list(Family::V6));
+    });
     Look { v4, v6 }
 }
 

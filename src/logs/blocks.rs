@@ -9,6 +9,7 @@ use std::ops::Range;
 use memchr::{memchr, memrchr};
 
 use super::identity::ReadAt;
+use super::unpack::read_some;
 
 /// Longer lines are counted and not matched: nothing that logs an attempt
 /// writes a megabyte, and the memory of a run is bounded by it.
@@ -16,6 +17,9 @@ pub const LONGEST_LINE: usize = 1 << 20;
 
 /// How much is read at once when the end of a line is looked for.
 const STEP: usize = 64 << 10;
+
+/// How much of a stream is skipped at once.
+const SKIP: u64 = 512 << 10;
 
 /// What is read along with a block because its last line is likely to end there.
 const SLACK: usize = 4 << 10;
@@ -183,14 +187,23 @@ pub(super) struct Lines {
 impl Lines {
     /// Goes on with a stream at its byte `from`, at which a line starts.
     pub(super) fn new(mut stream: Box<dyn Read + Send>, from: u64, ends: bool) -> io::Result<Self> {
-        let skipped = io::copy(&mut stream.by_ref().take(from), &mut io::sink())?;
+        let mut bytes = Vec::new();
+        let (mut skipped, mut over) = (0, false);
+        while skipped < from && !over {
+            bytes.clear();
+            let step = usize_of((from - skipped).min(SKIP));
+            let (read, ended) = read_some(&mut stream, &mut bytes, step);
+            ended?;
+            over = read < step;
+            skipped += read as u64;
+        }
         Ok(Lines {
             stream,
             rest: Vec::new(),
             at: from,
             leaving: false,
             ends,
-            over: skipped < from,
+            over,
         })
     }
 
@@ -210,17 +223,11 @@ impl Lines {
         (block.long_line, block.kept, block.cut_short) = (None, None, false);
         block.bytes.clear();
         block.bytes.append(&mut self.rest);
-        let mut result = Ok(());
+        let mut result;
         loop {
-            match self
-                .stream
-                .by_ref()
-                .take(size as u64)
-                .read_to_end(&mut block.bytes)
-            {
-                Ok(read) => self.over = read < size,
-                Err(error) => (self.over, result) = (true, Err(error)),
-            }
+            let (read, ended) = read_some(&mut self.stream, &mut block.bytes, size);
+            self.over = read < size;
+            result = ended;
             if self.leaving {
                 self.leave_line(&mut block.bytes);
             }

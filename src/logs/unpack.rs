@@ -115,3 +115,31 @@ impl<R: io::BufRead> Read for Frames<R> {
         }
     }
 }
+
+/// Appends the next `size` bytes of a stream to `bytes`, less only where it
+/// ends or breaks; tells how many, also of one that broke.
+///
+/// A decompressor moves its whole window at each call, so it is asked for much
+/// at once.
+pub(super) fn read_some(
+    stream: &mut impl Read,
+    bytes: &mut Vec<u8>,
+    size: usize,
+) -> (usize, io::Result<()>) {
+    let start = bytes.len();
+    bytes.resize(start + size, 0);
+    let (mut filled, mut result) = (start, Ok(()));
+    while filled < bytes.len() {
+        match stream.read(&mut bytes[filled..]) {
+            Ok(0) => break,
+            Ok(more) => filled += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                result = Err(error);
+                break;
+            }
+        }
+    }
+    bytes.truncate(filled);
+    (filled - start, result)
+}

@@ -8,16 +8,6 @@ use crate::model::{Address, Ban, Cause, Origin, Unban, Witness};
 use super::standings::stamp;
 use super::{Commit, Store, StoreError};
 
-/// How many numbered sets of bans can still be told apart.
-const NUMBERS_KEPT: i64 = 10_000;
-
-/// Which bans are forgotten now, ?1: those that ended more than a year ago,
-/// were told, and lie more than a day behind what their rule has read. In an
-/// older log a ban that is long over still keeps failures from counting.
-const FORGOTTEN: &str = "lifted < ?1 - 366 * 86400 \
-    AND lifted < coalesce((SELECT newest FROM rule WHERE name = ban.rule), ?1) - 86400 \
-    AND id NOT IN (SELECT ban FROM untold WHERE ban IS NOT NULL)";
-
 const COLUMNS: &str =
     "ip, rule, server, at, nanos, digits, ends, failures, instant, origin, reason, country";
 
@@ -255,24 +245,37 @@ impl Commit<'_> {
         Ok(self.transaction.last_insert_rowid())
     }
 
-    /// Ends all bans of an address. By a person or another server, its
-    /// failures up to then never count again.
+    /// Ends all bans of an address; by another server those that are not
+    /// later. By a person or another server, its failures up to then never
+    /// count again. Says whether the address is free by that.
     ///
     /// # Errors
     /// The store can not be written.
     pub fn lift(&self, unban: &Unban) -> Result<bool, StoreError> {
         let Unban { address, cause, at } = *unban;
         let ip = address.to_string();
-        let update = "UPDATE ban SET lifted = ?, cause = ? WHERE ip = ? AND lifted IS NULL";
+        // Another server's un-ban may come late: what is later than it stays.
+        let until = if cause == Cause::Redis { at } else { i64::MAX };
+        let update =
+            "UPDATE ban SET lifted = ?, cause = ? WHERE ip = ? AND lifted IS NULL AND at <= ?";
         let lifted = self
             .transaction
             .prepare_cached(update)
-            .and_then(|mut update| update.execute(params![at, cause.as_str(), ip]));
+            .and_then(|mut update| update.execute(params![at, cause.as_str(), ip, until]));
         let lifted = self.wrap(lifted)? > 0;
         if cause != Cause::Ignored {
             self.clear(&ip, at)?;
         }
-        self.drop_windows(&ip)?;
+        self.drop_windows(&ip, until)?;
+        let rest = "SELECT 1 FROM ban WHERE ip = ? AND lifted IS NULL";
+        let rest = self.transaction.prepare_cached(rest);
+        if self.wrap(rest.and_then(|mut rest| rest.exists([&ip])))? {
+            if lifted {
+                self.show(&ip)?;
+            }
+            return Ok(false);
+        }
+        self.remember_all(&ip, at, false)?;
         if lifted {
             self.owe_unban(&ip, cause, at)?;
             self.hide(&ip)?;
@@ -283,8 +286,7 @@ impl Commit<'_> {
     /// Notes that failures of `ip` stamped up to `at` never count again.
     fn clear(&self, ip: &str, at: i64) -> Result<(), StoreError> {
         let clear = "INSERT INTO cleared VALUES (?, ?) ON CONFLICT(ip) DO UPDATE SET at = max(at, excluded.at)";
-        self.wrap(self.transaction.execute(clear, params![ip, at]))
-            .map(drop)
+        self.cached(clear, params![ip, at])
     }
 
     /// Ends the bans whose time is up.
@@ -309,6 +311,7 @@ impl Commit<'_> {
             }
             let last = "SELECT max(ends) FROM ban WHERE ip = ? AND cause = 'expired'";
             let at: i64 = self.wrap(self.transaction.query_row(last, [&ip], |row| row.get(0)))?;
+            self.remember_all(&ip, at.max(now), true)?;
             self.owe_unban(&ip, Cause::Expired, at)?;
             self.hide(&ip)?;
         }
@@ -352,11 +355,10 @@ impl Commit<'_> {
     /// Notes that `ip` entered or left the set, in the number this commit
     /// makes; who does both has done neither.
     fn change(&self, ip: &str, added: bool) -> Result<(), StoreError> {
-        let number: i64 = self.wrap(self.transaction.query_row(
-            "SELECT value + 1 FROM meta WHERE key = 'number'",
-            [],
-            |row| row.get(0),
-        ))?;
+        let number = "SELECT value + 1 FROM meta WHERE key = 'number'";
+        let number = self.transaction.prepare_cached(number);
+        let number: i64 =
+            self.wrap(number.and_then(|mut number| number.query_row([], |row| row.get(0))))?;
         let back = "DELETE FROM change WHERE number = ? AND ip = ?";
         let back = self
             .transaction
@@ -371,25 +373,5 @@ impl Commit<'_> {
             .prepare_cached(insert)
             .and_then(|mut insert| insert.execute(params![number, ip, added]));
         self.wrap(insert).map(drop)
-    }
-
-    /// Counts the number up if the set has changed, and forgets what is older
-    /// than anybody asks for.
-    ///
-    /// # Errors
-    /// The store can not be written.
-    pub fn seal(&self, now: i64) -> Result<(), StoreError> {
-        let count = "UPDATE meta SET value = value + 1 WHERE key = 'number' AND EXISTS (SELECT 1 FROM change WHERE number = meta.value + 1)";
-        if self.wrap(self.transaction.execute(count, []))? == 0 {
-            return Ok(());
-        }
-        let forget =
-            "DELETE FROM change WHERE number <= (SELECT value FROM meta WHERE key = 'number') - ?";
-        self.wrap(self.transaction.execute(forget, [NUMBERS_KEPT]))?;
-        let gone = format!("SELECT ip, id FROM ban WHERE {FORGOTTEN}");
-        let failures = format!("DELETE FROM failure WHERE (ip, ban) IN ({gone})");
-        self.wrap(self.transaction.execute(&failures, [now]))?;
-        let bans = format!("DELETE FROM ban WHERE (ip, id) IN ({gone})");
-        self.wrap(self.transaction.execute(&bans, [now])).map(drop)
     }
 }

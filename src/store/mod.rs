@@ -6,7 +6,10 @@
 //! | `cursors` | how far each rule has read each log |
 //! | `standings` | open windows, and what an address has behind it |
 //! | `bans` | bans in force and ended, and the numbered sets of them |
+//! | `sets` | the number that a commit gives the bans in force |
 //! | `effects` | what the last commit still owes the world |
+//! | `exchange` | what other servers told |
+//! | `outbox` | what is still to be sent to them |
 //! | `past` | what `explain` shows |
 //! | `takeover` | the database of a PyFilter 1 or 2 |
 
@@ -14,8 +17,11 @@ mod bans;
 mod cursors;
 mod effects;
 mod error;
+mod exchange;
+mod outbox;
 mod past;
 mod schema;
+mod sets;
 mod standings;
 mod takeover;
 
@@ -32,6 +38,8 @@ use crate::model::Address;
 
 pub use effects::Untold;
 pub use error::StoreError;
+pub use exchange::Before;
+pub use outbox::Outbound;
 pub use past::{OpenWindow, PastBan};
 pub use takeover::Takeover;
 
@@ -255,6 +263,9 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     // Readers meet a run's commit for some milliseconds at most.
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(32);
+    // The pages of a hundred thousand bans that are taken over at once; SQLite's 2 MB would be
+    // written out and read again for each of them.
+    connection.pragma_update(None, "cache_size", -65_536)?;
     // Temporary B-trees of large queries belong into memory, not into /tmp.
     connection.pragma_update(None, "temp_store", "MEMORY")
 }

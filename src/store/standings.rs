@@ -44,16 +44,26 @@ impl Store {
     /// # Errors
     /// The store can not be read.
     pub fn past(&self, rule: &str, address: Address) -> Result<Past, StoreError> {
+        self.past_since(rule, address, i64::MIN)
+    }
+
+    /// The same, of what is later than `since` alone.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn past_since(&self, rule: &str, address: Address, since: i64) -> Result<Past, StoreError> {
         let ip = address.to_string();
         let cleared = self.cleared(&ip)?;
         // A ban that somebody lifted no longer runs: what came before counts no more, by `cleared`.
         let until = "SELECT max(coalesce(ends, 9223372036854775807)) FROM ban \
-                     WHERE ip = ? AND rule = ? AND (lifted IS NULL OR cause = 'expired')";
+                     WHERE ip = ? AND rule = ? AND (lifted IS NULL OR cause = 'expired') AND at > ?";
         let until = self
             .connection
             .prepare_cached(until)
-            .and_then(|mut until| until.query_row([&ip, rule], |row| row.get(0)));
-        Ok((cleared, self.wrap(until)?, self.window(&ip, rule, 0)?))
+            .and_then(|mut until| until.query_row(params![ip, rule, since], |row| row.get(0)));
+        let mut window = self.window(&ip, rule, 0)?;
+        window.retain(|witness| witness.at.secs > since);
+        Ok((cleared, self.wrap(until)?, window))
     }
 
     pub(super) fn cleared(&self, ip: &str) -> Result<Option<i64>, StoreError> {
@@ -103,13 +113,10 @@ impl Commit<'_> {
         self.keep(rule, &ip, 0, witnesses)
     }
 
-    /// Drops all open windows of an address.
-    pub(super) fn drop_windows(&self, ip: &str) -> Result<(), StoreError> {
-        self.wrap(
-            self.transaction
-                .execute("DELETE FROM failure WHERE ip = ? AND ban = 0", [ip]),
-        )
-        .map(drop)
+    /// Drops what the open windows of an address hold up to `until`.
+    pub(super) fn drop_windows(&self, ip: &str, until: i64) -> Result<(), StoreError> {
+        let delete = "DELETE FROM failure WHERE ip = ? AND ban = 0 AND at <= ?";
+        self.cached(delete, params![ip, until])
     }
 
     pub(super) fn keep(

@@ -68,10 +68,17 @@ impl Disk {
 
     /// How many KiB are in use.
     fn used(&self) -> u32 {
-        let mut df = Command::new("df");
-        let output = df.args(["-k", "--output=used"]).arg(self.root()).output();
+        let mut stat = Command::new("stat");
+        let output = stat
+            .args(["-f", "-c", "%b %f %S"])
+            .arg(self.root())
+            .output();
         let text = String::from_utf8(output.unwrap().stdout).unwrap();
-        text.lines().last().unwrap().trim().parse().unwrap()
+        let numbers: Vec<u32> = text
+            .split_whitespace()
+            .map(|n| n.parse().unwrap())
+            .collect();
+        (numbers[0] - numbers[1]) * (numbers[2] / 1024)
     }
 
     /// All that stands in its files whose path has `part`.

@@ -222,9 +222,10 @@ impl<'a> World<'a> {
     fn new(mode: &'a Mode) -> Self {
         let sandbox = sandbox(mode.log);
         let (log, reopen) = (sandbox.path(mode.log), sandbox.path("reopen"));
+        let (log, reopen) = (log.display(), reopen.display());
         let conf = format!(
-            "{log:?} {{\nmissingok\nifempty\n{}\npostrotate\n\
-             touch {reopen:?}; n=0; while [ -e {reopen:?} ] && [ $n -lt 400 ]; do sleep 0.005; n=$((n+1)); done\nendscript\n}}\n",
+            "\"{log}\" {{\nmissingok\nifempty\n{}\npostrotate\n\
+             touch {reopen}; n=0; while [ -e {reopen} ] && [ $n -lt 400 ]; do sleep 0.005; n=$((n+1)); done\nendscript\n}}\n",
             mode.directives,
         );
         sandbox.file("logrotate.conf", conf);
@@ -350,7 +351,8 @@ impl<'a> World<'a> {
         if !self.mode.deletes {
             assert_eq!(self.complaints, [""; 0], "a false alarm");
         }
-        if counted.len() == all.len() {
+        // Each rule follows the log for itself, and may lose what another has read.
+        if counted.len() == all.len() && self.complaints.is_empty() {
             self.compare_with_one_run(written);
         }
     }

@@ -105,7 +105,7 @@ fn every_new_key_is_read() {
             "window": "gap", "ban_time": null, "enabled": false, "//": 1,
             "log_files": ["auto", ["/a/*.log", "b.log"], "journal:sshd.service", "", "auto"]}}},
         "redis": {"host": "/run/redis.sock", "port": 1, "username": "u", "password": "p",
-          "database": 3, "tls": true, "sync_bans": {"active": false, "check_time": 0}},
+          "database": 3, "tls": true, "tls_ca": "ca.pem", "stream_length": 1000, "sync_bans": {"active": false, "check_time": 0}},
         "logging": {"active": false, "directory": "/var/log/pyfilter"},
         "geoip": {"database": "c.mmdb"}, "sqlite": {"database": "/x.db"}}"#,
     );
@@ -159,6 +159,8 @@ fn every_new_key_is_read() {
             password: Some("p".into()),
             database: 3,
             tls: true,
+            tls_ca: Some("/state/ca.pem".into()),
+            stream_length: 1000,
             take_over: false,
             check_time: 0,
         }

@@ -173,8 +173,7 @@ impl Look<'_> {
                 .map(|&known| &self.known[known].cursor)
                 .collect();
             // A stream that ends in an error is known as far as it goes; reading it says so.
-            let found =
-                find_in_stream(&mut unpack(&opened.file, packing)?, &cursors).unwrap_or_default();
+            let found = find_in_stream(&mut unpack(&opened.file, packing)?, &cursors);
             return Ok(found.map(|n| known[n]));
         }
         Ok(best.map(|(_, known)| known))

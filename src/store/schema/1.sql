@@ -119,3 +119,49 @@ CREATE TABLE made (
   hook  TEXT NOT NULL,
   PRIMARY KEY (chain, hook)
 ) WITHOUT ROWID;
+
+-- What is still to be sent to the other servers, in the order of its numbers,
+-- which are never given twice. Whom a ban is of is NULL for an un-ban.
+CREATE TABLE outbox (
+  number  INTEGER PRIMARY KEY AUTOINCREMENT,
+  ip      TEXT NOT NULL,
+  at      INTEGER NOT NULL,
+  server  TEXT,
+  ends    INTEGER,
+  reason  TEXT NOT NULL,
+  country TEXT NOT NULL,
+  longer  INTEGER NOT NULL                -- the others have the ban, with an earlier end
+);
+CREATE INDEX outbox_by_address ON outbox (ip);
+
+-- How bans in force stand in Redis.
+CREATE TABLE stood (
+  ip     TEXT NOT NULL,
+  server TEXT NOT NULL,
+  text   TEXT NOT NULL,
+  key    TEXT NOT NULL,
+  PRIMARY KEY (ip, server, text)
+) WITHOUT ROWID;
+
+-- How bans stood there that were lifted: these are never taken over again.
+CREATE TABLE lifted (
+  ip     TEXT NOT NULL,
+  server TEXT NOT NULL,
+  text   TEXT NOT NULL,
+  key    TEXT NOT NULL,
+  at     INTEGER NOT NULL,                -- when it was lifted
+  until  INTEGER,                         -- for a ban that ended by itself: remembered until then
+  PRIMARY KEY (ip, server, text)
+) WITHOUT ROWID;
+CREATE INDEX lifted_by_end ON lifted (until) WHERE until IS NOT NULL;
+
+-- How far the numbers of each other server's store have come.
+CREATE TABLE heard (
+  store  TEXT PRIMARY KEY,
+  number INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Entries in Redis that were reported, by a hash of what was said.
+CREATE TABLE odd (
+  hash INTEGER PRIMARY KEY
+);

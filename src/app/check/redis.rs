@@ -1,0 +1,66 @@
+//! The Redis through which servers share their bans.
+
+use crate::app::context::Context;
+use crate::app::sharing;
+use crate::config::Database;
+use crate::model::{Escaped, Stamp};
+use crate::store::Store;
+use crate::sync;
+
+use super::Findings;
+
+/// Clocks that differ by more make un-bans and bans change places.
+const DIFFERENCE: i64 = 5;
+
+pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut Findings) {
+    if context.config.database != Database::Redis {
+        return;
+    }
+    let settings = sharing::settings(&context.config);
+    let place = settings.place();
+    let id = store.and_then(|store| store.id().ok());
+    let examined = match sync::examine(&settings, id.as_deref(), &context.server, context.now) {
+        Ok(examined) => examined,
+        Err(error) => return findings.error(error.to_string()),
+    };
+    findings.fine(format!(
+        "Redis at {place}: version {}, {} events, {} servers within a day",
+        Escaped::text(&examined.version),
+        examined.events,
+        examined.servers
+    ));
+    for why in &examined.missing {
+        findings.error(format!("Redis at {place}: {why}"));
+    }
+    if examined.ahead.abs() > DIFFERENCE {
+        let (seconds, which) = (
+            examined.ahead.abs(),
+            if examined.ahead > 0 {
+                "ahead of"
+            } else {
+                "behind"
+            },
+        );
+        findings.warn(format!(
+            "Redis at {place}: its clock is {seconds} s {which} this server's; the later of a ban and an un-ban stands, so let both keep time (NTP)"
+        ));
+    }
+    if let Some(seen) = examined.namesake {
+        let name = Escaped::text(&context.server);
+        findings.error(format!(
+            "Redis at {place}: another server was called {name}, too, at {}; names must differ, set settings.server_name (a server whose store was made anew is told this for a day)",
+            Stamp::from_secs(seen).to_local()
+        ));
+    }
+    if !context.config.redis.take_over {
+        findings.fine("bans of other servers are not taken over: redis.sync_bans.active is false");
+    }
+    if let Some(Ok(waiting)) = store.map(|store| store.outbox(usize::MAX))
+        && !waiting.is_empty()
+    {
+        let count = waiting.len();
+        findings.warn(format!(
+            "{count} bans and un-bans wait to be sent to Redis; the next run sends them"
+        ));
+    }
+}

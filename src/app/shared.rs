@@ -1,0 +1,113 @@
+//! What a run commits of its dealings with the other servers.
+
+use crate::model::{Ban, Cause, Origin, Unban};
+use crate::store::{Commit, StoreError};
+use crate::sync::{Lift, Position, Stood};
+
+/// What a run has to note of its dealings with Redis.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    /// Whether what is done here is for the other servers, too.
+    pub(super) tells: bool,
+    /// Whether un-bans by hand are for this server alone.
+    pub(super) only_here: bool,
+    pub(super) lifts: Vec<Lift>,
+    pub(super) stood: Vec<Stood>,
+    pub(super) position: Option<Position>,
+    pub(super) own: Option<i64>,
+    pub(super) looked: Option<Looked>,
+    pub(super) announced: bool,
+    pub(super) odd: Vec<i64>,
+}
+
+/// That the hashes were looked through, and where that goes on.
+#[derive(Debug)]
+pub(super) struct Looked {
+    pub(super) scan: Option<String>,
+}
+
+impl Shared {
+    /// Whether there is nothing to note.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lifts.is_empty()
+            && self.stood.is_empty()
+            && self.position.is_none()
+            && self.own.is_none()
+            && self.looked.is_none()
+            && !self.announced
+            && self.odd.is_empty()
+    }
+
+    /// Notes an un-ban, before it is done.
+    pub(super) fn before_unban(
+        &self,
+        unban: &Unban,
+        commit: &Commit<'_>,
+    ) -> Result<(), StoreError> {
+        let here = match unban.cause {
+            Cause::Manual => self.only_here,
+            Cause::Snapshot => false,
+            Cause::Redis | Cause::Expired | Cause::Ignored => true,
+        };
+        if self.tells && !here {
+            commit.send_unban(unban)?;
+        }
+        Ok(())
+    }
+
+    /// Notes a ban, before it is recorded.
+    pub(super) fn before_ban(
+        &self,
+        ban: &Ban,
+        commit: &Commit<'_>,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        if self.tells && ban.origin != Origin::Redis {
+            commit.send_ban(ban, now)?;
+        }
+        Ok(())
+    }
+
+    /// Notes what other servers lifted.
+    pub(super) fn lift(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
+        for Lift { address, at, stood } in &self.lifts {
+            commit.unsend(*address, *at)?;
+            if let Some(Stood { server, text, .. }) = stood {
+                commit.remember(&address.to_string(), server, text, *at)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes how the bans that are in force now stand there.
+    pub(super) fn stand(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
+        for Stood {
+            address,
+            key,
+            server,
+            text,
+        } in &self.stood
+        {
+            commit.stands(&address.to_string(), key, server, text)?;
+        }
+        Ok(())
+    }
+
+    /// Notes how far was read.
+    pub(super) fn note(&self, commit: &Commit<'_>, now: i64) -> Result<(), StoreError> {
+        if let Some(number) = self.own {
+            commit.set_sent_up_to(number)?;
+        }
+        if let Some(position) = &self.position {
+            let last = position.last.as_deref().unwrap_or("0-0");
+            commit.set_heard(last, &position.heard)?;
+        }
+        if let Some(Looked { scan }) = &self.looked {
+            commit.set_looked(scan.as_deref(), now)?;
+        }
+        if self.announced {
+            commit.set_announced(now)?;
+        }
+        self.odd.iter().try_for_each(|hash| commit.set_odd(*hash))
+    }
+}

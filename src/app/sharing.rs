@@ -1,0 +1,306 @@
+//! What this server and the others tell each other in the course of a run.
+
+use std::time::Duration;
+
+use crate::config::{Config, Database};
+use crate::model::{Ban, Cause, Problem, Unban};
+use crate::store::{Outbound, Store, StoreError};
+use crate::sync::{
+    Event, Exchange, Known, Merged, Outgoing, Position, Refused, Sending, Settings, Stood,
+    SyncError, Tls, merge,
+};
+
+use super::changes::Changes;
+use super::context::Context;
+use super::shared::{Looked, Shared};
+
+/// How long a run waits for Redis in all.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// How often a server leaves its name in Redis, in seconds.
+const ANNOUNCED: i64 = 3600;
+
+/// How much a run sends at most.
+const SENT: usize = 20_000;
+
+/// How many skipped entries are named one by one.
+const NAMED: usize = 5;
+
+/// One run's connection.
+#[derive(Debug)]
+pub(super) struct Sharing {
+    exchange: Option<Exchange>,
+}
+
+/// How Redis is reached.
+pub(super) fn settings(config: &Config) -> Settings {
+    let redis = &config.redis;
+    Settings {
+        host: redis.host.clone(),
+        port: redis.port,
+        username: redis.username.clone(),
+        password: redis.password.clone(),
+        database: redis.database,
+        tls: redis.tls.then(|| Tls {
+            ca: redis.tls_ca.clone(),
+        }),
+        limit: LIMIT,
+    }
+}
+
+impl Sharing {
+    /// Asks what the other servers did, and puts it into `changes`. Trouble
+    /// with Redis is a problem, and keeps nothing from being done here.
+    pub(super) fn receive(
+        context: &mut Context,
+        store: &Store,
+        changes: &mut Changes,
+    ) -> Result<Self, StoreError> {
+        if context.config.database != Database::Redis {
+            return Ok(Sharing { exchange: None });
+        }
+        changes.shared.tells = true;
+        let opened = Exchange::open(&settings(&context.config), &store.id()?, &context.server);
+        let mut exchange = match opened {
+            Ok(exchange) => exchange,
+            Err(error) => {
+                context.problems.push(problem(&error));
+                return Ok(Sharing { exchange: None });
+            }
+        };
+        let mut heard = Heard::default();
+        let asked = heard.ask(context, store, &mut exchange)?;
+        heard.take_over(context, store, changes)?;
+        let whole = match asked {
+            Ok(whole) => whole,
+            Err(error) => {
+                context.problems.push(problem(&error));
+                false
+            }
+        };
+        // What is not read yet may lift what would be sent.
+        Ok(Sharing {
+            exchange: whole.then_some(exchange),
+        })
+    }
+
+    /// Sends what is to be sent, and notes what was taken.
+    pub(super) fn send(self, context: &mut Context, store: &mut Store) -> Result<(), StoreError> {
+        let Some(mut exchange) = self.exchange else {
+            return Ok(());
+        };
+        let outgoing: Vec<Outgoing> = outgoing(&store.outbox(SENT)?);
+        if outgoing.is_empty() {
+            return Ok(());
+        }
+        let length = context.config.redis.stream_length;
+        let (taken, refused, error) = exchange.send(&outgoing, length, context.now);
+        for Refused { entry, why } in refused {
+            let place = settings(&context.config).place();
+            let told = format!(
+                "Redis at {place}: {entry}: {why}; the other servers of this version were told all the same"
+            );
+            context.problems.push(Problem::new(told));
+        }
+        context.problems.extend(error.as_ref().map(problem));
+        if taken.is_empty() {
+            return Ok(());
+        }
+        let commit = store.begin()?;
+        commit.set_sent(taken)?;
+        commit.commit()
+    }
+}
+
+/// What was heard, before it is decided what stands.
+#[derive(Debug, Default)]
+struct Heard {
+    events: Vec<Event>,
+    refused: Vec<Refused>,
+    shared: Shared,
+}
+
+impl Heard {
+    /// Reads the stream, and the hashes if it is time to; says whether the
+    /// stream was read to its end.
+    fn ask(
+        &mut self,
+        context: &Context,
+        store: &Store,
+        exchange: &mut Exchange,
+    ) -> Result<Result<bool, SyncError>, StoreError> {
+        let position = Position {
+            last: store.stream_position()?,
+            heard: store.heard()?,
+        };
+        let (looked, announced) = store.looked()?;
+        let now = context.now;
+        let is_due = |last: Option<i64>, every: i64| {
+            last.is_none_or(|last| now - last >= every || last > now)
+        };
+        let never = |address| context.never.why(address);
+        let received =
+            exchange.receive(position.clone(), is_due(announced, ANNOUNCED), now, &never);
+        let received = match received {
+            Ok(received) => received,
+            Err(error) => return Ok(Err(error)),
+        };
+        self.events = received.events;
+        self.refused = received.refused;
+        self.shared.own = received.own;
+        self.shared.announced = received.announced;
+        self.shared.position = (received.position != position).then_some(received.position);
+        let scan = store.scan_position()?;
+        let check_time = i64::from(context.config.redis.check_time);
+        if !context.config.redis.take_over
+            || !(received.lost || scan.is_some() || is_due(looked, check_time))
+        {
+            return Ok(Ok(received.whole));
+        }
+        let in_force = store.in_force()?;
+        let known = |address| in_force.contains(&address);
+        // After a gap the hashes are looked through from their beginning.
+        let from = scan.filter(|_| !received.lost);
+        match exchange.look(from, &known, now, &never) {
+            Ok(look) => {
+                self.events.extend(look.found.into_iter().map(Event::Ban));
+                self.refused.extend(look.refused);
+                self.shared.looked = Some(Looked { scan: look.scan });
+                Ok(Ok(received.whole))
+            }
+            Err(error) => {
+                // Not to be forgotten: the next run finds the gap again.
+                if received.lost {
+                    self.shared.position = None;
+                }
+                Ok(Err(error))
+            }
+        }
+    }
+
+    /// Decides what stands, and puts it into `changes`.
+    fn take_over(
+        self,
+        context: &mut Context,
+        store: &Store,
+        changes: &mut Changes,
+    ) -> Result<(), StoreError> {
+        let Heard {
+            events,
+            refused,
+            mut shared,
+        } = self;
+        let known = |address| {
+            let (cleared, bans, lifted, stood) = store.before(address)?;
+            Ok::<_, StoreError>(Known {
+                cleared,
+                bans,
+                lifted,
+                stood,
+            })
+        };
+        let Merged {
+            unbans,
+            bans,
+            stood,
+        } = merge(events, context.now, known)?;
+        if context.config.redis.take_over {
+            changes.unbans.extend(unbans.iter().map(|lift| Unban {
+                address: lift.address,
+                cause: Cause::Redis,
+                at: lift.at,
+            }));
+            let bans = bans.into_iter().map(|ban: Ban| (ban, Vec::new()));
+            changes.bans.extend(bans);
+            shared.stood = stood;
+        }
+        shared.lifts = unbans;
+        report(refused, context, store, &mut shared)?;
+        changes.shared = Shared {
+            tells: changes.shared.tells,
+            only_here: changes.shared.only_here,
+            ..shared
+        };
+        Ok(())
+    }
+}
+
+/// Tells what was skipped, each entry once.
+fn report(
+    refused: Vec<Refused>,
+    context: &mut Context,
+    store: &Store,
+    shared: &mut Shared,
+) -> Result<(), StoreError> {
+    let place = settings(&context.config).place();
+    let mut count = 0;
+    for Refused { entry, why } in refused {
+        let hash = hash(&entry, &why);
+        if store.is_odd(hash)? {
+            continue;
+        }
+        shared.odd.push(hash);
+        count += 1;
+        if count <= NAMED {
+            let told = format!("Redis at {place}: {entry} {why}; it is skipped");
+            context.problems.push(Problem::new(told));
+        }
+    }
+    if count > NAMED {
+        let more = count - NAMED;
+        let told = format!("Redis at {place}: {more} more such entries are skipped");
+        context.problems.push(Problem::new(told));
+    }
+    Ok(())
+}
+
+fn hash(entry: &str, why: &str) -> i64 {
+    use std::hash::Hasher as _;
+    let mut hasher = siphasher::sip::SipHasher13::new();
+    hasher.write(entry.as_bytes());
+    hasher.write(b"\0");
+    hasher.write(why.as_bytes());
+    hasher.finish().cast_signed()
+}
+
+fn problem(error: &SyncError) -> Problem {
+    Problem::new(format!(
+        "{error}; this server's own work is done, and what it has to tell is sent by a later run"
+    ))
+}
+
+fn outgoing(rows: &[Outbound]) -> Vec<Outgoing> {
+    let latest_ban = |address| {
+        let mut bans = rows.iter().filter(|row| row.server.is_some());
+        bans.any(|row: &Outbound| row.address == address)
+    };
+    let row = |row: &Outbound| Outgoing {
+        number: row.number,
+        address: row.address,
+        at: row.at,
+        sending: match &row.server {
+            Some(server) => Sending::Ban {
+                server: server.clone(),
+                ends: row.ends,
+                reason: row.reason.clone(),
+                country: row.country.clone(),
+                longer: row.longer,
+            },
+            None => Sending::Unban {
+                // What stands there by now is another server's later ban.
+                keeps: row.banned && !latest_ban(row.address),
+                stood: row
+                    .stood
+                    .iter()
+                    .map(|(key, server, text)| Stood {
+                        address: row.address,
+                        key: key.clone(),
+                        server: server.clone(),
+                        text: text.clone(),
+                    })
+                    .collect(),
+            },
+        },
+    };
+    rows.iter().map(row).collect()
+}

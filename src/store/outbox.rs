@@ -1,0 +1,208 @@
+//! What is still to be sent to the other servers.
+
+use rusqlite::{OptionalExtension as _, params};
+
+use crate::model::{Address, Ban, Stamp, Unban};
+
+use super::{Commit, Store, StoreError};
+
+/// A ban or an un-ban that is still to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outbound {
+    /// Its number, never given twice.
+    pub number: i64,
+    /// Whom it is about.
+    pub address: Address,
+    /// When it was, in Unix seconds.
+    pub at: i64,
+    /// Who banned the address; none for an un-ban.
+    pub server: Option<String>,
+    /// Until when.
+    pub ends: Option<i64>,
+    /// Why.
+    pub reason: String,
+    /// Where it is from; empty if unknown.
+    pub country: String,
+    /// Whether the others have the ban, with an earlier end.
+    pub longer: bool,
+    /// Whether the address is banned now.
+    pub banned: bool,
+    /// The bans that an un-ban has lifted, as they stood: key, server, text.
+    pub stood: Vec<(String, String, String)>,
+}
+
+/// A ban's time, server, reason and country, and the latest end of its address.
+type First = (i64, String, String, String, i64);
+
+impl Store {
+    /// What is still to be sent, at most `count` of it, in its order.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn outbox(&self, count: usize) -> Result<Vec<Outbound>, StoreError> {
+        let select = "SELECT number, ip, at, server, ends, reason, country, longer, EXISTS (SELECT 1 FROM banned_ip b WHERE b.ip = outbox.ip) \
+                      FROM outbox ORDER BY number LIMIT ?";
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let rows = self.connection.prepare(select).and_then(|mut select| {
+            let rows = select.query_map([count], |row| {
+                let ip: String = row.get(1)?;
+                let Some(address) = Address::parse(ip.as_bytes()) else {
+                    return Ok(None);
+                };
+                Ok(Some(Outbound {
+                    number: row.get(0)?,
+                    address,
+                    at: row.get(2)?,
+                    server: row.get(3)?,
+                    ends: row.get(4)?,
+                    reason: row.get(5)?,
+                    country: row.get(6)?,
+                    longer: row.get(7)?,
+                    banned: row.get(8)?,
+                    stood: Vec::new(),
+                }))
+            })?;
+            rows.filter_map(Result::transpose)
+                .collect::<rusqlite::Result<Vec<Outbound>>>()
+        });
+        let mut rows = self.wrap(rows)?;
+        for row in rows.iter_mut().filter(|row| row.server.is_none()) {
+            let select = "SELECT key, server, text FROM lifted WHERE ip = ? ORDER BY at DESC";
+            let stood = self
+                .connection
+                .prepare_cached(select)
+                .and_then(|mut select| {
+                    select
+                        .query_map([row.address.to_string()], |row| {
+                            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                        })?
+                        .collect()
+                });
+            row.stood = self.wrap(stood)?;
+        }
+        Ok(rows)
+    }
+}
+
+impl Commit<'_> {
+    /// Notes that a new ban is to be sent, unless the others have it for as
+    /// long or longer. Comes before the ban itself is recorded.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn send_ban(&self, ban: &Ban, now: i64) -> Result<(), StoreError> {
+        if ban.is_over(now) {
+            return Ok(());
+        }
+        let ip = ban.address.to_string();
+        // The first ban speaks, with the latest end.
+        let first = "SELECT at, server, reason, country, max(coalesce(ends, 9223372036854775807)) OVER () FROM ban \
+                     WHERE ip = ? AND lifted IS NULL ORDER BY at, id LIMIT 1";
+        let first = self
+            .transaction
+            .prepare_cached(first)
+            .and_then(|mut first| {
+                first
+                    .query_row([&ip], |row| {
+                        Ok((
+                            row.get(0)?,
+                            row.get(1)?,
+                            row.get(2)?,
+                            row.get(3)?,
+                            row.get(4)?,
+                        ))
+                    })
+                    .optional()
+            });
+        let first: Option<First> = self.wrap(first)?;
+        let longer = first.is_some();
+        if let Some((.., latest)) = first
+            && latest >= ban.ends.unwrap_or(i64::MAX)
+        {
+            return Ok(());
+        }
+        let (at, server, reason, country) = match first {
+            Some((at, server, reason, country, _)) => (at, server, reason, country),
+            None => (
+                ban.at.secs,
+                ban.server.to_string(),
+                ban.reason.clone(),
+                ban.country.clone().unwrap_or_default(),
+            ),
+        };
+        self.stands(&ip, &ip, &server, &Stamp::from_secs(at).to_local())?;
+        let values = params![ip, at, server, ban.ends, reason, country, longer];
+        self.cached(
+            "INSERT INTO outbox(ip, at, server, ends, reason, country, longer) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            values,
+        )
+    }
+
+    /// Notes that an un-ban is to be sent. It is later than what it lifts,
+    /// even where the clocks say otherwise. Comes before the lifting itself.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn send_unban(&self, unban: &Unban) -> Result<(), StoreError> {
+        let ip = unban.address.to_string();
+        // What was not sent yet need not be.
+        self.cached("DELETE FROM outbox WHERE ip = ?", [&ip])?;
+        let insert = "INSERT INTO outbox(ip, at, reason, country, longer) \
+                      SELECT ?1, max(?2, coalesce(max(at), ?2)), '', '', 0 FROM ban WHERE ip = ?1 AND lifted IS NULL";
+        self.cached(insert, params![ip, unban.at])
+    }
+
+    /// Notes that an address is to be sent that is banned here though another
+    /// server un-banned it: that un-ban is older than our ban.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn send_again(&self, address: Address) -> Result<(), StoreError> {
+        let insert = "INSERT INTO outbox(ip, at, server, ends, reason, country, longer) \
+                      SELECT ip, at, server, ends, reason, country, 0 FROM ban WHERE ip = ?1 AND lifted IS NULL AND origin <> 'redis' \
+                      AND NOT EXISTS (SELECT 1 FROM outbox WHERE ip = ?1) ORDER BY at, id LIMIT 1";
+        self.cached(insert, [address.to_string()])
+    }
+
+    /// Drops from what is to be sent the bans of an address that another
+    /// server's un-ban has lifted.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn unsend(&self, address: Address, at: i64) -> Result<(), StoreError> {
+        let delete = "DELETE FROM outbox WHERE ip = ? AND server IS NOT NULL AND at <= ?";
+        self.cached(delete, params![address.to_string(), at])
+    }
+
+    /// Removes what Redis has taken.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn set_sent(&self, numbers: impl IntoIterator<Item = i64>) -> Result<(), StoreError> {
+        numbers
+            .into_iter()
+            .try_for_each(|number| self.cached("DELETE FROM outbox WHERE number = ?", [number]))
+    }
+
+    /// Removes all up to a number that Redis was seen to hold. A number that
+    /// was never given shows that this store is an older copy: what waits gets
+    /// numbers behind it, or the others would take it for what they know.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn set_sent_up_to(&self, number: i64) -> Result<(), StoreError> {
+        let given = "SELECT seq FROM sqlite_sequence WHERE name = 'outbox'";
+        let given = self.transaction.query_row(given, [], |row| row.get(0));
+        let given: Option<i64> = self.wrap(given.optional())?;
+        let given = given.unwrap_or(0);
+        if number <= given {
+            return self.cached("DELETE FROM outbox WHERE number <= ?", [number]);
+        }
+        self.cached("UPDATE outbox SET number = -number", [])?;
+        self.cached("UPDATE outbox SET number = ? - number", [number])?;
+        let highest = number.saturating_add(given);
+        self.cached("DELETE FROM sqlite_sequence WHERE name = 'outbox'", [])?;
+        let insert = "INSERT INTO sqlite_sequence(name, seq) VALUES ('outbox', ?)";
+        self.cached(insert, [highest])
+    }
+}

@@ -1,0 +1,432 @@
+//! What stands in Redis, checked as if a stranger wrote it.
+
+use std::sync::Arc;
+
+use chrono::{Local, LocalResult, NaiveDateTime, TimeDelta, TimeZone as _};
+
+use crate::model::{Address, Ban, Escaped, Origin, Stamp, check_server_name};
+
+use super::wire::Reply;
+
+/// The longest reason that is taken over.
+const LONGEST_REASON: usize = 4096;
+
+/// The longest name of a server, a country or a store.
+const LONGEST_NAME: usize = 255;
+
+/// Clocks may differ by this much, and logs may be ahead of them.
+const FUTURE: i64 = 86_400;
+
+/// A naive time may be ahead by the widest difference of zones, too.
+const ZONES: i64 = 2 * 86_400;
+
+/// A ban as it stands in Redis: what an un-ban remembers, so that this very
+/// ban is never taken over again.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stood {
+    /// Who is banned.
+    pub address: Address,
+    /// The key of its hash, which may be spelled otherwise.
+    pub key: String,
+    /// `banned_server`.
+    pub server: String,
+    /// The text of that field: the server's local time.
+    pub text: String,
+}
+
+/// A ban of another server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreign {
+    /// The ban as it is here.
+    pub ban: Ban,
+    /// How it stands there.
+    pub stood: Stood,
+}
+
+/// An un-ban by another server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lift {
+    /// Who may connect again.
+    pub address: Address,
+    /// Since when, in Unix seconds.
+    pub at: i64,
+    /// The ban that was lifted.
+    pub stood: Option<Stood>,
+}
+
+/// A ban or an un-ban of another server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A ban.
+    Ban(Foreign),
+    /// An un-ban.
+    Unban(Lift),
+}
+
+impl Event {
+    /// Whom it is about.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        match self {
+            Event::Ban(foreign) => foreign.ban.address,
+            Event::Unban(lift) => lift.address,
+        }
+    }
+}
+
+/// An entry that is skipped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Which: `hash 127.0.0.1`, `event 1-0`.
+    pub entry: String,
+    /// Why: a half sentence behind it.
+    pub why: String,
+}
+
+/// An event of the stream, with who sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sent {
+    pub(super) store: String,
+    pub(super) number: i64,
+    pub(super) event: Event,
+}
+
+type Why = String;
+
+/// What is known of an address that is never banned; nothing of any other.
+pub(super) type Never<'a> = &'a dyn Fn(Address) -> Option<&'static str>;
+
+/// The fields of a stream's entry → an event.
+pub(super) fn event(fields: &[Reply], now: i64, never: Never<'_>) -> Result<Sent, Why> {
+    let field = |name: &str| {
+        let mut pairs = fields.chunks_exact(2);
+        pairs
+            .find(|pair| pair[0].text() == Some(name.as_bytes()))
+            .map(|pair| &pair[1])
+    };
+    let needed = |name: &str| field(name).ok_or_else(|| format!("has no field {name}"));
+    let number = |name: &str| {
+        let text = utf8(needed(name)?, name, 20)?;
+        text.parse::<i64>()
+            .map_err(|_| format!("has a field {name} that is no number"))
+    };
+    let ip = utf8(needed("ip")?, "ip", 64)?;
+    let address = Address::parse(ip.as_bytes()).ok_or("names no single address")?;
+    let at = number("time")?;
+    if at > now + FUTURE || at < 0 {
+        return Err(format!("has a time far from now ({at})"));
+    }
+    let stood = || -> Result<Stood, Why> {
+        Ok(Stood {
+            address,
+            key: address.to_string(),
+            server: server(needed("server")?)?,
+            text: utf8(needed("text")?, "text", LONGEST_NAME)?,
+        })
+    };
+    let event = match utf8(needed("event")?, "event", 20)?.as_str() {
+        "unban" => Event::Unban(Lift {
+            address,
+            at,
+            stood: field("server").is_some().then(stood).transpose()?,
+        }),
+        "ban" => {
+            let stood = stood()?;
+            let ends = field("ends").is_some().then(|| number("ends"));
+            let facts = Facts {
+                at,
+                ends: ends.transpose()?,
+                reason: field("reason"),
+                country: field("country"),
+            };
+            Event::Ban(facts.ban(stood, never)?)
+        }
+        other => return Err(format!("is of an unknown kind ({})", Escaped::text(other))),
+    };
+    Ok(Sent {
+        store: utf8(needed("store")?, "store", LONGEST_NAME)?,
+        number: number("number")?,
+        event,
+    })
+}
+
+/// A hash, as far as it was fetched: `HMGET banned_server reason country`,
+/// `PTTL`, and then `HGET` of the server's field.
+#[derive(Debug)]
+pub(super) struct Hash {
+    pub(super) key: String,
+    pub(super) address: Address,
+    pub(super) server: String,
+    reason: Reply,
+    country: Reply,
+    /// How long it stays, in milliseconds.
+    stays: Option<i64>,
+}
+
+impl Hash {
+    /// What stands at `key`, without its time; none if it is gone by now.
+    pub(super) fn begin(
+        key: String,
+        address: Address,
+        fields: Reply,
+        stays: &Reply,
+    ) -> Result<Option<Self>, Why> {
+        let [banned_server, reason, country]: [Reply; 3] = match fields {
+            Reply::List(list) => list.try_into().map_err(|_| "is not understood")?,
+            Reply::Error(said) if said.starts_with("WRONGTYPE") => {
+                return Err("is no hash (PyFilter 1 wrote such keys)".to_owned());
+            }
+            _ => return Err("can not be read".to_owned()),
+        };
+        match stays.number() {
+            Some(-2) => Ok(None),
+            Some(stays) => Ok(Some(Hash {
+                server: match banned_server {
+                    Reply::Nothing => {
+                        return Err(
+                            "has no field banned_server (PyFilter 2.0 wrote such hashes)"
+                                .to_owned(),
+                        );
+                    }
+                    ref given => server(given)?,
+                },
+                key,
+                address,
+                reason,
+                country,
+                stays: (stays >= 0).then_some(stays),
+            })),
+            None => Err("can not be read".to_owned()),
+        }
+    }
+
+    /// The ban, once the server's field is known.
+    pub(super) fn ban(self, field: &Reply, now: i64, never: Never<'_>) -> Result<Foreign, Why> {
+        let text = match field {
+            Reply::Nothing => return Err("has no field of its banned_server".to_owned()),
+            text => utf8(text, "of its server", LONGEST_NAME)?,
+        };
+        let local = naive(&text).ok_or_else(|| {
+            format!(
+                "has a time that can not be read ({})",
+                Escaped::text(text.get(..40).unwrap_or(&text))
+            )
+        })?;
+        if local > now + ZONES {
+            return Err(format!("has a time far in the future ({text})"));
+        }
+        let facts = Facts {
+            at: local.min(now),
+            ends: self.stays.map(|stays| now + (stays + 999) / 1000),
+            reason: Some(&self.reason),
+            country: Some(&self.country),
+        };
+        let stood = Stood {
+            address: self.address,
+            key: self.key,
+            server: self.server,
+            text,
+        };
+        facts.ban(stood, never)
+    }
+}
+
+/// What a hash and an event have in common.
+struct Facts<'a> {
+    at: i64,
+    ends: Option<i64>,
+    reason: Option<&'a Reply>,
+    country: Option<&'a Reply>,
+}
+
+impl Facts<'_> {
+    fn ban(self, stood: Stood, never: Never<'_>) -> Result<Foreign, Why> {
+        if let Some(why) = never(stood.address) {
+            return Err(format!("{why}, so it is never banned"));
+        }
+        let given = |reply: Option<&Reply>, name, longest| match reply {
+            None | Some(Reply::Nothing) => Ok(String::new()),
+            Some(reply) => utf8(reply, name, longest),
+        };
+        let country = given(self.country, "country", LONGEST_NAME)?;
+        let reason = given(self.reason, "reason", LONGEST_REASON)?;
+        let reason = reason.trim_end();
+        let sentence = country_sentence(&country);
+        let reason = reason.strip_suffix(&sentence).unwrap_or(reason);
+        let ban = Ban {
+            address: stood.address,
+            rule: None,
+            server: Arc::from(stood.server.as_str()),
+            at: Stamp::from_secs(self.at),
+            ends: self.ends,
+            failures: 0,
+            instant: false,
+            origin: Origin::Redis,
+            reason: reason.trim_end().to_owned(),
+            country: (!country.is_empty()).then_some(country),
+        };
+        Ok(Foreign { ban, stood })
+    }
+}
+
+/// What PyFilter writes behind a reason.
+pub(super) fn country_sentence(country: &str) -> String {
+    if country.is_empty() {
+        String::new()
+    } else {
+        format!("The IP was from {country}.")
+    }
+}
+
+fn utf8(reply: &Reply, name: &str, longest: usize) -> Result<String, Why> {
+    match reply {
+        Reply::Text(text) if text.len() <= longest => String::from_utf8(text.clone())
+            .map_err(|_| format!("has a field {name} that is not UTF-8")),
+        Reply::Text(text) => Err(too_long(name, text.len())),
+        Reply::TooLong(length) => Err(too_long(name, *length)),
+        _ => Err(format!("has no text as field {name}")),
+    }
+}
+
+fn too_long(name: &str, length: usize) -> Why {
+    format!("has a field {name} of {length} bytes")
+}
+
+fn server(reply: &Reply) -> Result<String, Why> {
+    let name = utf8(reply, "with the server's name", LONGEST_NAME)?;
+    match check_server_name(&name) {
+        Ok(()) => Ok(name),
+        Err(wrong) => Err(format!(
+            "names a server `{}`, and such a name {wrong}",
+            Escaped::text(&name)
+        )),
+    }
+}
+
+/// `%Y-%m-%d %H:%M:%S` of this host's clock → Unix seconds.
+fn naive(text: &str) -> Option<i64> {
+    let naive = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok()?;
+    match Local.from_local_datetime(&naive) {
+        LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => Some(at.timestamp()),
+        LocalResult::None => {
+            let later = naive.checked_add_signed(TimeDelta::hours(1))?;
+            Some(Local.from_local_datetime(&later).earliest()?.timestamp())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NOW: i64 = 1_774_189_098;
+
+    fn nobody(_: Address) -> Option<&'static str> {
+        None
+    }
+
+    fn fields(pairs: &[(&str, &str)]) -> Vec<Reply> {
+        let words = pairs.iter().flat_map(|(name, value)| [name, value]);
+        words.map(|word| Reply::Text((**word).into())).collect()
+    }
+
+    const BAN: [(&str, &str); 8] = [
+        ("event", "ban"),
+        ("store", "3f9c2a"),
+        ("number", "7"),
+        ("server", "web 2"),
+        ("ip", "203.0.113.13"),
+        ("time", "1774189000"),
+        ("text", "2026-03-22 14:16:40"),
+        (
+            "reason",
+            "5 bad connections via ssh. The IP was from France.\n",
+        ),
+    ];
+
+    fn changed(name: &str, value: &str) -> Result<Sent, Why> {
+        let mut pairs = BAN.to_vec();
+        pairs.retain(|(key, _)| *key != name);
+        pairs.push((name, value));
+        event(&fields(&pairs), NOW, &nobody)
+    }
+
+    #[test]
+    fn an_event_is_a_ban() {
+        let sent = changed("country", "France").unwrap();
+        let Event::Ban(Foreign { ban, stood }) = sent.event else {
+            panic!("{sent:?}")
+        };
+        assert_eq!((sent.store.as_str(), sent.number), ("3f9c2a", 7));
+        assert_eq!(ban.reason, "5 bad connections via ssh.");
+        assert_eq!(
+            (&*ban.server, ban.at.secs, ban.ends),
+            ("web 2", 1_774_189_000, None)
+        );
+        assert_eq!(ban.country.as_deref(), Some("France"));
+        assert_eq!(stood.text, "2026-03-22 14:16:40");
+    }
+
+    #[test]
+    fn a_hostile_event_is_refused_with_a_reason() {
+        let why = |name, value| changed(name, value).unwrap_err();
+        assert_eq!(why("ip", "::/0"), "names no single address");
+        assert_eq!(why("ip", "localhost"), "names no single address");
+        assert!(why("time", "99999999999").contains("far from now"));
+        assert!(why("time", "-5").contains("far from now"));
+        assert!(why("time", "soon").contains("no number"));
+        assert!(why("event", "b\x1bn").contains("b\\x1bn"));
+        assert!(why("server", "a  b").contains("two in a row"));
+        assert!(why("server", "\x1b[2J").contains("\\x1b[2J"));
+        assert!(why("reason", &"x".repeat(5000)).contains("reason of 5000 bytes"));
+        assert_eq!(
+            event(&fields(&BAN[1..]), NOW, &nobody).unwrap_err(),
+            "has no field event"
+        );
+        let never = |_| Some("is a loopback address");
+        let refused = event(&fields(&BAN), NOW, &never).unwrap_err();
+        assert_eq!(refused, "is a loopback address, so it is never banned");
+    }
+
+    fn hash(values: &[Reply; 3], stays: i64, field: &str) -> Result<Foreign, Why> {
+        let address = Address::parse(b"203.0.113.13").unwrap();
+        let list = Reply::List(values.to_vec());
+        let hash = Hash::begin(address.to_string(), address, list, &Reply::Number(stays))?;
+        let field = match field {
+            "" => Reply::Nothing,
+            text => Reply::Text(text.into()),
+        };
+        hash.unwrap().ban(&field, NOW, &nobody)
+    }
+
+    #[test]
+    fn a_hash_is_a_ban_never_of_the_future() {
+        let text = |text: &str| Reply::Text(text.into());
+        let values = || [text("Lon"), Reply::Nothing, Reply::Nothing];
+        let ban = hash(&values(), 1500, "2018-03-22 14:18:18").unwrap().ban;
+        assert_eq!(ban.ends, Some(NOW + 2));
+        assert_eq!(ban.at.to_local(), "2018-03-22 14:18:18");
+        let ahead = Stamp::from_secs(NOW + 40_000).to_local();
+        assert_eq!(hash(&values(), -1, &ahead).unwrap().ban.at.secs, NOW);
+        for wrong in ["2999-01-01 00:00:00", "1", "2018-03-22T14:18:18", ""] {
+            assert!(hash(&values(), -1, wrong).is_err(), "{wrong}");
+        }
+        assert!(hash(&[Reply::Nothing, Reply::Nothing, Reply::Nothing], -1, "x").is_err());
+        let huge = [text("Lon"), Reply::TooLong(10 << 20), Reply::Nothing];
+        assert_eq!(
+            hash(&huge, -1, "2018-03-22 14:18:18").unwrap_err(),
+            "has a field reason of 10485760 bytes"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_stands_there_is_an_event_or_refused(pairs: Vec<(String, Vec<u8>)>, which in 0usize..8, value: Vec<u8>) {
+            let mut list = fields(&BAN);
+            list[which * 2 + 1] = Reply::Text(value);
+            list.extend(pairs.into_iter().flat_map(|(name, value)| [Reply::Text(name.into()), Reply::Text(value)]));
+            let _ = event(&list, NOW, &nobody);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+use std::io;
+
+use crate::model::Escaped;
+
+/// Why Redis could not be used, and where it was looked for. Nothing is lost:
+/// what could not be sent is still to be sent.
+#[derive(Debug, thiserror::Error)]
+#[error("Redis at {place}: {why}")]
+pub struct SyncError {
+    /// Host and port, or the socket.
+    pub place: String,
+    /// What went wrong.
+    pub why: Why,
+}
+
+/// What went wrong, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Why {
+    /// Nobody listens, no route, no socket.
+    #[error("can not be reached: {0}; see whether it runs, and redis.host and redis.port")]
+    Unreachable(String),
+    /// The host name is not known.
+    #[error("the host name can not be looked up: {0}; see redis.host")]
+    Unknown(String),
+    /// The time is up.
+    #[error("did not answer within {} s; see whether it hangs or the network is slow", .0.as_secs_f32())]
+    Slow(std::time::Duration),
+    /// The connection ended before the answer did.
+    #[error("closed the connection in the middle of an answer; see its log")]
+    Closed,
+    /// What answered is something else.
+    #[error("what answers there is not Redis; see redis.host, redis.port and redis.tls")]
+    NotRedis,
+    /// No agreement on encryption, or on who it is.
+    #[error("the encrypted connection failed: {0}; see redis.tls and redis.tls_ca")]
+    Tls(String),
+    /// `OOM`.
+    #[error("is full (maxmemory): it takes no more bans; give it more memory")]
+    Full,
+    /// `READONLY`.
+    #[error("is a read-only replica: it takes no bans; name its master in redis.host")]
+    Replica,
+    /// `LOADING`.
+    #[error("is still loading its data; it will answer when that is done")]
+    Loading,
+    /// `MISCONF`.
+    #[error("refuses to be written because it can not save to its disk; see its log")]
+    NoDisk,
+    /// `WRONGPASS`.
+    #[error("wrong user name or password; see redis.username and redis.password")]
+    Password,
+    /// `NOAUTH`.
+    #[error("wants a password; set redis.password (and redis.username)")]
+    NoPassword,
+    /// `NOPERM`.
+    #[error("the user may not do this: {0}; see its ACL, README.md names the commands and keys")]
+    NoRight(String),
+    /// `SELECT` failed.
+    #[error("has no database {0}; see redis.database")]
+    Database(u32),
+    /// One of ours is of another type, such as `pyfilter:events`.
+    #[error(
+        "a key that pyfilter uses there is of another type ({0}); use another redis.database, or remove the key"
+    )]
+    Type(String),
+    /// Any other refusal.
+    #[error("refused: {0}")]
+    Refused(String),
+}
+
+impl Why {
+    /// What `CODE words` of Redis means.
+    pub(super) fn of_reply(said: &str) -> Self {
+        let said = said.strip_prefix("ERR ").unwrap_or(said);
+        // A refused transaction names its cause behind its own code.
+        let said = said
+            .strip_prefix("EXECABORT Transaction discarded because of: ")
+            .unwrap_or(said);
+        let shown = || Escaped::text(cut(said)).to_string();
+        match said.split(' ').next().unwrap_or_default() {
+            "OOM" => Why::Full,
+            "READONLY" => Why::Replica,
+            "LOADING" => Why::Loading,
+            "MISCONF" => Why::NoDisk,
+            "WRONGPASS" => Why::Password,
+            "NOAUTH" => Why::NoPassword,
+            "NOPERM" => Why::NoRight(shown()),
+            "WRONGTYPE" => Why::Type(shown()),
+            _ => Why::Refused(shown()),
+        }
+    }
+
+    /// What an error of the socket means, once there was a connection.
+    pub(super) fn of_io(error: &io::Error, limit: std::time::Duration) -> Self {
+        match error.kind() {
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Why::Slow(limit),
+            io::ErrorKind::InvalidData => match error.get_ref() {
+                Some(inner) if inner.is::<rustls::Error>() => Why::Tls(inner.to_string()),
+                _ => Why::NotRedis,
+            },
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe => Why::Closed,
+            _ => Why::Unreachable(error.to_string()),
+        }
+    }
+}
+
+fn cut(text: &str) -> &str {
+    let end = text.char_indices().map(|(at, _)| at).nth(200);
+    &text[..end.unwrap_or(text.len())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_redis_says_is_told_in_our_words() {
+        let why = |said| Why::of_reply(said);
+        assert_eq!(why("OOM command not allowed"), Why::Full);
+        assert_eq!(
+            why("EXECABORT Transaction discarded because of: READONLY You can't"),
+            Why::Replica
+        );
+        assert_eq!(why("NOAUTH Authentication required."), Why::NoPassword);
+        assert_eq!(
+            why("ERR max number of clients\x1b reached"),
+            Why::Refused("max number of clients\\x1b reached".to_owned())
+        );
+        assert_eq!(
+            why(&"x".repeat(1000)).to_string().len(),
+            "refused: ".len() + 200
+        );
+    }
+}

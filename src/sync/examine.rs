@@ -1,0 +1,129 @@
+use super::connection::{Connection, Settings};
+use super::error::{SyncError, Why};
+use super::exchange::{SERVERS, STREAM};
+use super::wire::{Command, Reply};
+
+/// Servers that left their name longer ago are not counted.
+const RECENT: i64 = 86_400;
+
+/// What `check` finds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examined {
+    /// The version, as Redis calls it.
+    pub version: String,
+    /// How far its clock is ahead of ours, in seconds.
+    pub ahead: i64,
+    /// What the user may not do, or Redis does not take now.
+    pub missing: Vec<Why>,
+    /// How many events the stream holds.
+    pub events: i64,
+    /// When another server was last seen under this server's name.
+    pub namesake: Option<i64>,
+    /// How many servers were seen within a day, this one included.
+    pub servers: usize,
+}
+
+/// Looks at Redis as the server of this name with the store of this id, and
+/// writes nothing.
+///
+/// # Errors
+/// Redis can not be used at all; see [`Why`].
+pub fn examine(
+    settings: &Settings,
+    store: Option<&str>,
+    server: &str,
+    now: i64,
+) -> Result<Examined, SyncError> {
+    let mut connection = Connection::open(settings, server)?;
+    let looks = [
+        Command::of(["INFO", "server"]),
+        Command::of(["TIME"]),
+        Command::of(["XLEN", STREAM]),
+        Command::of(["HGETALL", SERVERS]),
+    ];
+    let replies = connection.ask(&looks)?;
+    let info = replies[0].text().map(String::from_utf8_lossy);
+    let line = |name: &str| {
+        let lines = info.as_deref().unwrap_or_default().lines();
+        lines
+            .filter_map(|line| line.strip_prefix(name))
+            .map(str::to_owned)
+            .next()
+    };
+    let version = line("valkey_version:")
+        .map(|version| format!("Valkey {version}"))
+        .or_else(|| line("redis_version:"));
+    let seconds = replies[1].list().first().and_then(Reply::text);
+    let seconds = seconds.and_then(|text| std::str::from_utf8(text).ok()?.parse::<i64>().ok());
+    // INFO and TIME may be forbidden: neither is needed.
+    let mut missing = errors(&replies[2..]);
+    missing.extend(rights(&mut connection)?);
+    missing.dedup();
+    let seen = seen(&replies[3], now);
+    Ok(Examined {
+        version: version.unwrap_or_else(|| "of unknown version".to_owned()),
+        ahead: seconds.map_or(0, |seconds| seconds - now),
+        missing,
+        events: replies[2].number().unwrap_or(0),
+        namesake: seen
+            .iter()
+            .filter(|(id, _, name)| name == server && store != Some(id))
+            .map(|(_, at, _)| *at)
+            .max(),
+        servers: seen.len(),
+    })
+}
+
+fn errors(replies: &[Reply]) -> Vec<Why> {
+    let said = replies.iter().filter_map(|reply| match reply {
+        Reply::Error(said) => Some(Why::of_reply(said)),
+        _ => None,
+    });
+    said.collect()
+}
+
+/// Puts every command of a run into a transaction that is not executed: Redis
+/// refuses at once what the user may not do, and a write that it would not take.
+fn rights(connection: &mut Connection) -> Result<Vec<Why>, SyncError> {
+    const ADDRESS: &str = "192.0.2.1";
+    let commands = [
+        Command::new("MULTI"),
+        Command::of(["XRANGE", STREAM, "-", "+", "COUNT", "1"]),
+        Command::of(["XREVRANGE", STREAM, "+", "-", "COUNT", "1"]),
+        Command::of(["XREAD", "COUNT", "1", "STREAMS", STREAM, "$"]),
+        Command::of(["SCAN", "0", "COUNT", "1"]),
+        Command::of(["HMGET", ADDRESS, "reason"]),
+        Command::of(["HGET", ADDRESS, "reason"]),
+        Command::of(["PTTL", ADDRESS]),
+        Command::of(["LRANGE", "latest_10_keys", "0", "-1"]),
+        Command::of(["HSET", ADDRESS, "reason", ""]),
+        Command::of(["EXPIREAT", ADDRESS, "1"]),
+        Command::of(["PERSIST", ADDRESS]),
+        Command::of(["LPUSH", "latest_10_keys", ""]),
+        Command::of(["LTRIM", "latest_10_keys", "0", "9"]),
+        Command::of(["LREM", "latest_10_keys", "0", ""]),
+        Command::of(["PUBLISH", "PyFilter", ""]),
+        Command::of(["XADD", STREAM, "*", "event", ""]),
+        Command::of(["HSET", SERVERS, "", ""]),
+        Command::of(["DEL", ADDRESS]),
+        Command::new("DISCARD"),
+    ];
+    Ok(errors(&connection.ask(&commands)?))
+}
+
+/// Who left a name within a day: store, time and name.
+fn seen(reply: &Reply, now: i64) -> Vec<(String, i64, String)> {
+    let text = |reply: &Reply| {
+        reply
+            .text()
+            .map(|text| String::from_utf8_lossy(text).into_owned())
+    };
+    let pairs = reply.list().chunks_exact(2);
+    let rows = pairs.filter_map(|pair| {
+        let (store, seen) = (text(&pair[0])?, text(&pair[1])?);
+        let (at, name) = seen.split_once(' ')?;
+        Some((store, at.parse().ok()?, name.to_owned()))
+    });
+    rows.filter(|(_, at, _)| now.saturating_sub(*at) < RECENT)
+        .collect()
+}

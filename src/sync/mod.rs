@@ -1,0 +1,37 @@
+//! Bans of other servers, through one Redis.
+//!
+//! | file | what |
+//! |---|---|
+//! | `wire` | the protocol: a command's bytes, a reply's value, both bounded |
+//! | `connection` | a socket, its TLS, and the deadline all of it ends by |
+//! | `error` | why Redis could not be used, a line each |
+//! | `entry` | an event or a hash, checked as if a stranger wrote it |
+//! | `exchange` | a run's connection, and the stream it reads |
+//! | `look` | the look through the hashes |
+//! | `sending` | what is sent, and its bytes |
+//! | `merge` | pure: which of all that stands |
+//! | `examine` | what `check` tells |
+//!
+//! The protocol is spoken here and not by a library because of two promises:
+//! a run waits no longer than its deadline, even for an answer that comes
+//! byte by byte, and what somebody put into Redis is never held in memory at
+//! its own size.
+
+mod connection;
+mod entry;
+mod error;
+mod examine;
+mod exchange;
+mod look;
+mod merge;
+mod sending;
+mod wire;
+
+pub use connection::{Cost, Settings, Tls};
+pub use entry::{Event, Foreign, Lift, Refused, Stood};
+pub use error::{SyncError, Why};
+pub use examine::{Examined, examine};
+pub use exchange::{Exchange, Position, Received};
+pub use look::Look;
+pub use merge::{Known, Merged, merge};
+pub use sending::{Outgoing, Sending};

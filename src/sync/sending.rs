@@ -1,0 +1,229 @@
+//! What is sent, and the bytes of it: those of PyFilter 2, and the event.
+
+use std::collections::BTreeSet;
+
+use crate::model::{Address, Stamp};
+
+use super::entry::{Refused, Stood, country_sentence};
+use super::error::{SyncError, Why};
+use super::exchange::{Exchange, STREAM};
+use super::wire::{Command, Reply};
+
+const LATEST: &str = "latest_10_keys";
+const CHANNEL: &str = "PyFilter";
+
+/// How many bans travel at once.
+const BANS: usize = 250;
+
+/// What is to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Its number among what this store sends.
+    pub number: i64,
+    /// Whom it is about.
+    pub address: Address,
+    /// When it was, in Unix seconds.
+    pub at: i64,
+    /// What it is.
+    pub sending: Sending,
+}
+
+/// A ban or an un-ban that is to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sending {
+    /// A ban.
+    Ban {
+        /// Who banned it first.
+        server: String,
+        /// Until when, in Unix seconds.
+        ends: Option<i64>,
+        /// Why.
+        reason: String,
+        /// Where it is from; empty if unknown.
+        country: String,
+        /// Whether Redis has the ban already, with an earlier end.
+        longer: bool,
+    },
+    /// An un-ban.
+    Unban {
+        /// The bans it lifts, as they stood in Redis.
+        stood: Vec<Stood>,
+        /// Whether the hash is of a later ban, and so stays.
+        keeps: bool,
+    },
+}
+
+impl Exchange {
+    /// Sends all of `outgoing`, each in one transaction; the numbers that
+    /// Redis has taken, and what kept it from taking the rest.
+    pub fn send(
+        &mut self,
+        outgoing: &[Outgoing],
+        length: u32,
+        now: i64,
+    ) -> (Vec<i64>, Vec<Refused>, Option<SyncError>) {
+        let (mut taken, mut refused) = (Vec::new(), Vec::new());
+        let error = self.try_send(outgoing, length, now, &mut taken, &mut refused);
+        (taken, refused, error.err())
+    }
+
+    fn try_send(
+        &mut self,
+        outgoing: &[Outgoing],
+        length: u32,
+        now: i64,
+        taken: &mut Vec<i64>,
+        refused: &mut Vec<Refused>,
+    ) -> Result<(), SyncError> {
+        let lifts = |out: &Outgoing| matches!(out.sending, Sending::Unban { .. });
+        let mut latest = Vec::new();
+        if outgoing.iter().any(lifts) {
+            let listed = self
+                .connection
+                .ask(&[Command::of(["LRANGE", LATEST, "0", "-1"])])?;
+            let texts = listed[0].list().iter().filter_map(Reply::text);
+            latest = texts.map(<[u8]>::to_vec).collect();
+        }
+        for batch in outgoing.chunks(BANS) {
+            if !self.connection.has_time() {
+                break;
+            }
+            let transactions = batch
+                .iter()
+                .map(|out| self.transaction(out, &latest, length, now));
+            let transactions: Vec<Vec<Command>> = transactions.collect();
+            let all: Vec<Command> = transactions.iter().flatten().cloned().collect();
+            let mut replies = self.connection.ask(&all)?.into_iter();
+            for (out, transaction) in batch.iter().zip(&transactions) {
+                let answers: Vec<Reply> = replies.by_ref().take(transaction.len()).collect();
+                if let Some(error) = answers.iter().find_map(|reply| self.refused(reply)) {
+                    return Err(error);
+                }
+                let done = answers.last().map_or(&[][..], Reply::list);
+                if let Some(Reply::Error(said)) =
+                    done.iter().find(|reply| matches!(reply, Reply::Error(_)))
+                {
+                    let why = Why::of_reply(said).to_string();
+                    let entry = format!("key {}", out.address);
+                    refused.push(Refused { entry, why });
+                }
+                taken.push(out.number);
+            }
+        }
+        Ok(())
+    }
+
+    /// The commands that tell everybody of one ban or un-ban: all or none.
+    fn transaction(
+        &self,
+        out: &Outgoing,
+        latest: &[Vec<u8>],
+        length: u32,
+        now: i64,
+    ) -> Vec<Command> {
+        let mut event = Command::of(["XADD", STREAM, "MAXLEN", "~"])
+            .word(length.to_string())
+            .word("*");
+        let mut commands = match &out.sending {
+            // It has ended while Redis could not be reached.
+            Sending::Ban {
+                ends: Some(ends), ..
+            } if *ends <= now => return Vec::new(),
+            Sending::Ban { .. } => {
+                event = self.facts(event, "ban", out);
+                ban(out, &mut event)
+            }
+            Sending::Unban { stood, keeps } => {
+                event = self.facts(event, "unban", out);
+                event = event.word("by").word(&self.server);
+                if let Some(stood) = stood.first() {
+                    event = event.word("server").word(&stood.server);
+                    event = event.word("text").word(&stood.text);
+                }
+                if *keeps {
+                    Vec::new()
+                } else {
+                    unban(&out.address.to_string(), stood, latest)
+                }
+            }
+        };
+        commands.insert(0, Command::new("MULTI"));
+        commands.extend([event, Command::new("EXEC")]);
+        commands
+    }
+
+    /// What every event has.
+    fn facts(&self, event: Command, kind: &str, out: &Outgoing) -> Command {
+        let (number, at) = (out.number.to_string(), out.at.to_string());
+        let facts = [
+            ("event", kind),
+            ("store", &self.store),
+            ("number", &number),
+            ("ip", &out.address.to_string()),
+            ("time", &at),
+        ];
+        facts
+            .iter()
+            .fold(event, |event, (name, value)| event.word(name).word(value))
+    }
+}
+
+/// What PyFilter 2 and PyFilter-Admin know of a ban: the hash comes first, an
+/// old receiver dies on a message without it. What it tells is put into `event`, too.
+fn ban(out: &Outgoing, event: &mut Command) -> Vec<Command> {
+    let Sending::Ban {
+        server,
+        ends,
+        reason,
+        country,
+        longer,
+    } = &out.sending
+    else {
+        return Vec::new();
+    };
+    let ip = out.address.to_string();
+    let text = Stamp::from_secs(out.at).to_local();
+    let sentence = country_sentence(country);
+    let blank = if sentence.is_empty() { "" } else { " " };
+    let reason = format!("{reason}{blank}{sentence}\n");
+    let mut told = event.clone();
+    for (name, value) in [("server", server), ("text", &text), ("reason", &reason)] {
+        told = told.word(name).word(value);
+    }
+    let mut hash = Command::of(["HSET", &ip, server, &text, "reason", &reason]);
+    hash = hash.word("banned_server").word(server);
+    if !country.is_empty() {
+        hash = hash.word("country").word(country);
+        told = told.word("country").word(country);
+    }
+    let stays = if let Some(ends) = ends {
+        told = told.word("ends").word(ends.to_string());
+        Command::of(["EXPIREAT", &ip]).word(ends.to_string())
+    } else {
+        Command::of(["PERSIST", &ip])
+    };
+    *event = told;
+    if *longer {
+        return vec![hash, stays];
+    }
+    let entry = format!("{ip} {server}");
+    let push = Command::of(["LPUSH", LATEST, &entry]);
+    let trim = Command::of(["LTRIM", LATEST, "0", "9"]);
+    let publish = Command::of(["PUBLISH", CHANNEL, &entry]);
+    vec![hash, stays, push, trim, publish]
+}
+
+/// Takes away what they know of a ban, in whatever spelling.
+fn unban(ip: &str, stood: &[Stood], latest: &[Vec<u8>]) -> Vec<Command> {
+    let spelled = stood.iter().map(|stood| stood.key.as_str());
+    let keys: BTreeSet<&str> = spelled.chain([ip]).collect();
+    let mut commands = vec![keys.iter().fold(Command::new("DEL"), Command::word)];
+    let entries: BTreeSet<&Vec<u8>> = latest.iter().collect();
+    for entry in entries {
+        let whom = entry.split(|&byte| byte == b' ').next().unwrap_or_default();
+        if keys.iter().any(|key| key.as_bytes() == whom) {
+            commands.push(Command::of(["LREM", LATEST, "0"]).word(entry));
+        }
+    }
+    commands
+}

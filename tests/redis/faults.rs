@@ -1,0 +1,323 @@
+//! A Redis that can not be used: one clear line, exit 1, the local work done,
+//! and never late.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use super::{ATTACKER, Redis, free_port};
+use crate::kit::Sandbox;
+
+/// Expects that a scan bans the attacker here, and says one line of Redis.
+#[track_caller]
+fn bans_all_the_same(server: &Sandbox, said: &str) {
+    let begun = Instant::now();
+    let ran = server.scan().exits(1).bans([ATTACKER]).warns(said);
+    assert!(
+        begun.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        begun.elapsed()
+    );
+    let stderr = ran.stderr();
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(
+        stderr.contains("this server's own work is done"),
+        "{stderr}"
+    );
+    assert_eq!(server.banned(), [ATTACKER]);
+}
+
+/// Five failures, and a Redis at a port of loopback.
+fn at_port(redis: &Redis, port: u16) -> Sandbox {
+    redis
+        .attacked("web1")
+        .set("/redis/host", "127.0.0.1")
+        .set("/redis/port", port)
+}
+
+/// Answers the first connection with these bytes, after it was asked something.
+fn answers(bytes: &'static [u8]) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut asked = [0; 4096];
+            let _ = stream.read(&mut asked);
+            let _ = stream.write_all(bytes);
+        }
+    });
+    port
+}
+
+#[test]
+fn redis_is_down() {
+    let mut redis = Redis::new();
+    redis.stop();
+    bans_all_the_same(&redis.attacked("web1"), "can not be reached: No such file");
+    let server = at_port(&redis, free_port());
+    bans_all_the_same(&server, "can not be reached: Connection refused");
+}
+
+#[test]
+fn redis_hangs() {
+    let redis = Redis::new();
+    let server = redis.attacked("web1");
+    redis.signal("-STOP");
+    bans_all_the_same(&server, "did not answer within 2 s");
+    redis.signal("-CONT");
+    server.scan().exits(0);
+    assert_eq!(redis.cli(&["EXISTS", ATTACKER]), "1", "sent later");
+}
+
+#[test]
+fn redis_answers_byte_by_byte() {
+    let redis = Redis::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = at_port(&redis, listener.local_addr().unwrap().port());
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        for byte in b"$100\r\n".iter().chain(std::iter::repeat(&b'x')) {
+            std::thread::sleep(Duration::from_millis(100));
+            if stream.write_all(&[*byte]).is_err() {
+                break;
+            }
+        }
+    });
+    bans_all_the_same(&server, "did not answer within 2 s");
+}
+
+#[test]
+fn redis_is_full() {
+    let redis = Redis::with(&["--maxmemory", "1"]);
+    bans_all_the_same(&redis.attacked("web1"), "is full (maxmemory)");
+    redis.cli(&["CONFIG", "SET", "maxmemory", "0"]);
+    let server = redis.attacked("web2");
+    server.scan().exits(0);
+}
+
+#[test]
+fn redis_is_a_replica() {
+    let redis = Redis::new();
+    redis.cli(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]);
+    redis.cli(&["CONFIG", "SET", "replica-serve-stale-data", "yes"]);
+    bans_all_the_same(&redis.attacked("web1"), "is a read-only replica");
+}
+
+#[test]
+fn redis_is_loading_or_refuses() {
+    let redis = Redis::new();
+    for (answer, said) in [
+        (
+            &b"-LOADING Redis is loading the dataset in memory\r\n"[..],
+            "is still loading",
+        ),
+        (
+            b"-DENIED Redis is running in protected mode\r\n",
+            "refused: DENIED Redis is running in protected mode",
+        ),
+        (
+            b"-ERR max number of clients \x1b[2Jreached\r\n",
+            "max number of clients \\x1b[2Jreached",
+        ),
+    ] {
+        let server = at_port(&redis, answers(answer));
+        bans_all_the_same(&server, said);
+    }
+}
+
+#[test]
+fn redis_wants_another_password() {
+    let redis = Redis::with(&["--requirepass", "right"]);
+    let attacked = || redis.attacked("web1");
+    bans_all_the_same(&attacked(), "wants a password");
+    let wrong = attacked().set("/redis/password", "hunter2");
+    bans_all_the_same(&wrong, "wrong user name or password");
+    assert!(!wrong.scan().stderr().contains("hunter2"));
+    attacked().set("/redis/password", "right").scan().exits(0);
+    let open = Redis::new();
+    let needless = open.attacked("web1").set("/redis/password", "hunter2");
+    bans_all_the_same(&needless, "redis.password is set, and Redis has none");
+}
+
+#[test]
+fn redis_gives_the_user_too_few_rights() {
+    let redis = Redis::new();
+    redis.cli(&[
+        "ACL", "SETUSER", "reader", "on", ">secret", "~*", "&*", "+@read", "+select",
+    ]);
+    redis.cli(&[
+        "ACL",
+        "SETUSER",
+        "server",
+        "on",
+        ">secret",
+        "~*",
+        "&*",
+        "+@all",
+        "-@admin",
+        "-@dangerous",
+        "+info",
+    ]);
+    let user = |name: &str| {
+        redis
+            .attacked("web1")
+            .set("/redis/username", name)
+            .set("/redis/password", "secret")
+    };
+    let reader = user("reader");
+    bans_all_the_same(&reader, "the user may not do this: NOPERM");
+    reader
+        .run(["check"])
+        .exits(1)
+        .says("the user may not do this");
+    let server = user("server");
+    server.scan().exits(0);
+    server
+        .run(["check"])
+        .succeeds()
+        .says("Redis at")
+        .says("version 7");
+}
+
+#[test]
+fn redis_has_no_such_database() {
+    let redis = Redis::new();
+    let server = redis.attacked("web1").set("/redis/database", 99);
+    bans_all_the_same(&server, "has no database 99; see redis.database");
+    redis
+        .attacked("web1")
+        .set("/redis/database", 3)
+        .scan()
+        .exits(0);
+    assert_eq!(redis.cli(&["-n", "3", "EXISTS", ATTACKER]), "1");
+}
+
+#[test]
+fn something_else_listens_there() {
+    let redis = Redis::new();
+    for bytes in [
+        &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"\x15\x03\x01\x00\x02\x02\x0a",
+    ] {
+        let server = at_port(&redis, answers(bytes));
+        bans_all_the_same(&server, "what answers there is not Redis");
+    }
+}
+
+#[test]
+fn redis_closes_in_the_middle_of_an_answer() {
+    let redis = Redis::new();
+    for bytes in [
+        &b""[..],
+        b"+OK\r\n*1\r\n*2\r\n$3\r\n1-",
+        b"$999999999\r\nabc",
+    ] {
+        let server = at_port(&redis, answers(bytes));
+        bans_all_the_same(&server, "closed the connection in the middle of an answer");
+    }
+}
+
+#[test]
+fn a_key_of_ours_is_of_another_type() {
+    let redis = Redis::new();
+    redis.cli(&["SET", "pyfilter:events", "mine"]);
+    bans_all_the_same(
+        &redis.attacked("web1"),
+        "a key that pyfilter uses there is of another type",
+    );
+}
+
+#[test]
+fn the_host_has_no_such_name() {
+    let redis = Redis::new();
+    let server = redis
+        .attacked("web1")
+        .set("/redis/host", "no.such.host.invalid");
+    let ran = server.scan().exits(1).bans([ATTACKER]);
+    let said = ran.stderr();
+    assert!(
+        said.contains("can not be looked up") || said.contains("did not answer"),
+        "{said}"
+    );
+}
+
+/// A certificate authority, and a key that it signed for `localhost`.
+fn certificates(redis: &Redis) {
+    let script = "set -e; umask 022
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=ca -keyout ca.key -out ca.pem
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -keyout key.pem -out request.pem
+        printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\\nbasicConstraints=CA:FALSE\\n' > extensions
+        openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile extensions -out certificate.pem
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=other -keyout other.key -out other.pem";
+    let mut sh = Command::new("sh");
+    let ran = sh.args(["-c", script]).current_dir(redis.path(""));
+    let ran = ran.output().unwrap();
+    assert!(
+        ran.status.success(),
+        "openssl: {}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
+}
+
+#[test]
+fn the_connection_is_encrypted_and_nobody_is_taken_for_redis() {
+    let redis = Redis::new();
+    certificates(&redis);
+    let port = free_port();
+    let set = |name: &str, value: &str| redis.cli(&["CONFIG", "SET", name, value]);
+    let path = |name: &str| redis.path(name).to_str().unwrap().to_owned();
+    redis.cli(&[
+        "CONFIG",
+        "SET",
+        "tls-cert-file",
+        &path("certificate.pem"),
+        "tls-key-file",
+        &path("key.pem"),
+        "tls-ca-cert-file",
+        &path("ca.pem"),
+        "tls-auth-clients",
+        "no",
+    ]);
+    set("tls-port", &port.to_string());
+    let tls = |host: &str, ca: &str| {
+        let server = redis.attacked("web1").set("/redis/tls_ca", path(ca));
+        server.set("/redis/host", host)
+    };
+    let url = format!("rediss://localhost:{port}");
+    tls(&url, "ca.pem").scan().exits(0);
+    assert_eq!(redis.cli(&["EXISTS", ATTACKER]), "1");
+    bans_all_the_same(&tls(&url, "other.pem"), "the encrypted connection failed");
+    bans_all_the_same(&tls(&url, "nothing.pem"), "nothing.pem can not be used");
+    let wrong_name = format!("rediss://127.0.0.2:{port}");
+    bans_all_the_same(
+        &tls(&wrong_name, "ca.pem"),
+        "the encrypted connection failed: invalid peer certificate",
+    );
+    // Not encrypted to an encrypted port, and the other way round.
+    let plain = tls("127.0.0.1", "ca.pem").set("/redis/port", port);
+    let said = plain.scan().exits(1).stderr();
+    assert!(
+        said.contains("not Redis") || said.contains("closed"),
+        "{said}"
+    );
+    set("port", &free_port().to_string());
+    let unencrypted = redis.cli(&["CONFIG", "GET", "port"]);
+    let unencrypted = unencrypted.lines().last().unwrap();
+    let url = format!("rediss://127.0.0.1:{unencrypted}");
+    bans_all_the_same(&tls(&url, "ca.pem"), "the encrypted connection failed");
+}
+
+#[test]
+fn redis_takes_no_writes_for_a_while() {
+    let redis = Redis::new();
+    let server = redis.attacked("web1");
+    let mut client = redis.command(&["CLIENT", "PAUSE", "60000", "WRITE"]);
+    assert!(client.output().unwrap().status.success());
+    bans_all_the_same(&server, "did not answer within 2 s");
+    redis.cli(&["CLIENT", "UNPAUSE"]);
+    server.scan().exits(0);
+    assert_eq!(redis.cli(&["XLEN", "pyfilter:events"]), "1");
+}

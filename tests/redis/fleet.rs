@@ -1,0 +1,302 @@
+//! Bans and un-bans of several servers, in adverse orders.
+
+use super::{ATTACKER, Redis, errors};
+use crate::kit::{Sandbox, failures};
+
+#[test]
+fn a_ban_and_an_unban_reach_every_server() {
+    let redis = Redis::new();
+    let [first, second, third] = ["one", "web 2", "three"].map(|name| redis.server(name));
+    for server in [&first, &second, &third] {
+        server.scan().exits(0).prints("");
+    }
+    first.append("auth.log", failures(ATTACKER, 5));
+    first.scan().exits(0).bans([ATTACKER]);
+    let line = "2026-03-22 00:00:04 Found IP: 203.0.113.9 from server: one.\n";
+    second.scan().exits(0).prints(line);
+    second.scan().exits(0).prints("");
+    let ban = &third.scan_json()["bans"][0];
+    assert_eq!(
+        (&ban["origin"], &ban["server"]),
+        (&"redis".into(), &"one".into())
+    );
+    third.run(["unban", ATTACKER]).exits(0);
+    first
+        .scan()
+        .exits(0)
+        .says("Un-banned IP: 203.0.113.9, by another server.");
+    second.scan().exits(0).says("by another server");
+    for server in [&first, &second, &third] {
+        server.scan().exits(0).prints("");
+        assert_eq!(server.banned(), [""; 0]);
+    }
+    assert_eq!(redis.cli(&["EXISTS", ATTACKER, "latest_10_keys"]), "0");
+}
+
+#[test]
+fn a_local_unban_stays_and_is_here_only() {
+    let redis = Redis::new();
+    let [first, second] =
+        ["one", "two"].map(|name| redis.server(name).set("/redis/sync_bans/check_time", 0));
+    first.run(["ban", ATTACKER]).exits(0);
+    second.scan().exits(0).bans([ATTACKER]);
+    second.run(["unban", "--local", ATTACKER]).exits(0);
+    for _ in 0..3 {
+        second.scan().exits(0).prints("");
+        first.scan().exits(0).prints("");
+    }
+    assert_eq!(first.banned(), [ATTACKER]);
+    assert_eq!(second.banned(), [""; 0]);
+    // A different one is taken over.
+    redis.cli(&[
+        "HSET",
+        ATTACKER,
+        "Admin",
+        "2999-01-01 00:00:00",
+        "banned_server",
+        "Admin",
+    ]);
+    second.scan().exits(1);
+    redis.cli(&[
+        "HSET",
+        ATTACKER,
+        "Admin",
+        "2026-03-23 00:00:00",
+        "banned_server",
+        "Admin",
+    ]);
+    second.scan().exits(0).prints("");
+}
+
+#[test]
+fn an_outage_delays_and_loses_nothing() {
+    let mut redis = Redis::new();
+    let [first, second] = ["one", "two"].map(|name| redis.server(name));
+    first.scan().exits(0);
+    second.scan().exits(0);
+    redis.stop();
+    first.append("auth.log", failures(ATTACKER, 5));
+    for _ in 0..2 {
+        first.scan().exits(1).warns("can not be reached");
+    }
+    assert_eq!(first.banned(), [ATTACKER]);
+    redis.again();
+    first.scan().exits(0).prints("");
+    assert_eq!(redis.cli(&["XLEN", "pyfilter:events"]), "1");
+    first.scan().exits(0);
+    assert_eq!(redis.cli(&["XLEN", "pyfilter:events"]), "1", "once");
+    second.scan().exits(0).bans([ATTACKER]);
+    second.scan().exits(0).prints("");
+}
+
+/// A server that bans while Redis is away, and one that un-bans meanwhile.
+#[test]
+fn an_outbox_that_arrives_late_revives_nothing() {
+    let redis = Redis::new();
+    let [early, late] = ["early", "late"].map(|name| redis.server(name));
+    early.scan().exits(0);
+    late.scan().exits(0);
+    let away = late.set("/redis/host", "/nowhere.sock");
+    away.append("auth.log", failures(ATTACKER, 5));
+    away.scan().exits(1);
+    early
+        .run(["unban", ATTACKER])
+        .exits(0)
+        .says("is not banned");
+    let back = away.set("/redis/host", redis.socket().to_str().unwrap());
+    back.scan().exits(0).says("by another server");
+    assert_eq!(back.banned(), [""; 0]);
+    assert_eq!(redis.cli(&["EXISTS", ATTACKER]), "0");
+    early.scan().exits(0).prints("");
+}
+
+#[test]
+fn who_earns_a_new_ban_after_an_unban_is_banned_everywhere() {
+    let redis = Redis::new();
+    let [first, second] = ["one", "two"].map(|name| redis.server(name));
+    first.run(["ban", ATTACKER]).exits(0);
+    second.scan().exits(0).bans([ATTACKER]);
+    second.run(["unban", ATTACKER]).exits(0);
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    first.scan().exits(0);
+    first.run(["ban", ATTACKER]).exits(0);
+    second.scan().exits(0).bans([ATTACKER]);
+    assert_eq!(redis.cli(&["HGET", ATTACKER, "banned_server"]), "one");
+}
+
+#[test]
+fn a_ban_that_several_made_and_one_lifted_is_gone() {
+    let redis = Redis::new();
+    let servers = ["one", "two", "three"].map(|name| redis.attacked(name));
+    for server in &servers {
+        server.scan().exits(0);
+    }
+    assert_eq!(
+        redis.cli(&["XLEN", "pyfilter:events"]),
+        "1",
+        "banned elsewhere, it is not sent again"
+    );
+    servers[1].run(["unban", ATTACKER]).exits(0);
+    for server in &servers {
+        server.scan().exits(0);
+        server.scan().exits(0).prints("");
+        assert_eq!(server.banned(), [""; 0]);
+    }
+}
+
+#[test]
+fn an_emptied_redis_lifts_nothing() {
+    let redis = Redis::new();
+    let [first, second] = ["one", "two"].map(|name| redis.server(name));
+    first.run(["ban", ATTACKER]).exits(0);
+    second.scan().exits(0).bans([ATTACKER]);
+    redis.cli(&["FLUSHALL"]);
+    for server in [&first, &second] {
+        server.scan().exits(0).prints("");
+        assert_eq!(server.banned(), [ATTACKER]);
+    }
+    first.run(["ban", "198.51.100.7"]).exits(0);
+    second.scan().exits(0).bans(["198.51.100.7"]);
+}
+
+#[test]
+fn a_stream_that_is_trimmed_too_far_is_made_up_for_by_the_hashes() {
+    let redis = Redis::new();
+    let [first, second] = ["one", "two"].map(|name| redis.server(name));
+    first.run(["ban", "198.51.100.7"]).exits(0);
+    second.scan().exits(0);
+    first.run(["ban", ATTACKER]).exits(0);
+    redis.cli(&["XTRIM", "pyfilter:events", "MAXLEN", "0"]);
+    first.run(["ban", "198.51.100.8"]).exits(0);
+    second.scan().exits(0);
+    assert_eq!(second.banned(), ["198.51.100.7", "198.51.100.8", ATTACKER]);
+}
+
+#[test]
+fn a_ban_with_an_end_ends_everywhere() {
+    let redis = Redis::new();
+    let [first, second, joins] = ["one", "two", "three"].map(|name| redis.server(name));
+    second.scan().exits(0);
+    first.run(["ban", "--for", "1h", ATTACKER]).exits(0);
+    let of_stream = second.scan_json()["bans"][0]["expires"].clone();
+    let of_hash = joins.scan_json()["bans"][0]["expires"].clone();
+    assert!(
+        of_stream.is_string() && of_hash.is_string(),
+        "{of_stream} {of_hash}"
+    );
+    assert_eq!(
+        of_stream.as_str().unwrap()[..15],
+        of_hash.as_str().unwrap()[..15]
+    );
+    // For longer: the others hear of it, Redis keeps it.
+    second.run(["ban", ATTACKER]).exits(0);
+    assert_eq!(redis.cli(&["TTL", ATTACKER]), "-1");
+    first.scan().exits(0);
+    assert_eq!(
+        first.run(["list", "--json"]).json()["bans"][1]["expires"],
+        serde_json::Value::Null
+    );
+}
+
+#[test]
+fn an_inactive_server_writes_and_takes_nothing_over() {
+    let redis = Redis::new();
+    let quiet = redis.server("quiet").set("/redis/sync_bans/active", false);
+    let other = redis.server("other");
+    quiet.scan().exits(0);
+    other.scan().exits(0);
+    other.run(["ban", ATTACKER]).exits(0);
+    quiet.scan().exits(0).prints("");
+    quiet.run(["ban", "198.51.100.7"]).exits(0);
+    other.scan().exits(0).bans(["198.51.100.7"]);
+}
+
+#[test]
+fn bans_of_pyfilter_2_and_of_admin_are_taken_over() {
+    let redis = Redis::new();
+    let server = redis.server("web1").set("/redis/sync_bans/check_time", 0);
+    server.scan().exits(0);
+    let reason = "IP: x. Acquired 5 bad connections via ssh. The IP was from France.\n";
+    redis.cli(&[
+        "HSET",
+        "2001:DB8::9",
+        "Lon 1",
+        "2018-03-22 14:18:18",
+        "reason",
+        reason,
+        "banned_server",
+        "Lon 1",
+        "country",
+        "France",
+    ]);
+    let admin = "PyFilter-Admin manual ban";
+    redis.cli(&[
+        "HSET",
+        ATTACKER,
+        admin,
+        "2018-03-22 14:18:19",
+        "reason",
+        "by hand",
+        "banned_server",
+        admin,
+    ]);
+    let said = server.scan().exits(0).stdout();
+    assert!(said.contains("2018-03-22 14:18:18 Found IP: 2001:db8::9 from server: Lon 1. The IP was from France.\n"), "{said}");
+    assert!(
+        said.contains("Found IP: 203.0.113.9 from server: PyFilter-Admin manual ban.\n"),
+        "{said}"
+    );
+    server.scan().exits(0).prints("");
+    server.run(["unban", "2001:db8::9"]).exits(0);
+    assert_eq!(
+        redis.cli(&["EXISTS", "2001:DB8::9"]),
+        "0",
+        "whatever its spelling"
+    );
+}
+
+#[test]
+fn two_servers_with_one_name_are_told() {
+    let redis = Redis::new();
+    let [first, second] = ["same", "same"].map(|name| redis.server(name));
+    first.scan().exits(0);
+    first
+        .run(["check"])
+        .succeeds()
+        .says_nothing_of("names must differ");
+    second.scan().exits(0);
+    for server in [&first, &second] {
+        server
+            .run(["check"])
+            .exits(1)
+            .says("another server was called same, too");
+    }
+}
+
+#[test]
+fn a_dry_run_asks_nobody() {
+    let redis = Redis::new();
+    let server = redis.attacked("web1");
+    let commands =
+        redis.monitored(|| drop(server.run(["scan", "--dry-run"]).exits(0).bans([ATTACKER])));
+    assert_eq!(commands, [""; 0]);
+}
+
+#[test]
+fn a_store_from_a_backup_is_not_taken_for_known() {
+    let redis = Redis::new();
+    let [first, second] = ["one", "two"].map(|name| redis.server(name));
+    second.scan().exits(0);
+    first.run(["ban", "198.51.100.1"]).exits(0);
+    let copy = std::fs::read(first.state("PyFilter.db")).unwrap();
+    first.run(["ban", "198.51.100.2", "198.51.100.3"]).exits(0);
+    second
+        .scan()
+        .exits(0)
+        .bans(["198.51.100.1", "198.51.100.2", "198.51.100.3"]);
+    std::fs::write(first.state("PyFilter.db"), copy).unwrap();
+    first.run(["ban", "198.51.100.4"]).succeeds();
+    second.scan().exits(0).bans(["198.51.100.4"]);
+    assert!(errors(&second.scan_json()).is_empty());
+    let _: &Sandbox = &second;
+}

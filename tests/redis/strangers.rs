@@ -1,0 +1,214 @@
+//! Entries that others wrote, or damaged: none of them harms, each is reported
+//! once and skipped.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::Stdio;
+
+use super::{ATTACKER, Redis, errors};
+
+const REASON: &str = "by hand";
+
+/// A scan that skips `why`, and one after it that does not speak of it again.
+#[track_caller]
+fn is_skipped(write: &[&str], why: &str) {
+    let redis = Redis::new();
+    redis.cli(write);
+    // Beside it stands one that is whole.
+    redis.cli(&[
+        "HSET",
+        ATTACKER,
+        "Lon",
+        "2018-03-22 14:18:18",
+        "reason",
+        REASON,
+        "banned_server",
+        "Lon",
+    ]);
+    let server = redis.server("web1").set("/redis/sync_bans/check_time", 0);
+    let document = server.run(["scan", "--json"]).exits(1).json();
+    let said = errors(&document);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains(why), "{why}: {said:?}");
+    assert!(said[0].len() < 500 && !said[0].contains('\x1b'), "{said:?}");
+    assert_eq!(server.banned(), [ATTACKER]);
+    server.scan().exits(0).prints("");
+}
+
+#[test]
+fn hostile_hashes() {
+    let hash = |key: &str, server: &str, time: &str, why: &str| {
+        is_skipped(
+            &[
+                "HSET",
+                key,
+                server,
+                time,
+                "reason",
+                REASON,
+                "banned_server",
+                server,
+            ],
+            why,
+        );
+    };
+    let time = "2018-03-22 14:18:18";
+    hash("::/0", "evil", time, "hash ::/0 is no single address");
+    hash(
+        "127.0.0.1",
+        "evil",
+        time,
+        "127.0.0.1 is a loopback address, so it is never banned",
+    );
+    hash("fe80::1", "evil", time, "is a link-local address");
+    hash("::ffff:127.0.0.1", "evil", time, "is a loopback address");
+    hash(
+        "192.0.2.1",
+        "evil",
+        "2999-01-01 00:00:00",
+        "has a time far in the future",
+    );
+    hash(
+        "192.0.2.1",
+        "evil",
+        "soon",
+        "has a time that can not be read (soon)",
+    );
+    hash("192.0.2.1", "e\x1b[2Jvil", time, "e\\x1b[2Jvil");
+    hash("192.0.2.1", "two  blanks", time, "two in a row");
+}
+
+#[test]
+fn damaged_and_older_entries() {
+    is_skipped(
+        &["SET", "192.0.2.1", "IP DENIED"],
+        "is no hash (PyFilter 1 wrote such keys)",
+    );
+    is_skipped(
+        &["HSET", "192.0.2.1", "Lon", "1"],
+        "has no field banned_server (PyFilter 2.0",
+    );
+    is_skipped(
+        &["HSET", "192.0.2.1", "banned_server", "Lon"],
+        "has no field of its banned_server",
+    );
+    is_skipped(&["RPUSH", "192.0.2.1", "Lon"], "is no hash");
+    is_skipped(&["XADD", "192.0.2.1", "*", "a", "b"], "is no hash");
+}
+
+#[test]
+fn a_reason_of_ten_megabytes() {
+    let redis = Redis::new();
+    redis.cli(&[
+        "HSET",
+        "192.0.2.1",
+        "Lon",
+        "2018-03-22 14:18:18",
+        "banned_server",
+        "Lon",
+    ]);
+    let mut client = redis.command(&["-x", "HSET", "192.0.2.1", "reason"]);
+    let mut client = client
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = client.stdin.take().unwrap();
+    stdin.write_all(&vec![b'x'; 10 << 20]).unwrap();
+    drop(stdin);
+    assert!(client.wait().unwrap().success());
+    let server = redis.server("web1").within(200);
+    server
+        .scan()
+        .exits(1)
+        .warns("has a field reason of 10485760 bytes");
+}
+
+#[test]
+fn hostile_events() {
+    let redis = Redis::new();
+    let server = redis.server("web1");
+    server.scan().exits(0);
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    let now = now.as_secs().to_string();
+    let event = |number: &str, ip: &str, time: &str| {
+        redis.cli(&[
+            "XADD",
+            "pyfilter:events",
+            "*",
+            "event",
+            "ban",
+            "store",
+            "evil",
+            "number",
+            number,
+            "ip",
+            ip,
+            "time",
+            time,
+            "server",
+            "evil",
+            "text",
+            "2018-03-22 14:18:18",
+            "reason",
+            "\x1b]52;c;AAAA\x07",
+        ]);
+    };
+    event("1", "::/0", &now);
+    event("2", "127.0.0.1", &now);
+    event("3", "192.0.2.1", "99999999999");
+    event("4", "192.0.2.1", "soon");
+    redis.cli(&["XADD", "pyfilter:events", "*", "event", "unban"]);
+    redis.cli(&["XADD", "pyfilter:events", "*", "evil", "\x1b[2J"]);
+    event("5", ATTACKER, &now);
+    let document = server.run(["scan", "--json"]).exits(1).json();
+    let said = errors(&document);
+    assert_eq!(said.len(), 6, "{said:?}");
+    assert!(said[5].contains("1 more such entries"), "{said:?}");
+    assert_eq!(server.banned(), [ATTACKER]);
+    let list = server.run(["explain", ATTACKER]).exits(0).stdout();
+    assert!(!list.contains('\x1b') && !list.contains('\x07'), "{list}");
+    server.scan().exits(0).prints("");
+}
+
+/// `count` hashes, by one redis-cli.
+fn fill(redis: &Redis, count: u32, hash: impl Fn(u32) -> String) {
+    let mut lines = String::new();
+    for n in 0..count {
+        let _ = writeln!(lines, "{}", hash(n));
+    }
+    let mut client = redis.command(&["--pipe"]);
+    let mut client = client
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = client.stdin.take().unwrap();
+    stdin.write_all(lines.as_bytes()).unwrap();
+    drop(stdin);
+    assert!(client.wait().unwrap().success());
+}
+
+#[test]
+fn very_many_entries_at_once() {
+    let redis = Redis::new();
+    fill(&redis, 150_000, |n| {
+        let [a, b, c, d] = (0x0b00_0000 + n).to_be_bytes();
+        format!("HSET {a}.{b}.{c}.{d} evil 1")
+    });
+    let server = redis.server("web1").within(250);
+    let mut runs = 0;
+    loop {
+        runs += 1;
+        assert!(runs < 60, "it comes to an end");
+        let document = server.run(["scan", "--json"]).json();
+        let said = errors(&document);
+        assert!(said.len() <= 6, "{said:?}");
+        if said.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(server.banned(), [""; 0]);
+}
