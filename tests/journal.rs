@@ -204,3 +204,21 @@ fn check_tells_what_it_finds_in_the_journal() {
         .exits(0)
         .says("rule ssh: journal:ssh.service, the newest entry of ");
 }
+
+/// A Debian without rsyslog has only the journal; with it, the file comes first.
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_auto_takes_the_file_or_else_the_journal() {
+    let within = |setup: &str| {
+        let script = format!("mount -t tmpfs tmpfs /var/log && {setup} && exec \"$@\"");
+        let sandbox = Sandbox::over_the_journal().set("/settings/rules/ssh/log_files", "auto");
+        let sandbox = sandbox.behind(&["unshare", "--mount", "sh", "-c", &script, "sh"]);
+        sandbox.journal(&recorded());
+        let run = sandbox.run(["scan", "--dry-run", "--json"]).exits(0).json();
+        run["sources"][0]["path"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(within("true"), "journal:ssh.service");
+    assert_eq!(within("touch /var/log/secure"), "/var/log/secure");
+    let both = "touch /var/log/secure /var/log/auth.log";
+    assert_eq!(within(both), "/var/log/auth.log");
+}
