@@ -838,3 +838,17 @@ fn kernel_a_full_disk_keeps_what_was_committed_and_the_next_run_goes_on() {
         "the ban of before is still there: {said}"
     );
 }
+
+#[test]
+fn colors_are_for_terminals_and_for_who_asks() {
+    let sandbox = Sandbox::new().log("auth.log", "");
+    let plain = sandbox.run(["check"]).succeeds().stdout();
+    assert!(!plain.contains('\x1b'), "{plain}");
+    let colored = sandbox.run(["check", "--color", "always"]).succeeds();
+    colored.says("\x1b[1m\x1b[32mok      \x1b[0m configuration: ");
+    let never = sandbox
+        .run(["check", "--color", "never"])
+        .succeeds()
+        .stdout();
+    assert_eq!(never, plain);
+}

@@ -8,6 +8,7 @@ mod rules;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use anstyle::{AnsiColor, Style};
 use serde_json::json;
 
 use crate::cli;
@@ -35,6 +36,16 @@ impl Level {
             Level::Warning => "warning",
             Level::Error => "error",
         }
+    }
+
+    /// How it looks where colors are shown.
+    fn style(self) -> Style {
+        let color = match self {
+            Level::Fine => AnsiColor::Green,
+            Level::Warning => AnsiColor::Yellow,
+            Level::Error => AnsiColor::Red,
+        };
+        Style::new().bold().fg_color(Some(color.into()))
     }
 }
 
@@ -85,7 +96,7 @@ pub(super) fn check(context: Context, args: &cli::Check) -> Exit {
     let printed = if args.json {
         as_json(&findings)
     } else {
-        written(as_text(&findings, &mut io::stdout().lock()))
+        written(as_text(&findings, &mut anstream::stdout().lock()))
     };
     printed.or(exit)
 }
@@ -100,10 +111,10 @@ fn as_json(findings: &Findings) -> Exit {
 }
 
 fn as_text(findings: &Findings, out: &mut impl Write) -> io::Result<()> {
-    findings
-        .0
-        .iter()
-        .try_for_each(|(level, message, _)| writeln!(out, "{:<8} {message}", level.as_str()))
+    findings.0.iter().try_for_each(|(level, message, _)| {
+        let (style, word) = (level.style(), level.as_str());
+        writeln!(out, "{style}{word:<8}{style:#} {message}")
+    })
 }
 
 fn configuration(context: &Context, findings: &mut Findings) {

@@ -23,7 +23,7 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Command, Global};
+use crate::cli::{Cli, Color, Command, Global};
 use crate::config::{self, Config};
 use crate::model::Problem;
 use crate::report::{Summary, summary_json};
@@ -64,6 +64,13 @@ impl From<Exit> for ExitCode {
 #[must_use]
 pub fn main(cli: &Cli) -> Exit {
     let global = &cli.global;
+    // For whatever is printed in colors: on a terminal, and without NO_COLOR, if nobody says otherwise.
+    match global.color {
+        Color::Auto => anstream::ColorChoice::Auto,
+        Color::Always => anstream::ColorChoice::Always,
+        Color::Never => anstream::ColorChoice::Never,
+    }
+    .write_global();
     match &cli.command {
         Command::Completions(args) => {
             return written(generate::completions(args.shell, &mut io::stdout()));
