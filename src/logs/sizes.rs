@@ -15,12 +15,12 @@ impl Sizes {
     #[must_use]
     pub fn for_sources(sources: usize) -> Self {
         let threads = rayon::current_num_threads();
-        let share = (8 << 20) / sources.max(1) as u64;
+        let share = (12 << 20) / sources.max(1) as u64;
         let block = share.clamp(16 << 10, 512 << 10);
         let most = usize::try_from(share / block).unwrap_or(1);
         Sizes {
             block,
-            blocks: (threads * 4).min(most).max(1),
+            blocks: (threads * 2).min(most).max(1),
             pieces: threads,
         }
     }

@@ -127,6 +127,7 @@ pub(super) fn read_some(
     size: usize,
 ) -> (usize, io::Result<()>) {
     let start = bytes.len();
+    bytes.reserve_exact(size);
     bytes.resize(start + size, 0);
     let (mut filled, mut result) = (start, Ok(()));
     while filled < bytes.len() {
