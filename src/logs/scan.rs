@@ -2,7 +2,7 @@
 //! while the next blocks are being read and matched.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 
 use rayon::prelude::*;
 
@@ -42,7 +42,10 @@ pub fn scan(
     sources
         .par_iter_mut()
         .for_each(|source| source.read_on(&pool));
-    let mut heads: Vec<Head> = sources.iter_mut().map(Source::hand_over).collect();
+    let mut heads: Vec<Head> = sources.iter().map(|_| Head::default()).collect();
+    for (source, head) in sources.iter_mut().zip(&mut heads) {
+        source.exchange(head);
+    }
     while heads.iter_mut().any(|head| !head.is_over()) {
         rayon::join(
             || {
@@ -53,10 +56,7 @@ pub fn scan(
             || merge(&mut heads, &mut hear),
         );
         for (source, head) in sources.iter_mut().zip(&mut heads) {
-            if head.wave.peek().is_none() && !head.last {
-                source.take_back(std::mem::take(&mut head.wave));
-                *head = source.hand_over();
-            }
+            source.exchange(head);
         }
     }
     sources
@@ -71,25 +71,42 @@ pub fn scan(
         .collect()
 }
 
-/// The wave of a source whose failures come next.
+/// How many waves of a source may wait for their turn: with one alone, sources
+/// whose waves end one after the other would be read one after the other.
+const WAITING: usize = 2;
+
+/// The waves of a source whose failures come next.
 #[derive(Default)]
 struct Head {
-    wave: Wave,
-    /// Which piece it is of.
-    piece: usize,
-    /// Whether nothing can follow it.
+    /// Each with the piece it is of.
+    waves: VecDeque<(usize, Wave)>,
+    /// What is used up, to be read into again.
+    used: Vec<(usize, Wave)>,
+    /// Whether nothing can follow them.
     last: bool,
 }
 
 impl Head {
+    /// The wave that has the next failure, with its piece.
+    fn front(&mut self) -> Option<&mut (usize, Wave)> {
+        while self
+            .waves
+            .front_mut()
+            .is_some_and(|(_, wave)| wave.peek().is_none())
+        {
+            self.used.extend(self.waves.pop_front());
+        }
+        self.waves.front_mut()
+    }
+
     fn is_over(&mut self) -> bool {
-        self.last && self.wave.peek().is_none()
+        self.front().is_none() && self.last
     }
 
     /// Puts the next failure among the others; false if none can be known
     /// before the next wave is there.
     fn offer(&mut self, source: usize, next: &mut BinaryHeap<Reverse<(Stamp, usize)>>) -> bool {
-        match self.wave.peek() {
+        match self.front().and_then(|(_, wave)| wave.peek()) {
             Some((failure, _)) => next.push(Reverse((failure.at, source))),
             None => return self.last,
         }
@@ -107,15 +124,18 @@ fn merge(heads: &mut [Head], hear: &mut impl FnMut(Heard<'_>)) {
     }
     while let Some(Reverse((_, source))) = next.pop() {
         let ahead = &mut heads[source];
-        let place = (source, ahead.piece);
-        if let Some((failure, block)) = ahead.wave.peek() {
-            hear(Heard {
-                place,
-                failure,
-                line: block.line_at(failure.offset),
-            });
+        if let Some((piece, wave)) = ahead.front() {
+            let place = (source, *piece);
+            if let Some((failure, block)) = wave.peek() {
+                let line = block.line_at(failure.offset);
+                hear(Heard {
+                    place,
+                    failure,
+                    line,
+                });
+            }
+            wave.pop();
         }
-        ahead.wave.pop();
         if !ahead.offer(source, &mut next) {
             return;
         }
@@ -157,36 +177,22 @@ impl Source {
             .for_each(|(place, reader)| reader.read_on(pool, *place > 0));
     }
 
-    fn hand_over(&mut self) -> Head {
+    /// Takes back what is used up, and hands over what was read.
+    fn exchange(&mut self, head: &mut Head) {
+        for (piece, wave) in head.used.drain(..) {
+            self.readers[piece].take_back(wave);
+        }
         while let Some(reader) = self.readers.get_mut(self.first) {
-            let wave = reader.hand_over();
-            let over = reader.is_over() && !reader.has_waves();
-            if let Some(wave) = wave {
-                let last = over && self.first + 1 == self.readers.len();
-                return Head {
-                    wave,
-                    piece: self.first,
-                    last,
-                };
+            if head.waves.len() < WAITING
+                && let Some(wave) = reader.hand_over()
+            {
+                head.waves.push_back((self.first, wave));
+            } else if reader.is_over() && !reader.has_waves() {
+                self.first += 1;
+            } else {
+                return;
             }
-            if !over {
-                // It is read on before anything of it is asked for again.
-                return Head {
-                    piece: self.first,
-                    ..Head::default()
-                };
-            }
-            self.first += 1;
         }
-        Head {
-            last: true,
-            ..Head::default()
-        }
-    }
-
-    fn take_back(&mut self, wave: Wave) {
-        if let Some(reader) = self.readers.get_mut(self.first) {
-            reader.take_back(wave);
-        }
+        head.last = true;
     }
 }

@@ -15,7 +15,7 @@ impl Sizes {
     #[must_use]
     pub fn for_sources(sources: usize) -> Self {
         let threads = rayon::current_num_threads();
-        let share = (12 << 20) / sources.max(1) as u64;
+        let share = (8 << 20) / sources.max(1) as u64;
         let block = share.clamp(16 << 10, 512 << 10);
         let most = usize::try_from(share / block).unwrap_or(1);
         Sizes {
