@@ -16,6 +16,7 @@
 //! | [`judge`] | failures → bans; pure | `judge/window.rs`, `judge/decide.rs` |
 //! | [`store`] | what is remembered: one commit a run | `store/schema/1.sql` |
 //! | [`firewall`] | bans → the kernel's table, and the blacklist files | `firewall/ruleset.rs` |
+//! | [`geo`] | addresses → countries | `geo/countries.rs` |
 //! | [`report`] | what was done → text, JSON, event log | `report/text.rs` |
 //! | [`system`] | the host: clock, lock, addresses | `system/lock.rs` |
 //!
@@ -25,6 +26,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod firewall;
+pub mod geo;
 pub mod judge;
 pub mod logs;
 pub mod model;

@@ -6,13 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the other rooms that it may name.
-const ROOMS: [(&str, &[&str]); 13] = [
+const ROOMS: [(&str, &[&str]); 14] = [
     ("main", &["app", "cli"]),
     (
         "app",
         &[
-            "cli", "config", "firewall", "judge", "logs", "model", "report", "rules", "store",
-            "sync", "system",
+            "cli", "config", "firewall", "geo", "judge", "logs", "model", "report", "rules",
+            "store", "sync", "system",
         ],
     ),
     ("cli", &["model"]),
@@ -22,6 +22,7 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("judge", &["model"]),
     ("store", &["model"]),
     ("firewall", &["model"]),
+    ("geo", &["model"]),
     ("report", &["model"]),
     ("sync", &["model"]),
     ("system", &["model"]),

@@ -7,10 +7,12 @@
 //! | rule | [`Rule`]: sources, patterns, thresholds |
 //! | failure | [`Failure`]: a line of a log that matches a rule |
 //! | ban | [`Ban`]: an address, with rule, server, time, reason, and when it ends |
+//! | country | [`Country`]: where an address is from |
 //! | problem | [`Problem`]: what could not be done while the run went on |
 
 mod address;
 mod ban;
+mod country;
 mod cursor;
 mod escape;
 mod failure;
@@ -23,6 +25,7 @@ mod stamp;
 
 pub use address::{Address, Family};
 pub use ban::{Ban, Cause, Origin, Unban};
+pub use country::{Country, CountryCode};
 pub use cursor::{Cursor, FileStat, Fingerprint, Generation, Kind};
 pub use escape::Escaped;
 pub use failure::{Failure, Witness};
