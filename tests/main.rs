@@ -9,6 +9,7 @@ mod bad_input;
 mod bugs;
 mod faults;
 mod firewall_kernel;
+mod geo;
 mod invariance;
 mod journal;
 mod kernel;

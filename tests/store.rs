@@ -313,7 +313,11 @@ fn times_and_texts_of_the_old_database_are_kept() {
     let ban = &list["bans"][1];
     assert_eq!(ban["time"], "2018-03-22T14:18:18Z");
     assert_eq!(ban["server"], "Server-1");
-    assert_eq!(ban["country"], "China");
+    // It had the name alone.
+    assert_eq!(
+        (&ban["country_name"], &ban["country"]),
+        (&json!("China"), &json!(null))
+    );
     assert_eq!(ban["reason"], "IP: 203.0.113.9 has been blacklisted");
     assert_eq!(
         (&ban["rule"], &ban["expires"]),

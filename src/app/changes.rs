@@ -84,6 +84,11 @@ impl Changes {
         cleared
     }
 
+    /// The bans that are to be recorded.
+    pub(super) fn bans_mut(&mut self) -> impl Iterator<Item = &mut Ban> {
+        self.bans.iter_mut().map(|(ban, _)| ban)
+    }
+
     /// Whether there is anything to commit.
     pub(super) fn is_empty(&self) -> bool {
         let idle = |read: &Read| {

@@ -2,6 +2,7 @@
 //! about it.
 
 mod firewall;
+mod geo;
 mod redis;
 mod rules;
 
@@ -87,6 +88,7 @@ pub(super) fn check(context: Context, args: &cli::Check) -> Exit {
     let store = store(&context, &mut findings);
     redis::look(&context, store.as_ref(), &mut findings);
     firewall::look(&context, store.as_ref(), &mut findings);
+    geo::look(&context, &mut findings);
     for problem in context.problems {
         findings
             .0
@@ -126,9 +128,6 @@ fn configuration(context: &Context, findings: &mut Findings) {
         ),
     }
     findings.fine(format!("server name: {}", Escaped::text(&context.server)));
-    if config.geoip.is_some() {
-        findings.warn("geoip.database is set, and this version does not look countries up yet");
-    }
     for note in &config.notes {
         findings.warn(note.as_str());
     }

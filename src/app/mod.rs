@@ -9,6 +9,7 @@ pub mod generate;
 mod hearing;
 pub mod init;
 mod journals;
+mod locate;
 mod match_lines;
 mod reading;
 mod run;

@@ -12,6 +12,7 @@ use crate::system::{Lock, LockError};
 
 use super::changes::Changes;
 use super::context::Context;
+use super::locate::locate;
 use super::reading::{self, Outcome};
 use super::sharing::Sharing;
 use super::snapshots::{self, Snapshots};
@@ -94,6 +95,7 @@ pub(super) fn run(mut context: Context, errand: &Errand, voice: Voice) -> Result
     lift_ended(&context, &store, &mut changes)?;
     let sharing = Sharing::receive(&mut context, &store, &mut changes)?;
     let sources = work(&mut context, Some(&mut store), errand, &mut changes, voice)?;
+    locate(&mut context, changes.bans_mut());
     changes.commit(&mut store, context.now)?;
 
     wall.apply(&mut context, &mut store)?;
@@ -138,6 +140,7 @@ pub(super) fn dry_run(mut context: Context, errand: &Errand, voice: Voice) -> Re
         lift_ended(&context, store, &mut changes)?;
     }
     let sources = work(&mut context, store.as_mut(), errand, &mut changes, voice)?;
+    locate(&mut context, changes.bans_mut());
     let bans: Vec<Ban> = changes.bans.into_iter().map(|(ban, _)| ban).collect();
     let unbans = [changes.unbans, changes.ended].concat();
     let events = unbans

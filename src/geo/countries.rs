@@ -57,10 +57,10 @@ pub enum Error {
     #[error("{}: the location database can not be read: permission denied; run with sudo, or make it readable", Escaped::path(.0))]
     Denied(PathBuf),
     /// It is a directory, a pipe, a device.
-    #[error("{}: is no file, so it is no location database: correct `geoip.database`", Escaped::path(.0))]
+    #[error("{}: the location database is no file: correct `geoip.database`", Escaped::path(.0))]
     NotAFile(PathBuf),
     /// It is larger than any database of countries.
-    #[error("{}: is too large for a location database ({} bytes): correct `geoip.database`", Escaped::path(.0), .1)]
+    #[error("{}: the location database is too large to be one ({} bytes): correct `geoip.database`", Escaped::path(.0), .1)]
     TooLarge(PathBuf, u64),
     /// The system can not read it.
     #[error("{}: the location database can not be read: {}", Escaped::path(.0), .1)]
@@ -72,11 +72,29 @@ pub enum Error {
     #[error("{}: the location database is compressed: unpack it first, with gunzip", Escaped::path(.0))]
     Packed(PathBuf),
     /// It is a whole database of something else.
-    #[error("{}: is a database of type {}, which names no countries: use a Country or City edition", Escaped::path(.0), Escaped::text(.1))]
+    #[error("{}: the location database is of type {}, which names no countries: use a Country or City edition", Escaped::path(.0), Escaped::text(.1))]
     WrongType(PathBuf, String),
     /// It was being written for as long as we tried.
     #[error("{}: the location database is being written: the next run looks again", Escaped::path(.0))]
     Changing(PathBuf),
+}
+
+impl Error {
+    /// The file that it is about.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Error::Missing(path)
+            | Error::Denied(path)
+            | Error::NotAFile(path)
+            | Error::TooLarge(path, _)
+            | Error::Io(path, _)
+            | Error::Damaged(path, _)
+            | Error::Packed(path)
+            | Error::WrongType(path, _)
+            | Error::Changing(path) => path,
+        }
+    }
 }
 
 /// What a record has under `country`.

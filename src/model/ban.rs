@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::model::{Address, Stamp};
+use crate::model::{Address, Country, Stamp};
 
 /// An address that may not connect, with all that is known of why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub struct Ban {
     pub origin: Origin,
     /// The sentence for people, as in the event log, without its line end.
     pub reason: String,
-    /// The country's English name, when known.
-    pub country: Option<String>,
+    /// The country it is from, when known.
+    pub country: Option<Country>,
 }
 
 impl Ban {

@@ -10,6 +10,15 @@ pub struct Country {
     pub name: Arc<str>,
 }
 
+impl Country {
+    /// One of which only the name is known; none if that is empty.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let name = (!name.is_empty()).then(|| Arc::from(name));
+        name.map(|name| Country { code: None, name })
+    }
+}
+
 /// The two capital letters of ISO 3166-1, or of those that databases add to
 /// them (`XK`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::model::{Ban, Escaped, Failure, Problem, Stamp, Unban, Witness};
+use crate::model::{Ban, Country, Escaped, Failure, Problem, Stamp, Unban, Witness};
 
 use super::Summary;
 
@@ -16,6 +16,12 @@ fn time(seconds: i64) -> String {
     Stamp::from_secs(seconds).to_rfc3339()
 }
 
+/// The two letters of a country, where they are known.
+#[must_use]
+pub fn country_code(country: Option<&Country>) -> Option<String> {
+    country?.code.map(|code| code.to_string())
+}
+
 fn ban(ban: &Ban) -> Value {
     json!({
         "ip": ban.address.to_string(),
@@ -24,7 +30,8 @@ fn ban(ban: &Ban) -> Value {
         "time": ban.at.to_rfc3339(),
         "failures": ban.failures,
         "instant": ban.instant,
-        "country": ban.country,
+        "country": country_code(ban.country.as_ref()),
+        "country_name": ban.country.as_ref().map(|country| &*country.name),
         "expires": ban.ends.map(time),
         "origin": ban.origin.as_str(),
         "reason": ban.reason,

@@ -6,6 +6,6 @@ mod summary;
 mod text;
 
 pub use event_log::{EventLogError, write_events};
-pub use json::{bans_json, failure_json, matched_json, summary_json};
+pub use json::{bans_json, country_code, failure_json, matched_json, summary_json};
 pub use summary::{FirewallRow, SourceRow, Summary};
 pub use text::{ban_line, ban_reason, checking, nothing_to_check, unban_line};

@@ -5,7 +5,7 @@ use crate::model::{Address, Ban, Cause, Escaped, Stamp, Unban};
 /// The country sentence, or nothing.
 fn country(ban: &Ban) -> String {
     ban.country.as_ref().map_or_else(String::new, |country| {
-        format!(" The IP was from {}.", Escaped::text(country))
+        format!(" The IP was from {}.", Escaped::text(&country.name))
     })
 }
 

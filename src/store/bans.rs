@@ -3,13 +3,12 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension as _, Row, params};
 
-use crate::model::{Address, Ban, Cause, Origin, Unban, Witness};
+use crate::model::{Address, Ban, Cause, Country, CountryCode, Origin, Unban, Witness};
 
 use super::standings::stamp;
 use super::{Commit, Store, StoreError};
 
-const COLUMNS: &str =
-    "ip, rule, server, at, nanos, digits, ends, failures, instant, origin, reason, country";
+const COLUMNS: &str = "ip, rule, server, at, nanos, digits, ends, failures, instant, origin, reason, country, country_code";
 
 pub(super) fn ban(row: &Row<'_>) -> rusqlite::Result<Ban> {
     let damaged = |column, word: String| {
@@ -17,7 +16,7 @@ pub(super) fn ban(row: &Row<'_>) -> rusqlite::Result<Ban> {
     };
     let ip: String = row.get(0)?;
     let origin: String = row.get(9)?;
-    let country: String = row.get(11)?;
+    let (country, code): (String, String) = (row.get(11)?, row.get(12)?);
     Ok(Ban {
         address: Address::parse(ip.as_bytes()).ok_or_else(|| damaged(0, ip))?,
         rule: row.get::<_, Option<String>>(1)?.map(Arc::from),
@@ -28,7 +27,10 @@ pub(super) fn ban(row: &Row<'_>) -> rusqlite::Result<Ban> {
         instant: row.get(8)?,
         origin: Origin::from_word(&origin).ok_or_else(|| damaged(9, origin))?,
         reason: row.get(10)?,
-        country: (!country.is_empty()).then_some(country),
+        country: Country::named(&country).map(|country| Country {
+            code: CountryCode::parse(&code),
+            ..country
+        }),
     })
 }
 
@@ -219,8 +221,10 @@ impl Commit<'_> {
     }
 
     fn insert(&self, ban: &Ban, lifted: Option<(i64, Cause)>) -> Result<i64, StoreError> {
-        let insert = "INSERT INTO ban(ip, rule, server, at, nanos, digits, ends, failures, instant, origin, reason, country, lifted, cause) \
-                      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let insert = "INSERT INTO ban(ip, rule, server, at, nanos, digits, ends, failures, instant, origin, reason, country, country_code, lifted, cause) \
+                      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let country = ban.country.as_ref();
+        let code = country.and_then(|country| country.code);
         let values = params![
             ban.address.to_string(),
             ban.rule.as_deref(),
@@ -233,7 +237,8 @@ impl Commit<'_> {
             ban.instant,
             ban.origin.as_str(),
             ban.reason,
-            ban.country.as_deref().unwrap_or(""),
+            country.map_or("", |country| &country.name),
+            code.as_ref().map_or("", CountryCode::as_str),
             lifted.map(|(at, _)| at),
             lifted.map(|(_, cause)| cause.as_str()),
         ];

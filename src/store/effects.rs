@@ -20,16 +20,16 @@ impl Store {
     /// # Errors
     /// The store can not be read.
     pub fn untold(&self) -> Result<Vec<Untold>, StoreError> {
-        let bans = "SELECT b.ip, b.rule, b.server, b.at, b.nanos, b.digits, b.ends, b.failures, b.instant, b.origin, b.reason, b.country, \
+        let bans = "SELECT b.ip, b.rule, b.server, b.at, b.nanos, b.digits, b.ends, b.failures, b.instant, b.origin, b.reason, b.country, b.country_code, \
                     u.ip, u.cause, u.at FROM untold u LEFT JOIN ban b ON b.id = u.ban ORDER BY u.id";
         let rows = self.connection.prepare(bans).and_then(|mut select| {
             let rows = select.query_map([], |row| {
-                let Some(ip) = row.get::<_, Option<String>>(12)? else {
+                let Some(ip) = row.get::<_, Option<String>>(13)? else {
                     return ban(row).map(|ban| Some(Untold::Ban(ban)));
                 };
                 let address = Address::parse(ip.as_bytes());
-                let cause = Cause::from_word(&row.get::<_, String>(13)?);
-                let at = row.get(14)?;
+                let cause = Cause::from_word(&row.get::<_, String>(14)?);
+                let at = row.get(15)?;
                 Ok(address
                     .zip(cause)
                     .map(|(address, cause)| Untold::Unban(Unban { address, cause, at })))

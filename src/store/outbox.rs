@@ -121,13 +121,14 @@ impl Commit<'_> {
         {
             return Ok(());
         }
+        let country = ban.country.as_ref();
         let (at, server, reason, country) = match first {
             Some((at, server, reason, country, _)) => (at, server, reason, country),
             None => (
                 ban.at.secs,
                 ban.server.to_string(),
                 ban.reason.clone(),
-                ban.country.clone().unwrap_or_default(),
+                country.map_or_else(String::new, |country| country.name.to_string()),
             ),
         };
         self.stands(&ip, &ip, &server, &Stamp::from_secs(at).to_local())?;

@@ -36,13 +36,13 @@ impl Store {
     /// The store can not be read.
     pub fn bans_of(&self, address: Address) -> Result<Vec<PastBan>, StoreError> {
         let ip = address.to_string();
-        let select = "SELECT ip, rule, server, at, nanos, digits, ends, failures, instant, origin, reason, country, id, lifted, cause \
+        let select = "SELECT ip, rule, server, at, nanos, digits, ends, failures, instant, origin, reason, country, country_code, id, lifted, cause \
                       FROM ban WHERE ip = ? ORDER BY at, id";
         let rows: Vec<Row> =
             self.wrap(self.connection.prepare(select).and_then(|mut select| {
                 select
                     .query_map([&ip], |row| {
-                        Ok((row.get(12)?, ban(row)?, row.get(13)?, row.get(14)?))
+                        Ok((row.get(13)?, ban(row)?, row.get(14)?, row.get(15)?))
                     })?
                     .collect()
             }))?;

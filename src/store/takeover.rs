@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
-use crate::model::{Address, Ban, Origin, Stamp};
+use crate::model::{Address, Ban, Country, Origin, Stamp};
 
 use super::{Commit, StoreError, beside, schema};
 
@@ -163,7 +163,7 @@ impl Row {
             instant: false,
             origin: Origin::Snapshot,
             reason,
-            country: self.country.clone(),
+            country: self.country.as_deref().and_then(Country::named),
         }
     }
 }

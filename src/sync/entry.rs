@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{Local, LocalResult, NaiveDateTime, TimeDelta, TimeZone as _};
 
-use crate::model::{Address, Ban, Escaped, Origin, Stamp, check_server_name};
+use crate::model::{Address, Ban, Country, Escaped, Origin, Stamp, check_server_name};
 
 use super::wire::Reply;
 
@@ -263,7 +263,7 @@ impl Facts<'_> {
             instant: false,
             origin: Origin::Redis,
             reason: reason.trim_end().to_owned(),
-            country: (!country.is_empty()).then_some(country),
+            country: Country::named(&country),
         };
         Ok(Foreign { ban, stood })
     }
@@ -364,7 +364,7 @@ mod tests {
             (&*ban.server, ban.at.secs, ban.ends),
             ("web 2", 1_774_189_000, None)
         );
-        assert_eq!(ban.country.as_deref(), Some("France"));
+        assert_eq!(ban.country, Country::named("France"));
         assert_eq!(stood.text, "2026-03-22 14:16:40");
     }
 

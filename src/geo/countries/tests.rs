@@ -64,7 +64,7 @@ fn what_is_no_database_of_countries_says_what_to_do() {
     };
     ends(
         &fixture("GeoLite2-ASN.mmdb"),
-        "is a database of type GeoLite2-ASN, which names no countries: use a Country or City edition",
+        "the location database is of type GeoLite2-ASN, which names no countries: use a Country or City edition",
     );
     ends(
         &fixture("make.py"),
@@ -76,11 +76,11 @@ fn what_is_no_database_of_countries_says_what_to_do() {
     );
     ends(
         &fixture(""),
-        "is no file, so it is no location database: correct `geoip.database`",
+        "the location database is no file: correct `geoip.database`",
     );
     ends(
         Path::new("/dev/zero"),
-        "is no file, so it is no location database: correct `geoip.database`",
+        "the location database is no file: correct `geoip.database`",
     );
     assert!(matches!(
         opened(b"\x1f\x8b\x08\0rest"),

@@ -76,7 +76,8 @@ CREATE TABLE ban (
   instant  INTEGER NOT NULL,
   origin   TEXT NOT NULL,
   reason   TEXT NOT NULL,
-  country  TEXT NOT NULL,
+  country  TEXT NOT NULL,                 -- the name, or empty
+  country_code TEXT NOT NULL,             -- its two letters, or empty
   lifted   INTEGER,
   cause    TEXT
 );
