@@ -8,6 +8,7 @@ use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 
 use pyfilter::config::Config;
+use pyfilter::geo::Countries;
 use pyfilter::judge::{Judge, NeverBanned};
 use pyfilter::model::{Failure, Pattern, Positions, Rule, Thresholds, WindowKind, Witness};
 use pyfilter::rules::{Clock, Formats, Matcher, Verdict};
@@ -170,6 +171,26 @@ fn read_stamp(bencher: Bencher<'_, '_>, format: &str) {
                 .filter_map(|stamp| formats.parse(stamp.as_bytes(), &mut clock))
                 .count()
         });
+}
+
+/// Countries of 100,000 addresses, all over the networks that the database
+/// knows. `GEOIP` names another one than that of the fixtures.
+#[divan::bench]
+fn name_countries(bencher: Bencher<'_, '_>) {
+    let fixture = || "fixtures/geo/GeoLite2-City.mmdb".into();
+    let path = std::env::var_os("GEOIP").unwrap_or_else(fixture);
+    let countries = Countries::open(Path::new(&path)).expect("a database of countries");
+    let all_over = |n: u32| std::net::Ipv4Addr::from(n.wrapping_mul(2_654_435_761));
+    let in_fixture = |n: u32| std::net::Ipv4Addr::new(203, 0, 113, n.to_le_bytes()[0]);
+    let addresses: Vec<std::net::IpAddr> = (0..50_000)
+        .flat_map(|n| [all_over(n).into(), in_fixture(n).into()])
+        .collect();
+    bencher.counter(ItemsCount::new(addresses.len())).bench(|| {
+        let named = addresses
+            .iter()
+            .filter_map(|address| countries.country(*address));
+        named.count()
+    });
 }
 
 /// Failures of many addresses going through their windows.

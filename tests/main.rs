@@ -15,6 +15,7 @@ mod journal;
 mod kernel;
 mod kit;
 mod netns;
+mod progress;
 mod readme;
 mod redis;
 mod rooms;

@@ -18,6 +18,8 @@ pub(super) struct Context {
     pub(super) never: NeverBanned,
     /// The time of the run, in Unix seconds.
     pub(super) now: i64,
+    /// Whether somebody may be waiting at a terminal.
+    pub(super) shows_progress: bool,
     /// What went wrong so far.
     pub(super) problems: Vec<Problem>,
     /// What a person should know, while the run is complete all the same.
@@ -40,6 +42,7 @@ impl Context {
             server: Arc::from(server),
             now: system::now().timestamp(),
             state_dir,
+            shows_progress: false,
             warnings: Vec::new(),
             problems,
             config,

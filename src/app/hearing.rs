@@ -13,6 +13,7 @@ use crate::store::{Store, StoreError};
 
 use super::changes::Cleared;
 use super::context::Context;
+use super::progress::{Amount, Progress};
 
 /// What of which log stands in which row of the report.
 pub(super) struct Place {
@@ -86,6 +87,7 @@ impl<'a> Hearing<'a> {
                     .collect());
             }
         };
+        let _progress = self.progress(places, &sources);
         let busy = sources.iter().filter(|pieces| !pieces.is_empty()).count();
         let readings = logs::scan(sources, &matcher, Sizes::for_sources(busy), |heard| {
             let (source, piece) = heard.place;
@@ -96,6 +98,14 @@ impl<'a> Hearing<'a> {
             }
         });
         self.failed.take().map_or(Ok(readings), Err)
+    }
+
+    fn progress(&self, places: &[Vec<Place>], sources: &[Vec<Piece>]) -> Progress {
+        let mut amount = Amount::default();
+        for (place, piece) in places.iter().flatten().zip(sources.iter().flatten()) {
+            amount.add(&place.path, piece);
+        }
+        Progress::begin(self.context.shows_progress, amount)
     }
 
     fn hear(&mut self, path: &Arc<Path>, heard: &logs::Heard<'_>) -> Result<(), StoreError> {

@@ -2,15 +2,17 @@
 
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, BufWriter, Read as _, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::cli;
-use crate::logs::{self, LONGEST_LINE};
+use crate::logs::{self, LONGEST_LINE, Metered};
 use crate::model::{Escaped, Failure};
 use crate::report::matched_json;
 use crate::rules::{Clock, Matcher, Verdict};
+use crate::system::{self, Output};
 
 use super::context::Context;
+use super::progress::{Amount, Progress};
 use super::voice::Voice;
 use super::{Exit, unknown_rule, written};
 
@@ -28,6 +30,7 @@ pub(super) fn match_lines(context: &Context, args: &cli::Match) -> Exit {
     };
     let mut out = BufWriter::new(io::stdout().lock());
     let mut exit = Exit::Done;
+    let _progress = progress(context, &args.files);
     for path in &args.files {
         match one_file(context, path, &mut matcher, args, &mut out) {
             Ok(()) => {}
@@ -40,6 +43,19 @@ pub(super) fn match_lines(context: &Context, args: &cli::Match) -> Exit {
         }
     }
     written(out.flush()).or(exit)
+}
+
+/// A bar for who waits; not where the lines themselves are seen to come.
+fn progress(context: &Context, files: &[PathBuf]) -> Progress {
+    let welcome = context.shows_progress && system::stdout() != Output::Terminal;
+    // Standard input has no size, and so the whole has none.
+    let sizes = files.iter().map(|path| match path.metadata() {
+        Ok(file) if path.as_os_str() != OsStr::new("-") => Some(file.len()),
+        _ => None,
+    });
+    let bytes = sizes.sum::<Option<u64>>().unwrap_or(0);
+    let files = files.len();
+    Progress::begin(welcome, Amount { bytes, files })
 }
 
 /// What ended a file early.
@@ -57,7 +73,8 @@ fn one_file(
 ) -> Result<(), Ended> {
     if path.as_os_str() == OsStr::new("-") {
         matcher.set_clock(Clock::new(context.now));
-        return lines(io::stdin().lock(), path, matcher, args, out);
+        let input = BufReader::new(Metered(io::stdin().lock()));
+        return lines(input, path, matcher, args, out);
     }
     let (stream, clock) = logs::stream(path).map_err(Ended::Reading)?;
     matcher.set_clock(clock);

@@ -11,6 +11,7 @@ pub mod init;
 mod journals;
 mod locate;
 mod match_lines;
+mod progress;
 mod reading;
 mod run;
 mod scan;
@@ -94,7 +95,8 @@ pub fn main(cli: &Cli) -> Exit {
         }
     };
     let voice = |json| Voice::new(global.quiet, global.verbose, json);
-    let context = Context::new(config, state_dir);
+    let mut context = Context::new(config, state_dir);
+    context.shows_progress = progress::is_welcome(global.quiet);
     match &cli.command {
         Command::Scan(args) => scan::scan(context, args, voice(args.json)),
         Command::Match(args) => match_lines::match_lines(&context, args),

@@ -12,6 +12,7 @@
 //! | `open`, `unpack` | a path → a regular file; compressed → a stream |
 //! | `blocks` | a file or stream → blocks of whole lines |
 //! | `wave`, `piece`, `scan` | pieces of several logs → their failures, in parallel |
+//! | `meter` | how much was read so far, for who waits |
 //! | `tail` | the last lines of a file, for `check` |
 
 mod blocks;
@@ -20,6 +21,7 @@ mod follow;
 mod globs;
 mod identity;
 mod journal;
+mod meter;
 mod names;
 mod open;
 mod piece;
@@ -36,6 +38,7 @@ pub use blocks::LONGEST_LINE;
 pub use discover::{Directories, Discovered, Log, discover, each_once, ssh_journal};
 pub use follow::{Followed, Task, follow};
 pub use journal::{Journal, JournalError, Progress, journal, newest_entry};
+pub use meter::{Metered, bytes_read};
 pub use open::{OpenError, stream, whole};
 pub use piece::{Content, Piece};
 pub use reading::Reading;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::model::FileStat;
 use crate::rules::Clock;
 
+use super::meter::Metered;
 use super::piece::{Content, Piece};
 use super::unpack::{Packing, Unknown, gzip_time, packing, unpack};
 
@@ -137,6 +138,6 @@ pub fn stream(path: &Path) -> Result<(Box<dyn io::Read + Send>, Clock), OpenErro
     let clock = Clock::new(opened.written());
     Ok(match opened.packing {
         Some(packing) => (unpack(&opened.file, packing)?, clock),
-        None => (Box::new(opened.file), clock),
+        None => (Box::new(Metered(opened.file)), clock),
     })
 }

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use crate::rules::Clock;
 
 use super::blocks::Lines;
+use super::meter;
 use super::reading::Reading;
 use super::sizes::Sizes;
 use super::wave::{Matched, Pool, Wave};
@@ -205,6 +206,7 @@ impl Reader {
             .zip(parts)
             .for_each(|(matched, part)| {
                 matched.error = matched.block.fill(&**file, whole, &part).err();
+                meter::count(part.end - part.start);
                 if matched.error.is_none() {
                     matched.find(pool, clock);
                 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 
 use super::identity::bytes_at;
+use super::meter;
 
 /// What unpacking a file may take: more than `xz -9` and `zstd -19` need.
 const MEMORY: u64 = 72 << 20;
@@ -79,6 +80,7 @@ impl Read for FromStart {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = std::os::unix::fs::FileExt::read_at(&self.file, buffer, self.at)?;
         self.at += read as u64;
+        meter::count(read as u64);
         Ok(read)
     }
 }

@@ -3,6 +3,8 @@
 
 mod host;
 mod lock;
+mod terminal;
 
 pub use host::{host_name, login_address, now, own_addresses};
 pub use lock::{Lock, LockError};
+pub use terminal::{Output, stderr_width, stdout, width};
