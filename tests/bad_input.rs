@@ -454,7 +454,7 @@ fn without_a_store_nobody_is_banned() {
     sandbox
         .run(["explain", ATTACKER])
         .exits(0)
-        .prints("203.0.113.9 is not banned, and no ban of it is remembered.\n");
+        .says("203.0.113.9 is not banned, and no ban of it is remembered.\n");
     assert!(!sandbox.path("state").exists(), "looking makes nothing");
     sandbox
         .run(["unban", ATTACKER])

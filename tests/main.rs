@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod bugs;
+mod explain;
 mod faults;
 mod firewall_kernel;
 mod geo;

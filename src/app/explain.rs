@@ -1,28 +1,51 @@
 //! `pyfilter explain`: why an address is, was, or is not banned.
+//!
+//! | file | what |
+//! |---|---|
+//! | `found` | where the lines of remembered failures stand by now |
+//! | `looked` | what the logs hold of an address that is not banned |
+//! | `text`, `json` | the same facts, for people and for machines |
 
-use std::io::{self, Write};
+mod found;
+mod json;
+mod looked;
+mod text;
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use ipnet::IpNet;
 
 use crate::cli;
 use crate::firewall::{self, obstacles};
-use crate::model::{Address, Backend, Escaped, Stamp, Witness};
-use crate::report::{bans_json, failure_json};
+use crate::model::{Address, Backend, Country, Generation, Problem, Rule, Witness};
 use crate::store::{OpenWindow, PastBan, Store, StoreError};
+use crate::system;
 
 use super::context::Context;
-use super::{Exit, complain, print_json, written};
+use super::voice::Voice;
+use super::{Exit, complain, locate, print_json, written};
+
+use found::Lines;
+use looked::Looked;
 
 /// All that is known of an address.
 struct Known {
     address: Address,
-    never: Option<&'static str>,
+    country: Option<Country>,
+    /// Why it is never banned, and the network of `ignored_ips` it is in.
+    never: Option<(&'static str, Option<IpNet>)>,
     bans: Vec<PastBan>,
     windows: Vec<OpenWindow>,
     cleared: Option<i64>,
+    /// Where the lines of the failures stand by now.
+    lines: Lines,
+    /// What the logs hold, if it is not banned.
+    looked: Vec<Looked>,
     /// Commands that remove other rules which block it.
     blocked_by: Vec<String>,
-    now: i64,
+    problems: Vec<Problem>,
 }
 
 pub(super) fn explain(context: &Context, args: &cli::Explain) -> Exit {
@@ -30,30 +53,59 @@ pub(super) fn explain(context: &Context, args: &cli::Explain) -> Exit {
         Ok(known) => known,
         Err(error) => return complain(&error),
     };
-    if args.json {
-        return print_json(&known.json());
+    let printed = if args.json {
+        print_json(&known.json(context))
+    } else {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        let width = system::width();
+        written(
+            known
+                .print(&mut out, width, context)
+                .and_then(|()| out.flush()),
+        )
+    };
+    for problem in &known.problems {
+        Voice::warn(&problem.message);
     }
-    written(known.print(&mut io::stdout().lock(), context))
+    let exit = if known.problems.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Problems
+    };
+    printed.or(exit)
 }
 
 impl Known {
     fn gather(context: &Context, address: Address) -> Result<Self, StoreError> {
+        let why = context.never.why(address);
         let mut known = Known {
             address,
-            never: context.never.why(address),
+            country: None,
+            never: why.map(|why| (why, context.never.network(address))),
             bans: Vec::new(),
             windows: Vec::new(),
             cleared: None,
+            lines: Lines::default(),
+            looked: Vec::new(),
             blocked_by: Vec::new(),
-            now: context.now,
+            problems: Vec::new(),
         };
-        if let Some(store) = Store::look(&context.config.store)? {
+        let store = Store::look(&context.config.store)?;
+        if let Some(store) = &store {
             known.bans = store.bans_of(address)?;
             known.windows = store.open_windows(address)?;
             known.cleared = store.cleared_until(address)?;
+            known.find_lines(store, context)?;
         }
+        if known.never.is_none() && !known.is_banned(context) {
+            known.look(store.as_ref(), context)?;
+        }
+        known.locate(context);
         let settings = &context.config.firewall;
-        if known.cleared.is_some() && !known.is_banned() && settings.backend == Backend::Iptables {
+        if known.cleared.is_some()
+            && !known.is_banned(context)
+            && settings.backend == Backend::Iptables
+        {
             let seen = firewall::look(settings);
             known.blocked_by = seen
                 .listings()
@@ -63,129 +115,56 @@ impl Known {
         Ok(known)
     }
 
-    fn is_banned(&self) -> bool {
-        self.bans
-            .iter()
-            .any(|past| past.lifted.is_none() && !past.ban.is_over(self.now))
+    /// All failures that are remembered.
+    fn failures(&self) -> impl Iterator<Item = &Witness> {
+        let of_bans = self.bans.iter().flat_map(|past| &past.failures);
+        of_bans.chain(self.windows.iter().flat_map(|window| &window.failures))
     }
 
-    fn json(&self) -> Value {
-        let time = |seconds| Stamp::from_secs(seconds).to_rfc3339();
-        let bans = self.bans.iter().map(|past| {
-            let mut ban = bans_json(std::slice::from_ref(&past.ban))["bans"][0].take();
-            ban["lifted"] = past.lifted.map(|(at, _)| time(at)).into();
-            ban["cause"] = past.lifted.map(|(_, cause)| cause.as_str()).into();
-            ban["witnesses"] = past.failures.iter().map(failure_json).collect();
-            ban
-        });
-        let windows = self.windows.iter().map(|window| {
-            json!({ "rule": window.rule, "failures": window.failures.iter().map(failure_json).collect::<Vec<_>>() })
-        });
-        json!({
-            "ip": self.address.to_string(),
-            "banned": self.is_banned(),
-            "never_banned": self.never,
-            "bans": bans.collect::<Vec<_>>(),
-            "windows": windows.collect::<Vec<_>>(),
-            "cleared_until": self.cleared.map(time),
-            "blocked_by": self.blocked_by,
-        })
-    }
-
-    fn print(&self, out: &mut impl Write, context: &Context) -> io::Result<()> {
-        let address = self.address;
-        if let Some(why) = self.never {
-            writeln!(out, "{address} {why}, so it is never banned.")?;
-        } else if self.is_banned() {
-            writeln!(out, "{address} is banned.")?;
-        } else if self.bans.is_empty() {
-            writeln!(
-                out,
-                "{address} is not banned, and no ban of it is remembered."
-            )?;
-        } else {
-            writeln!(out, "{address} is not banned, but was.")?;
+    fn find_lines(&mut self, store: &Store, context: &Context) -> Result<(), StoreError> {
+        let mut generations: BTreeMap<PathBuf, Vec<Generation>> = BTreeMap::new();
+        for rule in &context.config.rules {
+            for (log, of_log) in store.generations(&rule.name)? {
+                generations.entry(log).or_default().extend(of_log);
+            }
         }
-        self.bans
-            .iter()
-            .try_for_each(|past| self.print_ban(past, out))?;
-        for window in &self.windows {
-            let rule = Escaped::text(&window.rule);
-            let count: u32 = window
-                .failures
-                .iter()
-                .fold(0, |sum, failure| sum.saturating_add(failure.count));
-            let limit = context
-                .config
-                .rule_named(&window.rule)
-                .map(|rule| rule.thresholds.failed_attempts);
-            let of = limit.map_or_else(String::new, |limit| format!(" of the {limit} that ban"));
-            writeln!(out, "\nOpen window of rule {rule}: {count} failures{of}.")?;
-            failures(&window.failures, out)?;
-        }
-        if let Some(at) = self.cleared {
-            writeln!(
-                out,
-                "\nUn-banned {}: failures up to then never count again.",
-                Stamp::from_secs(at).to_local()
-            )?;
-        }
-        for command in &self.blocked_by {
-            writeln!(
-                out,
-                "\nA rule that is not pyfilter's blocks it all the same; remove it with:\n  {command}"
-            )?;
-        }
+        self.lines = Lines::find(self.failures(), &generations);
         Ok(())
     }
 
-    fn print_ban(&self, past: &PastBan, out: &mut impl Write) -> io::Result<()> {
-        let ban = &past.ban;
-        let by = ban.rule.as_deref().map_or_else(String::new, |rule| {
-            format!(" by rule {}", Escaped::text(rule))
-        });
-        let (at, server) = (ban.at.to_local(), Escaped::text(&ban.server));
-        writeln!(
-            out,
-            "\nBanned {at}{by} on server {server} (from: {}).",
-            ban.origin
-        )?;
-        writeln!(out, "  {}", Escaped::text(&ban.reason))?;
-        let ends = ban.ends.map(|ends| Stamp::from_secs(ends).to_local());
-        match (past.lifted, ends) {
-            (Some((at, cause)), _) => writeln!(
-                out,
-                "  Lifted {} ({cause}).",
-                Stamp::from_secs(at).to_local()
-            )?,
-            (None, Some(ends)) if ban.is_over(self.now) => {
-                writeln!(out, "  Ended {ends}; the next run lifts it.")?;
-            }
-            (None, Some(ends)) => writeln!(out, "  Ends {ends}.")?,
-            (None, None) => writeln!(
-                out,
-                "  Never ends. Lift it with: pyfilter unban {}",
-                self.address
-            )?,
-        }
-        failures(&past.failures, out)
-    }
-}
-
-fn failures(witnesses: &[Witness], out: &mut impl Write) -> io::Result<()> {
-    for witness in witnesses {
-        let (path, text) = (Escaped::path(&witness.path), Escaped::bytes(&witness.text));
-        let times = if witness.count > 1 {
-            format!(" ({} times)", witness.count)
-        } else {
-            String::new()
+    /// Reads the logs: why is it not banned?
+    fn look(&mut self, store: Option<&Store>, context: &Context) -> Result<(), StoreError> {
+        let ended = |past: &PastBan| past.lifted.map(|(at, _)| at).or(past.ban.ends);
+        let cleared = |rule: &Rule| {
+            let of_rule = |past: &&PastBan| past.ban.rule.as_ref() == Some(&rule.name);
+            let bans = self.bans.iter().filter(of_rule).filter_map(ended);
+            bans.chain(self.cleared).max()
         };
-        writeln!(
-            out,
-            "  {} {path} at byte {}{times}:\n    {text}",
-            witness.at.to_local(),
-            witness.offset
-        )?;
+        let mut problems = Vec::new();
+        self.looked = looked::look(context, store, self.address, cleared, &mut problems)?;
+        self.problems.extend(problems);
+        Ok(())
     }
-    Ok(())
+
+    /// The database here comes first, then what another server said.
+    fn locate(&mut self, context: &Context) {
+        match locate::open(context) {
+            Ok(None) => {}
+            Ok(Some(countries)) => {
+                self.country = countries.country(self.address.ip());
+                let damage = countries.damage();
+                self.problems.extend(damage.as_ref().map(locate::problem));
+            }
+            Err(error) => self.problems.push(locate::problem(&error)),
+        }
+        let mut said = self.bans.iter().rev();
+        let said = || said.find_map(|past| past.ban.country.clone());
+        self.country = self.country.take().or_else(said);
+    }
+
+    fn is_banned(&self, context: &Context) -> bool {
+        self.bans
+            .iter()
+            .any(|past| past.lifted.is_none() && !past.ban.is_over(context.now))
+    }
 }

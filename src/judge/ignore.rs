@@ -34,6 +34,14 @@ impl NeverBanned {
             .then_some("is in ignored_ips")
     }
 
+    /// The network of `ignored_ips` that `address` is in: the narrowest.
+    #[must_use]
+    pub fn network(&self, address: Address) -> Option<IpNet> {
+        let networks = self.networks.iter();
+        let around = networks.filter(|network| network.contains(&address.ip()));
+        around.max_by_key(|network| network.prefix_len()).copied()
+    }
+
     /// Whether `address` is never banned.
     #[must_use]
     pub fn covers(&self, address: Address) -> bool {

@@ -1,0 +1,92 @@
+use serde_json::{Value, json};
+
+use crate::app::context::Context;
+use crate::model::{Escaped, Stamp, WindowKind, Witness};
+use crate::report::{bans_json, country_code, failure_json};
+
+use super::Known;
+use super::found::Lines;
+use super::looked::Looked;
+
+impl Known {
+    pub(super) fn json(&self, context: &Context) -> Value {
+        let time = |seconds| Stamp::from_secs(seconds).to_rfc3339();
+        let bans = self.bans.iter().map(|past| {
+            let mut ban = bans_json(std::slice::from_ref(&past.ban))["bans"][0].take();
+            ban["lifted"] = past.lifted.map(|(at, _)| time(at)).into();
+            ban["cause"] = past.lifted.map(|(_, cause)| cause.as_str()).into();
+            ban["witnesses"] = failures(&past.failures, &self.lines);
+            ban
+        });
+        let windows = self.windows.iter().map(|window| {
+            let rule = context.config.rule_named(&window.rule);
+            let limit = rule.map(|rule| rule.thresholds.failed_attempts);
+            json!({
+                "rule": window.rule,
+                "failed_attempts": limit,
+                "failures": failures(&window.failures, &self.lines),
+            })
+        });
+        let country = self.country.as_ref();
+        json!({
+            "ip": self.address.to_string(),
+            "country": country_code(country),
+            "country_name": country.map(|country| &*country.name),
+            "banned": self.is_banned(context),
+            "never_banned": self.never.map(|(why, _)| why),
+            "ignored_by": self.never.and_then(|(_, network)| network).map(|network| network.to_string()),
+            "bans": bans.collect::<Vec<_>>(),
+            "windows": windows.collect::<Vec<_>>(),
+            "cleared_until": self.cleared.map(time),
+            "looked": self.looked.iter().map(looked).collect::<Vec<_>>(),
+            "blocked_by": self.blocked_by,
+            "errors": self.problems.iter().map(|problem| json!({
+                "message": problem.message,
+                "path": problem.path.as_deref().map(|path| Escaped::path(path).to_string()),
+            })).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// Each with how full the window was by it, and where its line stands by now.
+fn failures(witnesses: &[Witness], lines: &Lines) -> Value {
+    let mut sum = 0u32;
+    let failures = witnesses.iter().map(|witness| {
+        sum = sum.saturating_add(witness.count);
+        let found = lines.get(witness);
+        let mut failure = failure_json(witness);
+        failure["sum"] = sum.into();
+        failure["line"] = found.map(|found| found.line).into();
+        failure["stands_in"] = found
+            .map(|found| Escaped::path(&found.path).to_string())
+            .into();
+        failure
+    });
+    failures.collect()
+}
+
+fn looked(looked: &Looked) -> Value {
+    let sources = looked.sources.iter().map(|source| {
+        json!({
+            "path": Escaped::path(&source.path).to_string(),
+            "failures": source.failures.as_ref().ok(),
+            "error": source.failures.as_ref().err(),
+        })
+    });
+    let thresholds = looked.rule.thresholds;
+    json!({
+        "rule": &*looked.rule.name,
+        "failures": looked.failures,
+        "first": looked.span.map(|(first, _)| first.to_rfc3339()),
+        "last": looked.span.map(|(_, last)| last.to_rfc3339()),
+        "cleared": looked.cleared,
+        "most_together": looked.most,
+        "failed_attempts": thresholds.failed_attempts,
+        "request_time": thresholds.request_time,
+        "window": match thresholds.window {
+            WindowKind::Gap => "gap",
+            WindowKind::Sliding => "sliding",
+        },
+        "sources": sources.collect::<Vec<_>>(),
+    })
+}

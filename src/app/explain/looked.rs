@@ -1,0 +1,229 @@
+//! What stands in the logs of an address that is not banned: how near it came.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::app::context::Context;
+use crate::app::journals::Journaled;
+use crate::app::progress::{Amount, Progress};
+use crate::judge::Window;
+use crate::logs::{self, Discovered, Heard, JournalError, OpenError, Piece, Sizes};
+use crate::model::{Address, Escaped, Kind, Problem, Rule, Stamp, Witness};
+use crate::rules::{Clock, Matcher};
+use crate::store::{Store, StoreError};
+
+/// What a rule's logs hold of an address.
+#[derive(Debug)]
+pub(super) struct Looked {
+    pub(super) rule: Rule,
+    /// What was looked at, in the order of reading.
+    pub(super) sources: Vec<Source>,
+    /// How many failures there are.
+    pub(super) failures: u64,
+    /// The first and the last.
+    pub(super) span: Option<(Stamp, Stamp)>,
+    /// How many of them do not count, for they are of before an un-ban or of
+    /// the time of a ban.
+    pub(super) cleared: u64,
+    /// The most that came near enough to each other to count together.
+    pub(super) most: u32,
+}
+
+/// A file or a journal.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) path: PathBuf,
+    /// How many failures of the address stand in it, or why it was not read.
+    pub(super) failures: Result<u64, String>,
+}
+
+/// Reads all that the enabled rules read, and that runs have read, from the
+/// start. `cleared` says until when the failures do not count. What may not be
+/// read is a problem, too.
+pub(super) fn look(
+    context: &Context,
+    store: Option<&Store>,
+    address: Address,
+    cleared: impl Fn(&Rule) -> Option<i64>,
+    problems: &mut Vec<Problem>,
+) -> Result<Vec<Looked>, StoreError> {
+    let rules = context.config.rules.iter().filter(|rule| rule.enabled);
+    let mut all = Vec::new();
+    for rule in rules {
+        let mut looked = Looked {
+            rule: rule.clone(),
+            sources: Vec::new(),
+            failures: 0,
+            span: None,
+            cleared: 0,
+            most: 0,
+        };
+        let found = logs::discover(&rule.sources);
+        problems.extend_from_slice(&found.problems);
+        let pieces = looked.open(context, store, &found, problems)?;
+        looked.read(context, pieces, address, cleared(rule));
+        all.push(looked);
+    }
+    Ok(all)
+}
+
+/// The pieces of a log or journal, each with its row in `sources`.
+type Pieces = Vec<(usize, Piece)>;
+
+impl Looked {
+    fn open(
+        &mut self,
+        context: &Context,
+        store: Option<&Store>,
+        found: &Discovered,
+        problems: &mut Vec<Problem>,
+    ) -> Result<Vec<Pieces>, StoreError> {
+        let mut known = store
+            .map(|store| store.generations(&self.rule.name))
+            .transpose()?
+            .unwrap_or_default();
+        let mut opened = Vec::new();
+        for log in &found.logs {
+            let generations = known.remove(&log.name).unwrap_or_default().into_iter();
+            let read = generations.filter(|generation| {
+                let is_there = generation.live || generation.path.exists();
+                is_there && matches!(generation.kind, Kind::Followed | Kind::Cut)
+            });
+            let mut paths: Vec<PathBuf> = read.map(|generation| generation.path).collect();
+            paths.extend(log.named.iter().cloned());
+            if log.live {
+                paths.retain(|path| *path != log.name);
+                paths.push(log.name.clone());
+            }
+            let pieces = logs::each_once(paths).into_iter().filter_map(|path| {
+                let piece = logs::whole(&path).map_err(Unread::from);
+                self.add(&path, piece, problems)
+            });
+            opened.push(pieces.collect());
+        }
+        for journal in &found.journals {
+            let place = context.config.journal.as_deref();
+            let begun = Journaled::begin(journal, place, None, context.now);
+            let piece = begun.map(|(_, piece)| piece).map_err(Unread::from);
+            let path = Path::new(&journal.name);
+            opened.push(self.add(path, piece, problems).into_iter().collect());
+        }
+        Ok(opened)
+    }
+
+    /// Adds a row for what was opened, or could not be. What is not there is an
+    /// answer, and anything else a problem.
+    fn add(
+        &mut self,
+        path: &Path,
+        piece: Result<Piece, Unread>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<(usize, Piece)> {
+        let (failures, piece) = match piece {
+            Ok(piece) => (Ok(0), Some((self.sources.len(), piece))),
+            Err(Unread { why, missing }) => {
+                if !missing {
+                    let told = format!("{}: {why}", Escaped::path(path));
+                    problems.push(Problem::at(path, told));
+                }
+                (Err(why), None)
+            }
+        };
+        let path = path.to_owned();
+        self.sources.push(Source { path, failures });
+        piece
+    }
+
+    fn read(
+        &mut self,
+        context: &Context,
+        pieces: Vec<Pieces>,
+        address: Address,
+        cleared: Option<i64>,
+    ) {
+        let Ok(matcher) = Matcher::new(&self.rule, Clock::new(context.now)) else {
+            return;
+        };
+        let mut amount = Amount::default();
+        for (row, piece) in pieces.iter().flatten() {
+            amount.add(&self.sources[*row].path, piece);
+        }
+        let _progress = Progress::begin(context.shows_progress, amount);
+        let mut rows = Vec::new();
+        let pieces: Vec<Vec<Piece>> = pieces
+            .into_iter()
+            .map(|pieces| {
+                let (of_source, pieces): (Vec<usize>, _) = pieces.into_iter().unzip();
+                rows.push(of_source);
+                pieces
+            })
+            .collect();
+        let sizes = Sizes::for_sources(pieces.len());
+        let mut window = Window::default();
+        logs::scan(pieces, &matcher, sizes, |heard| {
+            if heard.failure.address == address {
+                let (source, piece) = heard.place;
+                self.hear(rows[source][piece], &heard, cleared, &mut window);
+            }
+        });
+    }
+
+    fn hear(&mut self, row: usize, heard: &Heard<'_>, cleared: Option<i64>, window: &mut Window) {
+        let failure = heard.failure;
+        let count = u64::from(failure.count);
+        self.failures += count;
+        if let Ok(failures) = &mut self.sources[row].failures {
+            *failures += count;
+        }
+        let (first, last) = self.span.unwrap_or((failure.at, failure.at));
+        self.span = Some((first.min(failure.at), last.max(failure.at)));
+        if cleared.is_some_and(|until| failure.at.secs <= until) {
+            self.cleared += count;
+            return;
+        }
+        let limit = self.rule.thresholds.failed_attempts.get();
+        let path: Arc<Path> = Arc::from(self.sources[row].path.as_path());
+        let fills = window.push(&self.rule.thresholds, failure.at, |counted| Witness {
+            at: failure.at,
+            counted,
+            count: failure.count,
+            pattern: failure.pattern,
+            path,
+            offset: failure.offset,
+            text: Box::default(),
+        });
+        let together = if failure.instant {
+            window.failures().max(limit)
+        } else {
+            window.failures()
+        };
+        self.most = self.most.max(together);
+        if fills {
+            window.take();
+        }
+    }
+}
+
+/// Why something could not be read, and whether it is simply not there.
+struct Unread {
+    why: String,
+    missing: bool,
+}
+
+impl From<OpenError> for Unread {
+    fn from(error: OpenError) -> Self {
+        Unread {
+            why: error.to_string(),
+            missing: matches!(error, OpenError::Missing),
+        }
+    }
+}
+
+impl From<JournalError> for Unread {
+    fn from(error: JournalError) -> Self {
+        Unread {
+            why: error.to_string(),
+            missing: false,
+        }
+    }
+}
