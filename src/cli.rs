@@ -11,7 +11,7 @@ use clap_complete::Shell;
 use crate::model::{Address, parse_span};
 
 /// Where the state is when nobody says otherwise.
-const STATE_DIR: &str = "/var/lib/pyfilter";
+pub const STATE_DIR: &str = "/var/lib/pyfilter";
 
 /// Finds who fails too often in the logs, and bans them.
 ///
@@ -133,6 +133,10 @@ pub enum Command {
     Check(Check),
     /// Write a configuration that fits this host, with every key explained
     Init(Init),
+    /// Have a run started every minute, by a systemd timer or cron
+    Install(Install),
+    /// Take the timer and the firewall chain away
+    Uninstall(Uninstall),
     /// Print the completions for a shell
     Completions(Completions),
     /// Print the manual page
@@ -274,6 +278,36 @@ pub struct Init {
     /// Replace a configuration that is there
     #[arg(long)]
     pub force: bool,
+}
+
+/// `pyfilter install`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  pyfilter install --dry-run    what would be done; changes nothing
+  sudo pyfilter install         a timer, a configuration that fits, and the first run")]
+pub struct Install {
+    /// A cron entry in place of the systemd timer
+    #[arg(long)]
+    pub cron: bool,
+    /// Show what would be done, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `pyfilter uninstall`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  sudo pyfilter uninstall            bans and configuration are kept
+  sudo pyfilter uninstall --purge    nothing is kept")]
+pub struct Uninstall {
+    /// Remove bans, positions, event log and configuration, too
+    #[arg(long)]
+    pub purge: bool,
+    /// Show what would be done, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `pyfilter completions`.
@@ -421,7 +455,7 @@ mod tests {
             "pyfilter match a.log",
             "pyfilter completions tcsh",
             "pyfilter list --color sometimes",
-            "pyfilter install",
+            "pyfilter install --corn",
         ] {
             error(line);
         }

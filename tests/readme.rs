@@ -1,10 +1,10 @@
 //! Every command of the README, run as it stands there.
 
 use std::fmt::Write as _;
-use std::path::Path;
 use std::process::Command;
 
-use crate::kit::{PYFILTER, fixture};
+use crate::kit::PYFILTER;
+use crate::world::World;
 
 const README: &str = include_str!("../README.md");
 
@@ -37,12 +37,6 @@ fn stand_in(command: &str) -> Option<String> {
         "cargo build --release" => {
             format!("mkdir -p target/release && cp {PYFILTER} target/release/pyfilter")
         }
-        // No systemd runs in here: the units must be in place, and start what was installed.
-        "sudo systemctl enable --now pyfilter.timer" => {
-            "cd /etc/systemd/system && grep -qx WantedBy=timers.target pyfilter.timer && \
-             test -x \"$(sed -n 's/^ExecStart=\\([^ ]*\\).*/\\1/p' pyfilter.service)\""
-                .to_owned()
-        }
         _ => return None,
     })
 }
@@ -73,27 +67,6 @@ fn the_first_command_shows_what_the_readme_shows() {
     );
 }
 
-/// A bash script's beginning: what the commands write to the host's directories
-/// goes to a layer over them that is gone with the mount namespace.
-fn world(layers: &Path) -> String {
-    let mut script = String::from(
-        "set -eu\nexport TZ=UTC PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nsudo() { \"$@\"; }\n",
-    );
-    let dir = layers.display();
-    let _ = writeln!(script, "mkdir {dir} && mount -t tmpfs tmpfs {dir}");
-    for place in ["/etc", "/usr/local/bin", "/var/lib", "/var/log"] {
-        let layer = format!("{dir}{place}");
-        let _ = writeln!(
-            script,
-            "mkdir -p {layer}/u {layer}/w\n\
-             mount -t overlay overlay -o lowerdir={place},upperdir={layer}/u,workdir={layer}/w {place}"
-        );
-    }
-    let log = fixture("auth.log");
-    let _ = writeln!(script, "cp {} /var/log/auth.log", log.display());
-    script
-}
-
 /// The lines that run a command of the README and look at its exit status.
 fn step(command: &str, shown: &str) -> String {
     let run = match command.strip_prefix("cargo run --release --") {
@@ -114,8 +87,8 @@ fn step(command: &str, shown: &str) -> String {
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_every_command_of_the_readme_works() {
-    let dir = tempfile::tempdir().unwrap();
-    let clone = dir.path().join("pyfilter");
+    let world = World::new();
+    let clone = world.dir().join("pyfilter");
     let git = [
         "-c",
         "safe.directory=*",
@@ -125,18 +98,10 @@ fn kernel_every_command_of_the_readme_works() {
     ];
     let cloned = Command::new("git").args(git).arg(&clone).status();
     assert!(cloned.unwrap().success());
-    let mut script = world(&dir.path().join("layers"));
-    let _ = writeln!(script, "cd {}", clone.display());
+    let mut script = format!("cd {}\n", clone.display());
     for (command, shown) in commands() {
         script += &step(&command, &shown);
     }
-    let path = dir.path().join("script");
-    std::fs::write(&path, script).unwrap();
-    let mut unshare = Command::new("unshare");
-    let ran = unshare.args(["--mount", "--net", "bash"]).arg(&path);
-    let ran = ran.output().unwrap();
-    let told = [ran.stdout, ran.stderr].concat();
-    let told = String::from_utf8_lossy(&told);
-    assert!(ran.status.success(), "{told}");
+    let told = world.run(&script);
     assert!(told.contains("Found IP: 203.0.113.13"), "{told}");
 }

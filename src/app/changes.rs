@@ -47,6 +47,8 @@ pub(super) struct Read {
     pub(super) journals: Vec<(String, String)>,
     pub(super) windows: Vec<(Address, Vec<Witness>)>,
     pub(super) newest: Option<i64>,
+    /// How many failures were in there.
+    pub(super) failures: u64,
 }
 
 impl Read {
@@ -59,6 +61,7 @@ impl Read {
             journals: Vec::new(),
             windows: Vec::new(),
             newest: None,
+            failures: 0,
         }
     }
 }
@@ -139,6 +142,9 @@ impl Changes {
             }
             for (journal, cursor) in &read.journals {
                 commit.set_journal_cursor(&read.rule, journal, cursor, now)?;
+            }
+            if read.failures > 0 {
+                commit.count_failures(&read.rule, read.failures)?;
             }
             if let Some(newest) = read.newest {
                 commit.set_newest(&read.rule, newest, read.thresholds.request_time)?;

@@ -53,6 +53,15 @@ impl Host {
             docker: Path::new("/run/docker.sock").exists(),
         }
     }
+
+    /// The rules that its configuration has.
+    #[must_use]
+    pub fn rules(&self) -> Vec<&'static str> {
+        let mut rules = vec!["ssh"];
+        rules.extend(self.logs.iter().map(|(rule, _)| *rule));
+        rules.dedup();
+        rules
+    }
 }
 
 /// Writes the configuration for `host` to `path`, readable by its owner alone
@@ -76,9 +85,6 @@ pub fn init(path: &Path, force: bool, host: &Host) -> Result<String> {
         ErrorKind::IsADirectory => anyhow!("{shown} is a directory: name the file in it"),
         _ => anyhow!("{shown} can not be written: {error}"),
     })?;
-    let mut rules = vec!["ssh"];
-    rules.extend(host.logs.iter().map(|(rule, _)| *rule));
-    rules.dedup();
     let call = if path == Path::new(config::DEFAULT_FILE) {
         "pyfilter".to_owned()
     } else {
@@ -86,7 +92,7 @@ pub fn init(path: &Path, force: bool, host: &Host) -> Result<String> {
     };
     Ok(format!(
         "Wrote {shown} with rules for {}.\nNext: {call} check, then {call} scan --dry-run",
-        rules.join(", ")
+        host.rules().join(", ")
     ))
 }
 

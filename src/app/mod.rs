@@ -8,9 +8,11 @@ mod explain;
 pub mod generate;
 mod hearing;
 pub mod init;
+mod install;
 mod journals;
 mod locate;
 mod match_lines;
+mod metrics;
 mod progress;
 mod reading;
 mod run;
@@ -18,6 +20,7 @@ mod scan;
 mod shared;
 mod sharing;
 mod snapshots;
+mod uninstall;
 mod voice;
 mod wall;
 
@@ -79,6 +82,17 @@ pub fn main(cli: &Cli) -> Exit {
         }
         Command::Man(_) => return written(generate::man(&mut io::stdout())),
         Command::Init(args) => return init(global, args.force),
+        Command::Install(args) => {
+            return install::install(
+                global,
+                args,
+                Voice::new(global.quiet, global.verbose, false),
+            );
+        }
+        Command::Uninstall(args) => {
+            let voice = Voice::new(global.quiet, global.verbose, false);
+            return uninstall::uninstall(global, args, voice);
+        }
         _ => {}
     }
     let environment = std::env::var_os("STATE_DIRECTORY");
@@ -105,7 +119,11 @@ pub fn main(cli: &Cli) -> Exit {
         Command::Ban(args) => bans::ban(context, args, voice(false)),
         Command::Unban(args) => bans::unban(context, args, voice(false)),
         Command::Check(args) => check::check(context, args),
-        Command::Completions(_) | Command::Man(_) | Command::Init(_) => Exit::Done,
+        Command::Completions(_)
+        | Command::Man(_)
+        | Command::Init(_)
+        | Command::Install(_)
+        | Command::Uninstall(_) => Exit::Done,
     }
 }
 

@@ -3,16 +3,17 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::model::{Address, Ban, Cause, Escaped, Origin, Problem, Rule, Stamp, Unban};
 use crate::report::{SourceRow, Summary};
 use crate::store::{Store, StoreError, Untold};
 use crate::system::{Lock, LockError};
 
-use super::changes::Changes;
+use super::changes::{Changes, Read};
 use super::context::Context;
 use super::locate::locate;
+use super::metrics;
 use super::reading::{self, Outcome};
 use super::sharing::Sharing;
 use super::snapshots::{self, Snapshots};
@@ -24,6 +25,8 @@ use super::wall::Wall;
 pub(super) enum Errand {
     /// The timer's: every rule's sources from their cursors.
     Scan(Vec<Rule>),
+    /// The same when pyfilter is installed, which is nothing to give up soon.
+    FirstScan(Vec<Rule>),
     /// Files from their start under one rule.
     Files(Rule, Vec<PathBuf>),
     /// Bans by hand.
@@ -39,7 +42,9 @@ impl Errand {
     fn patience(&self) -> Duration {
         match self {
             Errand::Scan(_) | Errand::Files(..) => Duration::from_secs(5),
-            Errand::Ban(_) | Errand::Unban(..) | Errand::UnbanAll(_) => Duration::from_secs(60),
+            Errand::FirstScan(_) | Errand::Ban(_) | Errand::Unban(..) | Errand::UnbanAll(_) => {
+                Duration::from_secs(60)
+            }
         }
     }
 }
@@ -83,6 +88,7 @@ impl Done {
 
 /// Does one run from its beginning to its end.
 pub(super) fn run(mut context: Context, errand: &Errand, voice: Voice) -> Result<Done, Stop> {
+    let begun = Instant::now();
     make_state_dir(&context)?;
     let since = Stamp::from_secs(context.now).to_local();
     let lock = Lock::take(&context.state_dir, errand.patience(), &since)?;
@@ -105,6 +111,7 @@ pub(super) fn run(mut context: Context, errand: &Errand, voice: Voice) -> Result
     wall.close(&mut store)?;
     sharing.send(&mut context, &mut store)?;
     let firewall = wall.into_row(context.config.firewall.backend, &store)?;
+    metrics::leave(&mut context, &store, &sources, begun)?;
     let owed = (told && !untold.is_empty()).then_some(Owed { store, _lock: lock });
     context.warnings.iter().for_each(Voice::warn);
 
@@ -247,13 +254,16 @@ fn work(
 ) -> Result<Vec<SourceRow>, StoreError> {
     let mut sources = Vec::new();
     let mut take = |context: &mut Context, outcome: Outcome, changes: &mut Changes| {
-        sources.extend(outcome.sources);
         changes.bans.extend(outcome.bans);
-        changes.read.extend(outcome.read);
+        changes.read.extend(outcome.read.map(|read| Read {
+            failures: outcome.sources.iter().map(|row| row.failures).sum(),
+            ..read
+        }));
+        sources.extend(outcome.sources);
         context.problems.extend(outcome.problems);
     };
     match errand {
-        Errand::Scan(rules) => {
+        Errand::Scan(rules) | Errand::FirstScan(rules) => {
             for rule in rules {
                 let found = crate::logs::discover(&rule.sources);
                 context.problems.extend_from_slice(&found.problems);

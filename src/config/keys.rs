@@ -27,6 +27,7 @@ pub(super) static SETTINGS: Keys = Keys {
         "deny_type",
         "ignored_ips",
         "journal",
+        "metrics",
         "reload_iptables",
         "firewall",
         "rules",

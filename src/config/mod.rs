@@ -64,6 +64,8 @@ pub struct Config {
     pub geoip: Option<PathBuf>,
     /// The directory or file that is read as the systemd journal; the host's if none.
     pub journal: Option<PathBuf>,
+    /// Where each run leaves its figures for Prometheus; nowhere if none.
+    pub metrics: Option<PathBuf>,
     /// What is understood and may not be what was meant, such as keys without
     /// effect: a sentence each, for `check`.
     pub notes: Vec<String>,

@@ -44,6 +44,9 @@ pub(super) fn config(root: &Section, base: &Path, check: &mut Check) -> Config {
         journal: settings
             .given("journal")
             .and_then(|field| field.path_from(base, check)),
+        metrics: settings
+            .given("metrics")
+            .and_then(|field| field.path_from(base, check)),
         notes: Vec::new(),
     }
 }

@@ -59,6 +59,14 @@ impl<'a> Iptables<'a> {
             .map_err(|source| FirewallError::Unreadable { program, source })
     }
 
+    /// Whether it is the legacy variant; as the program itself says.
+    pub(super) fn is_legacy(self) -> Result<bool, FirewallError> {
+        let done = self.run("iptables-restore", &["--version"], "")?;
+        // Before 1.8 there was no other, and it said nothing of it.
+        let said = String::from_utf8_lossy(&done.stdout);
+        Ok(!said.contains("nf_tables"))
+    }
+
     /// Whether an interface has an IPv6 address, so that IPv6 bans matter.
     pub(super) fn host_has_ipv6() -> bool {
         std::fs::read(IF_INET6).is_ok_and(|interfaces| !interfaces.is_empty())

@@ -97,6 +97,18 @@ pub fn look(firewall: &Firewall) -> Look {
     Look { v4, v6 }
 }
 
+/// Whether the host's iptables is the legacy variant, which needs more of the
+/// service than the other.
+///
+/// # Errors
+/// There is none, or it does not run.
+pub fn is_legacy(firewall: &Firewall) -> Result<bool, FirewallError> {
+    match firewall.backend {
+        Backend::Iptables => Iptables::new(Family::V4, firewall.programs.as_deref()).is_legacy(),
+        Backend::None => Ok(false),
+    }
+}
+
 /// Makes our chain hold exactly the addresses `wanted`, with one jump from each
 /// hook, and takes away what of `former` the configuration no longer names.
 ///

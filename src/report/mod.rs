@@ -1,11 +1,13 @@
-//! What a run did → text, JSON, event log. Values in, bytes out.
+//! What a run did → text, JSON, event log, metrics. Values in, bytes out.
 
 mod event_log;
 mod json;
+mod metrics;
 mod summary;
 mod text;
 
 pub use event_log::{EventLogError, write_events};
 pub use json::{bans_json, country_code, failure_json, matched_json, summary_json};
+pub use metrics::{BanCount, Metrics, SourceState, metrics_text};
 pub use summary::{FirewallRow, SourceRow, Summary};
 pub use text::{ban_line, ban_reason, checking, nothing_to_check, unban_line};

@@ -6,6 +6,7 @@
 //! | `cursors` | how far each rule has read each log |
 //! | `standings` | open windows, and what an address has behind it |
 //! | `bans` | bans in force and ended, and the numbered sets of them |
+//! | `counts` | figures that are told of |
 //! | `sets` | the number that a commit gives the bans in force |
 //! | `effects` | what the last commit still owes the world |
 //! | `exchange` | what other servers told |
@@ -14,6 +15,7 @@
 //! | `takeover` | the database of a PyFilter 1 or 2 |
 
 mod bans;
+mod counts;
 mod cursors;
 mod effects;
 mod error;
@@ -36,12 +38,13 @@ use tempfile::TempDir;
 
 use crate::model::Address;
 
+pub use counts::Count;
 pub use effects::Untold;
 pub use error::StoreError;
 pub use exchange::Before;
 pub use outbox::Outbound;
 pub use past::{OpenWindow, PastBan};
-pub use takeover::Takeover;
+pub use takeover::{Takeover, copy_database};
 
 /// The store of one host.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::Connection;
 use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags};
 
 use crate::model::{Address, Ban, Country, Origin, Stamp};
 
@@ -166,6 +166,35 @@ impl Row {
             country: self.country.as_deref().and_then(Country::named),
         }
     }
+}
+
+/// Copies a PyFilter's database, which may be in use, to where a store will be:
+/// all of it or nothing.
+///
+/// # Errors
+/// It can not be read, or the copy not be written.
+pub fn copy_database(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let new = beside(to, ".new");
+    let io = |error| StoreError::of_io(&new, &error);
+    match std::fs::remove_file(&new) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
+        _ => {}
+    }
+    let mut options = std::fs::OpenOptions::new();
+    std::os::unix::fs::OpenOptionsExt::mode(options.write(true).create_new(true), 0o600);
+    let file = options.open(&new).map_err(io)?;
+    let copy = || {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let old = Connection::open_with_flags(from, flags)?;
+        old.busy_timeout(std::time::Duration::from_secs(5))?;
+        old.execute("VACUUM INTO ?", [new.to_string_lossy()])
+    };
+    copy().map_err(|error| {
+        let _ = std::fs::remove_file(&new);
+        StoreError::of(from, &error)
+    })?;
+    file.sync_all().map_err(io)?;
+    std::fs::rename(&new, to).map_err(io)
 }
 
 /// Copies the old database to a name that nothing has.

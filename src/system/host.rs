@@ -1,5 +1,6 @@
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt as _;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
@@ -14,10 +15,40 @@ pub fn now() -> DateTime<Utc> {
 /// What the host is called; `localhost` if its name can not serve as a server's.
 #[must_use]
 pub fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    Some(name.trim().to_owned())
+    // Not from /proc/sys, which is hidden from the service.
+    let name = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
+    Some(name)
         .filter(|name| check_server_name(name).is_ok())
         .unwrap_or_else(|| "localhost".to_owned())
+}
+
+/// Whether this process is root's.
+#[must_use]
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// The processes, this one aside, that work in `dir` or run something in it.
+#[must_use]
+pub fn processes_in(dir: &Path) -> Vec<u32> {
+    let ours = std::process::id();
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let inside = |pid: &u32| {
+        let proc = Path::new("/proc").join(pid.to_string());
+        let words = std::fs::read(proc.join("cmdline")).unwrap_or_default();
+        let mut words = words.split(|&byte| byte == 0).map(OsStr::from_bytes);
+        let runs = words.any(|word| Path::new(word).starts_with(dir));
+        // A shell that is there to look around is nothing to stop.
+        let python = || {
+            std::fs::read_to_string(proc.join("comm")).is_ok_and(|name| name.starts_with("python"))
+        };
+        runs || std::fs::read_link(proc.join("cwd")).is_ok_and(|cwd| cwd == dir) && python()
+    };
+    pids.filter(|pid| *pid != ours).filter(inside).collect()
 }
 
 /// The addresses of the host's interfaces.

@@ -1,10 +1,12 @@
 //! The host: what time it is, what it is called, which addresses it has, and
-//! that only one run is at work.
+//! that only one run is at work; and its programs.
 
 mod host;
 mod lock;
+mod program;
 mod terminal;
 
-pub use host::{host_name, login_address, now, own_addresses};
+pub use host::{host_name, is_root, login_address, now, own_addresses, processes_in};
 pub use lock::{Lock, LockError};
+pub use program::{ProgramError, run_program};
 pub use terminal::{Output, stderr_width, stdout, width};

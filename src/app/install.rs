@@ -1,0 +1,170 @@
+//! `pyfilter install`: from the binary alone to a run every minute.
+//!
+//! | file | does |
+//! |---|---|
+//! | `places` | where everything goes, and the units' text |
+//! | `found` | what is there already |
+//! | `plan` | what is there → the steps that are missing (pure) |
+//! | `adopt` | a PyFilter's configuration → one for here (pure) |
+//! | `step` | does one step |
+//!
+//! What is in place is no step, so a second `install` finds nothing to do, and
+//! one that failed in the middle is gone on with.
+
+mod adopt;
+pub(super) mod found;
+pub(super) mod places;
+mod plan;
+pub(super) mod step;
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::cli::{Global, Install, STATE_DIR};
+use crate::config::Config;
+use crate::model::Stamp;
+use crate::system::{self, Lock, ProgramError};
+
+use super::context::Context;
+use super::run::{self, Errand};
+use super::voice::Voice;
+use super::{Exit, complain, finish};
+use found::Found;
+use step::Step;
+
+/// How long another run is waited for.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Puts everything in place that is not, and makes the first run.
+pub(super) fn install(global: &Global, args: &Install, voice: Voice) -> Exit {
+    if let Some(exit) = refuses_elsewhere(global, "install") {
+        return exit;
+    }
+    let found = match Found::look(args.cron) {
+        Ok(found) => found,
+        Err(found::Error::Faults(faults)) => {
+            Voice::complain(&faults);
+            return Exit::Usage;
+        }
+        Err(found::Error::Host(said)) => {
+            return complain(&format_args!("{said}; nothing was done"));
+        }
+    };
+    let steps = match plan::plan(&found, args.cron) {
+        Ok(steps) => steps,
+        Err(refusal) => return complain(&format_args!("{refusal}; nothing was done")),
+    };
+    if args.dry_run {
+        for step in &steps {
+            voice.say(&format!("Would {}", step.will()));
+        }
+    } else if !system::is_root() {
+        return complain(&"install needs root: run with sudo; nothing was done");
+    } else if let Err(error) = step::rehearse(&steps) {
+        return complain(&format_args!("{error}; nothing was done"));
+    } else if let Err(error) = do_all(&steps, voice) {
+        return complain(&error);
+    }
+    let mut exit = Exit::Done;
+    if !args.dry_run && steps.iter().any(Step::starts) {
+        exit = first_run(voice);
+        if let Err(error) = start(args.cron) {
+            return complain(&error).or(exit);
+        }
+    }
+    tell(&found, args, &steps, voice);
+    exit
+}
+
+/// These two set up the host's usual places, which others could not be.
+pub(super) fn refuses_elsewhere(global: &Global, command: &str) -> Option<Exit> {
+    let elsewhere = global.config.is_some() || global.state_dir.is_some();
+    elsewhere.then(|| {
+        let config = crate::config::DEFAULT_FILE;
+        Voice::warn(&format_args!(
+            "{command} is about {config} and {STATE_DIR}: it takes neither -c nor --state-dir; nothing was done"
+        ));
+        Exit::Usage
+    })
+}
+
+/// All but the first run, while no other is at work.
+fn do_all(steps: &[Step], voice: Voice) -> Result<(), String> {
+    if steps.is_empty() {
+        return Ok(());
+    }
+    let _lock = lock()?;
+    for step in steps.iter().filter(|step| !step.starts()) {
+        step.work().map_err(|error| {
+            format!("{error}; what was done before stays: `pyfilter install` goes on from here")
+        })?;
+        voice.say(&step.did());
+    }
+    Ok(())
+}
+
+/// The lock of the usual state directory, which is made if it is not there.
+pub(super) fn lock() -> Result<Lock, String> {
+    let dir = Path::new(STATE_DIR);
+    step::make_private(dir)?;
+    let since = Stamp::from_secs(system::now().timestamp()).to_local();
+    Lock::take(dir, PATIENCE, &since).map_err(|error| error.to_string())
+}
+
+/// Whatever it can not do is told, and tried again by the next one.
+fn first_run(voice: Voice) -> Exit {
+    let config = match Config::load(None, None, Path::new(STATE_DIR)) {
+        Ok(config) => config,
+        Err(faults) => {
+            Voice::complain(&faults);
+            return Exit::Usage;
+        }
+    };
+    let rules = config.rules.iter().filter(|rule| rule.enabled);
+    let errand = Errand::FirstScan(rules.cloned().collect());
+    let context = Context::new(config, STATE_DIR.into());
+    finish(run::run(context, &errand, voice), false)
+}
+
+/// The timer last: its first run would meet this one's.
+fn start(cron: bool) -> Result<(), ProgramError> {
+    if cron {
+        return Ok(());
+    }
+    system::run_program("systemctl", &["enable", places::TIMER])?;
+    system::run_program("systemctl", &["restart", places::TIMER])
+}
+
+/// What the tutorial said, and what else a person should know.
+fn tell(found: &Found, args: &Install, steps: &[Step], voice: Voice) {
+    let anew = steps.iter().any(Step::starts);
+    let status = if args.cron {
+        "check the status of it by using \"sudo pyfilter list\"".to_owned()
+    } else {
+        format!(
+            "check the status of it by using \"sudo systemctl status {}\"",
+            places::TIMER
+        )
+    };
+    let what = if args.cron { "Cron entry" } else { "Timer" };
+    if anew && !args.dry_run {
+        let done = if args.cron {
+            "created"
+        } else {
+            "created and enabled"
+        };
+        voice.say(&format!("{what} {done}, {status}"));
+    } else if !anew {
+        let (first, rest) = status.split_at(1);
+        voice.say(&format!(
+            "{what} already created.\n{}{rest}",
+            first.to_uppercase()
+        ));
+    }
+    if steps.iter().any(|step| matches!(step, Step::Adopt { .. })) {
+        voice.say("PyFilter's patterns let an attacker name another address: `sudo pyfilter check` says which to delete");
+    }
+    if let Some(warning) = found.old.as_ref().and_then(found::Old::still_running) {
+        Voice::warn(&warning);
+    }
+}

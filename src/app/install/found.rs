@@ -1,0 +1,213 @@
+//! What is there already.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::cli::STATE_DIR;
+use crate::config::{Config, DEFAULT_FILE, Faults};
+use crate::firewall;
+use crate::model::Escaped;
+use crate::system;
+
+use super::adopt::{Adopted, adopt};
+use super::places;
+
+/// The files that are ours alone: what stands in them is compared.
+const OURS: [&str; 4] = [
+    places::SERVICE_FILE,
+    places::TIMER_FILE,
+    places::LEGACY_FILE,
+    places::CRON_FILE,
+];
+
+/// What the steps depend on.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The program that runs.
+    pub(super) exe: PathBuf,
+    pub(super) placed: Placed,
+    /// Those of the places and state files that are there.
+    pub(super) there: BTreeSet<PathBuf>,
+    /// The store of the configuration that is to hold.
+    pub(super) store: PathBuf,
+    /// Whether iptables is the legacy variant.
+    pub(super) legacy: bool,
+    /// Whether the timer runs.
+    pub(super) active: bool,
+    /// Our own files that are there, with their text.
+    pub(super) files: BTreeMap<&'static str, String>,
+    pub(super) old: Option<Old>,
+}
+
+/// Whether a pyfilter is in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Placed {
+    /// None, or another than the one that runs.
+    #[default]
+    No,
+    /// The one that runs, byte for byte.
+    Copied,
+    /// One of a package.
+    Packaged,
+}
+
+/// A PyFilter, and what is to be had from it.
+#[derive(Debug, Default)]
+pub(super) struct Old {
+    pub(super) config: Option<Adopted>,
+    pub(super) database: Option<PathBuf>,
+    pub(super) blacklists: Vec<PathBuf>,
+    /// Whether its service would start it again.
+    pub(super) service: bool,
+    pub(super) processes: Vec<u32>,
+}
+
+/// Why nothing can be planned.
+#[derive(Debug)]
+pub(super) enum Error {
+    Faults(Faults),
+    Host(String),
+}
+
+impl Found {
+    /// Looks at the host, and changes nothing.
+    pub(super) fn look(cron: bool) -> Result<Self, Error> {
+        let exe = std::env::current_exe()
+            .and_then(fs::canonicalize)
+            .map_err(|error| Error::Host(format!("the program does not find itself: {error}")))?;
+        let has_config = is_there(Path::new(DEFAULT_FILE));
+        let old = Old::look(has_config)?;
+        let base = Path::new(STATE_DIR);
+        let adopted = old.as_ref().and_then(|old| old.config.as_ref());
+        let config = match adopted {
+            Some(adopted) => Config::from_text(&adopted.text, Some(&adopted.path), base),
+            None => Config::load(None, None, base),
+        }
+        .map_err(Error::Faults)?;
+        let legacy = firewall::is_legacy(&config.firewall)
+            .map_err(|error| Error::Host(error.to_string()))?;
+        // Who may not look would only be told that.
+        if system::is_root()
+            && let Err(error) = firewall::look(&config.firewall).v4
+        {
+            return Err(Error::Host(error.to_string()));
+        }
+        let systemd = is_there(Path::new(places::SYSTEMD));
+        let texts = OURS.into_iter();
+        let texts = texts.filter_map(|path| Some((path, fs::read_to_string(path).ok()?)));
+        let usual = [
+            DEFAULT_FILE,
+            places::SYSTEMD,
+            places::CRON_DIR,
+            places::ENABLED,
+        ];
+        let usual = usual.into_iter().map(PathBuf::from);
+        let there = usual.chain([config.store.clone()]).chain(blacklists(base));
+        let placed = if is_packaged() {
+            Placed::Packaged
+        } else if is_same(&exe, Path::new(places::BINARY)) {
+            Placed::Copied
+        } else {
+            Placed::No
+        };
+        Ok(Found {
+            exe,
+            placed,
+            there: there.filter(|path| is_there(path)).collect(),
+            store: config.store,
+            legacy,
+            active: systemd && !cron && is_active(),
+            files: texts.collect(),
+            old,
+        })
+    }
+
+    pub(super) fn has(&self, path: impl AsRef<Path>) -> bool {
+        self.there.contains(path.as_ref())
+    }
+}
+
+impl Old {
+    /// None if there is nothing of it.
+    fn look(has_config: bool) -> Result<Option<Self>, Error> {
+        let root = Path::new(places::OLD);
+        let path = root.join("Config/config.json");
+        let config = match fs::read(&path) {
+            Ok(text) if !has_config => Some(adopt(&text, &path).map_err(Error::Faults)?),
+            Err(error) if !has_config && error.kind() != std::io::ErrorKind::NotFound => {
+                let path = Escaped::path(&path);
+                return Err(Error::Host(format!("{path} can not be read: {error}")));
+            }
+            _ => None,
+        };
+        // Its first versions wrote the name another way.
+        let named = config.iter().map(|adopted| adopted.database.clone());
+        let usual = ["PyFilter.db", "pyFilter.db"].map(|name| root.join(name));
+        let old = Old {
+            database: present(named.chain(usual)).into_iter().next(),
+            config,
+            blacklists: present(blacklists(&root.join("Config"))),
+            service: is_there(Path::new(places::OLD_SERVICE)),
+            processes: system::processes_in(root),
+        };
+        let is_nothing = old.config.is_none()
+            && old.database.is_none()
+            && old.blacklists.is_empty()
+            && !old.service
+            && old.processes.is_empty();
+        Ok((!is_nothing).then_some(old))
+    }
+
+    /// What to do about a PyFilter that goes on banning, a sentence each.
+    pub(super) fn still_running(&self) -> Option<String> {
+        let pids: Vec<String> = self.processes.iter().map(ToString::to_string).collect();
+        let running = match &pids[..] {
+            [] => String::new(),
+            pids => format!(" and runs (process {})", pids.join(", ")),
+        };
+        if self.service {
+            return Some(format!(
+                "PyFilter's own service is still there{running}: both would ban; stop it with `sudo systemctl disable --now PyFilter`, and remove {}",
+                places::OLD_SERVICE
+            ));
+        }
+        (!pids.is_empty()).then(|| {
+            format!(
+                "PyFilter still runs: both ban; stop it with `sudo kill {}`, and take run.sh out of what starts it (crontab -l, /etc/rc.local)",
+                pids.join(" ")
+            )
+        })
+    }
+}
+
+/// The two files in `dir`.
+fn blacklists(dir: &Path) -> impl Iterator<Item = PathBuf> {
+    ["blacklist.v4", "blacklist.v6"]
+        .map(|name| dir.join(name))
+        .into_iter()
+}
+
+fn present(paths: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
+    paths.filter(|path| path.is_file()).collect()
+}
+
+/// A link to nowhere is something.
+pub(in crate::app) fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+/// Whether dpkg has put it there; what is removed but not purged is not.
+pub(in crate::app) fn is_packaged() -> bool {
+    let list = fs::read_to_string(places::DPKG_LIST).unwrap_or_default();
+    list.lines().any(|path| path == places::PACKAGED) && is_there(Path::new(places::PACKAGED))
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    let read = |path| fs::read(path).ok();
+    one == other || read(one).is_some_and(|bytes| read(other) == Some(bytes))
+}
+
+fn is_active() -> bool {
+    system::run_program("systemctl", &["is-active", "--quiet", places::TIMER]).is_ok()
+}

@@ -1,0 +1,73 @@
+//! Where everything goes, and the text of what is not the host's own.
+
+/// Where the binary goes if it is run from elsewhere.
+pub(crate) const BINARY: &str = "/usr/local/bin/pyfilter";
+/// Where a package has it.
+pub(crate) const PACKAGED: &str = "/usr/bin/pyfilter";
+/// Which files dpkg has put there.
+pub(crate) const DPKG_LIST: &str = "/var/lib/dpkg/info/pyfilter.list";
+
+/// The unit that starts the runs.
+pub(crate) const TIMER: &str = "pyfilter.timer";
+/// Units of the administrator: the service, the timer, and what the service
+/// needs besides for the legacy iptables.
+pub(crate) const SERVICE_FILE: &str = "/etc/systemd/system/pyfilter.service";
+pub(crate) const TIMER_FILE: &str = "/etc/systemd/system/pyfilter.timer";
+pub(crate) const LEGACY_FILE: &str = "/etc/systemd/system/pyfilter.service.d/legacy.conf";
+/// The timer is enabled if this is there.
+pub(crate) const ENABLED: &str = "/etc/systemd/system/timers.target.wants/pyfilter.timer";
+pub(crate) const CRON_FILE: &str = "/etc/cron.d/pyfilter";
+/// Where cron looks.
+pub(crate) const CRON_DIR: &str = "/etc/cron.d";
+/// There while systemd is what runs the host.
+pub(crate) const SYSTEMD: &str = "/run/systemd/system";
+
+/// PyFilter, where its tutorial puts it, and the service that it makes.
+pub(crate) const OLD: &str = "/usr/local/PyFilter";
+pub(crate) const OLD_SERVICE: &str = "/etc/systemd/system/PyFilter.service";
+
+/// Where the event log may stand beside the state directory.
+pub(crate) const LOG_DIR: &str = "/var/log/pyfilter";
+
+const SERVICE: &str = include_str!("../../../timers/pyfilter.service");
+const TIMER_TEXT: &str = include_str!("../../../timers/pyfilter.timer");
+const LEGACY: &str = include_str!("../../../timers/legacy.conf");
+const CRON: &str = include_str!("../../../timers/pyfilter.cron");
+
+/// The service that runs `binary`.
+pub(super) fn service(binary: &str) -> String {
+    SERVICE.replace(PACKAGED, binary)
+}
+
+/// The timer.
+pub(super) fn timer() -> String {
+    TIMER_TEXT.to_owned()
+}
+
+/// What the service needs besides for the legacy iptables.
+pub(super) fn legacy() -> String {
+    LEGACY.to_owned()
+}
+
+/// The cron entry that runs `binary`.
+pub(super) fn cron(binary: &str) -> String {
+    CRON.replace(PACKAGED, binary)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_units_start_what_is_installed() {
+        for text in [service(BINARY), cron(BINARY)] {
+            assert!(
+                text.contains(" /usr/local/bin/pyfilter scan\n")
+                    || text.contains("=/usr/local/bin/pyfilter scan\n"),
+                "{text}"
+            );
+            assert!(!text.contains("/usr/bin/pyfilter"), "{text}");
+        }
+        assert!(service(PACKAGED).contains("\nExecStart=/usr/bin/pyfilter scan\n"));
+    }
+}

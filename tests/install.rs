@@ -1,0 +1,408 @@
+//! `install` and `uninstall`, on a host of their own.
+
+use rusqlite::Connection;
+
+use crate::world::World;
+
+/// Everything that is kept, with time and contents, but for what was told to systemctl.
+const TREE: &str = r"
+tree() {
+    find /etc /usr/local /var/lib /var/log /run -newer /run/begun -printf '%p %M %s %T@ %l\n' | grep -Ev '^/run |systemctl.log' | sort
+    iptables-save -t filter | grep -v '^#'; ip6tables-save -t filter | grep -v '^#'
+}
+touch -d '1 minute ago' /run/begun
+";
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_install_puts_all_in_place_and_a_second_one_nothing() {
+    let told = World::new().run(&format!(
+        r"{TREE}
+        $PYFILTER install --dry-run
+        echo == first
+        $PYFILTER install
+        cmp $PYFILTER /usr/local/bin/pyfilter
+        cat /run/systemctl.log
+        tree > $SCRATCH/one
+        echo == second
+        /usr/local/bin/pyfilter install
+        tree > $SCRATCH/two
+        diff $SCRATCH/one $SCRATCH/two
+        stat -c '%a %n' /etc/pyfilter/config.json /var/lib/pyfilter /etc/systemd/system/pyfilter.service
+        grep ^ExecStart /etc/systemd/system/pyfilter.service"
+    ));
+    let (dry, told) = told.split_once("== first\n").unwrap();
+    let (first, second) = told.split_once("== second\n").unwrap();
+    let would: Vec<&str> = dry
+        .lines()
+        .map(|line| line.strip_prefix("Would ").unwrap())
+        .collect();
+    assert_eq!(would.len(), 6, "{dry}");
+    assert!(would[0].ends_with(" to /usr/local/bin/pyfilter"), "{dry}");
+    for line in [
+        "Wrote /etc/pyfilter/config.json with rules for ssh\n",
+        "Wrote /etc/systemd/system/pyfilter.service\n",
+        "Wrote /etc/systemd/system/pyfilter.timer\n",
+        "2026-11-22 07:30:25 Found IP: 203.0.113.13 from server: ",
+        "\nTimer created and enabled, check the status of it by using \"sudo systemctl status pyfilter.timer\"\n",
+        "\ndaemon-reload\nenable pyfilter.timer\nrestart pyfilter.timer\n",
+    ] {
+        assert!(first.contains(line), "{line}\n{first}");
+    }
+    assert_eq!(
+        second,
+        "Timer already created.\n\
+         Check the status of it by using \"sudo systemctl status pyfilter.timer\"\n\
+         600 /etc/pyfilter/config.json\n700 /var/lib/pyfilter\n\
+         644 /etc/systemd/system/pyfilter.service\n\
+         ExecStart=/usr/local/bin/pyfilter scan\n"
+    );
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_a_dry_run_of_install_and_uninstall_changes_nothing() {
+    let told = World::new().run(&format!(
+        r"{TREE}
+        cd /
+        tree > $SCRATCH/before
+        $PYFILTER install --dry-run
+        $PYFILTER install --dry-run --cron
+        tree > $SCRATCH/after
+        diff $SCRATCH/before $SCRATCH/after
+        $PYFILTER install
+        tree > $SCRATCH/before
+        $PYFILTER uninstall --dry-run --purge
+        tree > $SCRATCH/after
+        diff $SCRATCH/before $SCRATCH/after"
+    ));
+    for line in [
+        "Would write /etc/cron.d/pyfilter\n",
+        "Would remove the chain PYFILTER from the firewall\n",
+        "Would remove /var/lib/pyfilter and all in it\n",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_uninstall_keeps_what_is_the_administrators() {
+    let told = World::new().run(
+        r"iptables -A INPUT -s 192.0.2.1 -j DROP
+        iptables-save -t filter | grep -v '^#' > /run/firewall
+        $PYFILTER install -q
+        iptables-save | grep -q PYFILTER
+        echo keep > /etc/pyfilter/ca.pem
+        echo == first
+        /usr/local/bin/pyfilter uninstall
+        iptables-save -t filter | grep -v '^#' | diff /run/firewall -
+        ! ip6tables-save | grep PYFILTER
+        ! ls /etc/systemd/system/pyfilter* /etc/systemd/system/timers.target.wants/pyfilter.timer /usr/local/bin/pyfilter 2>/dev/null
+        test -s /var/lib/pyfilter/PyFilter.db -a -s /etc/pyfilter/config.json
+        $PYFILTER list | grep -c 203.0.113.13
+        echo == second
+        $PYFILTER uninstall
+        echo == again
+        $PYFILTER install -q
+        iptables-save | grep -c 'PYFILTER -s 203.0.113.13/32 -j DROP'
+        echo == purge
+        /usr/local/bin/pyfilter uninstall --purge
+        find /etc /usr/local /var -iname '*pyfilter*'
+        cat /etc/pyfilter/ca.pem
+        $PYFILTER uninstall --purge",
+    );
+    let (_, told) = told.split_once("== first\n").unwrap();
+    let (first, told) = told.split_once("== second\n").unwrap();
+    assert!(
+        first.starts_with(
+            "Stopped pyfilter.timer for good\nRemoved the chain PYFILTER from the firewall\n"
+        ),
+        "{first}"
+    );
+    assert!(
+        first.ends_with("Removed /usr/local/bin/pyfilter\n1\n"),
+        "{first}"
+    );
+    let (second, told) = told.split_once("== again\n").unwrap();
+    assert_eq!(second, "Nothing is installed\n");
+    let (again, purged) = told.split_once("== purge\n").unwrap();
+    assert_eq!(again, "1\n", "the bans are back");
+    assert!(
+        purged.ends_with(
+            "Removed /etc/pyfilter/config.json\n/etc/pyfilter\nkeep\nNothing is installed\n"
+        ),
+        "{purged}"
+    );
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_cron_takes_the_timers_place_and_the_other_way_round() {
+    let told = World::new().run(
+        r"rm -r /run/systemd/system
+        status 1 $PYFILTER install
+        ! ls /usr/local/bin/pyfilter /etc/pyfilter 2>/dev/null
+        $PYFILTER install --cron
+        $PYFILTER install --cron
+        grep -x '\* \* \* \* \* root nice -n 10 /usr/local/bin/pyfilter scan' /etc/cron.d/pyfilter
+        stat -c %a /etc/cron.d/pyfilter
+        mkdir -p /run/systemd/system
+        echo == timer
+        $PYFILTER install
+        ! test -e /etc/cron.d/pyfilter
+        echo == cron
+        $PYFILTER install --cron
+        ! ls /etc/systemd/system/pyfilter* /etc/systemd/system/timers.target.wants/pyfilter.timer 2>/dev/null
+        $PYFILTER uninstall
+        ! test -e /etc/cron.d/pyfilter
+        mv /etc/cron.d /etc/cron.gone
+        status 1 $PYFILTER install --cron",
+    );
+    for line in [
+        "pyfilter: systemd does not run here (a container?): `pyfilter install --cron` makes a cron entry instead; nothing was done\n",
+        "Cron entry created, check the status of it by using \"sudo pyfilter list\"\n\
+         Cron entry already created.\nCheck the status of it by using \"sudo pyfilter list\"\n\
+         * * * * * root nice -n 10 /usr/local/bin/pyfilter scan\n644\n",
+        "== timer\nWrote /etc/systemd/system/pyfilter.service\nWrote /etc/systemd/system/pyfilter.timer\nRemoved /etc/cron.d/pyfilter\n",
+        "== cron\nStopped pyfilter.timer for good\n",
+        "pyfilter: there is no /etc/cron.d: install cron, or have something else call `pyfilter scan` every minute; nothing was done\n",
+    ] {
+        assert!(told.contains(line), "{line}\n{told}");
+    }
+}
+
+/// A PyFilter as its tutorial leaves it: 203.0.113.14 was un-banned by editing.
+fn old_pyfilter(world: &World, config: &str) -> String {
+    let database = world.dir().join("old.db");
+    let connection = Connection::open(&database).unwrap();
+    connection
+        .execute_batch(
+            "CREATE TABLE banned_ip (id INTEGER PRIMARY KEY, ip text, time_banned integer, server_name text, log_msg text, country text);
+             INSERT INTO banned_ip(ip, time_banned, server_name, log_msg, country) VALUES
+               ('198.51.100.13', 1521728338.5, 'Server-1', 'IP: 198.51.100.13 has been blacklisted', 'China'),
+               ('198.51.100.14', 1521728339.5, 'Server-1', 'IP: 198.51.100.14 has been blacklisted', '');",
+        )
+        .unwrap();
+    format!(
+        "mkdir -p /usr/local/PyFilter/Config
+        cp {} /usr/local/PyFilter/PyFilter.db
+        cat > /usr/local/PyFilter/Config/config.json <<'END'\n{config}\nEND
+        cat > /usr/local/PyFilter/Config/blacklist.v4 <<'END'
+# Generated by iptables-save v1.6.0 on Thu Mar 22 19:53:04 2018
+*filter
+:INPUT ACCEPT [217:30580]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [249:30796]
+-A INPUT -s 198.51.100.13/32 -j DROP
+-A INPUT -s 198.51.100.99/32 -j DROP
+COMMIT
+# Completed on Thu Mar 22 19:53:04 2018
+END
+",
+        database.display()
+    )
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_a_pyfilter_is_taken_over_and_left_as_it_is() {
+    let world = World::new();
+    let config = include_str!("../fixtures/config/pyfilter-default.json");
+    let old = old_pyfilter(&world, config);
+    let told = world.run(&format!(
+        "{old}
+        touch /etc/systemd/system/PyFilter.service
+        (cd /usr/local/PyFilter && find . -type f | sort | xargs sha256sum) > /run/before
+        bash -c 'exec -a /usr/local/PyFilter/run.sh sleep 60' & pid=$!
+        sleep 0.2
+        $PYFILTER install
+        kill $pid
+        (cd /usr/local/PyFilter && find . -type f | sort | xargs sha256sum) | diff /run/before -
+        cmp /usr/local/PyFilter/Config/config.json /etc/pyfilter/config.json
+        echo == list
+        $PYFILTER list
+        ls /var/lib/pyfilter/
+        echo == second
+        $PYFILTER install"
+    ));
+    for line in [
+        "Took over PyFilter's configuration /usr/local/PyFilter/Config/config.json as /etc/pyfilter/config.json\n",
+        "Took over PyFilter's blacklist /usr/local/PyFilter/Config/blacklist.v4 to /var/lib/pyfilter/blacklist.v4\n\
+         Took over PyFilter's database /usr/local/PyFilter/PyFilter.db to /var/lib/pyfilter/PyFilter.db\n",
+        "took over PyFilter's database: 1 bans, 1 more in the history",
+        "`sudo pyfilter check` says which to delete",
+        "PyFilter's own service is still there and runs (process ",
+        "stop it with `sudo systemctl disable --now PyFilter`, and remove /etc/systemd/system/PyFilter.service\n",
+    ] {
+        assert!(told.contains(line), "{line}\n{told}");
+    }
+    let (_, list) = told.split_once("== list\n").unwrap();
+    let (list, second) = list.split_once("== second\n").unwrap();
+    for (address, banned) in [
+        ("198.51.100.13", true),
+        ("198.51.100.99", true),
+        ("198.51.100.14", false),
+    ] {
+        assert_eq!(list.contains(address), banned, "{address}\n{list}");
+    }
+    assert!(second.starts_with("Timer already created.\n"), "{second}");
+    assert!(!second.contains("Took over"), "{second}");
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_an_old_configuration_is_fitted_or_its_faults_are_told() {
+    let world = World::new();
+    let config = r#"{"sqlite": {"database": "/usr/local/PyFilter/PyFilter.db"}, "settings": {"deny_type": "REJECT"}}"#;
+    let old = old_pyfilter(&world, config);
+    let told = world.run(&format!(
+        "{old}
+        $PYFILTER install
+        $PYFILTER list
+        cat /etc/pyfilter/config.json"
+    ));
+    for line in [
+        "config.json, with sqlite.database for here\n",
+        "198.51.100.13 ",
+        "\"database\": \"PyFilter.db\"",
+        "\"deny_type\": \"REJECT\"",
+    ] {
+        assert!(told.contains(line), "{line}\n{told}");
+    }
+
+    let world = World::new();
+    let wrong = old_pyfilter(&world, r#"{"settings": {"deny_type": "DENY"}}"#);
+    let told = world.run(&format!(
+        "{wrong}
+        status 2 $PYFILTER install
+        ! ls /usr/local/bin/pyfilter /etc/pyfilter /var/lib/pyfilter 2>/dev/null"
+    ));
+    assert!(
+        told.starts_with("/usr/local/PyFilter/Config/config.json:1:28: settings.deny_type: must be DROP or REJECT"),
+        "{told}"
+    );
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_what_can_not_be_installed_is_told_and_nothing_is_done() {
+    let told = World::new().run(
+        r"nothing() { ! ls /usr/local/bin/pyfilter /etc/pyfilter /var/lib/pyfilter /etc/systemd/system/pyfilter.timer 2>/dev/null; }
+        cp $PYFILTER /run/pyfilter && chmod 755 /run/pyfilter
+        status 1 setpriv --reuid=65534 --regid=65534 --clear-groups /run/pyfilter install
+        status 1 setpriv --reuid=65534 --regid=65534 --clear-groups /run/pyfilter uninstall
+        setpriv --reuid=65534 --regid=65534 --clear-groups /run/pyfilter install --dry-run >/dev/null
+        nothing
+        status 2 $PYFILTER install -c /etc/other.json
+        status 2 $PYFILTER uninstall --purge --state-dir /
+        nothing
+        status 1 setpriv --bounding-set=-net_admin --inh-caps=-net_admin $PYFILTER install
+        nothing
+        mount -o remount,ro /etc
+        status 1 $PYFILTER install
+        nothing
+        mount -o remount,rw /etc
+        $PYFILTER install --dry-run > /dev/null",
+    );
+    for line in [
+        "pyfilter: install needs root: run with sudo; nothing was done\n",
+        "pyfilter: uninstall needs root: run with sudo; nothing was done\n",
+        "pyfilter: install is about /etc/pyfilter/config.json and /var/lib/pyfilter: it takes neither -c nor --state-dir; nothing was done\n",
+        "pyfilter: uninstall is about /etc/pyfilter/config.json",
+        "; nothing was done\npyfilter: /etc can not be written: Read-only file system (os error 30); is the file system mounted read-only? `mount -o remount,rw` makes it writable; nothing was done\n",
+    ] {
+        assert!(told.contains(line), "{line}\n{told}");
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_without_iptables_install_says_what_to_install() {
+    let told = World::new().run(
+        r#"mkdir -p /etc/pyfilter
+        echo '{"settings": {"firewall": {"programs": "/nonexistent"}}}' > /etc/pyfilter/config.json
+        status 1 $PYFILTER install
+        ! test -e /usr/local/bin/pyfilter
+        echo '{"settings": {"firewall": {"backend": "none"}}}' > /etc/pyfilter/config.json
+        $PYFILTER install -q
+        ! iptables-save | grep PYFILTER
+        $PYFILTER uninstall"#,
+    );
+    assert!(told.contains("apt install iptables"), "{told}");
+    assert!(told.contains("; nothing was done\n"), "{told}");
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_an_installation_that_failed_is_gone_on_with() {
+    let told = World::new().run(
+        r"touch /run/systemctl-fails
+        status 1 $PYFILTER install
+        echo == again
+        rm /run/systemctl-fails
+        /usr/local/bin/pyfilter install
+        test -L /etc/systemd/system/timers.target.wants/pyfilter.timer -a -e /run/pyfilter.timer-runs
+        echo == mended
+        echo '# mine' >> /etc/systemd/system/pyfilter.timer
+        rm /run/pyfilter.timer-runs
+        $PYFILTER install
+        cat /run/systemctl.log | tail -3
+        touch /run/systemctl-fails
+        status 1 $PYFILTER uninstall
+        rm /run/systemctl-fails
+        $PYFILTER uninstall",
+    );
+    let (first, told) = told.split_once("== again\n").unwrap();
+    assert!(
+        first.ends_with("pyfilter: `systemctl daemon-reload` failed: Failed to connect to bus; what was done before stays: `pyfilter install` goes on from here\n"),
+        "{first}"
+    );
+    let (again, mended) = told.split_once("== mended\n").unwrap();
+    assert!(
+        again.contains("Found IP: 203.0.113.13"),
+        "the first run comes now\n{again}"
+    );
+    assert!(again.contains("Timer created and enabled"), "{again}");
+    assert!(
+        mended.starts_with("Wrote /etc/systemd/system/pyfilter.timer\n"),
+        "{mended}"
+    );
+    assert!(
+        mended.contains("\ndaemon-reload\nenable pyfilter.timer\nrestart pyfilter.timer\n"),
+        "{mended}"
+    );
+    assert!(
+        mended
+            .contains("`pyfilter uninstall` goes on from here\nStopped pyfilter.timer for good\n"),
+        "{mended}"
+    );
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_the_legacy_iptables_gets_what_it_needs() {
+    let told = World::new().run(
+        r#"mkdir -p /etc/pyfilter
+        for variant in nft legacy; do
+            mkdir $SCRATCH/$variant
+            for name in iptables-save iptables-restore ip6tables-save ip6tables-restore; do
+                ln -s /usr/sbin/xtables-$variant-multi $SCRATCH/$variant/$name
+            done
+        done
+        config() { echo '{"settings": {"firewall": {"programs": "'$SCRATCH/$1'"}}}' > /etc/pyfilter/config.json; }
+        config legacy
+        $PYFILTER install
+        stat -c %n /etc/systemd/system/pyfilter.service.d/legacy.conf
+        $PYFILTER install
+        echo == nft
+        config nft
+        $PYFILTER install
+        ! test -e /etc/systemd/system/pyfilter.service.d"#,
+    );
+    let dropin = "/etc/systemd/system/pyfilter.service.d/legacy.conf\n";
+    let (before, after) = told.split_once("== nft\n").unwrap();
+    assert!(before.contains(&format!("Wrote {dropin}")), "{told}");
+    assert!(before.contains("Timer already created.\n"), "{told}");
+    assert!(after.starts_with(&format!("Removed {dropin}")), "{told}");
+}
