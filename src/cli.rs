@@ -129,6 +129,8 @@ pub enum Command {
     Ban(Ban),
     /// Lift bans, here and on every server
     Unban(Unban),
+    /// Bring the firewall back to the bans in force; reads no logs
+    Restore(Restore),
     /// Say what is wrong with configuration and host, and what to do about it
     Check(Check),
     /// Write a configuration that fits this host, with every key explained
@@ -254,6 +256,18 @@ pub struct Unban {
     /// The addresses; single ones
     #[arg(value_name = "IP", value_parser = address, required_unless_present = "all")]
     pub addresses: Vec<Address>,
+}
+
+/// `pyfilter restore`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  sudo pyfilter restore          after somebody flushed the firewall; also done at boot
+  sudo pyfilter restore --off    nobody is blocked until the next run; no ban is lost")]
+pub struct Restore {
+    /// Take the chain away instead, until the next run
+    #[arg(long)]
+    pub off: bool,
 }
 
 /// `pyfilter check`.

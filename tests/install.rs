@@ -37,7 +37,7 @@ fn kernel_install_puts_all_in_place_and_a_second_one_nothing() {
         .lines()
         .map(|line| line.strip_prefix("Would ").unwrap())
         .collect();
-    assert_eq!(would.len(), 6, "{dry}");
+    assert_eq!(would.len(), 7, "{dry}");
     assert!(would[0].ends_with(" to /usr/local/bin/pyfilter"), "{dry}");
     for line in [
         "Wrote /etc/pyfilter/config.json with rules for ssh\n",
@@ -45,7 +45,7 @@ fn kernel_install_puts_all_in_place_and_a_second_one_nothing() {
         "Wrote /etc/systemd/system/pyfilter.timer\n",
         "2026-11-22 07:30:25 Found IP: 203.0.113.13 from server: ",
         "\nTimer created and enabled, check the status of it by using \"sudo systemctl status pyfilter.timer\"\n",
-        "\ndaemon-reload\nenable pyfilter.timer\nrestart pyfilter.timer\n",
+        "\ndaemon-reload\nenable pyfilter.timer pyfilter-restore.service\nrestart pyfilter.timer\n",
     ] {
         assert!(first.contains(line), "{line}\n{first}");
     }
@@ -108,7 +108,7 @@ fn kernel_uninstall_keeps_what_is_the_administrators() {
         iptables-save | grep -c 'PYFILTER -s 203.0.113.13/32 -j DROP'
         echo == purge
         /usr/local/bin/pyfilter uninstall --purge
-        find /etc /usr/local /var -iname '*pyfilter*'
+        find /etc /usr/local /var/lib /var/log /var/spool -iname '*pyfilter*'
         cat /etc/pyfilter/ca.pem
         $PYFILTER uninstall --purge",
     );
@@ -164,7 +164,7 @@ fn kernel_cron_takes_the_timers_place_and_the_other_way_round() {
         "Cron entry created, check the status of it by using \"sudo pyfilter list\"\n\
          Cron entry already created.\nCheck the status of it by using \"sudo pyfilter list\"\n\
          * * * * * root nice -n 10 /usr/local/bin/pyfilter scan\n644\n",
-        "== timer\nWrote /etc/systemd/system/pyfilter.service\nWrote /etc/systemd/system/pyfilter.timer\nRemoved /etc/cron.d/pyfilter\n",
+        "== timer\nWrote /etc/systemd/system/pyfilter.service\nWrote /etc/systemd/system/pyfilter-restore.service\nWrote /etc/systemd/system/pyfilter.timer\nRemoved /etc/cron.d/pyfilter\n",
         "== cron\nStopped pyfilter.timer for good\n",
         "pyfilter: there is no /etc/cron.d: install cron, or have something else call `pyfilter scan` every minute; nothing was done\n",
     ] {
@@ -342,7 +342,7 @@ fn kernel_an_installation_that_failed_is_gone_on_with() {
         echo == again
         rm /run/systemctl-fails
         /usr/local/bin/pyfilter install
-        test -L /etc/systemd/system/timers.target.wants/pyfilter.timer -a -e /run/pyfilter.timer-runs
+        test -L /etc/systemd/system/timers.target.wants/pyfilter.timer -a -L /etc/systemd/system/multi-user.target.wants/pyfilter-restore.service -a -e /run/pyfilter.timer-runs
         echo == mended
         echo '# mine' >> /etc/systemd/system/pyfilter.timer
         rm /run/pyfilter.timer-runs
@@ -369,7 +369,7 @@ fn kernel_an_installation_that_failed_is_gone_on_with() {
         "{mended}"
     );
     assert!(
-        mended.contains("\ndaemon-reload\nenable pyfilter.timer\nrestart pyfilter.timer\n"),
+        mended.contains("\ndaemon-reload\nenable pyfilter.timer pyfilter-restore.service\nrestart pyfilter.timer\n"),
         "{mended}"
     );
     assert!(

@@ -20,6 +20,7 @@ mod kit;
 mod metrics;
 mod netns;
 mod progress;
+mod package;
 mod readme;
 mod redis;
 mod rooms;

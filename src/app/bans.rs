@@ -85,6 +85,18 @@ pub(super) fn ban(context: Context, args: &cli::Ban, voice: Voice) -> Exit {
     finish(run::run(context, &errand, voice), false)
 }
 
+/// Brings the firewall back to the bans in force, or takes ours away.
+pub(super) fn restore(mut context: Context, args: &cli::Restore, voice: Voice) -> Exit {
+    let firewall = &mut context.config.firewall;
+    if args.off {
+        firewall.backend = Backend::None;
+    } else {
+        // What `reload_iptables` spares the timer's runs is what is asked for here.
+        firewall.compare = true;
+    }
+    finish(run::run(context, &Errand::Restore, voice), false)
+}
+
 /// Un-bans by hand.
 pub(super) fn unban(context: Context, args: &cli::Unban, voice: Voice) -> Exit {
     let errand = if args.all {

@@ -131,7 +131,7 @@ fn start(cron: bool) -> Result<(), ProgramError> {
     if cron {
         return Ok(());
     }
-    system::run_program("systemctl", &["enable", places::TIMER])?;
+    system::run_program("systemctl", &["enable", places::TIMER, places::RESTORE])?;
     system::run_program("systemctl", &["restart", places::TIMER])
 }
 

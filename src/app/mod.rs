@@ -118,6 +118,7 @@ pub fn main(cli: &Cli) -> Exit {
         Command::Explain(args) => explain::explain(&context, args),
         Command::Ban(args) => bans::ban(context, args, voice(false)),
         Command::Unban(args) => bans::unban(context, args, voice(false)),
+        Command::Restore(args) => bans::restore(context, args, voice(false)),
         Command::Check(args) => check::check(context, args),
         Command::Completions(_)
         | Command::Man(_)

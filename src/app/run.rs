@@ -35,6 +35,9 @@ pub(super) enum Errand {
     Unban(Vec<Address>, bool),
     /// Un-bans everybody; here only, or on every server.
     UnbanAll(bool),
+    /// Nothing but what every run does for the firewall, on a host that may
+    /// have no network yet: neither logs nor Redis are asked.
+    Restore,
 }
 
 impl Errand {
@@ -42,9 +45,11 @@ impl Errand {
     fn patience(&self) -> Duration {
         match self {
             Errand::Scan(_) | Errand::Files(..) => Duration::from_secs(5),
-            Errand::FirstScan(_) | Errand::Ban(_) | Errand::Unban(..) | Errand::UnbanAll(_) => {
-                Duration::from_secs(60)
-            }
+            Errand::FirstScan(_)
+            | Errand::Ban(_)
+            | Errand::Unban(..)
+            | Errand::UnbanAll(_)
+            | Errand::Restore => Duration::from_secs(60),
         }
     }
 }
@@ -99,7 +104,10 @@ pub(super) fn run(mut context: Context, errand: &Errand, voice: Voice) -> Result
     let mut changes = Changes::default();
     let snapshots = Snapshots::read(&mut context, &store, &mut changes)?;
     lift_ended(&context, &store, &mut changes)?;
-    let sharing = Sharing::receive(&mut context, &store, &mut changes)?;
+    let sharing = match errand {
+        Errand::Restore => Sharing::none(&context, &mut changes),
+        _ => Sharing::receive(&mut context, &store, &mut changes)?,
+    };
     let sources = work(&mut context, Some(&mut store), errand, &mut changes, voice)?;
     locate(&mut context, changes.bans_mut());
     changes.commit(&mut store, context.now)?;
@@ -289,6 +297,7 @@ fn work(
         Errand::Ban(bans) => changes
             .bans
             .extend(bans.iter().map(|ban| (ban.clone(), Vec::new()))),
+        Errand::Restore => {}
         Errand::Unban(addresses, only_here) => {
             changes.shared.only_here = *only_here;
             lift(context, addresses, changes);

@@ -49,6 +49,12 @@ pub(super) fn settings(config: &Config) -> Settings {
 }
 
 impl Sharing {
+    /// Asks nobody. What is to be sent waits for a later run.
+    pub(super) fn none(context: &Context, changes: &mut Changes) -> Self {
+        changes.shared.tells = context.config.database == Database::Redis;
+        Sharing { exchange: None }
+    }
+
     /// Asks what the other servers did, and puts it into `changes`. Trouble
     /// with Redis is a problem, and keeps nothing from being done here.
     pub(super) fn receive(
@@ -56,16 +62,16 @@ impl Sharing {
         store: &Store,
         changes: &mut Changes,
     ) -> Result<Self, StoreError> {
-        if context.config.database != Database::Redis {
-            return Ok(Sharing { exchange: None });
+        let alone = Sharing::none(context, changes);
+        if !changes.shared.tells {
+            return Ok(alone);
         }
-        changes.shared.tells = true;
         let opened = Exchange::open(&settings(&context.config), &store.id()?, &context.server);
         let mut exchange = match opened {
             Ok(exchange) => exchange,
             Err(error) => {
                 context.problems.push(problem(&error));
-                return Ok(Sharing { exchange: None });
+                return Ok(alone);
             }
         };
         let mut heard = Heard::default();

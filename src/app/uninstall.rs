@@ -95,6 +95,7 @@ fn plan(config: &Config, purge: bool) -> Vec<Step> {
     let there = |path: &&str| is_there(Path::new(path));
     let units = [
         places::SERVICE_FILE,
+        places::RESTORE_FILE,
         places::TIMER_FILE,
         places::LEGACY_FILE,
     ];

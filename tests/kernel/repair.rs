@@ -1,6 +1,8 @@
 //! What reboots and other programs do to our chain, and that nobody else's
 //! rules are touched.
 
+use serde_json::json;
+
 use super::{attacked, blocked, calls, watch};
 use crate::kit::failures;
 use crate::netns::{Netns, Pair, Programs, VARIANTS};
@@ -70,6 +72,44 @@ fn kernel_after_a_reboot_the_firewall_comes_before_the_reading() {
         );
         let all = ["203.0.113.13", "203.0.113.14", "2001:db8::13"];
         assert_eq!(blocked(&programs), all, "{variant:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_restore_brings_the_bans_back_without_logs_and_without_redis() {
+    for variant in VARIANTS {
+        let pair = Pair::new();
+        let programs = pair.host.programs(variant);
+        let pyfilter = attacked(&programs, &ATTACKERS);
+        pyfilter.scan().exits(0).bans(ATTACKERS);
+        reboot(&programs);
+        pyfilter.append("auth.log", failures("203.0.113.20", 5));
+
+        // Nobody listens there; before the network is up nobody is to be asked.
+        let lonely = json!({ "host": "127.0.0.1", "port": 1 });
+        let pyfilter = pyfilter
+            .set("/settings/database", json!("redis"))
+            .set("/settings/reload_iptables", json!(false))
+            .set("/redis", lonely);
+        pyfilter.run(["restore"]).exits(0).prints("");
+        for source in ATTACKERS {
+            assert!(!pair.connects(source), "{variant:?} {source}");
+        }
+        assert!(pair.connects("203.0.113.20"), "{variant:?}: not read yet");
+        watch(&programs);
+        pyfilter.run(["restore"]).exits(0);
+        let calls = calls(&programs);
+        assert!(
+            calls.iter().all(|call| call.ends_with("-save")),
+            "nothing to repair: {calls:?}"
+        );
+        pyfilter.run(["restore", "--off"]).exits(0).prints("");
+        let ours = |line: &String| line.contains("PYFILTER");
+        assert!(!programs.everything().iter().any(ours), "{variant:?}");
+        assert_eq!(pyfilter.banned(), ATTACKERS, "no ban is lost");
+        pyfilter.run(["restore"]).exits(0);
+        assert_eq!(blocked(&programs), ATTACKERS, "{variant:?}");
     }
 }
 

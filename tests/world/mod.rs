@@ -27,10 +27,19 @@ const LAYERED: [&str; 6] = [
 const SYSTEMCTL: &str = r#"#!/bin/sh
 echo "$*" >> /run/systemctl.log
 test ! -e /run/systemctl-fails || { echo 'Failed to connect to bus' >&2; exit 1; }
-wants=/etc/systemd/system/timers.target.wants/pyfilter.timer
+wants() {
+    case "$1" in
+    *.timer) echo "/etc/systemd/system/timers.target.wants/$1" ;;
+    *.service) echo "/etc/systemd/system/multi-user.target.wants/$1" ;;
+    *) echo "/run/no-unit" ;;
+    esac
+}
+link() {
+    mkdir -p "${1%/*}" && ln -sf "../${1##*/}" "$1"
+}
 case "$1" in
-enable) mkdir -p ${wants%/*} && ln -sf ../pyfilter.timer $wants ;;
-disable) rm -f $wants /run/pyfilter.timer-runs ;;
+enable) for unit; do [ "$unit" = enable ] || link "$(wants "$unit")"; done ;;
+disable) for unit; do rm -f "$(wants "$unit")" "/run/$unit-runs"; done ;;
 restart) touch /run/pyfilter.timer-runs ;;
 is-active) test -e /run/pyfilter.timer-runs ;;
 esac

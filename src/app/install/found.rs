@@ -14,8 +14,9 @@ use super::adopt::{Adopted, adopt};
 use super::places;
 
 /// The files that are ours alone: what stands in them is compared.
-const OURS: [&str; 4] = [
+const OURS: [&str; 5] = [
     places::SERVICE_FILE,
+    places::RESTORE_FILE,
     places::TIMER_FILE,
     places::LEGACY_FILE,
     places::CRON_FILE,
@@ -101,6 +102,7 @@ impl Found {
             places::SYSTEMD,
             places::CRON_DIR,
             places::ENABLED,
+            places::RESTORED,
         ];
         let usual = usual.into_iter().map(PathBuf::from);
         let there = usual.chain([config.store.clone()]).chain(blacklists(base));

@@ -9,13 +9,19 @@ pub(crate) const DPKG_LIST: &str = "/var/lib/dpkg/info/pyfilter.list";
 
 /// The unit that starts the runs.
 pub(crate) const TIMER: &str = "pyfilter.timer";
-/// Units of the administrator: the service, the timer, and what the service
+/// The unit that brings the bans back at boot.
+pub(crate) const RESTORE: &str = "pyfilter-restore.service";
+/// Units of the administrator: the services, the timer, and what the service
 /// needs besides for the legacy iptables.
 pub(crate) const SERVICE_FILE: &str = "/etc/systemd/system/pyfilter.service";
+pub(crate) const RESTORE_FILE: &str = "/etc/systemd/system/pyfilter-restore.service";
 pub(crate) const TIMER_FILE: &str = "/etc/systemd/system/pyfilter.timer";
 pub(crate) const LEGACY_FILE: &str = "/etc/systemd/system/pyfilter.service.d/legacy.conf";
 /// The timer is enabled if this is there.
 pub(crate) const ENABLED: &str = "/etc/systemd/system/timers.target.wants/pyfilter.timer";
+/// Bans are brought back at boot if this is there.
+pub(crate) const RESTORED: &str =
+    "/etc/systemd/system/multi-user.target.wants/pyfilter-restore.service";
 pub(crate) const CRON_FILE: &str = "/etc/cron.d/pyfilter";
 /// Where cron looks.
 pub(crate) const CRON_DIR: &str = "/etc/cron.d";
@@ -30,6 +36,7 @@ pub(crate) const OLD_SERVICE: &str = "/etc/systemd/system/PyFilter.service";
 pub(crate) const LOG_DIR: &str = "/var/log/pyfilter";
 
 const SERVICE: &str = include_str!("../../../timers/pyfilter.service");
+const RESTORE_TEXT: &str = include_str!("../../../timers/pyfilter-restore.service");
 const TIMER_TEXT: &str = include_str!("../../../timers/pyfilter.timer");
 const LEGACY: &str = include_str!("../../../timers/legacy.conf");
 const CRON: &str = include_str!("../../../timers/pyfilter.cron");
@@ -37,6 +44,11 @@ const CRON: &str = include_str!("../../../timers/pyfilter.cron");
 /// The service that runs `binary`.
 pub(super) fn service(binary: &str) -> String {
     SERVICE.replace(PACKAGED, binary)
+}
+
+/// The service that has `binary` bring the bans back.
+pub(super) fn restore(binary: &str) -> String {
+    RESTORE_TEXT.replace(PACKAGED, binary)
 }
 
 /// The timer.
@@ -68,6 +80,7 @@ mod tests {
             );
             assert!(!text.contains("/usr/bin/pyfilter"), "{text}");
         }
+        assert!(restore(BINARY).contains("\nExecStart=/usr/local/bin/pyfilter restore\n"));
         assert!(service(PACKAGED).contains("\nExecStart=/usr/bin/pyfilter scan\n"));
     }
 }

@@ -58,7 +58,8 @@ pub(super) fn plan(found: &Found, cron: bool) -> Result<Vec<Step>, Refusal> {
         if changed {
             units.push(Step::Reload);
         }
-        if changed || !found.has(places::ENABLED) || !found.active {
+        let enabled = found.has(places::ENABLED) && found.has(places::RESTORED);
+        if changed || !enabled || !found.active {
             units.push(Step::Start);
         }
         units
@@ -102,6 +103,7 @@ fn timer(found: &Found) -> Vec<Step> {
     let own = |text: String| (found.placed != Placed::Packaged).then_some(text);
     let wanted = [
         (places::SERVICE_FILE, own(places::service(places::BINARY))),
+        (places::RESTORE_FILE, own(places::restore(places::BINARY))),
         (places::TIMER_FILE, own(places::timer())),
         (places::LEGACY_FILE, found.legacy.then(places::legacy)),
         (places::CRON_FILE, None),

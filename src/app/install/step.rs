@@ -11,6 +11,7 @@ use crate::model::Escaped;
 use crate::store;
 use crate::system;
 
+use super::found::is_there;
 use super::places;
 
 /// What is to be done, all of it or nothing.
@@ -154,7 +155,14 @@ impl Step {
                 fs::remove_dir_all(path).map_err(|error| unwritable(path, &error))
             }
             Step::Reload => systemctl(&["daemon-reload"]),
-            Step::Stop => systemctl(&["disable", "--now", places::TIMER]),
+            Step::Stop => {
+                systemctl(&["disable", "--now", places::TIMER])?;
+                // Only at boot it has anything to do.
+                if is_there(Path::new(places::RESTORED)) {
+                    systemctl(&["disable", "--now", places::RESTORE])?;
+                }
+                Ok(())
+            }
             Step::Start => Ok(()),
         }
     }
