@@ -8,6 +8,7 @@
 //! | `repair` | what reboots and other programs do to our chain |
 //! | `settings` | other chains, other hooks, nothing compared, no firewall |
 //! | `refusals` | iptables that is not there, may not, or has to wait |
+//! | `untouched` | what is not listed, since nobody has changed it |
 //! | `killed` | what is left of a run that dies |
 //! | `advice` | what `check`, `explain` and `unban` tell of other people's rules |
 
@@ -24,6 +25,7 @@ mod never;
 mod refusals;
 mod repair;
 mod settings;
+mod untouched;
 
 /// A pyfilter on the host that these programs belong to, with an empty log.
 pub(crate) fn pyfilter(programs: &Programs<'_>) -> Sandbox {

@@ -18,6 +18,8 @@ pub(super) struct Changes {
     pub(super) unbans: Vec<Unban>,
     /// Un-bans of those whose time is up, to be shown.
     pub(super) ended: Vec<Unban>,
+    /// Who is never banned, where that is not what it was.
+    pub(super) never_banned: Option<i64>,
     /// Whether bans have come to their end.
     pub(super) expired: bool,
     /// What was read for each rule.
@@ -100,6 +102,7 @@ impl Changes {
         self.bans.is_empty()
             && self.unbans.is_empty()
             && !self.expired
+            && self.never_banned.is_none()
             && self.shared.is_empty()
             && self.read.iter().all(idle)
     }
@@ -125,6 +128,9 @@ impl Changes {
         for unban in own {
             self.shared.before_unban(unban, &commit)?;
             commit.lift(unban)?;
+        }
+        if let Some(fingerprint) = self.never_banned {
+            commit.set_never_banned(fingerprint)?;
         }
         if self.expired {
             commit.expire(now)?;

@@ -113,10 +113,10 @@ pub(super) fn run(mut context: Context, errand: &Errand, voice: Voice) -> Result
     changes.commit(&mut store, context.now)?;
 
     wall.apply(&mut context, &mut store)?;
-    snapshots.write(&mut context, &store)?;
+    let written = snapshots.write(&mut context, &store)?;
     let untold = store.untold()?;
     let told = voice.tell(&untold, &mut context);
-    wall.close(&mut store)?;
+    wall.close(&mut store, &written)?;
     sharing.send(&mut context, &mut store)?;
     let firewall = wall.into_row(context.config.firewall.backend, &store)?;
     metrics::leave(&mut context, &store, &sources, begun)?;
@@ -240,6 +240,12 @@ fn look(context: &mut Context) -> Option<Store> {
 fn lift_ended(context: &Context, store: &Store, changes: &mut Changes) -> Result<(), StoreError> {
     changes.ended = store.ended(context.now)?;
     changes.expired = store.has_ended(context.now)?;
+    // Who is banned was looked at when it was banned: again only when others are never banned now.
+    let fingerprint = context.never.fingerprint();
+    if store.never_banned()? == Some(fingerprint) {
+        return Ok(());
+    }
+    changes.never_banned = Some(fingerprint);
     let ignored = store
         .in_force()?
         .into_iter()

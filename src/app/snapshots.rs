@@ -68,8 +68,6 @@ impl Snapshots {
         store: &Store,
         changes: &mut Changes,
     ) -> Result<Self, StoreError> {
-        let id = store.id()?;
-        let in_force = store.in_force()?;
         let mut snapshots = Vec::new();
         for family in Family::BOTH {
             let path = path_of(&context.state_dir, family);
@@ -90,7 +88,10 @@ impl Snapshots {
                     found.state = State::Unreadable;
                 }
             }
-            found.understand(context, store, &id, &in_force, changes)?;
+            match found.as_written(store)? {
+                Some(number) => found.state = State::Shows(number),
+                None => found.understand(context, store, changes)?,
+            }
             snapshots.push(found);
         }
         Ok(Snapshots(snapshots))
@@ -106,37 +107,53 @@ impl Snapshots {
         }
     }
 
-    /// Brings both files to the set of bans that is in force.
-    pub(super) fn write(self, context: &mut Context, store: &Store) -> Result<(), StoreError> {
+    /// Brings both files to the set of bans that is in force, and gives the
+    /// digests of those that were written.
+    pub(super) fn write(
+        self,
+        context: &mut Context,
+        store: &Store,
+    ) -> Result<Vec<(Family, String)>, StoreError> {
         let number = store.number()?.cast_unsigned();
         if self
             .0
             .iter()
             .all(|found| matches!(found.state, State::Shows(shown) if shown == number))
         {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let shown = Shown {
             store: store.id()?,
             number,
         };
         let in_force = store.in_force()?;
+        let mut written = Vec::new();
         for found in self.0 {
-            if let Err(problem) = found.write(context, &shown, &in_force) {
-                context.problems.push(problem);
+            let family = found.family;
+            match found.write(context, &shown, &in_force) {
+                Ok(digest) => written.extend(digest.map(|digest| (family, digest))),
+                Err(problem) => context.problems.push(problem),
             }
         }
-        Ok(())
+        Ok(written)
     }
 }
 
 impl Found {
+    /// The number of the set that it shows, if it still is, byte for byte, what
+    /// was written last: nobody has edited it then.
+    fn as_written(&self, store: &Store) -> Result<Option<u64>, StoreError> {
+        let (Some(bytes), Some((digest, number))) = (&self.bytes, store.written(self.family)?)
+        else {
+            return Ok(None);
+        };
+        Ok((snapshot::digest(bytes) == digest).then_some(number.cast_unsigned()))
+    }
+
     fn understand(
         &mut self,
         context: &mut Context,
         store: &Store,
-        id: &str,
-        in_force: &BTreeSet<Address>,
         changes: &mut Changes,
     ) -> Result<(), StoreError> {
         let Some(bytes) = &self.bytes else {
@@ -149,6 +166,7 @@ impl Found {
                 return Ok(());
             }
         };
+        let id = store.id()?;
         let shown = edited.shown.as_ref().filter(|shown| shown.store == id);
         let before = match shown {
             Some(shown) => store.in_force_at(shown.number.cast_signed())?,
@@ -158,14 +176,18 @@ impl Found {
         if let (Some(shown), true) = (shown, edits.lifted.is_empty() && edits.banned.is_empty()) {
             self.state = State::Shows(shown.number);
         }
-        for address in edits.lifted.intersection(in_force) {
+        if edits.lifted.is_empty() && edits.banned.is_empty() {
+            return Ok(());
+        }
+        let in_force = store.in_force()?;
+        for address in edits.lifted.intersection(&in_force) {
             changes.unbans.push(Unban {
                 address: *address,
                 cause: Cause::Snapshot,
                 at: context.now,
             });
         }
-        for address in edits.banned.difference(in_force) {
+        for address in edits.banned.difference(&in_force) {
             if let Some(why) = context.never.why(*address) {
                 let path = Escaped::path(&self.path);
                 let message = format!(
@@ -197,7 +219,7 @@ impl Found {
         context: &mut Context,
         shown: &Shown,
         in_force: &BTreeSet<Address>,
-    ) -> Result<(), Problem> {
+    ) -> Result<Option<String>, Problem> {
         let problem = |path: &Path, error| {
             Problem::at(
                 path,
@@ -208,8 +230,8 @@ impl Found {
             )
         };
         match self.state {
-            State::Shows(number) if number == shown.number => return Ok(()),
-            State::Unreadable => return Ok(()),
+            State::Shows(number) if number == shown.number => return Ok(None),
+            State::Unreadable => return Ok(None),
             State::Broken(fault) => {
                 let aside = snapshot_file::keep_aside(&self.path);
                 let kept = aside.as_deref().ok();
@@ -223,7 +245,8 @@ impl Found {
         let firewall = &context.config.firewall;
         let text = snapshot::render(self.family, shown, &firewall.chain, firewall.deny, in_force);
         match snapshot_file::write_if_unchanged(&self.path, self.bytes.as_deref(), &text) {
-            Ok(Written::Yes | Written::AsBefore | Written::SavedMeanwhile) => Ok(()),
+            Ok(Written::Yes | Written::AsBefore) => Ok(Some(snapshot::digest(text.as_bytes()))),
+            Ok(Written::SavedMeanwhile) => Ok(None),
             Err(error) => Err(problem(&self.path, error)),
         }
     }

@@ -1,16 +1,20 @@
 //! The firewall in the course of a run.
 
-use crate::firewall::{self, Look, Outcome};
-use crate::model::{Address, Backend, Family, Firewall, Made};
+use crate::firewall::{self, Amended, Look, Mark, Outcome};
+use crate::model::{Backend, Family, Firewall, Made, Problem};
 use crate::report::FirewallRow;
 use crate::store::{Store, StoreError};
 
 use super::context::Context;
 
-/// The firewall in the course of a run: listed at most once between two writes.
+/// The firewall in the course of a run: listed at most once between two writes,
+/// and not at all where nobody has changed it since it was right.
 #[derive(Debug, Default)]
 pub(super) struct Wall {
-    seen: Option<Look>,
+    /// A state in which our chain shows the set with this number.
+    known: Option<(Mark, i64)>,
+    /// What was listed, and the state from before that.
+    seen: Option<(Option<Mark>, Look)>,
     /// The number of the set that it was last brought to, or could not be.
     tried: Option<i64>,
     /// What came of that.
@@ -32,12 +36,18 @@ impl Wall {
         let settings = &context.config.firewall;
         let pending = !store.is_applied()? || is_made_otherwise(settings, store)?;
         if settings.compare || pending {
-            self.seen = Some(firewall::look(settings));
+            let mark = Mark::take(settings).filter(|_| settings.compare);
+            match (mark, store.standing()?) {
+                (Some(mark), Some((text, number))) if mark.text() == text => {
+                    self.known = Some((mark, number));
+                }
+                (mark, _) => self.seen = Some((mark, firewall::look(settings))),
+            }
         }
         let missing = self
             .seen
             .as_ref()
-            .is_some_and(|seen| seen.is_missing(&settings.chain));
+            .is_some_and(|(_, seen)| seen.is_missing(&settings.chain));
         if pending || missing {
             self.bring(context, store)?;
         }
@@ -57,13 +67,22 @@ impl Wall {
         }
         context.warnings.append(&mut self.warnings);
         // An attempt that failed is forgotten when a later one did not.
-        let problems = self.outcome.iter().flat_map(|outcome| &outcome.problems);
-        context.problems.extend(problems.cloned());
+        context.problems.extend_from_slice(self.problems());
         Ok(())
+    }
+
+    fn problems(&self) -> &[Problem] {
+        self.outcome
+            .as_ref()
+            .map_or(&[], |outcome| &outcome.problems)
     }
 
     fn bring(&mut self, context: &Context, store: &mut Store) -> Result<(), StoreError> {
         let settings = &context.config.firewall;
+        self.tried = Some(store.number()?);
+        if self.amend(settings, store)? {
+            return Ok(());
+        }
         let former = store.made()?;
         let ours = Made::of(settings);
         // Remembered before it is made: a run that is killed in between must not forget it.
@@ -72,10 +91,21 @@ impl Wall {
             commit.set_made(&[former.clone(), vec![ours]].concat())?;
             commit.commit()?;
         }
-        let wanted = store.in_force()?;
-        let outcome = firewall::bring(settings, &wanted, &former, self.seen.take());
-        self.tried = Some(store.number()?);
+        let (before, seen) = self.seen.take().unwrap_or_else(|| {
+            let mark = Mark::take(settings).filter(|_| settings.compare);
+            (mark, firewall::look(settings))
+        });
+        let before = before.filter(|mark| mark.speaks_for(&seen));
+        let outcome = firewall::bring(settings, &store.in_force()?, &former, Some(seen));
         self.changed |= outcome.changed;
+        // What has to be said has to be said by each run, so the next one looks, too.
+        if let Some(before) = before
+            && outcome.problems.is_empty()
+            && outcome.warnings.is_empty()
+        {
+            let after = Mark::take(settings).filter(|now| now.follows(&before, outcome.commits));
+            self.known = after.zip(self.tried);
+        }
         for warning in &outcome.warnings {
             if !self.warnings.contains(warning) {
                 self.warnings.push(warning.clone());
@@ -85,18 +115,51 @@ impl Wall {
         Ok(())
     }
 
-    /// Notes what was done, so that the next run need not do it again.
-    pub(super) fn close(&self, store: &mut Store) -> Result<(), StoreError> {
-        let done = |outcome: &&Outcome| outcome.problems.is_empty();
-        let applied = match (self.outcome.as_ref().filter(done), self.tried) {
-            (Some(_), Some(number)) if !store.is_applied()? => Some(number),
+    /// Writes only what has changed since the chain was known to be right; says
+    /// whether it is again.
+    fn amend(&mut self, settings: &Firewall, store: &Store) -> Result<bool, StoreError> {
+        let Some((mark, number)) = self.known.take() else {
+            return Ok(false);
+        };
+        let now = store.number()?;
+        if number == now {
+            self.known = Some((mark, now));
+            return Ok(true);
+        }
+        let Some(since) = store.changes_since(number)? else {
+            return Ok(false);
+        };
+        let Amended { changed, mark } = firewall::amend(settings, &mark, &since.gone, &since.new);
+        self.changed |= changed;
+        self.known = mark.map(|mark| (mark, now));
+        Ok(self.known.is_some())
+    }
+
+    /// Notes what was done, so that the next run need not do it again: here, and
+    /// with the snapshots that were written.
+    pub(super) fn close(
+        &self,
+        store: &mut Store,
+        written: &[(Family, String)],
+    ) -> Result<(), StoreError> {
+        let tried = self.tried.filter(|_| self.problems().is_empty());
+        let applied = match tried {
+            Some(number) if !store.is_applied()? => Some(number),
             _ => None,
         };
         let made = match &self.outcome {
             Some(Outcome { made, .. }) if *made != store.made()? => Some(made),
             _ => None,
         };
-        if applied.is_none() && made.is_none() {
+        let known = self
+            .known
+            .as_ref()
+            .map(|(mark, number)| (mark.text(), *number));
+        let standing = match known {
+            Some(known) if store.standing()?.as_ref() != Some(&known) => Some(known),
+            _ => None,
+        };
+        if applied.is_none() && made.is_none() && standing.is_none() && written.is_empty() {
             return Ok(());
         }
         let commit = store.begin()?;
@@ -106,11 +169,17 @@ impl Wall {
         if let Some(made) = made {
             commit.set_made(made)?;
         }
+        if let Some((mark, number)) = standing {
+            commit.set_standing(&mark, number)?;
+        }
+        for (family, digest) in written {
+            commit.set_written(*family, digest)?;
+        }
         commit.commit()
     }
 
     /// What the report says of it; none without a backend. Where nothing was
-    /// looked at, the chain holds what was committed, as far as is known.
+    /// listed, the chain holds what was committed, as far as is known.
     pub(super) fn into_row(
         self,
         backend: Backend,
@@ -119,13 +188,14 @@ impl Wall {
         if backend == Backend::None {
             return Ok(None);
         }
-        let (v4, v6) = if let Some(outcome) = self.outcome {
-            (outcome.v4, outcome.v6)
-        } else {
-            let banned = store.in_force()?;
-            let v4 = |address: &&Address| address.family() == Family::V4;
-            let count = banned.iter().filter(v4).count();
-            (count, banned.len() - count)
+        let (v4, v6) = match (self.outcome, self.known) {
+            (Some(outcome), None) => (outcome.v4, outcome.v6),
+            // Nothing was listed, or something was written since.
+            (_, known) => {
+                let (v4, v6) = store.count_in_force()?;
+                let idle = known.is_some_and(|(mark, _)| mark.rules(Family::V6).is_none());
+                (v4, if idle { 0 } else { v6 })
+            }
         };
         Ok(Some(FirewallRow {
             backend: "iptables",

@@ -81,6 +81,15 @@ fn one(iptables: Iptables<'_>, seen: Seen, plan: &impl Fn(&Listing) -> Plan) -> 
     failed(error, Some(before))
 }
 
+/// Gives each family its text, IPv4 first, up to the first that is refused;
+/// says how many were taken.
+pub(super) fn give(firewall: &Firewall, texts: &[(Family, String)]) -> usize {
+    let programs = firewall.programs.as_deref();
+    let given =
+        |(family, text): &&(Family, String)| Iptables::new(*family, programs).restore(text).is_ok();
+    texts.iter().take_while(given).count()
+}
+
 fn failed(error: FirewallError, before: Option<Listing>) -> Fate {
     Fate::Failed { error, before }
 }

@@ -19,6 +19,28 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// There if the kernel speaks IPv6, with a line for each address.
 const IF_INET6: &str = "/proc/net/if_inet6";
 
+/// What is done with a table.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Program {
+    Save,
+    Restore,
+}
+
+/// The programs that are run.
+pub(super) const PROGRAMS: [Program; 2] = [Program::Save, Program::Restore];
+
+impl Program {
+    /// Its name for `family`.
+    pub(super) fn of(self, family: Family) -> &'static str {
+        match (self, family) {
+            (Program::Save, Family::V4) => "iptables-save",
+            (Program::Save, Family::V6) => "ip6tables-save",
+            (Program::Restore, Family::V4) => "iptables-restore",
+            (Program::Restore, Family::V6) => "ip6tables-restore",
+        }
+    }
+}
+
 /// iptables' programs for one family.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Iptables<'a> {
@@ -39,13 +61,10 @@ impl<'a> Iptables<'a> {
 
     /// The filter table; none if the host has no such family.
     pub(super) fn save(self) -> Result<Option<Listing>, FirewallError> {
-        if self.family == Family::V6 && !Path::new(IF_INET6).exists() {
+        if self.family == Family::V6 && !Self::kernel_has_ipv6() {
             return Ok(None);
         }
-        let program = match self.family {
-            Family::V4 => "iptables-save",
-            Family::V6 => "ip6tables-save",
-        };
+        let program = Program::Save.of(self.family);
         let done = self.run(program, &["-t", "filter"], "")?;
         if !done.status.success() {
             if self.family == Family::V6 && says_no_family(&done.stderr) {
@@ -67,6 +86,11 @@ impl<'a> Iptables<'a> {
         Ok(!said.contains("nf_tables"))
     }
 
+    /// Whether the kernel speaks IPv6.
+    pub(super) fn kernel_has_ipv6() -> bool {
+        Path::new(IF_INET6).exists()
+    }
+
     /// Whether an interface has an IPv6 address, so that IPv6 bans matter.
     pub(super) fn host_has_ipv6() -> bool {
         std::fs::read(IF_INET6).is_ok_and(|interfaces| !interfaces.is_empty())
@@ -74,10 +98,7 @@ impl<'a> Iptables<'a> {
 
     /// Gives `text` to the kernel: all of it or none of it.
     pub(super) fn restore(self, text: &str) -> Result<(), FirewallError> {
-        let program = match self.family {
-            Family::V4 => "iptables-restore",
-            Family::V6 => "ip6tables-restore",
-        };
+        let program = Program::Restore.of(self.family);
         let done = self.run(program, &["--noflush", "-w", "5"], text)?;
         if done.status.success() {
             return Ok(());
@@ -104,7 +125,8 @@ impl<'a> Iptables<'a> {
         })
     }
 
-    fn find(self, program: &'static str) -> Result<PathBuf, FirewallError> {
+    /// Where the program stands.
+    pub(super) fn find(self, program: &'static str) -> Result<PathBuf, FirewallError> {
         let places: Vec<&Path> = match self.programs {
             Some(directory) => vec![directory],
             None => PLACES.iter().map(Path::new).collect(),

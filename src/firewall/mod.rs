@@ -8,6 +8,7 @@
 //! | `obstacles` | what makes a ban or its lifting idle, for `check` (pure) |
 //! | `apply`, `report` | brings both families; what came of it, in sentences |
 //! | `iptables`, `child` | finds and runs the programs |
+//! | `mark`, `nftables` | whether anybody has changed anything since, without listing it |
 //! | `error` | what went wrong, from what they say |
 //! | `snapshot` | `blacklist.v4`, `blacklist.v6`: render, parse, compare (pure) |
 //! | `snapshot_file` | reads and replaces those files |
@@ -22,6 +23,8 @@ mod child;
 mod error;
 mod iptables;
 pub mod listing;
+mod mark;
+mod nftables;
 pub mod obstacles;
 mod report;
 mod rule;
@@ -35,6 +38,7 @@ use std::collections::BTreeSet;
 
 pub use error::FirewallError;
 pub use listing::Listing;
+pub use mark::Mark;
 pub use rule::Rule;
 
 use crate::model::{Address, Backend, Family, Firewall, Made, Problem};
@@ -74,6 +78,8 @@ impl Look {
 pub struct Outcome {
     /// Whether anything was written.
     pub changed: bool,
+    /// How many commits to the kernel's tables that took.
+    pub commits: u32,
     /// How many IPv4 addresses our chain blocks now, as far as is known.
     pub v4: usize,
     /// How many IPv6 addresses our chain blocks now, as far as is known.
@@ -152,6 +158,61 @@ pub fn bring(
         outcome.made.push(ours);
     }
     outcome
+}
+
+/// What [`amend`] did.
+#[derive(Debug)]
+pub struct Amended {
+    /// Whether anything was written.
+    pub changed: bool,
+    /// The state that this made; none if it is not certain that the chain is as
+    /// it should be, so that it is to be listed.
+    pub mark: Option<Mark>,
+}
+
+/// Takes the addresses `gone` out of our chain and puts `new` into it, without
+/// listing it: `mark` says that nobody has changed it since it held the former
+/// and not the latter. What somebody writes at the same moment is found out.
+#[must_use]
+pub fn amend(firewall: &Firewall, mark: &Mark, gone: &[Address], new: &[Address]) -> Amended {
+    let mut texts = Vec::new();
+    let mut growth = [0; 2];
+    for (family, growth) in Family::BOTH.into_iter().zip(&mut growth) {
+        let of_family = |addresses: &[Address]| {
+            let addresses = addresses.iter().copied();
+            addresses
+                .filter(|address| address.family() == family)
+                .collect::<Vec<_>>()
+        };
+        let (gone, new) = (of_family(gone), of_family(new));
+        if gone.is_empty() && new.is_empty() {
+            continue;
+        }
+        let text = mark.rules(family).and_then(|there| {
+            ruleset::amendment(&firewall.chain, firewall.deny, there, &gone, &new)
+        });
+        let Some(text) = text else {
+            return Amended {
+                changed: false,
+                mark: None,
+            };
+        };
+        *growth = i64::try_from(new.len()).unwrap_or(0) - i64::try_from(gone.len()).unwrap_or(0);
+        texts.push((family, text));
+    }
+    let given = apply::give(firewall, &texts);
+    let after = Mark::take(firewall).filter(|after| {
+        given == texts.len() && after.follows(mark, commits(given)) && after.has_grown(mark, growth)
+    });
+    Amended {
+        changed: given > 0,
+        mark: after,
+    }
+}
+
+/// Each restore is one commit.
+fn commits(restores: usize) -> u32 {
+    u32::try_from(restores).unwrap_or(u32::MAX)
 }
 
 /// Without a backend nothing of ours stays in the firewall: it would go on

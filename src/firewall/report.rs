@@ -18,6 +18,7 @@ pub(super) fn outcome(sides: &[Side]) -> Outcome {
             Fate::None => {}
             Fate::Done { changed, plan } => {
                 outcome.changed |= changed;
+                outcome.commits += u32::from(*changed);
                 let of_family = |warning| format!("firewall ({}): {warning}", side.family);
                 outcome.warnings.extend(plan.warnings.iter().map(of_family));
             }

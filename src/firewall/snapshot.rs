@@ -81,6 +81,14 @@ pub fn render(
     text
 }
 
+/// A digest of a snapshot's text, by which it is known again. Nobody but its
+/// owner writes it, so no key is needed.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
+    let digest = siphasher::sip128::SipHasher13::new().hash(bytes);
+    format!("{:016x}{:016x}", digest.h1, digest.h2)
+}
+
 /// Reads a snapshot, or a file that PyFilter 1 or 2 wrote with iptables-save; of
 /// the latter only the single addresses that INPUT drops or rejects count, and
 /// all other lines are passed over.

@@ -1,3 +1,4 @@
+use std::hash::{Hash as _, Hasher as _};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -40,6 +41,23 @@ impl NeverBanned {
         let networks = self.networks.iter();
         let around = networks.filter(|network| network.contains(&address.ip()));
         around.max_by_key(|network| network.prefix_len()).copied()
+    }
+
+    /// Another number when other addresses are never banned, whatever the order
+    /// in which they were given.
+    #[must_use]
+    pub fn fingerprint(&self) -> i64 {
+        // Link-local addresses come and go with containers, and are never banned anyway.
+        let own = self.own.iter().filter(|own| special(own.ip()).is_none());
+        let mut all: Vec<String> = own.map(ToString::to_string).collect();
+        all.extend(self.networks.iter().map(|network| format!("in {network}")));
+        all.sort_unstable();
+        all.dedup();
+        // Which addresses are special is this program's to say.
+        all.push(env!("CARGO_PKG_VERSION").to_owned());
+        let mut hasher = siphasher::sip::SipHasher13::new();
+        all.hash(&mut hasher);
+        hasher.finish().cast_signed()
     }
 
     /// Whether `address` is never banned.

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{Row, params};
 
 use crate::model::{Address, Ban, Cause, Country, CountryCode, Origin, Unban, Witness};
 
@@ -69,6 +69,20 @@ impl Store {
         })
     }
 
+    /// How many addresses are banned, of IPv4 and of IPv6.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn count_in_force(&self) -> Result<(usize, usize), StoreError> {
+        let select = "SELECT count(*), count(*) FILTER (WHERE instr(ip, ':')) FROM banned_ip";
+        let counted = self.connection.query_row(select, [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        });
+        let (all, v6) = self.wrap(counted)?;
+        let count = |number: i64| usize::try_from(number).unwrap_or(0);
+        Ok((count(all - v6), count(v6)))
+    }
+
     /// Whether `address` is banned now, by whatever rule.
     ///
     /// # Errors
@@ -95,55 +109,6 @@ impl Store {
             .prepare_cached(select)
             .and_then(|mut select| select.exists(params![address.to_string(), rule, at]));
         self.wrap(found)
-    }
-
-    /// The number of the set of banned addresses: it counts up when the set changes.
-    ///
-    /// # Errors
-    /// The store can not be read.
-    pub fn number(&self) -> Result<i64, StoreError> {
-        Ok(self.meta("number")?.unwrap_or(0))
-    }
-
-    /// The addresses that were banned when the set had this number, if that is
-    /// still known.
-    ///
-    /// # Errors
-    /// The store can not be read.
-    pub fn in_force_at(&self, number: i64) -> Result<Option<BTreeSet<Address>>, StoreError> {
-        let now = self.number()?;
-        let oldest: Option<i64> = self
-            .wrap(
-                self.connection
-                    .query_row("SELECT min(number) FROM change", [], |row| row.get(0))
-                    .optional(),
-            )?
-            .flatten();
-        if number > now
-            || number < 0
-            || (number < now && oldest.is_none_or(|oldest| number < oldest - 1))
-        {
-            return Ok(None);
-        }
-        let mut set = self.in_force()?;
-        let select = "SELECT ip, added FROM change WHERE number > ? ORDER BY number DESC";
-        let changes: Vec<(String, bool)> =
-            self.wrap(self.connection.prepare(select).and_then(|mut select| {
-                select
-                    .query_map([number], |row| Ok((row.get(0)?, row.get(1)?)))?
-                    .collect()
-            }))?;
-        for (ip, added) in changes {
-            let Some(address) = Address::parse(ip.as_bytes()) else {
-                continue;
-            };
-            if added {
-                set.remove(&address);
-            } else {
-                set.insert(address);
-            }
-        }
-        Ok(Some(set))
     }
 
     /// The addresses whose last ban has come to its end.
@@ -355,28 +320,5 @@ impl Commit<'_> {
         } else {
             Ok(())
         }
-    }
-
-    /// Notes that `ip` entered or left the set, in the number this commit
-    /// makes; who does both has done neither.
-    fn change(&self, ip: &str, added: bool) -> Result<(), StoreError> {
-        let number = "SELECT value + 1 FROM meta WHERE key = 'number'";
-        let number = self.transaction.prepare_cached(number);
-        let number: i64 =
-            self.wrap(number.and_then(|mut number| number.query_row([], |row| row.get(0))))?;
-        let back = "DELETE FROM change WHERE number = ? AND ip = ?";
-        let back = self
-            .transaction
-            .prepare_cached(back)
-            .and_then(|mut back| back.execute(params![number, ip]));
-        if self.wrap(back)? > 0 {
-            return Ok(());
-        }
-        let insert = "INSERT INTO change VALUES (?, ?, ?)";
-        let insert = self
-            .transaction
-            .prepare_cached(insert)
-            .and_then(|mut insert| insert.execute(params![number, ip, added]));
-        self.wrap(insert).map(drop)
     }
 }

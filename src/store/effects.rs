@@ -1,6 +1,6 @@
-use rusqlite::params;
+use rusqlite::{OptionalExtension as _, params};
 
-use crate::model::{Address, Ban, Cause, Made, Unban};
+use crate::model::{Address, Ban, Cause, Family, Made, Unban};
 
 use super::bans::ban;
 use super::{Commit, Store, StoreError};
@@ -12,6 +12,13 @@ pub enum Untold {
     Ban(Ban),
     /// A ban that was lifted.
     Unban(Unban),
+}
+
+fn written_key(family: Family) -> &'static str {
+    match family {
+        Family::V4 => "blacklist.v4",
+        Family::V6 => "blacklist.v6",
+    }
 }
 
 impl Store {
@@ -46,6 +53,46 @@ impl Store {
     /// The store can not be read.
     pub fn is_applied(&self) -> Result<bool, StoreError> {
         Ok(self.meta("applied")? == Some(self.number()?))
+    }
+
+    /// A state of the firewall in which it is known to show a set of bans, and
+    /// that set's number.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn standing(&self) -> Result<Option<(String, i64)>, StoreError> {
+        let select = "SELECT s.value, n.value FROM meta s, meta n WHERE s.key = 'standing' AND n.key = 'standing_number'";
+        let found = self
+            .connection
+            .query_row(select, [], |row| Ok((row.get(0)?, row.get(1)?)));
+        self.wrap(found.optional())
+    }
+
+    /// A digest of the family's snapshot as it was written last, and the number
+    /// of the set that it shows.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn written(&self, family: Family) -> Result<Option<(String, i64)>, StoreError> {
+        let select = "SELECT value FROM meta WHERE key = ?";
+        let found: Option<String> = self.wrap(
+            self.connection
+                .query_row(select, [written_key(family)], |row| row.get(0))
+                .optional(),
+        )?;
+        Ok(found.and_then(|text| {
+            let (number, digest) = text.split_once(' ')?;
+            Some((digest.to_owned(), number.parse().ok()?))
+        }))
+    }
+
+    /// A fingerprint of who is never banned, by which all bans in force were
+    /// looked at.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn never_banned(&self) -> Result<Option<i64>, StoreError> {
+        self.meta("never_banned")
     }
 
     /// The chains and hooks that were made.
@@ -113,6 +160,35 @@ impl Commit<'_> {
     /// The store can not be written.
     pub fn set_applied(&self, number: i64) -> Result<(), StoreError> {
         self.set_meta("applied", number)
+    }
+
+    /// Remembers a state of the firewall in which it shows the set with this
+    /// number.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn set_standing(&self, state: &str, number: i64) -> Result<(), StoreError> {
+        self.set_meta("standing", state)?;
+        self.set_meta("standing_number", number)
+    }
+
+    /// Remembers what was written as the family's snapshot, to show the present
+    /// set of bans.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn set_written(&self, family: Family, digest: &str) -> Result<(), StoreError> {
+        let number = "SELECT value FROM meta WHERE key = 'number'";
+        let number: i64 = self.wrap(self.transaction.query_row(number, [], |row| row.get(0)))?;
+        self.set_meta(written_key(family), format!("{number} {digest}"))
+    }
+
+    /// Remembers by whom, never to be banned, the bans in force were looked at.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn set_never_banned(&self, fingerprint: i64) -> Result<(), StoreError> {
+        self.set_meta("never_banned", fingerprint)
     }
 
     /// Remembers the chains and hooks that are there now.

@@ -7,7 +7,7 @@
 //! | `standings` | open windows, and what an address has behind it |
 //! | `bans` | bans in force and ended, and the numbered sets of them |
 //! | `counts` | figures that are told of |
-//! | `sets` | the number that a commit gives the bans in force |
+//! | `sets` | the numbers of the sets of bans in force, and what lies between them |
 //! | `effects` | what the last commit still owes the world |
 //! | `exchange` | what other servers told |
 //! | `outbox` | what is still to be sent to them |
@@ -44,6 +44,7 @@ pub use error::StoreError;
 pub use exchange::Before;
 pub use outbox::Outbound;
 pub use past::{OpenWindow, PastBan};
+pub use sets::Since;
 pub use takeover::{Takeover, copy_database};
 
 /// The store of one host.
@@ -241,7 +242,7 @@ impl Commit<'_> {
         result.map_err(|error| StoreError::of(self.path, &error))
     }
 
-    fn set_meta(&self, key: &str, value: i64) -> Result<(), StoreError> {
+    fn set_meta(&self, key: &str, value: impl rusqlite::ToSql) -> Result<(), StoreError> {
         let set = "INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value";
         self.wrap(self.transaction.execute(set, params![key, value]))
             .map(drop)

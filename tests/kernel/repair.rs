@@ -186,31 +186,3 @@ fn kernel_other_peoples_rules_stay_byte_for_byte() {
         assert_eq!(unlike_ours(), others, "{variant:?}: after a repair");
     }
 }
-
-#[test]
-#[ignore = "needs root, iptables and network namespaces: run tests/run"]
-fn kernel_a_run_that_changes_nothing_writes_nothing() {
-    for variant in VARIANTS {
-        let host = Netns::new();
-        let programs = host.programs(variant);
-        let pyfilter = attacked(&programs, &ATTACKERS);
-        assert_eq!(pyfilter.scan_json()["firewall"]["changed"], true);
-        watch(&programs);
-        let expected =
-            serde_json::json!({ "backend": "iptables", "changed": false, "v4": 1, "v6": 1 });
-        assert_eq!(pyfilter.scan_json()["firewall"], expected, "{variant:?}");
-        assert_eq!(
-            calls(&programs),
-            ["iptables-save", "ip6tables-save"],
-            "{variant:?}"
-        );
-
-        pyfilter.append("auth.log", failures("203.0.113.14", 5));
-        pyfilter.scan().exits(0).bans(["203.0.113.14"]);
-        assert_eq!(
-            calls(&programs),
-            ["iptables-save", "ip6tables-save", "iptables-restore"],
-            "{variant:?}: one family, one write"
-        );
-    }
-}

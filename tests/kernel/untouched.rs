@@ -1,0 +1,130 @@
+//! What nobody has changed since it was right is not listed; what somebody has
+//! is, whoever it was and however small it is.
+
+use super::{attacked, calls, in_force, watch};
+use crate::kit::failures;
+use crate::netns::{Netns, PROGRAMS, VARIANTS, Variant};
+
+const ATTACKERS: [&str; 2] = ["203.0.113.13", "2001:db8::13"];
+const LISTED: [&str; 2] = ["iptables-save", "ip6tables-save"];
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_a_firewall_that_nobody_has_changed_is_not_listed() {
+    for variant in VARIANTS {
+        let host = Netns::new();
+        let programs = host.programs(variant);
+        let pyfilter = attacked(&programs, &ATTACKERS);
+        assert_eq!(pyfilter.scan_json()["firewall"]["changed"], true);
+        // Other programs are another firewall, for all that is known.
+        watch(&programs);
+        pyfilter.scan().exits(0);
+        assert_eq!(calls(&programs), LISTED, "{variant:?}");
+
+        let expected =
+            serde_json::json!({ "backend": "iptables", "changed": false, "v4": 1, "v6": 1 });
+        assert_eq!(pyfilter.scan_json()["firewall"], expected, "{variant:?}");
+        // Legacy's tables have no number that counts up.
+        let listed = match variant {
+            Variant::Nft => &[][..],
+            Variant::Legacy => &LISTED,
+        };
+        assert_eq!(calls(&programs), listed, "{variant:?}");
+
+        pyfilter.append("auth.log", failures("203.0.113.14", 5));
+        pyfilter.scan().exits(0).bans(["203.0.113.14"]);
+        let written = [listed, &["iptables-restore"]].concat();
+        assert_eq!(
+            calls(&programs),
+            written,
+            "{variant:?}: one family, one write"
+        );
+
+        pyfilter.run(["unban", ATTACKERS[1]]).exits(0);
+        let changed = ["203.0.113.13", "203.0.113.14"];
+        in_force(&pyfilter, &programs, &changed);
+        calls(&programs);
+        pyfilter.scan().exits(0);
+        assert_eq!(
+            calls(&programs),
+            listed,
+            "{variant:?}: our own change is no stranger's"
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_the_smallest_change_of_anybody_has_it_listed() {
+    let changes = [
+        "iptables -D PYFILTER 1",
+        "iptables -R PYFILTER 1 -s 198.51.100.1 -j DROP",
+        "ip6tables -F INPUT",
+        "iptables -I INPUT -j ACCEPT",
+        "iptables -N DOCKER-USER",
+        "ip6tables -P FORWARD DROP",
+    ];
+    let host = Netns::new();
+    let programs = host.programs(Variant::Nft);
+    let pyfilter = attacked(&programs, &ATTACKERS);
+    watch(&programs);
+    for change in changes {
+        pyfilter.scan().exits(0);
+        pyfilter.scan().exits(0);
+        calls(&programs);
+        pyfilter.scan().exits(0);
+        assert_eq!(calls(&programs), [""; 0], "before `{change}`");
+
+        programs.run(change);
+        pyfilter.scan().succeeds();
+        assert_eq!(calls(&programs)[..2], LISTED, "after `{change}`");
+        in_force(&pyfilter, &programs, &ATTACKERS);
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_who_flushes_our_chain_while_we_write_is_found_out_at_once() {
+    let host = Netns::new();
+    let programs = host.programs(Variant::Nft);
+    let pyfilter = attacked(&programs, &ATTACKERS);
+    pyfilter.scan().exits(0);
+    let flushed = programs.directory().join("flushed");
+    let restore = programs
+        .enter("", "iptables-restore")
+        .replacen("exec ", "", 1);
+    programs.script(
+        "iptables-restore",
+        &format!(
+            "{restore} || exit\ntest -e {0} && exit\ntouch {0}\n{1} -F PYFILTER",
+            flushed.display(),
+            programs.enter("", "iptables").replace("\"$@\"", ""),
+        ),
+    );
+    pyfilter.scan().exits(0);
+    pyfilter.append("auth.log", failures("203.0.113.14", 5));
+    pyfilter.scan().exits(0).bans(["203.0.113.14"]);
+    assert!(flushed.exists());
+    in_force(
+        &pyfilter,
+        &programs,
+        &["203.0.113.13", "203.0.113.14", "2001:db8::13"],
+    );
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_the_other_variant_of_iptables_is_listed_and_blocks_too() {
+    let host = Netns::new();
+    let programs = host.programs(Variant::Nft);
+    let pyfilter = attacked(&programs, &ATTACKERS);
+    pyfilter.scan().exits(0);
+    pyfilter.scan().exits(0);
+    // update-alternatives: the same names, in the same place.
+    let legacy = host.programs(Variant::Legacy);
+    for name in PROGRAMS {
+        programs.script(name, &legacy.enter("", name));
+    }
+    pyfilter.scan().exits(0);
+    in_force(&pyfilter, &legacy, &ATTACKERS);
+}
