@@ -141,7 +141,7 @@ pub enum Command {
     Uninstall(Uninstall),
     /// Print the completions for a shell
     Completions(Completions),
-    /// Print the manual page
+    /// Print a manual page, or write them all
     Man(Man),
 }
 
@@ -340,9 +340,16 @@ pub struct Completions {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
-  pyfilter man | man -l -
-  pyfilter man | sudo tee /usr/local/share/man/man1/pyfilter.1")]
-pub struct Man {}
+  pyfilter man pyfilter.conf | man -l -            what each key of the configuration means
+  sudo pyfilter man --dir /usr/local/share/man     for `man pyfilter-scan` and all the others")]
+pub struct Man {
+    /// Write every page below this directory
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// The page: pyfilter, pyfilter.conf, or a command [default: pyfilter]
+    #[arg(value_name = "PAGE", conflicts_with = "dir")]
+    pub page: Option<String>,
+}
 
 /// How long a ban lasts; for ever if none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -79,6 +79,10 @@ fn the_document_has_the_letters_and_the_name() {
     assert_eq!(names(&dry["bans"][0]), expected);
     assert_eq!(names(&sandbox.scan_json()["bans"][0]), expected);
     assert_eq!(names(&sandbox.listed()[0]), expected);
+    sandbox
+        .run(["list"])
+        .exits(0)
+        .says("  web1  United Kingdom\n");
     let explained = sandbox.run(["explain", BRITISH, "--json"]).exits(0).json();
     assert_eq!(names(&explained["bans"][0]), expected);
 }
@@ -256,6 +260,18 @@ fn check_names_the_database_and_its_age() {
     assert!(checked[1..].iter().all(|(level, message)| {
         level == "warning" && message.contains("get a new one each month")
     }));
+}
+
+#[test]
+fn check_says_how_to_get_a_database() {
+    // This machine may have one, in one of the usual places.
+    let checked = Sandbox::new().log("auth.log", "").checked();
+    let (level, message) = &checked[0];
+    assert_eq!(level, "ok");
+    assert!(
+        message.contains(".mmdb") || message.contains("install geoipupdate"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -27,6 +27,7 @@ mod rooms;
 mod rotation;
 mod scan;
 mod store;
+mod summary;
 mod units;
 mod world;
 mod years;

@@ -100,10 +100,8 @@ fn a_series_is_there_once_whatever_names_hold() {
     sandbox.file(odd, failures("203.0.113.10", 5));
     sandbox.scan().exits(0);
     let text = sandbox.read("pyfilter.prom");
-    let mut names: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
-    names
-        .iter_mut()
-        .for_each(|line| *line = line.rsplit_once(' ').unwrap().0);
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let mut names: Vec<&str> = lines.map(|line| line.rsplit_once(' ').unwrap().0).collect();
     let all = names.len();
     names.sort_unstable();
     names.dedup();

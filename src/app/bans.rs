@@ -53,7 +53,10 @@ fn line(ban: &Ban) -> String {
     );
     let server = Escaped::text(&ban.server);
     let address = ban.address.to_string();
-    format!("{address:<39}  {since}  {by:<10}  {until}  {server}")
+    let country = ban.country.as_ref().map_or_else(String::new, |country| {
+        format!("  {}", Escaped::text(&country.name))
+    });
+    format!("{address:<39}  {since}  {by:<10}  {until}  {server}{country}")
 }
 
 /// Bans by hand.
@@ -82,7 +85,7 @@ pub(super) fn ban(context: Context, args: &cli::Ban, voice: Voice) -> Exit {
         .iter()
         .map(|&address| manual_ban(&context, address, args.reason.as_deref(), ends));
     let errand = Errand::Ban(bans.collect());
-    finish(run::run(context, &errand, voice), false)
+    finish(run::run(context, &errand, voice), voice, false)
 }
 
 /// Brings the firewall back to the bans in force, or takes ours away.
@@ -94,7 +97,7 @@ pub(super) fn restore(mut context: Context, args: &cli::Restore, voice: Voice) -
         // What `reload_iptables` spares the timer's runs is what is asked for here.
         firewall.compare = true;
     }
-    finish(run::run(context, &Errand::Restore, voice), false)
+    finish(run::run(context, &Errand::Restore, voice), voice, false)
 }
 
 /// Un-bans by hand.
@@ -117,7 +120,7 @@ pub(super) fn unban(context: Context, args: &cli::Unban, voice: Voice) -> Exit {
             warn_of_other_rules(&settings, named.union(&lifted));
         }
     }
-    finish(done, false)
+    finish(done, voice, false)
 }
 
 /// Rules that are not ours may block the address all the same.

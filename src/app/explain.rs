@@ -11,9 +11,9 @@ mod json;
 mod looked;
 mod text;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
@@ -24,6 +24,7 @@ use crate::store::{OpenWindow, PastBan, Store, StoreError};
 use crate::system;
 
 use super::context::Context;
+use super::progress::{Amount, Progress};
 use super::voice::Voice;
 use super::{Exit, complain, locate, print_json, written};
 
@@ -128,6 +129,12 @@ impl Known {
                 generations.entry(log).or_default().extend(of_log);
             }
         }
+        let logs: BTreeSet<&Path> = self.failures().map(|failure| &*failure.path).collect();
+        let amount = Amount {
+            bytes: 0,
+            files: logs.len(),
+        };
+        let _progress = Progress::begin(context.shows_progress, amount);
         self.lines = Lines::find(self.failures(), &generations);
         Ok(())
     }

@@ -123,7 +123,7 @@ fn first_run(voice: Voice) -> Exit {
     let rules = config.rules.iter().filter(|rule| rule.enabled);
     let errand = Errand::FirstScan(rules.cloned().collect());
     let context = Context::new(config, STATE_DIR.into());
-    finish(run::run(context, &errand, voice), false)
+    finish(run::run(context, &errand, voice), voice, false)
 }
 
 /// The timer last: its first run would meet this one's.

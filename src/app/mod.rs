@@ -28,9 +28,9 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Color, Command, Global};
+use crate::cli::{self, Cli, Color, Command, Global};
 use crate::config::{self, Config};
-use crate::model::Problem;
+use crate::model::{Escaped, Problem};
 use crate::report::{Summary, summary_json};
 
 use context::Context;
@@ -80,7 +80,7 @@ pub fn main(cli: &Cli) -> Exit {
         Command::Completions(args) => {
             return written(generate::completions(args.shell, &mut io::stdout()));
         }
-        Command::Man(_) => return written(generate::man(&mut io::stdout())),
+        Command::Man(args) => return man(args),
         Command::Init(args) => return init(global, args.force),
         Command::Install(args) => {
             return install::install(
@@ -134,6 +134,28 @@ fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }
 
+fn man(args: &cli::Man) -> Exit {
+    if let Some(dir) = &args.dir {
+        return match generate::write_pages(dir) {
+            Ok(()) => Exit::Done,
+            Err(error) => complain(&error),
+        };
+    }
+    let wanted = args.page.as_deref().unwrap_or("pyfilter");
+    let pages = generate::pages().unwrap_or_default();
+    let is_it = |name: &str| name == wanted || name.strip_prefix("pyfilter-") == Some(wanted);
+    if let Some(page) = pages.iter().find(|page| is_it(&page.name)) {
+        return written(io::stdout().write_all(&page.text));
+    }
+    let names: Vec<&str> = pages.iter().map(|page| &*page.name).collect();
+    Voice::warn(&format_args!(
+        "there is no page `{}`: the pages are {}",
+        Escaped::text(wanted),
+        names.join(", ")
+    ));
+    Exit::Usage
+}
+
 fn init(global: &Global, force: bool) -> Exit {
     let path = config::chosen(
         global.config.as_deref(),
@@ -146,7 +168,7 @@ fn init(global: &Global, force: bool) -> Exit {
 }
 
 /// Prints what a run did, as far as that has not been done, and how it ended.
-fn finish(done: Result<Done, Stop>, json: bool) -> Exit {
+fn finish(done: Result<Done, Stop>, voice: Voice, json: bool) -> Exit {
     let done = match done {
         Ok(done) => done,
         Err(stop) if json => {
@@ -163,6 +185,7 @@ fn finish(done: Result<Done, Stop>, json: bool) -> Exit {
     for problem in &done.summary.problems {
         Voice::warn(&problem.message);
     }
+    voice.sum_up(&done.summary);
     let exit = if done.summary.problems.is_empty() {
         Exit::Done
     } else {

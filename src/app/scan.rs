@@ -37,5 +37,5 @@ pub(super) fn scan(context: Context, args: &cli::Scan, voice: Voice) -> Exit {
     } else {
         run::run(context, &errand, voice)
     };
-    finish(done, args.json)
+    finish(done, voice, args.json)
 }

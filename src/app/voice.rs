@@ -4,8 +4,11 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use crate::model::{Problem, Stamp};
-use crate::report::{ban_line, checking, nothing_to_check, unban_line, write_events};
+use crate::report::{
+    Summary, ban_line, checking, nothing_to_check, summary_line, unban_line, write_events,
+};
 use crate::store::Untold;
+use crate::system;
 
 use super::context::Context;
 
@@ -16,6 +19,16 @@ pub(super) struct Voice {
     lines: bool,
     /// Whether they tell what is being done, too.
     steps: bool,
+    /// When they end with a summary.
+    summary: When,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    Always,
+    /// When something happened.
+    Eventful,
+    Never,
 }
 
 impl Voice {
@@ -25,6 +38,13 @@ impl Voice {
         Voice {
             lines,
             steps: lines && (verbose || io::stdout().is_terminal()),
+            summary: if lines && verbose {
+                When::Always
+            } else if lines && system::is_journal_on_stdout() {
+                When::Eventful
+            } else {
+                When::Never
+            },
         }
     }
 
@@ -41,6 +61,19 @@ impl Voice {
                     nothing_to_check(rule)
                 }
             );
+        }
+    }
+
+    /// Says in one line what a run came to: to who asks for it, and in the
+    /// journal where something happened.
+    pub(super) fn sum_up(self, summary: &Summary) {
+        let wanted = match self.summary {
+            When::Always => true,
+            When::Eventful => summary.is_eventful(),
+            When::Never => false,
+        };
+        if wanted {
+            self.say(&summary_line(summary));
         }
     }
 

@@ -79,6 +79,23 @@ pub fn keys() -> impl Iterator<Item = &'static str> {
     keys.copied().filter(move |key| !old.contains(key))
 }
 
+/// All keys that the file may hold, old spellings too, with the sections they
+/// stand in: `settings.rules.NAME.log_files`.
+pub fn key_paths() -> impl Iterator<Item = String> {
+    let sections = keys::ALL.iter().map(|keys| keys.place);
+    let sections: Vec<&str> = sections.collect();
+    keys::ALL.iter().flat_map(move |keys| {
+        let place = if keys.place == keys::ROOT.place {
+            String::new()
+        } else {
+            format!("{}.", keys.place)
+        };
+        let paths = keys.names.iter().map(move |name| format!("{place}{name}"));
+        let sections = sections.clone();
+        paths.filter(move |path| !sections.contains(&path.as_str()))
+    })
+}
+
 /// Where bans are exchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Database {

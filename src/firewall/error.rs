@@ -29,7 +29,8 @@ pub enum FirewallError {
     },
     /// The kernel refuses this user.
     #[error(
-        "`{program}` may not touch the firewall: run with sudo (needed: CAP_NET_ADMIN); it said: {said}"
+        "`{program}` may not touch the firewall: run with sudo (needed: CAP_NET_ADMIN{}); it said: {said}",
+        for_legacy(said)
     )]
     NoRights {
         /// Its name.
@@ -116,6 +117,17 @@ pub enum FirewallError {
     },
 }
 
+/// The service may do less than the legacy variant needs, unless that was there
+/// when it was installed.
+fn for_legacy(said: &str) -> &'static str {
+    let words = ["(legacy)", "xtables.lock", "ip_tables_names"];
+    if words.into_iter().any(|word| said.contains(word)) {
+        "; for the legacy iptables the service needs what `sudo pyfilter install` adds to it"
+    } else {
+        ""
+    }
+}
+
 impl FirewallError {
     /// Whether both families fail for one and the same reason, so that it need
     /// be said only once.
@@ -149,6 +161,7 @@ impl FirewallError {
             "Permission denied",
             "Operation not permitted",
             "you must be root",
+            "/run/xtables.lock: Read-only file system",
         ]
         .into_iter()
         .any(has)
@@ -239,11 +252,15 @@ mod tests {
             "iptables-restore v1.8.9 (nf_tables): Could not fetch rule set generation id: Permission denied (you must be root)\n",
             "Failed to list table names in /proc/net/ip_tables_names: Permission denied\n",
             "Fatal: can't open lock file /run/xtables.lock: Permission denied\n",
+            "Fatal: can't open lock file /run/xtables.lock: Read-only file system\n",
+            "iptables-restore v1.8.9 (legacy): iptables-restore: unable to initialize table 'filter'\nPermission denied\n",
         ] {
-            assert!(
-                matches!(failure(4, said), FirewallError::NoRights { .. }),
-                "{said}"
-            );
+            let error = failure(4, said);
+            assert!(matches!(error, FirewallError::NoRights { .. }), "{said}");
+            let advised = error
+                .to_string()
+                .contains("what `sudo pyfilter install` adds");
+            assert_eq!(advised, !said.contains("nf_tables"), "{error}");
         }
         let locked = "Can't lock /run/xtables.lock: Resource temporarily unavailable
 Another app is currently holding the xtables lock. Stopped waiting after 5s.\n";

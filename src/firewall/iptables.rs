@@ -16,8 +16,9 @@ const PLACES: [&str; 5] = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local
 /// A restore of 20,000 bans takes less than a second; waiting for the lock, five.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// There if the kernel speaks IPv6, with a line for each address.
-const IF_INET6: &str = "/proc/net/if_inet6";
+/// There if the kernel speaks IPv6, with a line for each address. Not
+/// `/proc/net`, which a service with `ProcSubset=pid` has not.
+const IF_INET6: &str = "/proc/self/net/if_inet6";
 
 /// What is done with a table.
 #[derive(Debug, Clone, Copy)]

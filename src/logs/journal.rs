@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::model::Escaped;
 use crate::rules::Clock;
 
+use super::meter::Metered;
 use super::piece::{Content, Piece};
 
 /// Where `journalctl` is. Never looked for on the path: cron's is short, and
@@ -135,7 +136,7 @@ pub fn journal(
         taken: 0,
     };
     let content = Content::Stream {
-        stream: Box::new(lines),
+        stream: Box::new(Metered(lines)),
         from: 0,
         ends: true,
     };

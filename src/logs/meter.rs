@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 static READ: AtomicU64 = AtomicU64::new(0);
 
 /// How many bytes of logs were read so far, as they stand on the disk: of a
-/// compressed log the compressed ones.
+/// compressed log the compressed ones, of a journal the lines.
 #[must_use]
 pub fn bytes_read() -> u64 {
     READ.load(Ordering::Relaxed)

@@ -10,4 +10,4 @@ pub use event_log::{EventLogError, write_events};
 pub use json::{bans_json, country_code, failure_json, matched_json, summary_json};
 pub use metrics::{BanCount, Metrics, SourceState, metrics_text};
 pub use summary::{FirewallRow, SourceRow, Summary};
-pub use text::{ban_line, ban_reason, checking, nothing_to_check, unban_line};
+pub use text::{ban_line, ban_reason, checking, nothing_to_check, summary_line, unban_line};

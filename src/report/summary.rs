@@ -21,6 +21,15 @@ pub struct Summary {
     pub problems: Vec<Problem>,
 }
 
+impl Summary {
+    /// Whether anything happened that somebody may want to know of.
+    #[must_use]
+    pub fn is_eventful(&self) -> bool {
+        let repaired = self.firewall.as_ref().is_some_and(|row| row.changed);
+        repaired || !self.bans.is_empty() || !self.unbans.is_empty() || !self.problems.is_empty()
+    }
+}
+
 /// What became of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceRow {

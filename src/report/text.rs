@@ -2,6 +2,8 @@
 
 use crate::model::{Address, Ban, Cause, Escaped, Stamp, Unban};
 
+use super::Summary;
+
 /// The country sentence, or nothing.
 fn country(ban: &Ban) -> String {
     ban.country.as_ref().map_or_else(String::new, |country| {
@@ -35,6 +37,22 @@ pub fn unban_line(unban: &Unban) -> String {
         "{} Un-banned IP: {}, {why}.",
         Stamp::from_secs(unban.at).to_local(),
         unban.address
+    )
+}
+
+/// `Done: sources 1, failures 57, bans 5, un-bans 0, problems 0, blocked 5.`
+#[must_use]
+pub fn summary_line(summary: &Summary) -> String {
+    let failures: u64 = summary.sources.iter().map(|row| row.failures).sum();
+    let blocked = summary.firewall.as_ref();
+    let blocked = blocked.map_or_else(String::new, |row| format!(", blocked {}", row.v4 + row.v6));
+    format!(
+        "{}: sources {}, failures {failures}, bans {}, un-bans {}, problems {}{blocked}.",
+        if summary.dry_run { "Would be" } else { "Done" },
+        summary.sources.len(),
+        summary.bans.len(),
+        summary.unbans.len(),
+        summary.problems.len()
     )
 }
 

@@ -1,5 +1,6 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
@@ -29,6 +30,18 @@ pub fn host_name() -> String {
 #[must_use]
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
+}
+
+/// Whether standard output is a service's way into the journal, as systemd.exec(5)
+/// has it: `$JOURNAL_STREAM` holds device and inode of that, and is inherited by
+/// whoever prints elsewhere.
+#[must_use]
+pub fn is_journal_on_stdout() -> bool {
+    let Some(stream) = std::env::var_os("JOURNAL_STREAM") else {
+        return false;
+    };
+    let stdout = std::fs::metadata("/proc/self/fd/1");
+    stdout.is_ok_and(|file| stream == *format!("{}:{}", file.dev(), file.ino()))
 }
 
 /// The processes, this one aside, that work in `dir` or run something in it.

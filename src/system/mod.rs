@@ -6,7 +6,9 @@ mod lock;
 mod program;
 mod terminal;
 
-pub use host::{host_name, is_root, login_address, now, own_addresses, processes_in};
+pub use host::{
+    host_name, is_journal_on_stdout, is_root, login_address, now, own_addresses, processes_in,
+};
 pub use lock::{Lock, LockError};
 pub use program::{ProgramError, run_program};
 pub use terminal::{Output, stderr_width, stdout, width};

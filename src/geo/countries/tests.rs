@@ -108,6 +108,34 @@ fn wherever_a_database_ends_too_early_it_is_refused() {
     }
 }
 
+#[test]
+fn a_database_that_is_written_over_meanwhile_is_used_whole_or_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.mmdb");
+    let bytes = std::fs::read(fixture("GeoLite2-Country.mmdb")).unwrap();
+    std::fs::write(&path, &bytes).unwrap();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for _ in 0..300 {
+                // As `cp` does it: the file is short for a while.
+                std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+                std::fs::write(&path, &bytes).unwrap();
+            }
+        });
+        while !writer.is_finished() {
+            match Countries::open(&path) {
+                Ok(countries) => {
+                    let named = named(&countries, "203.0.113.13");
+                    assert!(named.is_some() || countries.damage().is_some());
+                }
+                Err(Error::Damaged(..) | Error::Changing(_)) => {}
+                Err(other) => panic!("{other}"),
+            }
+        }
+    });
+    assert!(named(&Countries::open(&path).unwrap(), "203.0.113.13").is_some());
+}
+
 /// Some of the addresses of the fixtures, of both families.
 fn addresses() -> impl Iterator<Item = IpAddr> {
     let known = [
