@@ -6,9 +6,9 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::kit::{Sandbox, fixture};
+use crate::kit::{Sandbox, failures, fixture};
 
 /// Where Debian has it: not on anybody's path.
 const REMOTE: &str = "/lib/systemd/systemd-journal-remote";
@@ -203,6 +203,25 @@ fn check_tells_what_it_finds_in_the_journal() {
         .run(["check"])
         .exits(0)
         .says("rule ssh: journal:ssh.service, the newest entry of ");
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_a_host_without_journalctl_is_told_and_its_files_are_read() {
+    let script = "mount -t tmpfs tmpfs /usr/bin && exec \"$@\"";
+    let sandbox = Sandbox::over_the_journal();
+    let logs = json!(["journal:ssh.service", sandbox.path("auth.log")]);
+    let sandbox = sandbox
+        .set("/settings/rules/ssh/log_files", logs)
+        .log("auth.log", failures("203.0.113.9", 5))
+        .behind(&["unshare", "--mount", "/bin/sh", "-c", script, "sh"]);
+    let run = sandbox.run(["scan", "--json"]).exits(1).complains(
+        "journal:ssh.service: journalctl is neither in /usr/bin nor in /bin: let rsyslog write a file and name it in log_files",
+    );
+    assert_eq!(
+        banned(&run.json()),
+        BTreeSet::from(["203.0.113.9".to_owned()])
+    );
 }
 
 /// A Debian without rsyslog has only the journal; with it, the file comes first.

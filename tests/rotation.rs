@@ -352,6 +352,68 @@ fn a_generation_that_was_deleted_unread_is_told_with_what_is_known_of_it() {
 }
 
 #[test]
+fn a_log_that_was_empty_and_was_deleted_unread_is_told() {
+    let gap = "auth.log: had nothing in it at the last run, is another file now, and the old one is nowhere to be found: what was written to it, if anything, could not be read";
+    let sandbox = Sandbox::new().log("auth.log", "");
+    sandbox.scan().exits(0);
+    sandbox.append("auth.log", failure("203.0.113.9", 1));
+    fs::remove_file(sandbox.path("auth.log")).unwrap();
+    sandbox.file("auth.log", failure("203.0.113.9", 2));
+    let ran = sandbox.run(["scan", "--json"]).exits(1).complains(gap);
+    assert_eq!(failures_of(&ran.json()), 1);
+    sandbox.scan().exits(0);
+}
+
+#[test]
+fn an_empty_log_that_is_rotated_is_no_loss() {
+    for packs in [false, true] {
+        let sandbox = Sandbox::new().log("auth.log", "");
+        sandbox.scan().exits(0);
+        for n in 1..4 {
+            if sandbox.path("auth.log.1").exists() {
+                sandbox.rename("auth.log.1", "auth.log.2");
+            }
+            sandbox.rename("auth.log", "auth.log.1");
+            sandbox.scan().exits(0);
+            sandbox.file("auth.log", "");
+            if packs {
+                sandbox.pack("auth.log.1", "auth.log.1.gz");
+            }
+            sandbox.scan().exits(0);
+            sandbox.append("auth.log", failure("203.0.113.9", n));
+            assert_eq!(failures_of(&sandbox.scan_json()), 1);
+            sandbox.file("auth.log.3", fs::read(sandbox.path("auth.log")).unwrap());
+            fs::remove_file(sandbox.path("auth.log")).unwrap();
+            sandbox.file("auth.log", "");
+            sandbox.scan().exits(0);
+            fs::remove_file(sandbox.path("auth.log.3")).unwrap();
+        }
+        // It is filled, and only what was cut is rotated away.
+        sandbox.append("auth.log", failure("203.0.113.9", 5));
+        sandbox.rename("auth.log", "auth.log.9");
+        sandbox.file("auth.log", "");
+        assert_eq!(failures_of(&sandbox.scan_json()), 1);
+        sandbox.scan().exits(0);
+    }
+}
+
+#[test]
+fn a_copy_that_a_power_failure_cut_is_not_read_again() {
+    let text = failures("203.0.113.9", 3);
+    let sandbox = Sandbox::new().log("auth.log", &text);
+    sandbox.scan_json();
+    // The first rotation ends in the middle of its copy; the next one is whole.
+    sandbox.file("auth.log.2", &text[..120]);
+    sandbox.append("auth.log", failure("203.0.113.9", 3));
+    fs::copy(sandbox.path("auth.log"), sandbox.path("auth.log.1")).unwrap();
+    sandbox.file("auth.log", failure("203.0.113.9", 4));
+    assert_eq!(failures_of(&sandbox.scan_json()), 2);
+    sandbox.pack("auth.log.2", "auth.log.3.gz");
+    sandbox.pack("auth.log.1", "auth.log.2.gz");
+    assert_eq!(failures_of(&sandbox.scan_json()), 0);
+}
+
+#[test]
 fn two_rules_read_one_log_each_at_its_own_pace() {
     let sandbox = Sandbox::new().log("auth.log", failures("203.0.113.9", 3));
     sandbox.scan_json();

@@ -95,6 +95,7 @@ pub fn main(cli: &Cli) -> Exit {
         }
         _ => {}
     }
+    crate::system::allow_open_files();
     let environment = std::env::var_os("STATE_DIRECTORY");
     let state_dir = absolute(global.state_dir(environment.as_deref()));
     let config = match Config::load(

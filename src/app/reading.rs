@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::logs::{
-    self, Changed, Directories, Discovered, Followed, JournalError, OpenError, Piece, Reading,
-    Status, Task,
+    self, Changed, Discovered, Followed, JournalError, OpenError, Piece, Reading, Status, Task,
 };
 use crate::model::{Address, Ban, Escaped, Generation, Problem, Rule, Witness};
 use crate::report::SourceRow;
@@ -95,10 +94,11 @@ impl Plan {
             .map(|store| store.generations(&rule.name))
             .transpose()?
             .unwrap_or_default();
-        let mut directories = Directories::default();
-        for log in &found.logs {
-            let known = known.remove(&log.name).unwrap_or_default();
-            let followed = logs::follow(log, &known, &rule.olddir, &mut directories, context.now);
+        let known = found.logs.iter().map(|log| known.remove(&log.name));
+        let known: Vec<Vec<Generation>> = known.map(Option::unwrap_or_default).collect();
+        let wanted = found.logs.iter().zip(known.iter().map(Vec::as_slice));
+        let followed = logs::follow(&wanted.collect::<Vec<_>>(), &rule.olddir, context.now);
+        for ((log, known), followed) in found.logs.iter().zip(known).zip(followed) {
             plan.add_log(rule, &log.name, known, followed);
         }
         for journal in &found.journals {

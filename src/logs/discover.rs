@@ -152,7 +152,7 @@ type Generations = HashMap<Vec<u8>, Vec<(PathBuf, Age)>>;
 
 /// What stands in directories, each listed once.
 #[derive(Debug, Default)]
-pub struct Directories {
+pub(super) struct Directories {
     /// Of each directory, the files that may be generations of a name.
     listed: HashMap<PathBuf, Generations>,
 }

@@ -7,14 +7,18 @@
 //! | holds all bytes that we read of a generation | that generation | on from there |
 //! | is compressed and holds them | that generation | on from there |
 //! | holds a beginning of what stands in the live file | a copy that is being made | not, this time |
+//! | holds a beginning of what stands in another generation | a copy that was made of it | not |
 //! | holds a beginning of what we read, which is gone | the copy that was made of it | not: all of it was read |
 //! | was there at first contact and is not named | known | not |
 //! | is anything else | a new generation | from its start |
 
+mod copies;
 mod plan;
 mod recognise;
+mod witness;
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -60,6 +64,8 @@ struct Candidate {
     age: Age,
     opened: Option<Opened>,
     modified: i64,
+    /// Device and inode.
+    inode: (u64, u64),
     /// What it is.
     is: Is,
 }
@@ -69,15 +75,12 @@ enum Is {
     Same(usize),
     /// A generation that we know, elsewhere or grown.
     Known(usize),
-    /// A copy of what we read elsewhere.
-    ReadCopy,
+    /// A copy of what is read elsewhere.
+    Copy,
     New,
     /// A copy of the live file that is being made.
     BeingMade,
 }
-
-/// The listing changed while it was looked at.
-struct Moved;
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
@@ -86,33 +89,84 @@ const DAY: i64 = 86_400;
 /// with a file system that was not mounted.
 const KEPT: i64 = 30 * DAY;
 
-/// How often, and how many milliseconds apart, a loss is looked at again.
-const DOUBTS: (u32, u64) = (5, 10);
+/// How many milliseconds to wait, each time, before a log is looked at again
+/// that moved, or of which something seems lost.
+const DOUBTS: [u64; 6] = [2, 5, 10, 20, 40, 80];
 
-/// Finds out what is to be read of `log`, of which `known` is known. `others`
-/// are further directories in which its generations may be.
+/// Finds out what is to be read of each log, of which these generations are
+/// known. `others` are further directories in which generations may be.
 ///
-/// A rotation may be going on at this moment, so what looks like a loss is
-/// looked at again before it is believed.
+/// A rotation may be going on at this moment. So a look counts only if what it
+/// saw was there at one moment: afterwards the same files stand under the same
+/// names, and each still has the bytes that it had. Else, and when something
+/// seems lost, it is looked again. A log that moves all the time is read on
+/// where that is safe, and else left for the next run.
 #[must_use]
-pub fn follow(
-    log: &Log,
-    known: &[Generation],
-    others: &[PathBuf],
-    directories: &mut Directories,
-    now: i64,
-) -> Followed {
-    let (doubts, pause) = DOUBTS;
-    for doubt in 0..=doubts {
-        if let Ok(followed) = Look::at(log, known, others, directories, now, doubt == doubts) {
-            return followed;
+pub fn follow(logs: &[(&Log, &[Generation])], others: &[PathBuf], now: i64) -> Vec<Followed> {
+    follow_watched(logs, others, now, &mut |moment| {
+        if let Moment::Doubt(pause) = moment {
+            std::thread::sleep(pause);
         }
-        directories.forget();
-        std::thread::sleep(Duration::from_millis(pause));
-    }
-    Followed::default()
+    })
 }
 
+/// A moment between two steps of a look, at which the world may move.
+#[derive(Debug, Clone, Copy)]
+enum Moment {
+    Listed,
+    LiveOpened,
+    Opened,
+    Claimed,
+    Recognised,
+    Planned,
+    /// It is to be looked again after this time.
+    Doubt(Duration),
+}
+
+/// The same; `watch` is called at each moment, and waits at a doubt.
+fn follow_watched(
+    logs: &[(&Log, &[Generation])],
+    others: &[PathBuf],
+    now: i64,
+    watch: &mut impl FnMut(Moment),
+) -> Vec<Followed> {
+    let mut all: Vec<Followed> = logs.iter().map(|_| Followed::default()).collect();
+    let mut open: Vec<usize> = (0..logs.len()).collect();
+    for pause in DOUBTS.map(Some).into_iter().chain([None]) {
+        let mut directories = Directories::default();
+        let looks = open.iter().map(|&n| {
+            let (log, known) = logs[n];
+            (
+                n,
+                Look::new(log, known, now).at(others, &mut directories, watch),
+            )
+        });
+        let looks: Vec<(usize, Looked)> = looks.collect();
+        directories.forget();
+        open.clear();
+        for (n, looked) in looks {
+            let (log, known) = logs[n];
+            let stands = looked.stands(log, others, &mut directories);
+            if stands && (!looked.lost || pause.is_none()) {
+                all[n] = looked.followed;
+            } else if pause.is_some() {
+                open.push(n);
+            } else if known.is_empty() {
+                // What is missed here is met by the next run as a new generation.
+                all[n] = looked.followed;
+            } else {
+                all[n] = Look::new(log, known, now).at_live(watch);
+            }
+        }
+        let Some(pause) = pause.filter(|_| !open.is_empty()) else {
+            break;
+        };
+        watch(Moment::Doubt(Duration::from_millis(pause)));
+    }
+    all
+}
+
+/// A log while it is looked at.
 struct Look<'a> {
     log: &'a Log,
     known: &'a [Generation],
@@ -125,16 +179,27 @@ struct Look<'a> {
     live_error: Option<OpenError>,
 }
 
+/// What a look came to, and what it saw.
+struct Looked {
+    followed: Followed,
+    /// Something seems lost.
+    lost: bool,
+    seen: Seen,
+}
+
+/// What a look saw.
+enum Seen {
+    /// All is as the last run left it.
+    Unchanged,
+    /// These names, and the files under them.
+    Files(BTreeSet<PathBuf>, Vec<(PathBuf, (u64, u64))>),
+    /// A file was replaced, or cut, meanwhile.
+    Moved,
+}
+
 impl<'a> Look<'a> {
-    fn at(
-        log: &'a Log,
-        known: &'a [Generation],
-        others: &[PathBuf],
-        directories: &mut Directories,
-        now: i64,
-        believe: bool,
-    ) -> Result<Followed, Moved> {
-        let mut look = Look {
+    fn new(log: &'a Log, known: &'a [Generation], now: i64) -> Self {
+        Look {
             log,
             known,
             today: now - now.rem_euclid(DAY),
@@ -143,14 +208,84 @@ impl<'a> Look<'a> {
             rotated: Vec::new(),
             problems: Vec::new(),
             live_error: None,
-        };
-        let paths = look.paths(others, directories);
-        let moved = look.gather(paths);
-        look.recognise();
-        if (moved || look.is_lost()) && !believe {
-            return Err(Moved);
         }
-        Ok(look.plan())
+    }
+
+    fn at(
+        mut self,
+        others: &[PathBuf],
+        directories: &mut Directories,
+        watch: &mut impl FnMut(Moment),
+    ) -> Looked {
+        let paths = self.log.paths(others, directories);
+        let names = paths.iter().map(|(path, _)| path.clone()).collect();
+        watch(Moment::Listed);
+        let gone = self.gather(paths, watch);
+        watch(Moment::Opened);
+        self.recognise(watch);
+        watch(Moment::Recognised);
+        let (lost, witness) = (self.is_lost(), self.witness());
+        let followed = self.plan();
+        watch(Moment::Planned);
+        let seen = match witness {
+            _ if gone => Seen::Moved,
+            None => Seen::Unchanged,
+            Some(witness) if witness.holds() => Seen::Files(names, witness.files()),
+            Some(_) => Seen::Moved,
+        };
+        Looked {
+            followed,
+            lost,
+            seen,
+        }
+    }
+
+    /// What can be read while the generations move: the live file, if it still
+    /// is the one that it was, for then none is older and unread.
+    fn at_live(mut self, watch: &mut impl FnMut(Moment)) -> Followed {
+        self.gather(Vec::new(), watch);
+        watch(Moment::Opened);
+        self.recognise(watch);
+        watch(Moment::Recognised);
+        let still = match self.live.as_ref().map(|live| &live.is) {
+            Some(&(Is::Same(known) | Is::Known(known))) => self.known[known].live,
+            _ => false,
+        };
+        let (log, known, witness) = (self.log, self.known, self.witness());
+        let followed = self.plan();
+        watch(Moment::Planned);
+        if still && witness.is_none_or(|witness| witness.holds()) {
+            return followed;
+        }
+        let offset = known.iter().find(|known| known.live);
+        let offset = offset.map_or(0, |known| known.cursor.offset);
+        let name = Escaped::path(&log.name);
+        let told =
+            format!("{name}: is rotated faster than it can be looked at; the next run reads it");
+        Followed {
+            generations: known.to_vec(),
+            idle: Some((log.name.clone(), Status::Unchanged, offset)),
+            problems: vec![Problem::at(&log.name, told)],
+            ..Followed::default()
+        }
+    }
+}
+
+impl Looked {
+    /// Whether the same files still stand under the same names.
+    fn stands(&self, log: &Log, others: &[PathBuf], directories: &mut Directories) -> bool {
+        match &self.seen {
+            Seen::Unchanged => true,
+            Seen::Moved => false,
+            Seen::Files(names, files) => {
+                let paths = log.paths(others, directories);
+                paths.len() == names.len()
+                    && paths.iter().all(|(path, _)| names.contains(path))
+                    && files.iter().all(|(path, file)| {
+                        std::fs::metadata(path).is_ok_and(|stat| (stat.dev(), stat.ino()) == *file)
+                    })
+            }
+        }
     }
 }
 
@@ -167,3 +302,6 @@ fn plain_name(path: &Path) -> PathBuf {
 fn is_plain(path: &Path) -> bool {
     plain_name(path) == path
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,7 +35,7 @@ mod unpack;
 mod wave;
 
 pub use blocks::LONGEST_LINE;
-pub use discover::{Directories, Discovered, Log, discover, each_once, ssh_journal};
+pub use discover::{Discovered, Log, discover, each_once, ssh_journal};
 pub use follow::{Followed, Task, follow};
 pub use journal::{Journal, JournalError, Progress, journal, newest_entry};
 pub use meter::{Metered, bytes_read};

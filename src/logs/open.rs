@@ -4,9 +4,10 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _}
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::model::FileStat;
+use crate::model::{Cursor, FileStat};
 use crate::rules::Clock;
 
+use super::identity::bytes_at;
 use super::meter::Metered;
 use super::piece::{Content, Piece};
 use super::unpack::{Packing, Unknown, gzip_time, packing, unpack};
@@ -64,6 +65,10 @@ pub(super) struct Opened {
     pub(super) file: Arc<File>,
     pub(super) stat: FileStat,
     pub(super) packing: Option<Packing>,
+    /// When it was made, in nanoseconds since 1970, where the file system tells.
+    pub(super) born: Option<i64>,
+    /// The first and the last of the bytes that it had then.
+    ends: (Vec<u8>, Vec<u8>),
 }
 
 /// Opens a regular file. Neither a FIFO nor a terminal can make it wait.
@@ -84,14 +89,38 @@ pub(super) fn open_log(path: &Path) -> Result<Opened, OpenError> {
         }));
     }
     let packing = packing(&file)?.map_err(|Unknown(name)| OpenError::Packed(name))?;
+    let born = metadata.created().ok().and_then(|at| {
+        let since = at.duration_since(std::time::UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_nanos()).ok()
+    });
     Ok(Opened {
+        ends: ends(&file, metadata.len())?,
         stat: stat_of(&metadata),
         file: Arc::new(file),
         packing,
+        born,
     })
 }
 
+/// The first and the last bytes of a file of this size.
+fn ends(file: &File, size: u64) -> io::Result<(Vec<u8>, Vec<u8>)> {
+    let reach = size.min(Cursor::TAIL);
+    Ok((
+        bytes_at(file, 0, size.min(Cursor::HEAD))?,
+        bytes_at(file, size - reach, reach)?,
+    ))
+}
+
 impl Opened {
+    /// Whether it still has what it had when it was opened. It may have grown;
+    /// one that was cut is told by its bytes, also if it was filled again.
+    pub(super) fn holds(&self) -> io::Result<bool> {
+        let size = self.stat.size;
+        let all = self.ends.0.len() as u64 == size.min(Cursor::HEAD)
+            && self.ends.1.len() as u64 == size.min(Cursor::TAIL);
+        Ok(all && self.file.metadata()?.len() >= size && ends(&self.file, size)? == self.ends)
+    }
+
     /// When its content was last written, in Unix seconds: the anchor of
     /// stamps without a year.
     pub(super) fn written(&self) -> i64 {

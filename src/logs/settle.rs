@@ -14,8 +14,8 @@ use super::reading::Reading;
 pub struct Changed;
 
 /// The generation after the reading. A plain file is looked at once more: if
-/// it still holds the bytes before the new cursor, and those before the old
-/// one, nobody has cut or replaced it meanwhile.
+/// it still holds what it had when it was opened, the bytes before the new
+/// cursor, and those before the old one, nobody has cut or replaced it meanwhile.
 ///
 /// # Errors
 /// It has changed.
@@ -51,7 +51,7 @@ pub fn settle(
 
 /// The new cursor; none if the file is not what was read.
 fn of_plain(task: &Task, old: &Cursor, reading: &Reading) -> io::Result<Option<Cursor>> {
-    if reading.cut_short {
+    if reading.cut_short || !task.opened.holds()? {
         return Ok(None);
     }
     let file = &*task.opened.file;

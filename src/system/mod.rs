@@ -1,7 +1,8 @@
-//! The host: what time it is, what it is called, which addresses it has, and
-//! that only one run is at work; and its programs.
+//! The host: what time it is, what it is called, which addresses it has, how
+//! many files may be open, and that only one run is at work; and its programs.
 
 mod host;
+mod limits;
 mod lock;
 mod program;
 mod terminal;
@@ -9,6 +10,7 @@ mod terminal;
 pub use host::{
     host_name, is_journal_on_stdout, is_root, login_address, now, own_addresses, processes_in,
 };
+pub use limits::allow_open_files;
 pub use lock::{Lock, LockError};
 pub use program::{ProgramError, run_program};
 pub use terminal::{Output, stderr_width, stdout, width};

@@ -25,7 +25,12 @@ impl Drop for Disk {
 impl Disk {
     /// One of `size` KiB.
     fn new(size: u32) -> Self {
-        let sandbox = Sandbox::new().log("auth.log", "");
+        Disk::within(size, |sandbox| sandbox)
+    }
+
+    /// The same, in a sandbox that is made otherwise.
+    fn within(size: u32, make: impl FnOnce(Sandbox) -> Sandbox) -> Self {
+        let sandbox = make(Sandbox::new()).log("auth.log", "");
         std::fs::create_dir(sandbox.path("state")).unwrap();
         let made = sandbox.path("made");
         let script = format!(
@@ -254,9 +259,12 @@ fn kernel_a_state_directory_that_became_read_only_is_told_and_then_all_is_done()
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_logs_may_be_read_only_and_the_event_log_fails_alone() {
-    let disk = Disk::new(8192);
+    let disk = Disk::within(8192, |sandbox| {
+        let events = sandbox.path("events").to_str().unwrap().to_owned();
+        sandbox.set("/logging/directory", events)
+    });
     let all = attackers(0, 4);
-    // What is full or read-only is the other side: all but the state directory.
+    // What is read-only is the other side: all but the state directory.
     disk.sandbox.file("auth.log", log(&all));
     let dir = disk.sandbox.path("");
     let id = disk.namespace.id().to_string();
@@ -270,5 +278,9 @@ fn kernel_logs_may_be_read_only_and_the_event_log_fails_alone() {
         .status()
         .unwrap();
     assert!(mounted.success());
-    assert_eq!(told(&disk.sandbox.scan().exits(0).stdout()), all);
+    let ran = disk.sandbox.scan().exits(1).warns("/events");
+    assert_eq!(told(&ran.stdout()), all);
+    assert_eq!(ran.stderr().lines().count(), 1, "{}", ran.stderr());
+    let banned: BTreeSet<String> = disk.sandbox.banned().into_iter().collect();
+    assert_eq!(banned, all);
 }

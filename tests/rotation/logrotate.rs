@@ -145,7 +145,16 @@ fn logrotate_copies_and_truncates() {
 }
 
 #[test]
-#[ignore = "fails now and then on a busy machine: a copy that is compressed at once may be read twice"]
+fn logrotate_copies_and_cuts_nothing() {
+    let mode = Mode::new("copy", "rotate 99\ncopy\ncompress");
+    Mode {
+        holds_on: true,
+        ..mode
+    }
+    .hold();
+}
+
+#[test]
 fn logrotate_copies_truncates_and_compresses() {
     for directives in [
         "rotate 99\ncopytruncate\ncompress",
@@ -403,7 +412,9 @@ fn write(sandbox: &Sandbox, mode: Mode, over: &AtomicBool) -> u32 {
         }
         file.write_all(line(n).as_bytes()).unwrap();
         n += 1;
-        std::thread::sleep(Duration::from_millis(3));
+        // On a busy machine runs grow slow, and the log must not grow long by that.
+        let pause = if n < 1500 { 3 } else { 100 };
+        std::thread::sleep(Duration::from_millis(pause));
     }
     n
 }

@@ -14,7 +14,7 @@ impl Look<'_> {
     pub(super) fn plan(mut self) -> Followed {
         let mut followed = Followed::default();
         let first_contact = self.known.is_empty();
-        let lost = self.lost_live();
+        let lost = self.lost_live().or_else(|| self.lost_unread());
         for candidate in std::mem::take(&mut self.rotated) {
             let named = self.log.named.contains(&candidate.path);
             self.take_rotated(candidate, first_contact && !named, &mut followed);
@@ -34,10 +34,11 @@ impl Look<'_> {
     fn remember(&self, followed: &mut Followed) {
         let missing = self.live_error.is_some();
         for (n, known) in self.known.iter().enumerate() {
-            if !self.found.contains(&n) && known.cursor.offset > 0 && known.seen + KEPT > self.today
-            {
+            let live = known.live && missing;
+            let told = known.cursor.offset == 0 && !live;
+            if !self.found.contains(&n) && !told && known.seen + KEPT > self.today {
                 followed.generations.push(Generation {
-                    live: known.live && missing,
+                    live,
                     ..known.clone()
                 });
             }
@@ -67,10 +68,12 @@ impl Look<'_> {
                 }
                 followed.generations.push(generation);
             }
-            (Is::ReadCopy, Some(opened)) => {
+            (Is::Copy, Some(opened)) => {
                 if let Ok(Some(cursor)) = cursor(&*opened.file, opened.stat.size) {
                     // Of a compressed one the bytes that are known are those of the file.
-                    let kind = opened.packing.map_or(Kind::Cut, |_| Kind::SkippedPacked);
+                    let kind = opened
+                        .packing
+                        .map_or(Kind::Skipped, |_| Kind::SkippedPacked);
                     followed
                         .generations
                         .push(self.met(path, &opened, cursor, false, kind));
@@ -227,6 +230,14 @@ impl Look<'_> {
     fn gap(&self, known: usize) -> Problem {
         let Generation { cursor, stat, .. } = &self.known[known];
         let name = Escaped::path(&self.log.name);
+        if cursor.offset == 0 && stat.size == 0 {
+            return Problem::at(
+                &self.log.name,
+                format!(
+                    "{name}: had nothing in it at the last run, is another file now, and the old one is nowhere to be found: what was written to it, if anything, could not be read"
+                ),
+            );
+        }
         let least = match stat.size.saturating_sub(cursor.offset) {
             0 => String::from("how much is not known"),
             bytes => format!("at least {bytes} bytes"),

@@ -1,19 +1,20 @@
 //! Which generation each file is.
 
-use std::collections::BTreeSet;
-use std::io::{self, Read};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::PathBuf;
 
-use crate::model::{Cursor, Kind};
+use crate::model::{Cursor, Generation, Kind};
 
-use super::super::discover::Directories;
-use super::super::identity::{bytes_at, find_in_stream, is_of, is_part_of};
+use super::super::discover::{Directories, Log};
+use super::super::identity::{find_in_stream, is_of};
 use super::super::names::{Age, sort_by_age};
 use super::super::open::{OpenError, Opened, open_log, stat_of};
 use super::super::unpack::unpack;
-use super::{Candidate, Is, Look, plain_name, unreadable};
+use super::copies::{Originals, is_read_copy, length_of};
+use super::{Candidate, Is, Look, Moment, plain_name, unreadable};
 
-impl Look<'_> {
+impl Log {
     /// The files that are called like generations. Of a plain one and a
     /// compressed one of the same name only the plain one: the other is being
     /// made from it.
@@ -22,7 +23,7 @@ impl Look<'_> {
         others: &[PathBuf],
         directories: &mut Directories,
     ) -> Vec<(PathBuf, Age)> {
-        let (Some(name), Some(dir)) = (self.log.name.file_name(), self.log.name.parent()) else {
+        let (Some(name), Some(dir)) = (self.name.file_name(), self.name.parent()) else {
             return Vec::new();
         };
         let dirs =
@@ -32,34 +33,41 @@ impl Look<'_> {
             .iter()
             .flat_map(|dir| directories.generations(dir, name))
             .collect();
-        if !self.log.live {
-            paths.retain(|(path, _)| self.log.named.contains(path));
+        if !self.live {
+            paths.retain(|(path, _)| self.named.contains(path));
         }
         let all: BTreeSet<PathBuf> = paths.iter().map(|(path, _)| path.clone()).collect();
         paths.retain(|(path, _)| {
             let plain = plain_name(path);
-            plain == *path || (plain != self.log.name && !all.contains(&plain))
+            plain == *path || (plain != self.name && !all.contains(&plain))
         });
         paths
     }
+}
 
+impl Look<'_> {
     /// Looks at the files; true if one has gone since it was listed.
-    pub(super) fn gather(&mut self, paths: Vec<(PathBuf, Age)>) -> bool {
+    pub(super) fn gather(
+        &mut self,
+        paths: Vec<(PathBuf, Age)>,
+        watch: &mut impl FnMut(Moment),
+    ) -> bool {
         let mut moved = false;
         let mut inodes = BTreeSet::new();
         if self.log.live {
             match self.candidate(self.log.name.clone(), Age::Unknown) {
                 Ok(live) => {
-                    inodes.insert(live.1);
-                    self.live = Some(live.0);
+                    inodes.insert(live.inode);
+                    self.live = Some(live);
                 }
                 Err(error) => self.live_error = Some(error),
             }
         }
+        watch(Moment::LiveOpened);
         for (path, age) in paths {
             match self.candidate(path.clone(), age) {
                 // The same file under another name is no other generation.
-                Ok((candidate, inode)) if inodes.insert(inode) => self.rotated.push(candidate),
+                Ok(candidate) if inodes.insert(candidate.inode) => self.rotated.push(candidate),
                 Ok(_) | Err(OpenError::NotAFile(_)) => {}
                 Err(OpenError::Missing) => moved = true,
                 Err(error) => self.problems.push(unreadable(&path, &error)),
@@ -72,7 +80,7 @@ impl Look<'_> {
     }
 
     /// Looks at one file, and opens it unless it is as we left it.
-    fn candidate(&self, path: PathBuf, age: Age) -> Result<(Candidate, (u64, u64)), OpenError> {
+    fn candidate(&self, path: PathBuf, age: Age) -> Result<Candidate, OpenError> {
         let stat = stat_of(&std::fs::metadata(&path)?);
         let inode = (stat.device, stat.inode);
         if let Some(same) = self
@@ -80,33 +88,28 @@ impl Look<'_> {
             .iter()
             .position(|known| known.path == path && known.stat == stat)
         {
-            return Ok((
-                Candidate {
-                    path,
-                    age,
-                    opened: None,
-                    modified: stat.modified,
-                    is: Is::Same(same),
-                },
-                inode,
-            ));
-        }
-        let opened = open_log(&path)?;
-        let inode = (opened.stat.device, opened.stat.inode);
-        Ok((
-            Candidate {
+            return Ok(Candidate {
                 path,
                 age,
-                modified: opened.stat.modified,
-                opened: Some(opened),
-                is: Is::New,
-            },
-            inode,
-        ))
+                opened: None,
+                modified: stat.modified,
+                inode,
+                is: Is::Same(same),
+            });
+        }
+        let opened = open_log(&path)?;
+        Ok(Candidate {
+            path,
+            age,
+            modified: opened.stat.modified,
+            inode: (opened.stat.device, opened.stat.inode),
+            opened: Some(opened),
+            is: Is::New,
+        })
     }
 
     /// Finds out which generation each file is.
-    pub(super) fn recognise(&mut self) {
+    pub(super) fn recognise(&mut self, watch: &mut impl FnMut(Moment)) {
         let mut live = self.live.take();
         let mut rotated = std::mem::take(&mut self.rotated);
         for candidate in live.iter().chain(&rotated) {
@@ -114,118 +117,197 @@ impl Look<'_> {
                 self.found.insert(known);
             }
         }
-        for candidate in live.iter_mut().chain(&mut rotated) {
-            if let (Is::New, Some(opened)) = (&candidate.is, &candidate.opened) {
-                match self.known_as(opened) {
-                    Ok(Some(known)) => {
-                        self.found.insert(known);
-                        candidate.is = Is::Known(known);
-                    }
-                    Ok(None) => {}
-                    Err(error) => self
-                        .problems
-                        .push(unreadable(&candidate.path, &error.into())),
-                }
-            }
-        }
-        let lost = self.lost_live();
-        if let Some(live) = live.as_mut().filter(|live| live.opened.is_none())
-            && rotated
-                .iter()
-                .any(|candidate| matches!(candidate.is, Is::New))
-        {
-            // Only to compare with: nothing of it is to be read.
-            live.opened = open_log(&live.path).ok();
-        }
-        for candidate in &mut rotated {
-            let (Is::New, Some(opened)) = (&candidate.is, &candidate.opened) else {
-                continue;
-            };
-            if live.as_ref().is_some_and(|live| is_copy_of(opened, live)) {
-                candidate.is = Is::BeingMade;
-            } else if let Some(known) = lost
-                .filter(|&known| is_read_copy(opened, &self.known[known].cursor).unwrap_or(false))
-            {
-                self.found.insert(known);
-                candidate.is = Is::ReadCopy;
+        let claimed = self.claims(live.as_mut(), &mut rotated);
+        watch(Moment::Claimed);
+        self.copies(live.as_ref(), &mut rotated);
+        for (n, known) in claimed {
+            // It goes on behind what we read, elsewhere than the other one does.
+            if rotated[n].is_new() {
+                rotated[n].is = Is::Known(known);
             }
         }
         (self.live, self.rotated) = (live, rotated);
     }
 
-    /// The generation whose bytes a file holds: the one read farthest.
+    /// Gives each known generation to the file that holds its bytes, the live
+    /// one first, else the longest; returns which others hold them, too.
+    fn claims(
+        &mut self,
+        live: Option<&mut Candidate>,
+        rotated: &mut [Candidate],
+    ) -> Vec<(usize, usize)> {
+        if let Some(live) = live
+            && let Some(known) = self.claim(live)
+        {
+            self.found.insert(known);
+            live.is = Is::Known(known);
+        }
+        let mut claims = Vec::new();
+        for (n, candidate) in rotated.iter().enumerate() {
+            claims.extend(self.claim(candidate).map(|known| (n, known)));
+        }
+        let length = |n: usize| {
+            let opened = rotated[n].opened.as_ref();
+            opened
+                .and_then(|opened| length_of(opened, u64::MAX).ok())
+                .unwrap_or(0)
+        };
+        let longest = |known: usize| {
+            let all: Vec<usize> = claims
+                .iter()
+                .filter(|(_, of)| *of == known)
+                .map(|(n, _)| *n)
+                .collect();
+            match all[..] {
+                [only] => only,
+                // Of several that are as long the oldest.
+                _ => all
+                    .into_iter()
+                    .rev()
+                    .max_by_key(|&n| length(n))
+                    .unwrap_or(0),
+            }
+        };
+        let winners: BTreeMap<usize, usize> = claims
+            .iter()
+            .map(|(_, known)| *known)
+            .filter(|known| !self.found.contains(known))
+            .map(|known| (known, longest(known)))
+            .collect();
+        for (&known, &n) in &winners {
+            self.found.insert(known);
+            rotated[n].is = Is::Known(known);
+        }
+        claims.retain(|(n, _)| rotated[*n].is_new());
+        claims
+    }
+
+    /// The generation whose bytes a file that is not as we left it holds.
+    fn claim(&mut self, candidate: &Candidate) -> Option<usize> {
+        let opened = candidate.opened.as_ref().filter(|_| candidate.is_new())?;
+        self.known_as(opened).unwrap_or_else(|error| {
+            self.problems
+                .push(unreadable(&candidate.path, &error.into()));
+            None
+        })
+    }
+
+    /// Finds the copies among the files that seem new.
+    fn copies(&mut self, live: Option<&Candidate>, rotated: &mut [Candidate]) {
+        let of_new = |candidate: &Candidate| {
+            candidate.is_new()
+                && (!self.known.is_empty() || self.log.named.contains(&candidate.path))
+        };
+        if !rotated.iter().any(of_new) {
+            return;
+        }
+        let lost = self.lost_live();
+        let live_is = rotated.len();
+        let begins = |candidate: &Candidate| match candidate.is {
+            Is::Same(known) | Is::Known(known) => Some(&*self.known[known].cursor.head),
+            _ => None,
+        };
+        let all = rotated.iter().chain(live).enumerate();
+        let originals = Originals::new(all.map(|(n, file)| (n, file, begins(file))));
+        for n in 0..rotated.len() {
+            let (true, Some(opened)) = (of_new(&rotated[n]), &rotated[n].opened) else {
+                continue;
+            };
+            let file = |n: usize| rotated.get(n).or(live).unwrap_or(&rotated[0]);
+            let is_one =
+                |other: usize| other != n && !matches!(file(other).is, Is::Copy | Is::BeingMade);
+            let is = match originals.of(opened, file, is_one) {
+                // Only a plain one may still be made.
+                Ok(Some(of)) if of == live_is && opened.packing.is_none() => Is::BeingMade,
+                Ok(Some(_)) => Is::Copy,
+                _ => {
+                    let Some(lost) = lost.filter(|&known| {
+                        is_read_copy(opened, &self.known[known].cursor).unwrap_or(false)
+                    }) else {
+                        continue;
+                    };
+                    self.found.insert(lost);
+                    Is::Copy
+                }
+            };
+            rotated[n].is = is;
+        }
+    }
+
+    /// The generation whose bytes a file holds: the one read farthest, and one
+    /// that is passed over only if it is no other.
     fn known_as(&self, opened: &Opened) -> io::Result<Option<usize>> {
-        let open = |packed: bool| {
-            let open = (0..self.known.len()).filter(|known| !self.found.contains(known));
-            open.filter(move |&known| (self.known[known].kind == Kind::SkippedPacked) == packed)
-                .collect::<Vec<_>>()
+        let is_skipped = |known: usize| self.known[known].kind == Kind::Skipped;
+        let all = |packed: bool| {
+            let all = 0..self.known.len();
+            all.filter(move |&known| (self.known[known].kind == Kind::SkippedPacked) == packed)
         };
         let mut best = None;
-        for known in open(opened.packing.is_some()) {
-            if is_of(&self.known[known].cursor, &*opened.file)? {
-                best = best.max(Some((self.known[known].cursor.offset, known)));
+        for known in all(opened.packing.is_some()) {
+            let cursor = &self.known[known].cursor;
+            if is_of(cursor, &*opened.file)? {
+                best = best.max(Some((!is_skipped(known), cursor.offset, known)));
             }
         }
         if let (None, Some(packing)) = (best, opened.packing) {
-            let known = open(false);
-            let cursors: Vec<&Cursor> = known
-                .iter()
-                .map(|&known| &self.known[known].cursor)
-                .collect();
-            // A stream that ends in an error is known as far as it goes; reading it says so.
-            let found = find_in_stream(&mut unpack(&opened.file, packing)?, &cursors);
-            return Ok(found.map(|n| known[n]));
+            for skipped in [false, true] {
+                let known: Vec<usize> = all(false).filter(|&n| is_skipped(n) == skipped).collect();
+                let cursors = known.iter().map(|&known| &self.known[known].cursor);
+                let cursors: Vec<&Cursor> = cursors.collect();
+                // A stream that ends in an error is known as far as it goes; reading it says so.
+                let mut stream = unpack(&opened.file, packing)?;
+                if let Some(n) = find_in_stream(&mut stream, &cursors) {
+                    return Ok(Some(known[n]));
+                }
+            }
         }
-        Ok(best.map(|(_, known)| known))
+        Ok(best.map(|(_, _, known)| known))
     }
 
     /// The generation that was live, if it was not found again.
     pub(super) fn lost_live(&self) -> Option<usize> {
-        let was_live =
-            |known: &usize| self.known[*known].live && self.known[*known].cursor.offset > 0;
-        (0..self.known.len())
-            .filter(was_live)
-            .find(|known| !self.found.contains(known))
+        self.lost_with(|known| known.cursor.offset > 0)
+    }
+
+    /// The same, if nothing had been read of it, so that its bytes can not be
+    /// looked for: the file is another one now, and none is there that it may be.
+    pub(super) fn lost_unread(&self) -> Option<usize> {
+        self.lost_with(|known| {
+            let is_it = |candidate: &Candidate| match &candidate.opened {
+                Some(opened) => is_file_of(known, opened),
+                None => known.stat.inode == candidate.inode.1,
+            };
+            // Nobody can tell what a file was before it was compressed.
+            let may_be_it = |candidate: &Candidate| {
+                let packed = candidate.opened.as_ref();
+                is_it(candidate)
+                    || candidate.is_new() && packed.is_some_and(|opened| opened.packing.is_some())
+            };
+            known.cursor.offset == 0
+                && !self.live.iter().any(is_it)
+                && !self.rotated.iter().any(may_be_it)
+        })
+    }
+
+    fn lost_with(&self, is_lost: impl Fn(&Generation) -> bool) -> Option<usize> {
+        let lost = |&known: &usize| {
+            self.known[known].live && !self.found.contains(&known) && is_lost(&self.known[known])
+        };
+        (0..self.known.len()).find(lost)
     }
 
     /// Whether the live file we knew is gone though another stands there, or
     /// nothing does.
     pub(super) fn is_lost(&self) -> bool {
-        self.lost_live().is_some()
+        self.lost_live().or_else(|| self.lost_unread()).is_some()
             && (self.live.is_some() || matches!(self.live_error, Some(OpenError::Missing)))
     }
 }
 
-/// Whether a file is a beginning of the live one: logrotate is copying it.
-fn is_copy_of(opened: &Opened, live: &Candidate) -> bool {
-    let Some(live) = &live.opened else {
-        return false;
-    };
-    let size = opened.stat.size;
-    let same = || -> io::Result<bool> {
-        let reach = size.min(Cursor::TAIL);
-        Ok(
-            bytes_at(&*opened.file, 0, reach)? == bytes_at(&*live.file, 0, reach)?
-                && bytes_at(&*opened.file, size - reach, reach)?
-                    == bytes_at(&*live.file, size - reach, reach)?,
-        )
-    };
-    opened.packing.is_none()
-        && live.packing.is_none()
-        && size <= live.stat.size
-        && same().unwrap_or(false)
-}
-
-/// Whether a file is a copy that was made before all was read that we read.
-/// A compressed one is unpacked only as far as it takes to know.
-fn is_read_copy(opened: &Opened, cursor: &Cursor) -> io::Result<bool> {
-    let Some(packing) = opened.packing else {
-        let head = bytes_at(&*opened.file, 0, Cursor::HEAD)?;
-        return Ok(is_part_of(cursor, &head, opened.stat.size));
-    };
-    let (mut stream, mut head) = (unpack(&opened.file, packing)?, Vec::new());
-    stream.by_ref().take(Cursor::HEAD).read_to_end(&mut head)?;
-    let begins = is_part_of(cursor, &head, head.len() as u64);
-    let rest = |stream| io::copy(&mut Read::take(stream, cursor.offset), &mut io::sink());
-    Ok(begins && is_part_of(cursor, &head, head.len() as u64 + rest(stream)?))
+/// Whether a file is the one that a generation was in, by what the file system
+/// says. A freed inode may have been given to another file since: that was made
+/// after the generation's last change was seen.
+fn is_file_of(known: &Generation, opened: &Opened) -> bool {
+    known.stat.inode == opened.stat.inode
+        && opened.born.is_none_or(|born| born <= known.stat.changed)
 }
