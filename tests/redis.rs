@@ -4,9 +4,12 @@
 //! |---|---|
 //! | `bytes` | what is written, and that a run with nothing new is cheap |
 //! | `fleet` | bans and un-bans of several servers, in adverse orders |
+//! | `begins` | a server that begins to share its bans |
+//! | `cut_off` | a Redis that is gone, or slow, in the middle of a run |
 //! | `faults` | a Redis that is down, slow, full, … |
 //! | `strangers` | entries that others wrote, or damaged |
 //! | `kernel` | three servers in three network namespaces |
+//! | `cost` | that `benches/fleet.rs` still measures |
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -18,7 +21,10 @@ use tempfile::TempDir;
 
 use crate::kit::{Sandbox, failures};
 
+mod begins;
 mod bytes;
+mod cost;
+mod cut_off;
 mod faults;
 mod fleet;
 mod kernel;
@@ -69,10 +75,29 @@ impl Redis {
         let _ = std::fs::remove_file(self.socket());
     }
 
-    /// Starts it again, with nothing in it.
+    /// Starts it again, with nothing in it but what it has saved.
     pub(crate) fn again(&mut self) {
-        self.child = start(&self.dir, &[]);
+        self.again_with(&[]);
+    }
+
+    /// The same, with more settings.
+    pub(crate) fn again_with(&mut self, settings: &[&str]) {
+        self.child = start(&self.dir, settings);
         self.wait();
+    }
+
+    /// Waits for a connection of this name that is in this state, as CLIENT
+    /// LIST shows it; its line.
+    pub(crate) fn connection(&self, name: &str, state: &str) -> String {
+        let (name, begun) = (format!(" name={name} "), Instant::now());
+        loop {
+            let clients = self.cli(&["CLIENT", "LIST"]);
+            let mut lines = clients.lines();
+            if let Some(line) = lines.find(|line| line.contains(&name) && line.contains(state)) {
+                return line.to_owned();
+            }
+            assert!(begun.elapsed() < Duration::from_secs(20), "{clients}");
+        }
     }
 
     pub(crate) fn signal(&self, name: &str) {

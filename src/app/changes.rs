@@ -1,10 +1,11 @@
 //! What a run is about to change. Gathered first, committed at once.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::model::{Address, Ban, Cause, Generation, Rule, Thresholds, Unban, Witness};
+use crate::model::{Address, Ban, Cause, Generation, Origin, Rule, Thresholds, Unban, Witness};
 use crate::store::{Store, StoreError};
 
 use super::shared::Shared;
@@ -126,8 +127,12 @@ impl Changes {
         }
         self.shared.stand(&commit)?;
         for unban in own {
-            self.shared.before_unban(unban, &commit)?;
-            commit.lift(unban)?;
+            let unban = match unban.cause {
+                Cause::Manual | Cause::Snapshot => commit.after_bans(unban)?,
+                _ => unban.clone(),
+            };
+            self.shared.before_unban(&unban, &commit)?;
+            commit.lift(&unban)?;
         }
         if let Some(fingerprint) = self.never_banned {
             commit.set_never_banned(fingerprint)?;
@@ -136,8 +141,12 @@ impl Changes {
             commit.expire(now)?;
         }
         for (ban, witnesses) in &self.bans {
-            self.shared.before_ban(ban, &commit, now)?;
-            commit.add(ban, witnesses, now)?;
+            let ban = match ban.origin {
+                Origin::Manual | Origin::Snapshot => commit.after_unban(ban)?,
+                Origin::Log | Origin::Redis => Cow::Borrowed(ban),
+            };
+            self.shared.before_ban(&ban, &commit, now)?;
+            commit.add(&ban, witnesses, now)?;
         }
         for read in &self.read {
             for (address, witnesses) in &read.windows {

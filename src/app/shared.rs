@@ -1,6 +1,8 @@
 //! What a run commits of its dealings with the other servers.
 
-use crate::model::{Ban, Cause, Origin, Unban};
+use std::collections::BTreeMap;
+
+use crate::model::{Address, Ban, Cause, Origin, Unban};
 use crate::store::{Commit, StoreError};
 use crate::sync::{Lift, Position, Stood};
 
@@ -18,6 +20,10 @@ pub(super) struct Shared {
     pub(super) looked: Option<Looked>,
     pub(super) announced: bool,
     pub(super) odd: Vec<i64>,
+    /// Whether this server begins or ends to tell the others what it does.
+    pub(super) sharing: Option<bool>,
+    /// Who was banned before it began to, and until when the others have that.
+    pub(super) held: BTreeMap<Address, Option<i64>>,
 }
 
 /// That the hashes were looked through, and where that goes on.
@@ -36,6 +42,7 @@ impl Shared {
             && self.looked.is_none()
             && !self.announced
             && self.odd.is_empty()
+            && self.sharing.is_none()
     }
 
     /// Notes an un-ban, before it is done.
@@ -93,14 +100,14 @@ impl Shared {
         Ok(())
     }
 
-    /// Notes how far was read.
+    /// Notes how far was read, and what was done here before this was shared.
     pub(super) fn note(&self, commit: &Commit<'_>, now: i64) -> Result<(), StoreError> {
         if let Some(number) = self.own {
             commit.set_sent_up_to(number)?;
         }
         if let Some(position) = &self.position {
             let last = position.last.as_deref().unwrap_or("0-0");
-            commit.set_heard(last, &position.heard)?;
+            commit.set_heard(last, &position.heard, now)?;
         }
         if let Some(Looked { scan }) = &self.looked {
             commit.set_looked(scan.as_deref(), now)?;
@@ -108,6 +115,12 @@ impl Shared {
         if self.announced {
             commit.set_announced(now)?;
         }
-        self.odd.iter().try_for_each(|hash| commit.set_odd(*hash))
+        for (address, theirs) in &self.held {
+            commit.send_held(*address, *theirs)?;
+        }
+        if let Some(shares) = self.sharing {
+            commit.set_sharing(shares)?;
+        }
+        commit.set_odd(&self.odd, now)
     }
 }

@@ -1,9 +1,10 @@
 //! What this server and the others tell each other in the course of a run.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::config::{Config, Database};
-use crate::model::{Ban, Cause, Problem, Unban};
+use crate::model::{Address, Ban, Cause, Problem, Unban};
 use crate::store::{Outbound, Store, StoreError};
 use crate::sync::{
     Event, Exchange, Known, Merged, Outgoing, Position, Refused, Sending, Settings, Stood,
@@ -64,6 +65,7 @@ impl Sharing {
     ) -> Result<Self, StoreError> {
         let alone = Sharing::none(context, changes);
         if !changes.shared.tells {
+            changes.shared.sharing = store.is_sharing()?.then_some(false);
             return Ok(alone);
         }
         let opened = Exchange::open(&settings(&context.config), &store.id()?, &context.server);
@@ -135,8 +137,16 @@ impl Heard {
         store: &Store,
         exchange: &mut Exchange,
     ) -> Result<Result<bool, SyncError>, StoreError> {
+        let begins = !store.is_sharing()?;
+        if begins {
+            let held = store.untold_to_others()?.into_iter();
+            self.shared.held = held.map(|address| (address, None)).collect();
+        }
+        let has_held = !self.shared.held.is_empty();
+        // What is held here may have been un-banned by others long ago.
+        let from_its_start = || has_held.then(|| "0-0".to_owned());
         let position = Position {
-            last: store.stream_position()?,
+            last: store.stream_position()?.or_else(from_its_start),
             heard: store.heard()?,
         };
         let (looked, announced) = store.looked()?;
@@ -155,33 +165,41 @@ impl Heard {
         self.refused = received.refused;
         self.shared.own = received.own;
         self.shared.announced = received.announced;
-        self.shared.position = (received.position != position).then_some(received.position);
+        let is_new = received.position != position;
+        let mut reached = received.position;
+        let known = position.heard;
+        reached
+            .heard
+            .retain(|store, number| known.get(store) != Some(number));
+        self.shared.position = is_new.then_some(reached);
+        if let Some(error) = received.error {
+            // The gap is not to be forgotten.
+            let begin = || Looked {
+                scan: Some("0".to_owned()),
+            };
+            self.shared.looked = received.lost.then(begin);
+            return Ok(Err(error));
+        }
         let scan = store.scan_position()?;
         let check_time = i64::from(context.config.redis.check_time);
-        if !context.config.redis.take_over
-            || !(received.lost || scan.is_some() || is_due(looked, check_time))
-        {
+        let looks = received.lost || scan.is_some() || has_held || is_due(looked, check_time);
+        if !(context.config.redis.take_over && looks) {
+            self.shared.sharing = (begins && received.whole).then_some(true);
             return Ok(Ok(received.whole));
         }
         let in_force = store.in_force()?;
-        let known = |address| in_force.contains(&address);
+        // What is held and not told may stand there all the same.
+        let held = &self.shared.held;
+        let known = |address| in_force.contains(&address) && !held.contains_key(&address);
         // After a gap the hashes are looked through from their beginning.
         let from = scan.filter(|_| !received.lost);
-        match exchange.look(from, &known, now, &never) {
-            Ok(look) => {
-                self.events.extend(look.found.into_iter().map(Event::Ban));
-                self.refused.extend(look.refused);
-                self.shared.looked = Some(Looked { scan: look.scan });
-                Ok(Ok(received.whole))
-            }
-            Err(error) => {
-                // Not to be forgotten: the next run finds the gap again.
-                if received.lost {
-                    self.shared.position = None;
-                }
-                Ok(Err(error))
-            }
-        }
+        let look = exchange.look(from, &known, now, &never);
+        self.events.extend(look.found.into_iter().map(Event::Ban));
+        self.refused.extend(look.refused);
+        let through = received.whole && look.error.is_none() && look.scan.is_none();
+        self.shared.sharing = (begins && through).then_some(true);
+        self.shared.looked = Some(Looked { scan: look.scan });
+        Ok(look.error.map_or(Ok(received.whole), Err))
     }
 
     /// Decides what stands, and puts it into `changes`.
@@ -205,6 +223,8 @@ impl Heard {
                 stood,
             })
         };
+        let ends = ends_of(&events, &shared.held);
+        let questions = store.questions()?;
         let Merged {
             unbans,
             bans,
@@ -221,7 +241,17 @@ impl Heard {
             shared.stood = stood;
         }
         shared.lifts = unbans;
+        for Stood { address, .. } in &shared.stood {
+            if let Some(theirs) = shared.held.get_mut(address) {
+                *theirs = ends.get(address).copied();
+            }
+        }
+        if shared.sharing.is_none() {
+            // Not before it is known what the others have.
+            shared.held.clear();
+        }
         report(refused, context, store, &mut shared)?;
+        drop(questions);
         changes.shared = Shared {
             tells: changes.shared.tells,
             only_here: changes.shared.only_here,
@@ -229,6 +259,21 @@ impl Heard {
         };
         Ok(())
     }
+}
+
+/// Until when the others have bans of those who are `held` here.
+fn ends_of(events: &[Event], held: &BTreeMap<Address, Option<i64>>) -> BTreeMap<Address, i64> {
+    let mut ends = BTreeMap::new();
+    for event in events {
+        if let Event::Ban(foreign) = event
+            && held.contains_key(&foreign.ban.address)
+        {
+            let end = foreign.ban.ends.unwrap_or(i64::MAX);
+            let latest = ends.entry(foreign.ban.address).or_insert(end);
+            *latest = end.max(*latest);
+        }
+    }
+    ends
 }
 
 /// Tells what was skipped, each entry once.

@@ -1,6 +1,8 @@
 //! What other servers told: how far was read, and what an un-ban remembers.
 
-use rusqlite::{OptionalExtension as _, params};
+use std::collections::BTreeMap;
+
+use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use crate::model::Address;
 
@@ -8,6 +10,15 @@ use super::{Commit, Store, StoreError};
 
 /// How long a ban that ended by itself is remembered as it stood: clocks differ.
 const REMEMBERED: i64 = 2 * 86_400;
+
+/// How long it is remembered whom was heard and what was reported: as the history.
+const KEPT: i64 = 366 * 86_400;
+
+/// How many other stores are remembered; more are no servers.
+const STORES_KEPT: i64 = 10_000;
+
+/// How many reported entries are remembered.
+const ENTRIES_KEPT: i64 = 1 << 20;
 
 /// What decides whether a ban of another server is taken over: when its
 /// address was un-banned, its bans in force, and the bans that were lifted and
@@ -19,7 +30,25 @@ pub type Before = (
     Vec<(String, String)>,
 );
 
+/// While it is there the file is locked once, and not for each question.
+#[derive(Debug)]
+pub struct Questions<'a> {
+    _transaction: Transaction<'a>,
+}
+
 impl Store {
+    /// Begins many questions, which are answered as of one moment. Nothing
+    /// can be written until they end.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn questions(&self) -> Result<Questions<'_>, StoreError> {
+        let begun = self.connection.unchecked_transaction();
+        Ok(Questions {
+            _transaction: self.wrap(begun)?,
+        })
+    }
+
     /// What is known of `address` before another server's ban of it.
     ///
     /// # Errors
@@ -82,7 +111,7 @@ impl Store {
     ///
     /// # Errors
     /// The store can not be read.
-    pub fn heard(&self) -> Result<Vec<(String, i64)>, StoreError> {
+    pub fn heard(&self) -> Result<BTreeMap<String, i64>, StoreError> {
         let rows = self
             .connection
             .prepare("SELECT store, number FROM heard")
@@ -147,13 +176,23 @@ impl Commit<'_> {
     ///
     /// # Errors
     /// The store can not be written.
-    pub fn set_heard(&self, last: &str, heard: &[(String, i64)]) -> Result<(), StoreError> {
+    pub fn set_heard(
+        &self,
+        last: &str,
+        heard: &BTreeMap<String, i64>,
+        now: i64,
+    ) -> Result<(), StoreError> {
         self.set_meta_text("stream", Some(last))?;
-        let upsert =
-            "INSERT INTO heard VALUES (?1, ?2) ON CONFLICT(store) DO UPDATE SET number = ?2";
-        heard
-            .iter()
-            .try_for_each(|(store, number)| self.cached(upsert, params![store, number]))
+        if heard.is_empty() {
+            return Ok(());
+        }
+        let upsert = "INSERT INTO heard VALUES (?1, ?2, ?3) ON CONFLICT(store) DO UPDATE SET number = ?2, at = ?3";
+        for (store, number) in heard {
+            self.cached(upsert, params![store, number, now])?;
+        }
+        self.cached("DELETE FROM heard WHERE at < ?", [now - KEPT])?;
+        let newest = "DELETE FROM heard WHERE store NOT IN (SELECT store FROM heard ORDER BY at DESC, store LIMIT ?)";
+        self.cached(newest, [STORES_KEPT])
     }
 
     /// Notes that the hashes were looked through, up to `scan` if not to their
@@ -175,12 +214,23 @@ impl Commit<'_> {
         self.set_meta("announced", now)
     }
 
-    /// Remembers that an entry was reported.
+    /// Remembers that these entries were reported, for a year.
     ///
     /// # Errors
     /// The store can not be written.
-    pub fn set_odd(&self, hash: i64) -> Result<(), StoreError> {
-        self.cached("INSERT OR IGNORE INTO odd VALUES (?)", [hash])
+    pub fn set_odd(&self, hashes: &[i64], now: i64) -> Result<(), StoreError> {
+        if hashes.is_empty() {
+            return Ok(());
+        }
+        for hash in hashes {
+            self.cached(
+                "INSERT OR REPLACE INTO odd VALUES (?, ?)",
+                params![hash, now],
+            )?;
+        }
+        self.cached("DELETE FROM odd WHERE at < ?", [now - KEPT])?;
+        let newest = "DELETE FROM odd WHERE hash IN (SELECT hash FROM odd ORDER BY at DESC LIMIT -1 OFFSET ?)";
+        self.cached(newest, [ENTRIES_KEPT])
     }
 
     fn set_meta_text(&self, key: &str, value: Option<&str>) -> Result<(), StoreError> {

@@ -33,6 +33,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, params};
 use tempfile::TempDir;
 
@@ -41,7 +42,7 @@ use crate::model::Address;
 pub use counts::Count;
 pub use effects::Untold;
 pub use error::StoreError;
-pub use exchange::Before;
+pub use exchange::{Before, Questions};
 pub use outbox::Outbound;
 pub use past::{OpenWindow, PastBan};
 pub use sets::Since;
@@ -267,6 +268,9 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     // Readers meet a run's commit for some milliseconds at most.
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(32);
+    // Else a statement is prepared anew for each address that is bound to it: the plan might be
+    // another. There are partial indices, and no plan here depends on a value.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // The pages of a hundred thousand bans that are taken over at once; SQLite's 2 MB would be
     // written out and read again for each of them.
     connection.pragma_update(None, "cache_size", -65_536)?;

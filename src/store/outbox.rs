@@ -1,5 +1,8 @@
 //! What is still to be sent to the other servers.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use rusqlite::{OptionalExtension as _, params};
 
 use crate::model::{Address, Ban, Stamp, Unban};
@@ -84,6 +87,36 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Whether all that was done here before was told to the other servers, or
+    /// is noted to be.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn is_sharing(&self) -> Result<bool, StoreError> {
+        Ok(self.meta("sharing")?.is_some_and(|shares| shares != 0))
+    }
+
+    /// The addresses that were banned here, and of which the other servers
+    /// were never told.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn untold_to_others(&self) -> Result<BTreeSet<Address>, StoreError> {
+        let select = "SELECT DISTINCT ip FROM ban WHERE lifted IS NULL AND origin <> 'redis' \
+                      AND NOT EXISTS (SELECT 1 FROM stood WHERE stood.ip = ban.ip)";
+        let rows: rusqlite::Result<Vec<String>> = self
+            .connection
+            .prepare(select)
+            .and_then(|mut select| select.query_map([], |row| row.get(0))?.collect());
+        let rows = self.wrap(rows)?;
+        Ok(rows
+            .iter()
+            .filter_map(|ip| Address::parse(ip.as_bytes()))
+            .collect())
+    }
+}
+
 impl Commit<'_> {
     /// Notes that a new ban is to be sent, unless the others have it for as
     /// long or longer. Comes before the ban itself is recorded.
@@ -139,8 +172,45 @@ impl Commit<'_> {
         )
     }
 
-    /// Notes that an un-ban is to be sent. It is later than what it lifts,
-    /// even where the clocks say otherwise. Comes before the lifting itself.
+    /// A person's un-ban, no earlier than what it lifts, even where the clocks
+    /// say otherwise.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn after_bans(&self, unban: &Unban) -> Result<Unban, StoreError> {
+        let last = "SELECT max(at) FROM ban WHERE ip = ? AND lifted IS NULL";
+        let last = self.transaction.prepare_cached(last);
+        let ip = unban.address.to_string();
+        let last: Option<i64> =
+            self.wrap(last.and_then(|mut last| last.query_row([ip], |row| row.get(0))))?;
+        let at = unban.at.max(last.unwrap_or(unban.at));
+        Ok(Unban {
+            at,
+            ..unban.clone()
+        })
+    }
+
+    /// A person's ban, later than the last un-ban of its address: of the two
+    /// an un-ban would win a tie, on every other server.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn after_unban<'a>(&self, ban: &'a Ban) -> Result<Cow<'a, Ban>, StoreError> {
+        let last = "SELECT at FROM cleared WHERE ip = ? AND at >= ?";
+        let last = self.transaction.prepare_cached(last);
+        let values = params![ban.address.to_string(), ban.at.secs];
+        let last = last.and_then(|mut last| last.query_row(values, |row| row.get(0)).optional());
+        let last: Option<i64> = self.wrap(last)?;
+        Ok(match last {
+            Some(at) => Cow::Owned(Ban {
+                at: Stamp::from_secs(at + 1),
+                ..ban.clone()
+            }),
+            None => Cow::Borrowed(ban),
+        })
+    }
+
+    /// Notes that an un-ban is to be sent. Comes before the lifting itself.
     ///
     /// # Errors
     /// The store can not be written.
@@ -148,8 +218,7 @@ impl Commit<'_> {
         let ip = unban.address.to_string();
         // What was not sent yet need not be.
         self.cached("DELETE FROM outbox WHERE ip = ?", [&ip])?;
-        let insert = "INSERT INTO outbox(ip, at, reason, country, longer) \
-                      SELECT ?1, max(?2, coalesce(max(at), ?2)), '', '', 0 FROM ban WHERE ip = ?1 AND lifted IS NULL";
+        let insert = "INSERT INTO outbox(ip, at, reason, country, longer) VALUES (?, ?, '', '', 0)";
         self.cached(insert, params![ip, unban.at])
     }
 
@@ -163,6 +232,38 @@ impl Commit<'_> {
                       SELECT ip, at, server, ends, reason, country, 0 FROM ban WHERE ip = ?1 AND lifted IS NULL AND origin <> 'redis' \
                       AND NOT EXISTS (SELECT 1 FROM outbox WHERE ip = ?1) ORDER BY at, id LIMIT 1";
         self.cached(insert, [address.to_string()])
+    }
+
+    /// Notes that a ban is to be sent that was made before this server shared
+    /// its bans, unless the others have it until then or longer.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn send_held(&self, address: Address, theirs: Option<i64>) -> Result<(), StoreError> {
+        let ip = address.to_string();
+        // The first ban speaks, with the latest end.
+        let insert = "INSERT INTO outbox(ip, at, server, ends, reason, country, longer) \
+                      SELECT ip, at, server, nullif(own, 9223372036854775807), reason, country, ?2 IS NOT NULL FROM ( \
+                        SELECT *, max(iif(origin <> 'redis', coalesce(ends, 9223372036854775807), NULL)) OVER () AS own \
+                        FROM ban WHERE ip = ?1 AND lifted IS NULL ORDER BY at, id LIMIT 1) \
+                      WHERE own > coalesce(?2, 0) AND NOT EXISTS (SELECT 1 FROM outbox WHERE ip = ?1) RETURNING server, at";
+        let insert = self.transaction.prepare_cached(insert);
+        let row = insert.and_then(|mut insert| {
+            let row = insert.query_row(params![ip, theirs], |row| Ok((row.get(0)?, row.get(1)?)));
+            row.optional()
+        });
+        let Some((server, at)): Option<(String, i64)> = self.wrap(row)? else {
+            return Ok(());
+        };
+        self.stands(&ip, &ip, &server, &Stamp::from_secs(at).to_local())
+    }
+
+    /// Notes whether what is done here is told to the other servers.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn set_sharing(&self, shares: bool) -> Result<(), StoreError> {
+        self.set_meta("sharing", i64::from(shares))
     }
 
     /// Drops from what is to be sent the bans of an address that another

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use chrono::{Local, LocalResult, NaiveDateTime, TimeDelta, TimeZone as _};
+use redis::Value;
 
 use crate::model::{Address, Ban, Country, Escaped, Origin, Stamp, check_server_name};
 
-use super::wire::Reply;
+use super::reply::Reply as _;
 
 /// The longest reason that is taken over.
 const LONGEST_REASON: usize = 4096;
@@ -97,7 +98,7 @@ type Why = String;
 pub(super) type Never<'a> = &'a dyn Fn(Address) -> Option<&'static str>;
 
 /// The fields of a stream's entry → an event.
-pub(super) fn event(fields: &[Reply], now: i64, never: Never<'_>) -> Result<Sent, Why> {
+pub(super) fn event(fields: &[Value], now: i64, never: Never<'_>) -> Result<Sent, Why> {
     let field = |name: &str| {
         let mut pairs = fields.chunks_exact(2);
         pairs
@@ -157,8 +158,8 @@ pub(super) struct Hash {
     pub(super) key: String,
     pub(super) address: Address,
     pub(super) server: String,
-    reason: Reply,
-    country: Reply,
+    reason: Value,
+    country: Value,
     /// How long it stays, in milliseconds.
     stays: Option<i64>,
 }
@@ -168,12 +169,12 @@ impl Hash {
     pub(super) fn begin(
         key: String,
         address: Address,
-        fields: Reply,
-        stays: &Reply,
+        fields: Value,
+        stays: &Value,
     ) -> Result<Option<Self>, Why> {
-        let [banned_server, reason, country]: [Reply; 3] = match fields {
-            Reply::List(list) => list.try_into().map_err(|_| "is not understood")?,
-            Reply::Error(said) if said.starts_with("WRONGTYPE") => {
+        let [banned_server, reason, country]: [Value; 3] = match fields {
+            Value::Array(list) => list.try_into().map_err(|_| "is not understood")?,
+            Value::ServerError(error) if error.code() == "WRONGTYPE" => {
                 return Err("is no hash (PyFilter 1 wrote such keys)".to_owned());
             }
             _ => return Err("can not be read".to_owned()),
@@ -182,7 +183,7 @@ impl Hash {
             Some(-2) => Ok(None),
             Some(stays) => Ok(Some(Hash {
                 server: match banned_server {
-                    Reply::Nothing => {
+                    Value::Nil => {
                         return Err(
                             "has no field banned_server (PyFilter 2.0 wrote such hashes)"
                                 .to_owned(),
@@ -201,9 +202,9 @@ impl Hash {
     }
 
     /// The ban, once the server's field is known.
-    pub(super) fn ban(self, field: &Reply, now: i64, never: Never<'_>) -> Result<Foreign, Why> {
+    pub(super) fn ban(self, field: &Value, now: i64, never: Never<'_>) -> Result<Foreign, Why> {
         let text = match field {
-            Reply::Nothing => return Err("has no field of its banned_server".to_owned()),
+            Value::Nil => return Err("has no field of its banned_server".to_owned()),
             text => utf8(text, "of its server", LONGEST_NAME)?,
         };
         let local = naive(&text).ok_or_else(|| {
@@ -235,8 +236,8 @@ impl Hash {
 struct Facts<'a> {
     at: i64,
     ends: Option<i64>,
-    reason: Option<&'a Reply>,
-    country: Option<&'a Reply>,
+    reason: Option<&'a Value>,
+    country: Option<&'a Value>,
 }
 
 impl Facts<'_> {
@@ -244,8 +245,8 @@ impl Facts<'_> {
         if let Some(why) = never(stood.address) {
             return Err(format!("{why}, so it is never banned"));
         }
-        let given = |reply: Option<&Reply>, name, longest| match reply {
-            None | Some(Reply::Nothing) => Ok(String::new()),
+        let given = |reply: Option<&Value>, name, longest| match reply {
+            None | Some(Value::Nil) => Ok(String::new()),
             Some(reply) => utf8(reply, name, longest),
         };
         let country = given(self.country, "country", LONGEST_NAME)?;
@@ -278,21 +279,19 @@ pub(super) fn country_sentence(country: &str) -> String {
     }
 }
 
-fn utf8(reply: &Reply, name: &str, longest: usize) -> Result<String, Why> {
-    match reply {
-        Reply::Text(text) if text.len() <= longest => String::from_utf8(text.clone())
-            .map_err(|_| format!("has a field {name} that is not UTF-8")),
-        Reply::Text(text) => Err(too_long(name, text.len())),
-        Reply::TooLong(length) => Err(too_long(name, *length)),
-        _ => Err(format!("has no text as field {name}")),
+fn utf8(reply: &Value, name: &str, longest: usize) -> Result<String, Why> {
+    let text = reply.text();
+    match reply.too_long().or(text.map(<[u8]>::len)) {
+        Some(length) if length > longest => Err(format!("has a field {name} of {length} bytes")),
+        _ => match String::from_utf8(text.unwrap_or_default().to_vec()) {
+            Ok(given) if text.is_some() => Ok(given),
+            Ok(_) => Err(format!("has no text as field {name}")),
+            Err(_) => Err(format!("has a field {name} that is not UTF-8")),
+        },
     }
 }
 
-fn too_long(name: &str, length: usize) -> Why {
-    format!("has a field {name} of {length} bytes")
-}
-
-fn server(reply: &Reply) -> Result<String, Why> {
+fn server(reply: &Value) -> Result<String, Why> {
     let name = utf8(reply, "with the server's name", LONGEST_NAME)?;
     match check_server_name(&name) {
         Ok(()) => Ok(name),
@@ -326,9 +325,11 @@ mod tests {
         None
     }
 
-    fn fields(pairs: &[(&str, &str)]) -> Vec<Reply> {
+    fn fields(pairs: &[(&str, &str)]) -> Vec<Value> {
         let words = pairs.iter().flat_map(|(name, value)| [name, value]);
-        words.map(|word| Reply::Text((**word).into())).collect()
+        words
+            .map(|word| Value::BulkString((**word).into()))
+            .collect()
     }
 
     const BAN: [(&str, &str); 8] = [
@@ -389,21 +390,21 @@ mod tests {
         assert_eq!(refused, "is a loopback address, so it is never banned");
     }
 
-    fn hash(values: &[Reply; 3], stays: i64, field: &str) -> Result<Foreign, Why> {
+    fn hash(values: &[Value; 3], stays: i64, field: &str) -> Result<Foreign, Why> {
         let address = Address::parse(b"203.0.113.13").unwrap();
-        let list = Reply::List(values.to_vec());
-        let hash = Hash::begin(address.to_string(), address, list, &Reply::Number(stays))?;
+        let list = Value::Array(values.to_vec());
+        let hash = Hash::begin(address.to_string(), address, list, &Value::Int(stays))?;
         let field = match field {
-            "" => Reply::Nothing,
-            text => Reply::Text(text.into()),
+            "" => Value::Nil,
+            text => Value::BulkString(text.into()),
         };
         hash.unwrap().ban(&field, NOW, &nobody)
     }
 
     #[test]
     fn a_hash_is_a_ban_never_of_the_future() {
-        let text = |text: &str| Reply::Text(text.into());
-        let values = || [text("Lon"), Reply::Nothing, Reply::Nothing];
+        let text = |text: &str| Value::BulkString(text.into());
+        let values = || [text("Lon"), Value::Nil, Value::Nil];
         let ban = hash(&values(), 1500, "2018-03-22 14:18:18").unwrap().ban;
         assert_eq!(ban.ends, Some(NOW + 2));
         assert_eq!(ban.at.to_local(), "2018-03-22 14:18:18");
@@ -412,8 +413,12 @@ mod tests {
         for wrong in ["2999-01-01 00:00:00", "1", "2018-03-22T14:18:18", ""] {
             assert!(hash(&values(), -1, wrong).is_err(), "{wrong}");
         }
-        assert!(hash(&[Reply::Nothing, Reply::Nothing, Reply::Nothing], -1, "x").is_err());
-        let huge = [text("Lon"), Reply::TooLong(10 << 20), Reply::Nothing];
+        assert!(hash(&[Value::Nil, Value::Nil, Value::Nil], -1, "x").is_err());
+        let huge = [
+            text("Lon"),
+            Value::BigNumber(b"10485760".to_vec()),
+            Value::Nil,
+        ];
         assert_eq!(
             hash(&huge, -1, "2018-03-22 14:18:18").unwrap_err(),
             "has a field reason of 10485760 bytes"
@@ -424,8 +429,8 @@ mod tests {
         #[test]
         fn whatever_stands_there_is_an_event_or_refused(pairs: Vec<(String, Vec<u8>)>, which in 0usize..8, value: Vec<u8>) {
             let mut list = fields(&BAN);
-            list[which * 2 + 1] = Reply::Text(value);
-            list.extend(pairs.into_iter().flat_map(|(name, value)| [Reply::Text(name.into()), Reply::Text(value)]));
+            list[which * 2 + 1] = Value::BulkString(value);
+            list.extend(pairs.into_iter().flat_map(|(name, value)| [Value::BulkString(name.into()), Value::BulkString(value)]));
             let _ = event(&list, NOW, &nobody);
         }
     }

@@ -1,5 +1,7 @@
 use std::io;
 
+use redis::ServerError;
+
 use crate::model::Escaped;
 
 /// Why Redis could not be used, and where it was looked for. Nothing is lost:
@@ -69,8 +71,14 @@ pub enum Why {
 }
 
 impl Why {
+    /// What a refusal means.
+    pub(super) fn of_reply(error: &ServerError) -> Self {
+        let said = error.details().unwrap_or_default();
+        Why::of_words(&format!("{} {said}", error.code()))
+    }
+
     /// What `CODE words` of Redis means.
-    pub(super) fn of_reply(said: &str) -> Self {
+    fn of_words(said: &str) -> Self {
         let said = said.strip_prefix("ERR ").unwrap_or(said);
         // A refused transaction names its cause behind its own code.
         let said = said
@@ -118,7 +126,7 @@ mod tests {
 
     #[test]
     fn what_redis_says_is_told_in_our_words() {
-        let why = |said| Why::of_reply(said);
+        let why = |said| Why::of_words(said);
         assert_eq!(why("OOM command not allowed"), Why::Full);
         assert_eq!(
             why("EXECABORT Transaction discarded because of: READONLY You can't"),

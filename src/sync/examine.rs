@@ -1,7 +1,9 @@
+use redis::Value;
+
 use super::connection::{Connection, Settings};
 use super::error::{SyncError, Why};
 use super::exchange::{SERVERS, STREAM};
-use super::wire::{Command, Reply};
+use super::reply::{Reply, command};
 
 /// Servers that left their name longer ago are not counted.
 const RECENT: i64 = 86_400;
@@ -36,10 +38,10 @@ pub fn examine(
 ) -> Result<Examined, SyncError> {
     let mut connection = Connection::open(settings, server)?;
     let looks = [
-        Command::of(["INFO", "server"]),
-        Command::of(["TIME"]),
-        Command::of(["XLEN", STREAM]),
-        Command::of(["HGETALL", SERVERS]),
+        command(["INFO", "server"]),
+        command(["TIME"]),
+        command(["XLEN", STREAM]),
+        command(["HGETALL", SERVERS]),
     ];
     let replies = connection.ask(&looks)?;
     let info = replies[0].text().map(String::from_utf8_lossy);
@@ -74,12 +76,9 @@ pub fn examine(
     })
 }
 
-fn errors(replies: &[Reply]) -> Vec<Why> {
-    let said = replies.iter().filter_map(|reply| match reply {
-        Reply::Error(said) => Some(Why::of_reply(said)),
-        _ => None,
-    });
-    said.collect()
+fn errors(replies: &[Value]) -> Vec<Why> {
+    let refusals = replies.iter().filter_map(Reply::error);
+    refusals.map(Why::of_reply).collect()
 }
 
 /// Puts every command of a run into a transaction that is not executed: Redis
@@ -87,33 +86,33 @@ fn errors(replies: &[Reply]) -> Vec<Why> {
 fn rights(connection: &mut Connection) -> Result<Vec<Why>, SyncError> {
     const ADDRESS: &str = "192.0.2.1";
     let commands = [
-        Command::new("MULTI"),
-        Command::of(["XRANGE", STREAM, "-", "+", "COUNT", "1"]),
-        Command::of(["XREVRANGE", STREAM, "+", "-", "COUNT", "1"]),
-        Command::of(["XREAD", "COUNT", "1", "STREAMS", STREAM, "$"]),
-        Command::of(["SCAN", "0", "COUNT", "1"]),
-        Command::of(["HMGET", ADDRESS, "reason"]),
-        Command::of(["HGET", ADDRESS, "reason"]),
-        Command::of(["PTTL", ADDRESS]),
-        Command::of(["LRANGE", "latest_10_keys", "0", "-1"]),
-        Command::of(["HSET", ADDRESS, "reason", ""]),
-        Command::of(["EXPIREAT", ADDRESS, "1"]),
-        Command::of(["PERSIST", ADDRESS]),
-        Command::of(["LPUSH", "latest_10_keys", ""]),
-        Command::of(["LTRIM", "latest_10_keys", "0", "9"]),
-        Command::of(["LREM", "latest_10_keys", "0", ""]),
-        Command::of(["PUBLISH", "PyFilter", ""]),
-        Command::of(["XADD", STREAM, "*", "event", ""]),
-        Command::of(["HSET", SERVERS, "", ""]),
-        Command::of(["DEL", ADDRESS]),
-        Command::new("DISCARD"),
+        command(["MULTI"]),
+        command(["XRANGE", STREAM, "-", "+", "COUNT", "1"]),
+        command(["XREVRANGE", STREAM, "+", "-", "COUNT", "1"]),
+        command(["XREAD", "COUNT", "1", "STREAMS", STREAM, "$"]),
+        command(["SCAN", "0", "COUNT", "1"]),
+        command(["HMGET", ADDRESS, "reason"]),
+        command(["HGET", ADDRESS, "reason"]),
+        command(["PTTL", ADDRESS]),
+        command(["LRANGE", "latest_10_keys", "0", "99"]),
+        command(["HSET", ADDRESS, "reason", ""]),
+        command(["EXPIREAT", ADDRESS, "1"]),
+        command(["PERSIST", ADDRESS]),
+        command(["LPUSH", "latest_10_keys", ""]),
+        command(["LTRIM", "latest_10_keys", "0", "9"]),
+        command(["LREM", "latest_10_keys", "0", ""]),
+        command(["PUBLISH", "PyFilter", ""]),
+        command(["XADD", STREAM, "*", "event", ""]),
+        command(["HSET", SERVERS, "", ""]),
+        command(["DEL", ADDRESS]),
+        command(["DISCARD"]),
     ];
     Ok(errors(&connection.ask(&commands)?))
 }
 
 /// Who left a name within a day: store, time and name.
-fn seen(reply: &Reply, now: i64) -> Vec<(String, i64, String)> {
-    let text = |reply: &Reply| {
+fn seen(reply: &Value, now: i64) -> Vec<(String, i64, String)> {
+    let text = |reply: &Value| {
         reply
             .text()
             .map(|text| String::from_utf8_lossy(text).into_owned())

@@ -1,9 +1,13 @@
 //! A run's connection, and the stream it reads.
 
+use std::collections::BTreeMap;
+
+use redis::{Cmd, Value};
+
 use super::connection::{Connection, Cost, Settings};
 use super::entry::{self, Event, Never, Refused};
 use super::error::{SyncError, Why};
-use super::wire::{Command, Reply};
+use super::reply::{Reply, Word as _, command};
 
 pub(super) const STREAM: &str = "pyfilter:events";
 pub(super) const SERVERS: &str = "pyfilter:servers";
@@ -20,7 +24,7 @@ pub struct Position {
     /// The last event's id; none before the first contact.
     pub last: Option<String>,
     /// How far each other store's numbers have come, by its id.
-    pub heard: Vec<(String, i64)>,
+    pub heard: BTreeMap<String, i64>,
 }
 
 /// What the stream held.
@@ -41,6 +45,8 @@ pub struct Received {
     pub lost: bool,
     /// Whether this server's name was left there.
     pub announced: bool,
+    /// What kept it from being read on; what was read before counts.
+    pub error: Option<SyncError>,
 }
 
 /// One run's dealings with Redis, all of them before its deadline.
@@ -70,11 +76,9 @@ impl Exchange {
         self.connection.cost
     }
 
-    pub(super) fn refused(&self, reply: &Reply) -> Option<SyncError> {
-        match reply {
-            Reply::Error(said) => Some(self.connection.error(Why::of_reply(said))),
-            _ => None,
-        }
+    pub(super) fn refused(&self, reply: &Value) -> Option<SyncError> {
+        let error = reply.error()?;
+        Some(self.connection.error(Why::of_reply(error)))
     }
 
     /// Reads the stream from `position` on; with `announce` leaves this
@@ -91,21 +95,21 @@ impl Exchange {
     ) -> Result<Received, SyncError> {
         let from = position.last.clone();
         let mut commands = vec![
-            Command::of(["XRANGE", STREAM, "-", "+", "COUNT", "1"]),
-            Command::of(["XREVRANGE", STREAM, "+", "-", "COUNT", "1"]),
+            command(["XRANGE", STREAM, "-", "+", "COUNT", "1"]),
+            command(["XREVRANGE", STREAM, "+", "-", "COUNT", "1"]),
             read_from(from.as_deref().unwrap_or("$")),
         ];
         if announce {
             let seen = format!("{now} {}", self.server);
-            let hset = Command::of(["HSET", SERVERS]);
+            let hset = command(["HSET", SERVERS]);
             commands.push(hset.word(&self.store).word(seen));
         }
         let mut replies = self.connection.ask(&commands)?;
-        let announced = announce && matches!(replies.pop(), Some(Reply::Number(_)));
+        let announced = announce && matches!(replies.pop(), Some(Value::Int(_)));
         if let Some(error) = replies.iter().find_map(|reply| self.refused(reply)) {
             return Err(error);
         }
-        let edge = |reply: &Reply| reply.list().first().and_then(id);
+        let edge = |reply: &Value| reply.list().first().and_then(id);
         let (oldest, newest) = (edge(&replies[0]), edge(&replies[1]));
         let mut received = Received {
             lost: !reaches_back(from.as_deref(), oldest.as_deref(), newest.as_deref()),
@@ -126,20 +130,39 @@ impl Exchange {
                 return Ok(received);
             }
             let last = received.position.last.as_deref().unwrap_or("0-0");
-            let asked = self.connection.ask(&[read_from(last)])?;
-            batch = asked.into_iter().next().unwrap_or(Reply::Nothing);
+            let asked = self.connection.ask(&[read_from(last)]);
+            batch = match asked.map(|mut replies| replies.pop().unwrap_or(Value::Nil)) {
+                Ok(batch) => batch,
+                Err(error) => {
+                    received.error = Some(error);
+                    return Ok(received);
+                }
+            };
             if let Some(error) = self.refused(&batch) {
-                return Err(error);
+                received.error = Some(error);
+                return Ok(received);
             }
         }
     }
 
-    /// Takes in what one XREAD gave; says how many events that were.
-    fn take_in(&self, batch: &Reply, now: i64, never: Never<'_>, received: &mut Received) -> usize {
+    /// Takes in what one XREAD gave; says how many events that were. What was
+    /// cut off behind the first is for the next XREAD.
+    fn take_in(&self, batch: &Value, now: i64, never: Never<'_>, received: &mut Received) -> usize {
         let stream = batch.list().first().map_or(&[][..], Reply::list);
         let entries = stream.get(1).map_or(&[][..], Reply::list);
-        for row in entries {
+        for (n, row) in entries.iter().enumerate() {
+            let is_cut = row.is_cut();
+            if is_cut && n > 0 {
+                return EVENTS;
+            }
             let Some(id) = id(row) else { continue };
+            if is_cut {
+                let why = "is too long".to_owned();
+                let entry = format!("event {id}");
+                received.refused.push(Refused { entry, why });
+                received.position.last = Some(id);
+                continue;
+            }
             let fields = row.list().get(1).map_or(&[][..], Reply::list);
             match entry::event(fields, now, never) {
                 Ok(sent) if sent.store == self.store => {
@@ -147,17 +170,13 @@ impl Exchange {
                 }
                 Ok(sent) => {
                     let heard = &mut received.position.heard;
-                    match heard.iter_mut().find(|(store, _)| *store == sent.store) {
-                        // Sending is at least once.
-                        Some((_, number)) if *number >= sent.number => {}
-                        Some((_, number)) => {
-                            *number = sent.number;
-                            received.events.push(sent.event);
-                        }
-                        None => {
-                            heard.push((sent.store, sent.number));
-                            received.events.push(sent.event);
-                        }
+                    // Sending is at least once.
+                    if heard
+                        .get(&sent.store)
+                        .is_none_or(|number| *number < sent.number)
+                    {
+                        heard.insert(sent.store, sent.number);
+                        received.events.push(sent.event);
                     }
                 }
                 Err(why) => received.refused.push(Refused {
@@ -171,12 +190,12 @@ impl Exchange {
     }
 }
 
-fn read_from(id: &str) -> Command {
+fn read_from(id: &str) -> Cmd {
     let count = EVENTS.to_string();
-    Command::of(["XREAD", "COUNT", &count, "STREAMS", STREAM, id])
+    command(["XREAD", "COUNT", &count, "STREAMS", STREAM, id])
 }
 
-fn id(row: &Reply) -> Option<String> {
+fn id(row: &Value) -> Option<String> {
     let id = row.list().first()?.text()?;
     String::from_utf8(id.to_vec()).ok()
 }

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use redis::{Cmd, Value};
+
 use crate::model::{Address, Escaped};
 
 use super::entry::{Foreign, Hash, Never, Refused};
 use super::error::SyncError;
 use super::exchange::{Exchange, MOST};
-use super::wire::{Command, Reply};
+use super::reply::{Reply, Word as _, command};
 
-/// How many keys travel at once.
-const KEYS: usize = 2000;
+/// How many keys travel at once: few at first, for a slow Redis gives these, too.
+const KEYS: std::ops::RangeInclusive<usize> = 250..=2000;
 
 /// What a look through the hashes found.
 #[derive(Debug, Default)]
@@ -21,88 +23,135 @@ pub struct Look {
     pub refused: Vec<Refused>,
     /// Where the next run goes on; none if it is through.
     pub scan: Option<String>,
+    /// What kept it from going on; what was found before counts.
+    pub error: Option<SyncError>,
+}
+
+/// What a SCAN has begun: its keys are asked for by the next round trip, and
+/// the times of what stands there by the one after that.
+#[derive(Debug, Default)]
+struct Under {
+    keys: Vec<(String, Address)>,
+    hashes: Vec<Hash>,
+    /// Where the scan of these keys ended, and that of these hashes.
+    ends: [Option<String>; 2],
 }
 
 impl Exchange {
     /// Looks through the hashes from `scan` on for addresses that are not
     /// `known`. Ends in time; what is left is for the next run.
-    ///
-    /// # Errors
-    /// Redis can not be used; see [`super::Why`].
     pub fn look(
         &mut self,
         scan: Option<String>,
         known: &dyn Fn(Address) -> bool,
         now: i64,
         never: Never<'_>,
-    ) -> Result<Look, SyncError> {
+    ) -> Look {
         let mut look = Look {
             scan: Some(scan.unwrap_or_else(|| "0".to_owned())),
             ..Look::default()
         };
-        let (mut keys, mut hashes): (Vec<(String, Address)>, Vec<Hash>) = Default::default();
-        let mut met = BTreeSet::new();
+        look.error = self.look_on(&mut look, known, now, never).err();
+        look
+    }
+
+    fn look_on(
+        &mut self,
+        look: &mut Look,
+        known: &dyn Fn(Address) -> bool,
+        now: i64,
+        never: Never<'_>,
+    ) -> Result<(), SyncError> {
+        let (mut under, mut met) = (Under::default(), BTreeSet::new());
+        let (mut next, mut count) = (look.scan.clone(), *KEYS.start());
         let mut goes_on = true;
         // Each round trip scans for keys, asks for what stands at those of the
         // one before, and for the times of those before these.
-        while goes_on || !keys.is_empty() || !hashes.is_empty() {
-            let mut commands = Vec::new();
-            if let (true, Some(cursor)) = (goes_on, &look.scan) {
-                let count = KEYS.to_string();
-                commands.push(Command::of(["SCAN", cursor, "COUNT", &count]));
-            }
-            for (key, _) in &keys {
-                let fields = Command::of(["HMGET", key, "banned_server", "reason", "country"]);
-                commands.extend([fields, Command::of(["PTTL", key])]);
-            }
-            commands.extend(
-                hashes
-                    .iter()
-                    .map(|hash| Command::of(["HGET", &hash.key, &hash.server])),
-            );
+        while goes_on || !under.keys.is_empty() || !under.hashes.is_empty() {
+            let scans = next.as_deref().filter(|_| goes_on);
+            let commands = under.commands(scans.map(|cursor| (cursor, count)));
+            let scans = scans.is_some();
             let mut replies = self.connection.ask(&commands)?.into_iter();
-            let scanned = if goes_on { replies.next() } else { None };
-            let mut next = Vec::new();
-            for (key, address) in std::mem::take(&mut keys) {
-                let fields = replies.next().unwrap_or(Reply::Nothing);
-                let stays = replies.next().unwrap_or(Reply::Nothing);
-                match Hash::begin(key.clone(), address, fields, &stays) {
-                    Ok(hash) => next.extend(hash),
-                    Err(why) => look.refuse(&key, why),
-                }
+            let scanned = if scans { replies.next() } else { None };
+            if let Some(error) = scanned.as_ref().and_then(|scanned| self.refused(scanned)) {
+                return Err(error);
             }
-            for hash in std::mem::replace(&mut hashes, next) {
-                let field = replies.next().unwrap_or(Reply::Nothing);
-                let key = hash.key.clone();
-                match hash.ban(&field, now, never) {
-                    Ok(foreign) => look.found.push(foreign),
-                    Err(why) => look.refuse(&key, why),
-                }
-            }
+            look.take_in(&mut under, replies, now, never);
             if let Some(scanned) = scanned {
-                if let Some(error) = self.refused(&scanned) {
-                    return Err(error);
-                }
-                keys = look.unknown(&scanned, known, &mut met);
+                next = cursor(&scanned);
+                under.ends[0].clone_from(&next);
+                under.keys = look.unknown(&scanned, known, &mut met);
                 let full = look.found.len() + look.refused.len() >= MOST;
-                goes_on = look.scan.is_some() && !full && self.connection.has_time();
+                goes_on = next.is_some() && !full && self.connection.has_time();
+                count = (count * 2).min(*KEYS.end());
             }
         }
-        Ok(look)
+        look.scan = next;
+        Ok(())
     }
 }
 
+impl Under {
+    fn commands(&self, scan: Option<(&str, usize)>) -> Vec<Cmd> {
+        let mut commands = Vec::new();
+        if let Some((cursor, count)) = scan {
+            commands.push(command(["SCAN", cursor, "COUNT"]).word(count));
+        }
+        for (key, _) in &self.keys {
+            let fields = command(["HMGET", key, "banned_server", "reason", "country"]);
+            commands.extend([fields, command(["PTTL", key])]);
+        }
+        let hashes = self.hashes.iter();
+        commands.extend(hashes.map(|hash| command(["HGET", &hash.key, &hash.server])));
+        commands
+    }
+}
+
+/// Where the next SCAN goes on; none if this was the last.
+fn cursor(scanned: &Value) -> Option<String> {
+    let cursor = scanned.list().first().and_then(Reply::text)?;
+    (cursor != b"0").then(|| String::from_utf8_lossy(cursor).into_owned())
+}
+
 impl Look {
+    /// Takes in what stands at the keys, and the times of the hashes before.
+    fn take_in(
+        &mut self,
+        under: &mut Under,
+        mut replies: impl Iterator<Item = Value>,
+        now: i64,
+        never: Never<'_>,
+    ) {
+        let mut next = Vec::new();
+        for (key, address) in std::mem::take(&mut under.keys) {
+            let fields = replies.next().unwrap_or(Value::Nil);
+            let stays = replies.next().unwrap_or(Value::Nil);
+            match Hash::begin(key.clone(), address, fields, &stays) {
+                Ok(hash) => next.extend(hash),
+                Err(why) => self.refuse(&key, why),
+            }
+        }
+        for hash in std::mem::replace(&mut under.hashes, next) {
+            let field = replies.next().unwrap_or(Value::Nil);
+            let key = hash.key.clone();
+            match hash.ban(&field, now, never) {
+                Ok(foreign) => self.found.push(foreign),
+                Err(why) => self.refuse(&key, why),
+            }
+        }
+        let [keys, hashes] = &mut under.ends;
+        if let Some(end) = std::mem::replace(hashes, keys.take()) {
+            self.scan = Some(end);
+        }
+    }
+
     /// The keys of a SCAN's answer that may be bans, each once.
     fn unknown(
         &mut self,
-        scanned: &Reply,
+        scanned: &Value,
         known: &dyn Fn(Address) -> bool,
         met: &mut BTreeSet<Address>,
     ) -> Vec<(String, Address)> {
-        let cursor = scanned.list().first().and_then(Reply::text).unwrap_or(b"0");
-        let cursor = String::from_utf8_lossy(cursor).into_owned();
-        self.scan = (cursor != "0").then_some(cursor);
         let keys = scanned.list().get(1).map_or(&[][..], Reply::list);
         let mut unknown = Vec::new();
         for key in keys.iter().filter_map(Reply::text) {

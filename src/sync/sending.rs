@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use redis::{Cmd, Value};
+
 use crate::model::{Address, Stamp};
 
 use super::entry::{Refused, Stood, country_sentence};
 use super::error::{SyncError, Why};
 use super::exchange::{Exchange, STREAM};
-use super::wire::{Command, Reply};
+use super::reply::{Reply, Word as _, command};
 
 const LATEST: &str = "latest_10_keys";
 const CHANNEL: &str = "PyFilter";
@@ -80,7 +82,7 @@ impl Exchange {
         if outgoing.iter().any(lifts) {
             let listed = self
                 .connection
-                .ask(&[Command::of(["LRANGE", LATEST, "0", "-1"])])?;
+                .ask(&[command(["LRANGE", LATEST, "0", "99"])])?;
             let texts = listed[0].list().iter().filter_map(Reply::text);
             latest = texts.map(<[u8]>::to_vec).collect();
         }
@@ -91,19 +93,17 @@ impl Exchange {
             let transactions = batch
                 .iter()
                 .map(|out| self.transaction(out, &latest, length, now));
-            let transactions: Vec<Vec<Command>> = transactions.collect();
-            let all: Vec<Command> = transactions.iter().flatten().cloned().collect();
+            let transactions: Vec<Vec<Cmd>> = transactions.collect();
+            let all: Vec<Cmd> = transactions.iter().flatten().cloned().collect();
             let mut replies = self.connection.ask(&all)?.into_iter();
             for (out, transaction) in batch.iter().zip(&transactions) {
-                let answers: Vec<Reply> = replies.by_ref().take(transaction.len()).collect();
+                let answers: Vec<Value> = replies.by_ref().take(transaction.len()).collect();
                 if let Some(error) = answers.iter().find_map(|reply| self.refused(reply)) {
                     return Err(error);
                 }
                 let done = answers.last().map_or(&[][..], Reply::list);
-                if let Some(Reply::Error(said)) =
-                    done.iter().find(|reply| matches!(reply, Reply::Error(_)))
-                {
-                    let why = Why::of_reply(said).to_string();
+                if let Some(error) = done.iter().find_map(Reply::error) {
+                    let why = Why::of_reply(error).to_string();
                     let entry = format!("key {}", out.address);
                     refused.push(Refused { entry, why });
                 }
@@ -114,14 +114,8 @@ impl Exchange {
     }
 
     /// The commands that tell everybody of one ban or un-ban: all or none.
-    fn transaction(
-        &self,
-        out: &Outgoing,
-        latest: &[Vec<u8>],
-        length: u32,
-        now: i64,
-    ) -> Vec<Command> {
-        let mut event = Command::of(["XADD", STREAM, "MAXLEN", "~"])
+    fn transaction(&self, out: &Outgoing, latest: &[Vec<u8>], length: u32, now: i64) -> Vec<Cmd> {
+        let mut event = command(["XADD", STREAM, "MAXLEN", "~"])
             .word(length.to_string())
             .word("*");
         let mut commands = match &out.sending {
@@ -147,13 +141,13 @@ impl Exchange {
                 }
             }
         };
-        commands.insert(0, Command::new("MULTI"));
-        commands.extend([event, Command::new("EXEC")]);
+        commands.insert(0, command(["MULTI"]));
+        commands.extend([event, command(["EXEC"])]);
         commands
     }
 
     /// What every event has.
-    fn facts(&self, event: Command, kind: &str, out: &Outgoing) -> Command {
+    fn facts(&self, event: Cmd, kind: &str, out: &Outgoing) -> Cmd {
         let (number, at) = (out.number.to_string(), out.at.to_string());
         let facts = [
             ("event", kind),
@@ -170,7 +164,7 @@ impl Exchange {
 
 /// What PyFilter 2 and PyFilter-Admin know of a ban: the hash comes first, an
 /// old receiver dies on a message without it. What it tells is put into `event`, too.
-fn ban(out: &Outgoing, event: &mut Command) -> Vec<Command> {
+fn ban(out: &Outgoing, event: &mut Cmd) -> Vec<Cmd> {
     let Sending::Ban {
         server,
         ends,
@@ -190,7 +184,7 @@ fn ban(out: &Outgoing, event: &mut Command) -> Vec<Command> {
     for (name, value) in [("server", server), ("text", &text), ("reason", &reason)] {
         told = told.word(name).word(value);
     }
-    let mut hash = Command::of(["HSET", &ip, server, &text, "reason", &reason]);
+    let mut hash = command(["HSET", &ip, server, &text, "reason", &reason]);
     hash = hash.word("banned_server").word(server);
     if !country.is_empty() {
         hash = hash.word("country").word(country);
@@ -198,31 +192,34 @@ fn ban(out: &Outgoing, event: &mut Command) -> Vec<Command> {
     }
     let stays = if let Some(ends) = ends {
         told = told.word("ends").word(ends.to_string());
-        Command::of(["EXPIREAT", &ip]).word(ends.to_string())
+        command(["EXPIREAT", &ip]).word(ends.to_string())
     } else {
-        Command::of(["PERSIST", &ip])
+        command(["PERSIST", &ip])
     };
     *event = told;
     if *longer {
         return vec![hash, stays];
     }
     let entry = format!("{ip} {server}");
-    let push = Command::of(["LPUSH", LATEST, &entry]);
-    let trim = Command::of(["LTRIM", LATEST, "0", "9"]);
-    let publish = Command::of(["PUBLISH", CHANNEL, &entry]);
+    let push = command(["LPUSH", LATEST, &entry]);
+    let trim = command(["LTRIM", LATEST, "0", "9"]);
+    let publish = command(["PUBLISH", CHANNEL, &entry]);
     vec![hash, stays, push, trim, publish]
 }
 
 /// Takes away what they know of a ban, in whatever spelling.
-fn unban(ip: &str, stood: &[Stood], latest: &[Vec<u8>]) -> Vec<Command> {
+fn unban(ip: &str, stood: &[Stood], latest: &[Vec<u8>]) -> Vec<Cmd> {
     let spelled = stood.iter().map(|stood| stood.key.as_str());
     let keys: BTreeSet<&str> = spelled.chain([ip]).collect();
-    let mut commands = vec![keys.iter().fold(Command::new("DEL"), Command::word)];
+    let mut commands = vec![
+        keys.iter()
+            .fold(command(["DEL"]), |del, key| del.word(*key)),
+    ];
     let entries: BTreeSet<&Vec<u8>> = latest.iter().collect();
     for entry in entries {
         let whom = entry.split(|&byte| byte == b' ').next().unwrap_or_default();
         if keys.iter().any(|key| key.as_bytes() == whom) {
-            commands.push(Command::of(["LREM", LATEST, "0"]).word(entry));
+            commands.push(command(["LREM", LATEST, "0"]).word(entry.as_slice()));
         }
     }
     commands

@@ -159,10 +159,12 @@ CREATE INDEX lifted_by_end ON lifted (until) WHERE until IS NOT NULL;
 -- How far the numbers of each other server's store have come.
 CREATE TABLE heard (
   store  TEXT PRIMARY KEY,
-  number INTEGER NOT NULL
+  number INTEGER NOT NULL,
+  at     INTEGER NOT NULL                 -- when it was last heard of
 ) WITHOUT ROWID;
 
 -- Entries in Redis that were reported, by a hash of what was said.
 CREATE TABLE odd (
-  hash INTEGER PRIMARY KEY
+  hash INTEGER PRIMARY KEY,
+  at   INTEGER NOT NULL                   -- when it was reported
 );

@@ -1,0 +1,190 @@
+//! How Redis is reached: TCP or Unix, TLS, and a deadline for all of it.
+
+use std::cell::Cell;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use crate::model::Escaped;
+
+use super::connection::{Settings, Tls};
+use super::error::Why;
+
+/// The end of what is going on, seen by the socket.
+pub(super) type Deadline = Rc<Cell<Instant>>;
+
+pub(super) trait Stream: Read + Write {}
+impl<T: Read + Write> Stream for T {}
+
+/// A socket that is given up at the deadline, however slowly bytes come.
+struct Timed<S> {
+    socket: S,
+    deadline: Deadline,
+}
+
+/// What TCP and Unix sockets have in common.
+trait Socket: Read + Write {
+    fn set_limit(&self, limit: Duration) -> io::Result<()>;
+}
+
+impl Socket for TcpStream {
+    fn set_limit(&self, limit: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(limit))?;
+        self.set_write_timeout(Some(limit))
+    }
+}
+
+impl Socket for UnixStream {
+    fn set_limit(&self, limit: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(limit))?;
+        self.set_write_timeout(Some(limit))
+    }
+}
+
+impl<S: Socket> Timed<S> {
+    fn arm(&self) -> io::Result<()> {
+        self.socket.set_limit(left(self.deadline.get())?)
+    }
+}
+
+impl<S: Socket> Read for Timed<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.arm()?;
+        self.socket.read(buffer)
+    }
+}
+
+impl<S: Socket> Write for Timed<S> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.arm()?;
+        self.socket.write(buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.socket.flush()
+    }
+}
+
+/// What is left until then.
+fn left(deadline: Instant) -> io::Result<Duration> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        Err(io::ErrorKind::TimedOut.into())
+    } else {
+        Ok(left)
+    }
+}
+
+/// A socket whose every read and write ends by the deadline.
+pub(super) fn connect(settings: &Settings, deadline: &Deadline) -> Result<Box<dyn Stream>, Why> {
+    let host = &settings.host;
+    if host.starts_with('/') {
+        // Connecting to a socket waits only where a backlog is full.
+        let socket = UnixStream::connect(host).map_err(|error| unreachable(&error, settings))?;
+        let deadline = deadline.clone();
+        return Ok(Box::new(Timed { socket, deadline }));
+    }
+    let socket = dial(settings, deadline.get())?;
+    let _ = socket.set_nodelay(true);
+    let deadline = deadline.clone();
+    let timed = Timed { socket, deadline };
+    match &settings.tls {
+        None => Ok(Box::new(timed)),
+        Some(tls) => Ok(Box::new(encrypt(timed, host, tls)?)),
+    }
+}
+
+fn unreachable(error: &io::Error, settings: &Settings) -> Why {
+    match error.kind() {
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Why::Slow(settings.limit),
+        _ => Why::Unreachable(error.to_string()),
+    }
+}
+
+/// Tries every address that the host has.
+fn dial(settings: &Settings, deadline: Instant) -> Result<TcpStream, Why> {
+    let addresses = resolve(settings, deadline)?;
+    let mut last = Why::Unknown("it has no address".to_owned());
+    for address in addresses {
+        let tried = left(deadline).and_then(|left| TcpStream::connect_timeout(&address, left));
+        match tried {
+            Ok(socket) => return Ok(socket),
+            Err(error) => last = unreachable(&error, settings),
+        }
+    }
+    Err(last)
+}
+
+/// The system's resolver knows no deadline: it is left behind in its thread.
+fn resolve(settings: &Settings, deadline: Instant) -> Result<Vec<SocketAddr>, Why> {
+    let port = settings.port;
+    let host = settings.host.trim_matches(['[', ']']);
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(ip, port)]);
+    }
+    let (sender, receiver) = mpsc::channel();
+    let name = host.to_owned();
+    std::thread::spawn(move || {
+        let found = (name.as_str(), port).to_socket_addrs();
+        let _ = sender.send(found.map(Iterator::collect));
+    });
+    let limit = left(deadline).unwrap_or_default();
+    match receiver.recv_timeout(limit) {
+        Ok(found) => found.map_err(|error| Why::Unknown(error.to_string())),
+        Err(_) => Err(Why::Slow(settings.limit)),
+    }
+}
+
+fn encrypt<S>(
+    socket: Timed<S>,
+    host: &str,
+    tls: &Tls,
+) -> Result<StreamOwned<ClientConnection, Timed<S>>, Why>
+where
+    S: Socket,
+{
+    let told = |error: rustls::Error| Why::Tls(error.to_string());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(told)?
+        .with_root_certificates(roots(tls.ca.as_deref())?)
+        .with_no_client_auth();
+    let host = host.trim_matches(['[', ']']).to_owned();
+    let name = ServerName::try_from(host)
+        .map_err(|_| Why::Tls("the host is neither a name nor an address".to_owned()))?;
+    let session = ClientConnection::new(Arc::new(config), name).map_err(told)?;
+    Ok(StreamOwned::new(session, socket))
+}
+
+fn roots(ca: Option<&Path>) -> Result<RootCertStore, Why> {
+    let mut roots = RootCertStore::empty();
+    if let Some(ca) = ca {
+        let shown = Escaped::path(ca);
+        let unreadable =
+            |error: &dyn std::fmt::Display| Why::Tls(format!("{shown} can not be used: {error}"));
+        let certificates = CertificateDer::pem_file_iter(ca).map_err(|error| unreadable(&error))?;
+        for certificate in certificates {
+            let certificate = certificate.map_err(|error| unreadable(&error))?;
+            roots.add(certificate).map_err(|error| unreadable(&error))?;
+        }
+        if roots.is_empty() {
+            return Err(unreadable(&"it holds no certificate"));
+        }
+    } else {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if roots.is_empty() {
+            let none = "this host has no certificate authorities; install ca-certificates";
+            return Err(Why::Tls(none.to_owned()));
+        }
+    }
+    Ok(roots)
+}
