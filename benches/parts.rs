@@ -10,7 +10,7 @@ use divan::{Bencher, black_box};
 use pyfilter::config::Config;
 use pyfilter::geo::Countries;
 use pyfilter::judge::{Judge, NeverBanned};
-use pyfilter::model::{Failure, Pattern, Positions, Rule, Thresholds, WindowKind, Witness};
+use pyfilter::model::{Failure, Rule, Thresholds, WindowKind, Witness};
 use pyfilter::rules::{Clock, Formats, Matcher, Verdict};
 
 mod generate;
@@ -89,22 +89,11 @@ fn matcher(rule: &Rule) -> Matcher {
 
 /// PyFilter's six patterns for ssh, unanchored, as a user may still have them.
 fn sloppy() -> Rule {
-    let time = r"([a-zA-Z]{3}\s+\d{1,2} \d{1,2}:\d{1,2}:\d{1,2}).*";
-    let texts = [
-        " Invalid user .* from (.*) port (.*)",
-        " Failed password for .* from (.*) port (.*)",
-        " Did not receive identification string from (.*) port (.*)",
-        r" Received disconnect from (.*) port (.*):\d{0,4}: .*",
-        " Unable to negotiate with (.*) port .*",
-        " error: maximum authentication attempts exceeded for .* from (.*) port .*",
-    ];
-    let pattern = |text: &&str| Pattern {
-        text: format!("{time}{text}"),
-        instant: text.contains("maximum"),
-        positions: Positions::TimeAddress,
-    };
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config/pyfilter-default.json");
+    let config = Config::load(Some(&file), None, Path::new("/")).expect("PyFilter's own is valid");
+    let patterns = config.rule_named("ssh").expect("it has the rule").patterns;
     Rule {
-        patterns: texts.iter().map(pattern).collect(),
+        patterns,
         ..rule("ssh")
     }
 }

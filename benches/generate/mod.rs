@@ -2,7 +2,6 @@
 //! everyday life, their lines interleaved as in a real log, at 20 lines a
 //! second.
 
-use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use chrono::DateTime;
@@ -449,11 +448,26 @@ fn time(kind: Kind, second: i64, micros: usize) -> String {
 
 /// A log of at most `bytes`, whole lines. `share` is the part of the lines, in
 /// percent, that are from sessions of attackers.
+#[allow(dead_code, reason = "not every program here wants one in memory")]
 pub(crate) fn log(kind: Kind, share: usize, bytes: usize, seed: u64) -> Vec<u8> {
+    let mut text = Vec::with_capacity(bytes);
+    write(kind, share, bytes, seed, &mut text).expect("memory can be written");
+    text
+}
+
+/// Writes the same, and never holds more than a second of it: a smaller one is
+/// the beginning of a larger one.
+pub(crate) fn write(
+    kind: Kind,
+    share: usize,
+    bytes: usize,
+    seed: u64,
+    out: &mut impl std::io::Write,
+) -> std::io::Result<()> {
     let mut town = Town::new(kind, seed);
     let mut ring: Vec<Vec<String>> = vec![Vec::new(); RING];
     let mut owed = [0i64; 2];
-    let mut text = String::with_capacity(bytes + 512);
+    let mut left = bytes;
     for second in START.. {
         let slot = |late: usize| (usize::try_from(second - START).expect("later") + late) % RING;
         let parts = [(true, share), (false, 100 - share)];
@@ -469,17 +483,14 @@ pub(crate) fn log(kind: Kind, share: usize, bytes: usize, seed: u64) -> Vec<u8> 
         let lines = std::mem::take(&mut ring[slot(0)]);
         let step = 1_000_000 / lines.len().max(1);
         for (n, line) in lines.iter().enumerate() {
-            let before = text.len();
-            let _ = writeln!(
-                text,
-                "{}",
-                line.replacen('@', &time(kind, second, n * step), 1)
-            );
-            if text.len() > bytes {
-                text.truncate(before);
-                return text.into_bytes();
-            }
+            let mut line = line.replacen('@', &time(kind, second, n * step), 1);
+            line.push('\n');
+            let Some(rest) = left.checked_sub(line.len()) else {
+                return out.flush();
+            };
+            left = rest;
+            out.write_all(line.as_bytes())?;
         }
     }
-    text.into_bytes()
+    Ok(())
 }

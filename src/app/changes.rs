@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::model::{Address, Ban, Cause, Generation, Origin, Rule, Thresholds, Unban, Witness};
-use crate::store::{Store, StoreError};
+use crate::store::{Commit, Store, StoreError};
 
 use super::shared::Shared;
 
@@ -48,6 +48,8 @@ pub(super) struct Read {
     pub(super) logs: Vec<(PathBuf, Vec<Generation>)>,
     /// The journals of which something was read, with their new cursors.
     pub(super) journals: Vec<(String, String)>,
+    /// Whether nothing of any address was remembered before.
+    pub(super) first: bool,
     pub(super) windows: Vec<(Address, Vec<Witness>)>,
     pub(super) newest: Option<i64>,
     /// How many failures were in there.
@@ -62,6 +64,7 @@ impl Read {
             thresholds: rule.thresholds,
             logs: Vec::new(),
             journals: Vec::new(),
+            first: false,
             windows: Vec::new(),
             newest: None,
             failures: 0,
@@ -140,17 +143,14 @@ impl Changes {
         if self.expired {
             commit.expire(now)?;
         }
-        for (ban, witnesses) in &self.bans {
-            let ban = match ban.origin {
-                Origin::Manual | Origin::Snapshot => commit.after_unban(ban)?,
-                Origin::Log | Origin::Redis => Cow::Borrowed(ban),
-            };
-            self.shared.before_ban(&ban, &commit, now)?;
-            commit.add(&ban, witnesses, now)?;
-        }
+        self.add_bans(&commit, now)?;
         for read in &self.read {
             for (address, witnesses) in &read.windows {
-                commit.set_window(&read.rule, *address, witnesses)?;
+                if read.first {
+                    commit.open_window(&read.rule, *address, witnesses)?;
+                } else {
+                    commit.set_window(&read.rule, *address, witnesses)?;
+                }
             }
             for (log, generations) in &read.logs {
                 commit.set_generations(&read.rule, log, generations)?;
@@ -169,5 +169,29 @@ impl Changes {
         self.shared.note(&commit, now)?;
         commit.seal(now)?;
         commit.commit()
+    }
+
+    fn add_bans(&self, commit: &Commit<'_>, now: i64) -> Result<(), StoreError> {
+        let mut added: Vec<(Cow<'_, Ban>, &[Witness])> = Vec::with_capacity(self.bans.len());
+        for (ban, witnesses) in &self.bans {
+            let ban = match ban.origin {
+                Origin::Manual | Origin::Snapshot => commit.after_unban(ban)?,
+                Origin::Log | Origin::Redis => Cow::Borrowed(ban),
+            };
+            added.push((ban, witnesses));
+        }
+        // What the other servers are told of a ban depends on those before it.
+        let at_once = if self.shared.tells {
+            1
+        } else {
+            added.len().max(1)
+        };
+        for bans in added.chunks(at_once) {
+            for (ban, _) in bans {
+                self.shared.before_ban(ban, commit, now)?;
+            }
+            commit.add(bans, now)?;
+        }
+        Ok(())
     }
 }

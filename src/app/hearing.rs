@@ -36,6 +36,8 @@ pub(super) struct Hearing<'a> {
     store: Option<&'a mut Store>,
     past: Past<'a>,
     judge: Judge<'a>,
+    /// Whether the store remembers nothing of anybody, so that it need not be asked.
+    pub(super) first: bool,
     pub(super) bans: Vec<(Ban, Vec<Witness>)>,
     failed: Option<StoreError>,
 }
@@ -54,6 +56,7 @@ impl<'a> Hearing<'a> {
             store,
             past,
             judge,
+            first: false,
             bans: Vec::new(),
             failed: None,
         }
@@ -88,6 +91,7 @@ impl<'a> Hearing<'a> {
             }
         };
         let _progress = self.progress(places, &sources);
+        self.first = self.store.as_deref().map_or(Ok(true), Store::is_blank)?;
         let busy = sources.iter().filter(|pieces| !pieces.is_empty()).count();
         let readings = logs::scan(sources, &matcher, Sizes::for_sources(busy), |heard| {
             let (source, piece) = heard.place;
@@ -140,6 +144,9 @@ impl<'a> Hearing<'a> {
             }),
             Past::Stored(cleared) => {
                 let cleared = cleared.get(&address);
+                if self.first && cleared.is_none() {
+                    return Ok(Standing::default());
+                }
                 let since = cleared.map_or(i64::MIN, |cleared| cleared.until);
                 let (before, banned_until, witnesses) =
                     store.past_since(&self.rule.name, address, since)?;
@@ -194,7 +201,7 @@ impl<'a> Hearing<'a> {
             .map(|(address, window)| (address, window.witnesses().to_vec()))
             .collect();
         // In the order of the table's key, which is how it is written fastest.
-        windows.sort_by_key(|(address, _)| *address);
+        windows.sort_by_cached_key(|(address, _)| address.to_string());
         windows
     }
 }

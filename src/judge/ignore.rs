@@ -101,6 +101,41 @@ mod tests {
     }
 
     #[test]
+    fn the_fingerprint_is_of_who_is_never_banned_and_not_of_the_order() {
+        let fingerprint = |networks: &[&str], own: &[&str]| {
+            let networks = networks.iter().map(|network| network.parse().unwrap());
+            let own = own
+                .iter()
+                .map(|own| Address::parse(own.as_bytes()).unwrap());
+            NeverBanned::new(networks.collect(), own.collect()).fingerprint()
+        };
+        let of = fingerprint(
+            &["10.0.0.0/8", "192.0.2.0/24"],
+            &["198.51.100.1", "198.51.100.2"],
+        );
+        let turned = fingerprint(
+            &["192.0.2.0/24", "10.0.0.0/8"],
+            &["198.51.100.2", "198.51.100.1"],
+        );
+        assert_eq!(turned, of);
+        let veth = fingerprint(
+            &["10.0.0.0/8", "192.0.2.0/24"],
+            &["198.51.100.1", "198.51.100.2", "fe80::1"],
+        );
+        assert_eq!(veth, of, "link-local addresses are never banned anyway");
+        for (networks, own) in [
+            (&["10.0.0.0/8"][..], &["198.51.100.1", "198.51.100.2"][..]),
+            (&["10.0.0.0/8", "192.0.2.0/24"], &["198.51.100.1"]),
+            (
+                &["10.0.0.0/8", "192.0.2.0/24", "198.51.100.1/32"],
+                &["198.51.100.2"],
+            ),
+        ] {
+            assert_ne!(fingerprint(networks, own), of, "{networks:?} {own:?}");
+        }
+    }
+
+    #[test]
     fn who_is_never_banned() {
         for address in [
             "127.0.0.1",

@@ -121,22 +121,12 @@ fn shipped(name: &str) -> Rule {
 
 /// PyFilter's own patterns for ssh, as a user may still have them.
 fn sloppy() -> Rule {
-    let time = r"([a-zA-Z]{3}\s+\d{1,2} \d{1,2}:\d{1,2}:\d{1,2}).*";
-    let texts = [
-        " Invalid user .* from (.*) port (.*)",
-        " Failed password for .* from (.*) port (.*)",
-        " Did not receive identification string from (.*) port (.*)",
-        r" Received disconnect from (.*) port (.*):\d{0,4}: .*",
-        " Unable to negotiate with (.*) port .*",
-        " error: maximum authentication attempts exceeded for .* from (.*) port .*",
-    ];
-    let patterns = texts.map(|text| Pattern {
-        text: format!("{time}{text}"),
-        instant: text.contains("maximum"),
-        positions: Positions::TimeAddress,
-    });
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config/pyfilter-default.json");
+    let config = Config::load(Some(&file), None, Path::new("/")).unwrap();
+    let rule = config.rule_named("ssh").unwrap();
+    assert!(rule.patterns.len() == 6 && rule.patterns != shipped("ssh").patterns);
     Rule {
-        patterns: patterns.into(),
+        patterns: rule.patterns,
         ..shipped("ssh")
     }
 }

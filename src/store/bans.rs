@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -153,25 +154,33 @@ impl Store {
 }
 
 impl Commit<'_> {
-    /// Records a ban with the failures that filled its window. One that is
+    /// Records bans, each with the failures that filled its window. One that is
     /// over at `now` goes to the history at once.
     ///
     /// # Errors
     /// The store can not be written.
-    pub fn add(&self, ban: &Ban, witnesses: &[Witness], now: i64) -> Result<(), StoreError> {
-        let over = ban
-            .ends
-            .filter(|_| ban.is_over(now))
-            .map(|ends| (ends, Cause::Expired));
-        let id = self.insert(ban, over)?;
-        let ip = ban.address.to_string();
-        self.keep(ban.rule.as_deref().unwrap_or(""), &ip, id, witnesses)?;
-        self.owe_ban(id)?;
-        if over.is_some() {
-            Ok(())
-        } else {
-            self.show(&ip)
+    pub fn add(&self, bans: &[(Cow<'_, Ban>, &[Witness])], now: i64) -> Result<(), StoreError> {
+        let mut added = Vec::with_capacity(bans.len());
+        for (ban, witnesses) in bans {
+            let over = ban
+                .ends
+                .filter(|_| ban.is_over(now))
+                .map(|ends| (ends, Cause::Expired));
+            let id = self.insert(ban, over)?;
+            self.owe_ban(id)?;
+            let rule = ban.rule.as_deref().unwrap_or("");
+            added.push((ban.address.to_string(), id, rule, witnesses, over));
         }
+        // In the order of the other tables' keys: at a hundred thousand bans their pages would
+        // be written out and read again for each.
+        added.sort_unstable_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+        for (ip, id, rule, witnesses, over) in added {
+            self.keep(rule, &ip, id, witnesses)?;
+            if over.is_none() {
+                self.show(&ip)?;
+            }
+        }
+        Ok(())
     }
 
     /// Records a ban that another program told long ago; with a time in
@@ -290,22 +299,20 @@ impl Commit<'_> {
 
     /// Brings an address' one row of PyFilter's table to its first ban in force.
     fn show(&self, ip: &str) -> Result<(), StoreError> {
-        let update = "INSERT INTO banned_ip(ip, time_banned, server_name, log_msg, country) \
+        let insert = "INSERT INTO banned_ip(ip, time_banned, server_name, log_msg, country) \
                       SELECT ip, at, server, reason, country FROM ban WHERE ip = ?1 AND lifted IS NULL ORDER BY at, id LIMIT 1 \
-                      ON CONFLICT(ip) DO UPDATE SET time_banned = excluded.time_banned, server_name = excluded.server_name, \
-                      log_msg = excluded.log_msg, country = excluded.country";
-        let known = "SELECT 1 FROM banned_ip WHERE ip = ?";
-        let known = self.wrap(
-            self.transaction
-                .prepare_cached(known)
-                .and_then(|mut known| known.exists([ip])),
-        )?;
-        self.wrap(
-            self.transaction
-                .prepare_cached(update)
-                .and_then(|mut update| update.execute([ip])),
-        )?;
-        if known { Ok(()) } else { self.change(ip, true) }
+                      ON CONFLICT(ip) DO NOTHING";
+        let new = self
+            .transaction
+            .prepare_cached(insert)
+            .and_then(|mut insert| insert.execute([ip]));
+        if self.wrap(new)? > 0 {
+            return self.change(ip, true);
+        }
+        let update = "UPDATE banned_ip SET (time_banned, server_name, log_msg, country) = \
+                      (SELECT at, server, reason, country FROM ban WHERE ip = ?1 AND lifted IS NULL ORDER BY at, id LIMIT 1) \
+                      WHERE ip = ?1 AND EXISTS (SELECT 1 FROM ban WHERE ip = ?1 AND lifted IS NULL)";
+        self.cached(update, [ip])
     }
 
     fn hide(&self, ip: &str) -> Result<(), StoreError> {

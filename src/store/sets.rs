@@ -143,3 +143,72 @@ impl Commit<'_> {
         self.wrap(insert).map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::{Ban, Cause, Origin, Stamp, Unban};
+
+    fn address(last: u8) -> Address {
+        Address::parse(format!("192.0.2.{last}").as_bytes()).unwrap()
+    }
+
+    fn ban(last: u8) -> Ban {
+        Ban {
+            address: address(last),
+            rule: None,
+            server: Arc::from("web1"),
+            at: Stamp::from_secs(i64::from(last)),
+            ends: None,
+            failures: 0,
+            instant: false,
+            origin: Origin::Manual,
+            reason: String::new(),
+            country: None,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+        /// Whatever was banned and lifted in between, the changes since a number
+        /// turn its set into the present one, and name nobody else.
+        #[test]
+        fn the_changes_since_a_number_lead_from_its_set_to_this_one(
+            commits in prop::collection::vec(prop::collection::vec((any::<bool>(), 0u8..6), 0..5), 1..6)
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let mut store = Store::open(&dir.path().join("db"), 0, || None).unwrap();
+            let mut sets = vec![(store.number().unwrap(), BTreeSet::new())];
+            for steps in commits {
+                let commit = store.begin().unwrap();
+                for (bans, last) in steps {
+                    if bans {
+                        commit.add(&[(Cow::Owned(ban(last)), &[][..])], 1000).unwrap();
+                    } else {
+                        let (address, at) = (address(last), 1000);
+                        commit.lift(&Unban { address, cause: Cause::Manual, at }).unwrap();
+                    }
+                }
+                commit.seal(1000).unwrap();
+                commit.commit().unwrap();
+                sets.push((store.number().unwrap(), store.in_force().unwrap()));
+            }
+            let now = store.in_force().unwrap();
+            for (number, set) in sets {
+                let since = store.changes_since(number).unwrap().unwrap();
+                let gone: Vec<Address> = set.difference(&now).copied().collect();
+                let new: Vec<Address> = now.difference(&set).copied().collect();
+                prop_assert_eq!(since, Since { gone, new });
+                prop_assert_eq!(store.in_force_at(number).unwrap(), Some(set));
+            }
+            let unknown = store.number().unwrap() + 1;
+            prop_assert_eq!(store.changes_since(unknown).unwrap(), None);
+        }
+    }
+}

@@ -66,6 +66,15 @@ impl Store {
         Ok((cleared, self.wrap(until)?, window))
     }
 
+    /// Whether nothing is remembered of any address: no window, ban or un-ban.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn is_blank(&self) -> Result<bool, StoreError> {
+        let select = "SELECT NOT (EXISTS (SELECT 1 FROM failure) OR EXISTS (SELECT 1 FROM ban) OR EXISTS (SELECT 1 FROM cleared))";
+        self.wrap(self.connection.query_row(select, [], |row| row.get(0)))
+    }
+
     pub(super) fn cleared(&self, ip: &str) -> Result<Option<i64>, StoreError> {
         let cleared = self
             .connection
@@ -111,6 +120,19 @@ impl Commit<'_> {
                 .and_then(|mut delete| delete.execute([&ip, rule])),
         )?;
         self.keep(rule, &ip, 0, witnesses)
+    }
+
+    /// Stores the open window of an address that has none under `rule`.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn open_window(
+        &self,
+        rule: &str,
+        address: Address,
+        witnesses: &[Witness],
+    ) -> Result<(), StoreError> {
+        self.keep(rule, &address.to_string(), 0, witnesses)
     }
 
     /// Drops what the open windows of an address hold up to `until`.

@@ -245,6 +245,26 @@ fn many_deletions_write_the_whole_chain() {
 }
 
 #[test]
+fn what_is_known_to_be_there_is_amended_like_what_is_listed() {
+    let rules: Vec<String> = (1..4).map(|n| ban(&format!("192.0.2.{n}"))).collect();
+    let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+    let table = Table::new()
+        .with("INPUT", &["-j PYFILTER"])
+        .with("PYFILTER", &rules);
+    let [gone, new] =
+        ["192.0.2.1", "192.0.2.9"].map(|text| Address::parse(text.as_bytes()).unwrap());
+    let listed = drops(&["192.0.2.2", "192.0.2.3", "192.0.2.9"], &[], &table);
+    let known = amendment("PYFILTER", Deny::Drop, rules.len(), &[gone], &[new]);
+    assert_eq!(known, listed.text);
+
+    let all: Vec<Address> = (0..200)
+        .map(|n| Address::parse(format!("192.0.2.{n}").as_bytes()).unwrap())
+        .collect();
+    let most = amendment("PYFILTER", Deny::Drop, all.len(), &all[1..], &[]);
+    assert_eq!(most, None, "the whole chain costs less");
+}
+
+#[test]
 fn strangers_in_our_chain_are_replaced_and_shown() {
     let table = Table::new()
         .with("INPUT", &["-j PYFILTER"])
