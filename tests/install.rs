@@ -342,7 +342,7 @@ fn kernel_an_installation_that_failed_is_gone_on_with() {
         echo == again
         rm /run/systemctl-fails
         /usr/local/bin/pyfilter install
-        test -L /etc/systemd/system/timers.target.wants/pyfilter.timer -a -L /etc/systemd/system/multi-user.target.wants/pyfilter-restore.service -a -e /run/pyfilter.timer-runs
+        test -L /etc/systemd/system/timers.target.wants/pyfilter.timer -a -L /etc/systemd/system/sysinit.target.wants/pyfilter-restore.service -a -e /run/pyfilter.timer-runs
         echo == mended
         echo '# mine' >> /etc/systemd/system/pyfilter.timer
         rm /run/pyfilter.timer-runs

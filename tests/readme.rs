@@ -34,6 +34,7 @@ fn commands() -> Vec<(String, String)> {
 fn stand_in(command: &str) -> Option<String> {
     Some(match command {
         "tests/run" => "test -x tests/run".to_owned(),
+        "tests/run --boot" => "test -x tests/boot".to_owned(),
         "cargo build --release" => {
             format!("mkdir -p target/release && cp {PYFILTER} target/release/pyfilter")
         }

@@ -119,7 +119,8 @@ fn plan(config: &Config, purge: bool) -> Vec<Step> {
         let directories = directories.into_iter().filter(there);
         steps.extend(directories.map(|path| Step::RemoveAll(path.into())));
         steps.extend(
-            Some(DEFAULT_FILE)
+            [DEFAULT_FILE, places::STAMP]
+                .into_iter()
                 .filter(there)
                 .map(|path| Step::Remove(path.into())),
         );

@@ -68,7 +68,8 @@ impl Voice {
     /// journal where something happened.
     pub(super) fn sum_up(self, summary: &Summary) {
         let wanted = match self.summary {
-            When::Always => true,
+            // Where there was nothing to read, that has been said.
+            When::Always => summary.is_eventful() || !summary.sources.is_empty(),
             When::Eventful => summary.is_eventful(),
             When::Never => false,
         };

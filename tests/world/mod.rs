@@ -30,7 +30,7 @@ test ! -e /run/systemctl-fails || { echo 'Failed to connect to bus' >&2; exit 1;
 wants() {
     case "$1" in
     *.timer) echo "/etc/systemd/system/timers.target.wants/$1" ;;
-    *.service) echo "/etc/systemd/system/multi-user.target.wants/$1" ;;
+    *.service) echo "/etc/systemd/system/sysinit.target.wants/$1" ;;
     *) echo "/run/no-unit" ;;
     esac
 }

@@ -19,9 +19,11 @@ pub(crate) const TIMER_FILE: &str = "/etc/systemd/system/pyfilter.timer";
 pub(crate) const LEGACY_FILE: &str = "/etc/systemd/system/pyfilter.service.d/legacy.conf";
 /// The timer is enabled if this is there.
 pub(crate) const ENABLED: &str = "/etc/systemd/system/timers.target.wants/pyfilter.timer";
+/// When the timer last elapsed, as systemd remembers it.
+pub(crate) const STAMP: &str = "/var/lib/systemd/timers/stamp-pyfilter.timer";
 /// Bans are brought back at boot if this is there.
 pub(crate) const RESTORED: &str =
-    "/etc/systemd/system/multi-user.target.wants/pyfilter-restore.service";
+    "/etc/systemd/system/sysinit.target.wants/pyfilter-restore.service";
 pub(crate) const CRON_FILE: &str = "/etc/cron.d/pyfilter";
 /// Where cron looks.
 pub(crate) const CRON_DIR: &str = "/etc/cron.d";
