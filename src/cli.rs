@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::model::{Address, parse_span};
+use crate::model::{Address, Axis, Moment, parse_span};
 
 /// Where the state is when nobody says otherwise.
 pub const STATE_DIR: &str = "/var/lib/pyfilter";
@@ -119,6 +119,8 @@ pub enum Color {
 pub enum Command {
     /// Read what is new in the logs and ban who fails too often
     Scan(Scan),
+    /// Tell what happened in whole logs, from where, and who would be banned
+    Audit(Audit),
     /// Print the lines that a rule's patterns match
     Match(Match),
     /// Print the bans in force
@@ -162,6 +164,46 @@ pub struct Scan {
     #[arg(long, value_name = "RULE")]
     pub rule: Option<String>,
     /// Read these files from their start, in place of what is new in the rules' logs
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+/// `pyfilter audit`.
+///
+/// Reads whole logs with all their generations and changes nothing: no lock, no
+/// store, no firewall.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  pyfilter audit --html report.html /var/log/auth.log*
+  pyfilter audit --since 30d --what-if failed_attempts=3,5,10 --what-if request_time=5,60,600")]
+pub struct Audit {
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+    /// Write a report that any browser shows, in one file
+    #[arg(long, value_name = "OUT")]
+    pub html: Option<PathBuf>,
+    /// Look at failures from then on: 2026-03-22, '2026-03-22 14:18', RFC 3339, or 7d for ago
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<Moment>,
+    /// Look at failures before then; what lies outside the period fills no window either
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<Moment>,
+    /// The rule to read with [default: every enabled one; for FILE: ssh]
+    #[arg(long, value_name = "RULE")]
+    pub rule: Option<String>,
+    /// Other thresholds that are tried.
+    #[arg(
+        long = "what-if",
+        value_name = "KEY=VALUES",
+        help = "Try other thresholds, too: failed_attempts=3,5,10, request_time=5,1m, window=gap,sliding, ban_time=1h,-1; every combination of several"
+    )]
+    pub what_if: Vec<Axis>,
+    /// How many of each list to show [default: 10; in JSON and HTML: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub top: Option<u32>,
+    /// Read these files, plain or compressed, in place of the rules' logs
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }

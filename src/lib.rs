@@ -14,6 +14,7 @@
 //! | [`logs`] | paths → generations → blocks of lines → failures | `logs/follow.rs` |
 //! | [`rules`] | lines → failures; pure | `rules/builtin/ssh.rs`, `rules/matcher.rs` |
 //! | [`judge`] | failures → bans; pure | `judge/window.rs`, `judge/decide.rs` |
+//! | [`audit`] | failures → what happened in whole logs; pure | `audit/fold.rs` |
 //! | [`store`] | what is remembered: one commit a run | `store/schema/1.sql` |
 //! | [`firewall`] | bans → the kernel's table, and the blacklist files | `firewall/ruleset.rs` |
 //! | [`geo`] | addresses → countries | `geo/countries.rs` |
@@ -23,6 +24,7 @@
 //! A line becomes a failure in `rules/matcher.rs`, a failure a ban in
 //! `judge/decide.rs`, and a ban a rule of the kernel in `firewall/ruleset.rs`.
 pub mod app;
+pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod firewall;

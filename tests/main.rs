@@ -5,6 +5,7 @@
     reason = "in a test a panic with its place is the report"
 )]
 
+mod audit;
 mod bad_input;
 mod bugs;
 mod explain;

@@ -68,6 +68,33 @@ fn the_first_command_shows_what_the_readme_shows() {
     );
 }
 
+#[test]
+fn every_audit_shows_what_the_readme_shows() {
+    let mut compared = 0;
+    for (command, shown) in commands() {
+        let Some(arguments) = command.strip_prefix("pyfilter audit ") else {
+            continue;
+        };
+        if shown.is_empty() {
+            continue;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let ran = Command::new(PYFILTER)
+            .args(["audit", "--state-dir"])
+            .arg(dir.path())
+            .args(arguments.split(' '))
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env_clear()
+            .env("TZ", "UTC")
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8(ran.stdout).unwrap(), shown, "{command}");
+        assert!(ran.status.success() && ran.stderr.is_empty(), "{command}");
+        compared += 1;
+    }
+    assert!(compared > 0, "the README shows an audit");
+}
+
 /// The lines that run a command of the README and look at its exit status.
 fn step(command: &str, shown: &str) -> String {
     let run = match command.strip_prefix("cargo run --release --") {

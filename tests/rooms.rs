@@ -6,13 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the other rooms that it may name.
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 15] = [
     ("main", &["app", "cli"]),
     (
         "app",
         &[
-            "cli", "config", "firewall", "geo", "judge", "logs", "model", "report", "rules",
-            "store", "sync", "system",
+            "audit", "cli", "config", "firewall", "geo", "judge", "logs", "model", "report",
+            "rules", "store", "sync", "system",
         ],
     ),
     ("cli", &["model"]),
@@ -20,10 +20,11 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("logs", &["model", "rules"]),
     ("rules", &["model"]),
     ("judge", &["model"]),
+    ("audit", &["judge", "model"]),
     ("store", &["model"]),
     ("firewall", &["model"]),
     ("geo", &["model"]),
-    ("report", &["model"]),
+    ("report", &["audit", "model"]),
     ("sync", &["model"]),
     ("system", &["model"]),
     ("model", &[]),

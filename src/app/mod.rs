@@ -1,5 +1,6 @@
 //! The order of things, one file a command. `run` is one run.
 
+mod audit;
 mod bans;
 mod changes;
 mod check;
@@ -114,6 +115,7 @@ pub fn main(cli: &Cli) -> Exit {
     context.shows_progress = progress::is_welcome(global.quiet);
     match &cli.command {
         Command::Scan(args) => scan::scan(context, args, voice(args.json)),
+        Command::Audit(args) => audit::audit(context, args),
         Command::Match(args) => match_lines::match_lines(&context, args),
         Command::List(args) => bans::list(&context, args),
         Command::Explain(args) => explain::explain(&context, args),

@@ -254,7 +254,7 @@ pub(super) fn read_files(
 }
 
 /// A row of the report for a file of which nothing has been read yet.
-fn row(rule: &Rule, path: &Path, status: Status, at: u64) -> SourceRow {
+pub(super) fn row(rule: &Rule, path: &Path, status: Status, at: u64) -> SourceRow {
     let (path, rule, status) = (path.to_owned(), rule.name.to_string(), status.as_str());
     SourceRow {
         path,
@@ -268,7 +268,7 @@ fn row(rule: &Rule, path: &Path, status: Status, at: u64) -> SourceRow {
 }
 
 /// Puts what came of a piece into the report.
-fn note(rule: &Rule, place: &Place, reading: &Reading, outcome: &mut Outcome) {
+pub(super) fn note(rule: &Rule, place: &Place, reading: &Reading, outcome: &mut Outcome) {
     let row = &mut outcome.sources[place.row];
     (row.to, row.failures, row.host_names) =
         (reading.end, reading.failures, reading.tally.host_names);

@@ -5,20 +5,8 @@ use foldhash::quality::RandomState;
 
 use crate::model::{Address, Failure, Thresholds, Witness};
 
+use super::standing::{Filled, Standing};
 use super::{NeverBanned, Window};
-
-/// What is known of an address under one rule before a failure of it is read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// Failures stamped up to here never count: somebody un-banned the
-    /// address then.
-    pub cleared_until: Option<i64>,
-    /// Failures stamped before this fill no window, for a ban of the rule
-    /// runs; `i64::MAX` for one that never ends.
-    pub banned_until: Option<i64>,
-    /// Its open window.
-    pub window: Window,
-}
 
 /// A window that filled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,27 +87,16 @@ impl<'a> Judge<'a> {
         }
         let place = self.place(failure.address)?;
         let standing = self.standings[place].as_mut()?;
-        let at = failure.at.secs;
-        if standing.cleared_until.is_some_and(|until| at <= until)
-            || standing.banned_until.is_some_and(|until| at < until)
-        {
-            return None;
-        }
-        let full = standing.window.push(&self.thresholds, failure.at, witness);
-        if !full && !failure.instant {
-            return None;
-        }
-        let failures = standing.window.failures();
-        let ends = self
-            .thresholds
-            .ban_time
-            .map(|seconds| at + i64::from(seconds.get()));
-        standing.banned_until = Some(ends.unwrap_or(i64::MAX));
+        let Filled {
+            failures,
+            ends,
+            kept,
+        } = standing.hear(&self.thresholds, failure.at, failure.instant, witness)?;
         Some(Decision {
             failure: failure.clone(),
             failures,
             ends,
-            witnesses: standing.window.take(),
+            witnesses: kept,
         })
     }
 

@@ -4,17 +4,44 @@ use crate::model::{Stamp, Thresholds, WindowKind, Witness};
 /// out of order.
 const SET_BACK: i64 = 3600;
 
+/// What a window keeps of a failure.
+pub trait Kept {
+    /// The second at which it counts.
+    fn counted(&self) -> i64;
+    /// How many failures it is.
+    fn count(&self) -> u32;
+}
+
+impl Kept for Witness {
+    fn counted(&self) -> i64 {
+        self.counted
+    }
+
+    fn count(&self) -> u32 {
+        self.count
+    }
+}
+
 /// The open run of failures of one address under one rule.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Window {
-    witnesses: Vec<Witness>,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window<K = Witness> {
+    witnesses: Vec<K>,
     changed: bool,
 }
 
-impl Window {
+impl<K> Default for Window<K> {
+    fn default() -> Self {
+        Window {
+            witnesses: Vec::new(),
+            changed: false,
+        }
+    }
+}
+
+impl<K: Kept> Window<K> {
     /// The window that was stored: its failures in the order of the log.
     #[must_use]
-    pub fn stored(witnesses: Vec<Witness>) -> Self {
+    pub fn stored(witnesses: Vec<K>) -> Self {
         Window {
             witnesses,
             changed: false,
@@ -23,7 +50,7 @@ impl Window {
 
     /// Its failures in the order of the log.
     #[must_use]
-    pub fn witnesses(&self) -> &[Witness] {
+    pub fn witnesses(&self) -> &[K] {
         &self.witnesses
     }
 
@@ -38,14 +65,14 @@ impl Window {
     pub fn failures(&self) -> u32 {
         self.witnesses
             .iter()
-            .fold(0, |sum, witness| sum.saturating_add(witness.count))
+            .fold(0, |sum, witness| sum.saturating_add(witness.count()))
     }
 
     /// The stamp of a failure as it counts: never before the one that precedes
     /// it, unless it is more than an hour earlier, which begins a new window.
     fn counted(&self, at: Stamp) -> i64 {
         match self.witnesses.last() {
-            Some(last) if at.secs >= last.counted - SET_BACK => at.secs.max(last.counted),
+            Some(last) if at.secs >= last.counted() - SET_BACK => at.secs.max(last.counted()),
             _ => at.secs,
         }
     }
@@ -56,18 +83,20 @@ impl Window {
         &mut self,
         thresholds: &Thresholds,
         at: Stamp,
-        witness: impl FnOnce(i64) -> Witness,
+        witness: impl FnOnce(i64) -> K,
     ) -> bool {
         let counted = self.counted(at);
         let earliest = counted - i64::from(thresholds.request_time);
         let goes_on = self
             .witnesses
             .last()
-            .is_some_and(|last| counted >= last.counted && last.counted >= earliest);
+            .is_some_and(|last| counted >= last.counted() && last.counted() >= earliest);
         match thresholds.window {
             _ if !goes_on => self.witnesses.clear(),
             WindowKind::Gap => {}
-            WindowKind::Sliding => self.witnesses.retain(|witness| witness.counted >= earliest),
+            WindowKind::Sliding => self
+                .witnesses
+                .retain(|witness| witness.counted() >= earliest),
         }
         self.witnesses.push(witness(counted));
         self.changed = true;
@@ -75,7 +104,7 @@ impl Window {
     }
 
     /// Empties it and gives what it held.
-    pub fn take(&mut self) -> Vec<Witness> {
+    pub fn take(&mut self) -> Vec<K> {
         self.changed = true;
         std::mem::take(&mut self.witnesses)
     }

@@ -15,6 +15,7 @@
 mod copies;
 mod plan;
 mod recognise;
+mod whole;
 mod witness;
 
 use std::collections::BTreeSet;
@@ -29,6 +30,8 @@ use super::names::{Age, unpacked};
 use super::open::{OpenError, Opened};
 use super::piece::Piece;
 use super::status::Status;
+
+pub use whole::generations;
 
 /// What is to be read of a log, and what is known of it then.
 #[derive(Debug, Default)]

@@ -119,6 +119,29 @@ pub fn journal(
         Some(cursor) => command.arg(format!("--cursor={cursor}")),
         None => command.arg(format!("--since=@{}", now - FIRST_LOOK)),
     };
+    begin(command, cursor, now)
+}
+
+/// Begins to read a journal from its first entry, or from the second `since` on.
+///
+/// # Errors
+/// `journalctl` is missing, or can not be started.
+pub fn whole_journal(
+    journal: &Journal,
+    place: Option<&Path>,
+    since: Option<i64>,
+    now: i64,
+) -> Result<(Piece, Progress), JournalError> {
+    let mut command = ask(journal, place)?;
+    command.args(since.map(|since| format!("--since=@{since}")));
+    begin(command, None, now)
+}
+
+fn begin(
+    mut command: Command,
+    cursor: Option<&str>,
+    now: i64,
+) -> Result<(Piece, Progress), JournalError> {
     let mut child = command.spawn().map_err(JournalError::NotStarted)?;
     let output = child
         .stdout

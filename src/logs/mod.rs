@@ -36,8 +36,8 @@ mod wave;
 
 pub use blocks::LONGEST_LINE;
 pub use discover::{Discovered, Log, discover, each_once, ssh_journal};
-pub use follow::{Followed, Task, follow};
-pub use journal::{Journal, JournalError, Progress, journal, newest_entry};
+pub use follow::{Followed, Task, follow, generations};
+pub use journal::{Journal, JournalError, Progress, journal, newest_entry, whole_journal};
 pub use meter::{Metered, bytes_read};
 pub use open::{OpenError, stream, whole};
 pub use piece::{Content, Piece};

@@ -23,6 +23,8 @@ pub struct Heard<'a> {
     pub failure: &'a Failure,
     /// Its line, without the newline.
     pub line: &'a [u8],
+    /// The user it names, if the matcher keeps users.
+    pub user: Option<&'a [u8]>,
 }
 
 /// Reads all sources in parallel and hands their failures to `hear`: of each
@@ -107,7 +109,7 @@ impl Head {
     /// before the next wave is there.
     fn offer(&mut self, source: usize, next: &mut BinaryHeap<Reverse<(Stamp, usize)>>) -> bool {
         match self.front().and_then(|(_, wave)| wave.peek()) {
-            Some((failure, _)) => next.push(Reverse((failure.at, source))),
+            Some((failure, ..)) => next.push(Reverse((failure.at, source))),
             None => return self.last,
         }
         true
@@ -126,12 +128,13 @@ fn merge(heads: &mut [Head], hear: &mut impl FnMut(Heard<'_>)) {
         let ahead = &mut heads[source];
         if let Some((piece, wave)) = ahead.front() {
             let place = (source, *piece);
-            if let Some((failure, block)) = wave.peek() {
+            if let Some((failure, block, user)) = wave.peek() {
                 let line = block.line_at(failure.offset);
                 hear(Heard {
                     place,
                     failure,
                     line,
+                    user,
                 });
             }
             wave.pop();

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use crate::model::Failure;
-use crate::rules::{Clock, Matcher, Tally};
+use crate::rules::{Clock, Matcher, Tally, Users};
 
 use super::blocks::Block;
 
@@ -45,6 +45,8 @@ pub(super) struct Wave {
 pub(super) struct Matched {
     pub(super) block: Block,
     pub(super) failures: Vec<Failure>,
+    /// Of each failure, if the matcher keeps them.
+    pub(super) users: Users,
     pub(super) tally: Tally,
     pub(super) error: Option<io::Error>,
 }
@@ -52,11 +54,16 @@ pub(super) struct Matched {
 impl Matched {
     pub(super) fn find(&mut self, pool: &Pool<'_>, clock: &Clock) {
         let Matched {
-            block, failures, ..
+            block,
+            failures,
+            users,
+            ..
         } = self;
         failures.clear();
         self.tally = pool.with(clock, |matcher| {
-            matcher.scan(block.lines(), block.base, failures)
+            let tally = matcher.scan(block.lines(), block.base, failures);
+            matcher.exchange_users(users);
+            tally
         });
     }
 }
@@ -69,8 +76,8 @@ impl Wave {
         }
     }
 
-    /// The failure that comes next, and the block that has its line.
-    pub(super) fn peek(&mut self) -> Option<(&Failure, &Block)> {
+    /// The failure that comes next, the block that has its line, and its user.
+    pub(super) fn peek(&mut self) -> Option<(&Failure, &Block, Option<&[u8]>)> {
         while self
             .blocks
             .get(self.next.0)
@@ -79,7 +86,8 @@ impl Wave {
             self.next = (self.next.0 + 1, 0);
         }
         let matched = self.blocks.get(self.next.0)?;
-        Some((&matched.failures[self.next.1], &matched.block))
+        let user = matched.users.get(self.next.1);
+        Some((&matched.failures[self.next.1], &matched.block, user))
     }
 
     /// Goes on to the failure behind it.
@@ -103,7 +111,7 @@ impl Wave {
         let failures = |matched: &Matched| matched.failures.capacity() * size_of::<Failure>();
         self.blocks
             .iter()
-            .map(|matched| matched.block.weight() + failures(matched))
+            .map(|matched| matched.block.weight() + failures(matched) + matched.users.weight())
             .sum()
     }
 }

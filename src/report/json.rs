@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::model::{Ban, Country, Escaped, Failure, Problem, Stamp, Unban, Witness};
 
-use super::Summary;
+use super::{SourceRow, Summary};
 
 fn path(path: &Path) -> String {
     Escaped::path(path).to_string()
@@ -22,7 +22,7 @@ pub fn country_code(country: Option<&Country>) -> Option<String> {
     country?.code.map(|code| code.to_string())
 }
 
-fn ban(ban: &Ban) -> Value {
+pub(super) fn ban(ban: &Ban) -> Value {
     json!({
         "ip": ban.address.to_string(),
         "rule": ban.rule.as_deref(),
@@ -42,31 +42,32 @@ fn unban(unban: &Unban) -> Value {
     json!({ "ip": unban.address.to_string(), "cause": unban.cause.as_str(), "time": time(unban.at) })
 }
 
-fn problem(problem: &Problem) -> Value {
+pub(super) fn problem(problem: &Problem) -> Value {
     json!({ "message": problem.message, "path": problem.path.as_deref().map(path) })
+}
+
+pub(super) fn source(source: &SourceRow) -> Value {
+    json!({
+        "path": path(&source.path),
+        "rule": source.rule,
+        "status": source.status,
+        "from": source.from,
+        "to": source.to,
+        "failures": source.failures,
+        "host_names": source.host_names,
+    })
 }
 
 /// What `scan`, `ban` and `unban` print.
 #[must_use]
 pub fn summary_json(summary: &Summary) -> Value {
-    let sources = summary.sources.iter().map(|source| {
-        json!({
-            "path": path(&source.path),
-            "rule": source.rule,
-            "status": source.status,
-            "from": source.from,
-            "to": source.to,
-            "failures": source.failures,
-            "host_names": source.host_names,
-        })
-    });
     let firewall = summary.firewall.as_ref().map(|firewall| {
         json!({ "backend": firewall.backend, "changed": firewall.changed, "v4": firewall.v4, "v6": firewall.v6 })
     });
     json!({
         "dry_run": summary.dry_run,
         "server": summary.server,
-        "sources": sources.collect::<Vec<_>>(),
+        "sources": summary.sources.iter().map(source).collect::<Vec<_>>(),
         "bans": summary.bans.iter().map(ban).collect::<Vec<_>>(),
         "unbans": summary.unbans.iter().map(unban).collect::<Vec<_>>(),
         "firewall": firewall,

@@ -1,12 +1,16 @@
 //! What a run did → text, JSON, event log, metrics. Values in, bytes out.
 
+mod audit;
 mod event_log;
+mod html;
 mod json;
 mod metrics;
 mod summary;
 mod text;
 
+pub use audit::{AuditReport, audit_json, audit_text};
 pub use event_log::{EventLogError, write_events};
+pub use html::audit_html;
 pub use json::{bans_json, country_code, failure_json, matched_json, summary_json};
 pub use metrics::{BanCount, Metrics, SourceState, metrics_text};
 pub use summary::{FirewallRow, SourceRow, Summary};

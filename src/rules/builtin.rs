@@ -35,6 +35,9 @@ pub struct Builtin {
     /// Of a rule with `urls` they are templates: `{}` stands for the `urls`
     /// as literal text joined by `|`, other braces would be doubled.
     pub patterns: &'static [&'static str],
+    /// The lines of a login that went well, which are no failures; of the same
+    /// shape as `patterns`. None if the log does not tell of them.
+    pub logins: &'static [&'static str],
     /// strftime formats of the `time` group, in the order in which they are
     /// tried; every time that a pattern captures is in one of them.
     pub time_formats: &'static [&'static str],
@@ -75,6 +78,7 @@ static BUILTINS: [Builtin; NAMES.len()] = [
         name: "ssh",
         log_files: "auto",
         patterns: ssh::PATTERNS,
+        logins: ssh::LOGINS,
         time_formats: ssh::TIME_FORMATS,
         urls: &[],
         statuses: None,
@@ -84,6 +88,7 @@ static BUILTINS: [Builtin; NAMES.len()] = [
         name: "mysql",
         log_files: "",
         patterns: mysql::PATTERNS,
+        logins: &[],
         time_formats: mysql::TIME_FORMATS,
         urls: &[],
         statuses: None,
@@ -93,6 +98,7 @@ static BUILTINS: [Builtin; NAMES.len()] = [
         name: "apache",
         log_files: "",
         patterns: web::PATTERNS,
+        logins: &[],
         time_formats: web::TIME_FORMATS,
         urls: web::URLS,
         statuses: Some(&[200]),
@@ -102,6 +108,7 @@ static BUILTINS: [Builtin; NAMES.len()] = [
         name: "nginx",
         log_files: "",
         patterns: web::PATTERNS,
+        logins: &[],
         time_formats: web::TIME_FORMATS,
         urls: web::URLS,
         statuses: Some(&[405]),
@@ -125,7 +132,7 @@ mod tests {
     #[test]
     fn every_pattern_is_anchored_and_names_its_parts() {
         for rule in &BUILTINS {
-            for pattern in rule.patterns {
+            for pattern in rule.patterns.iter().chain(rule.logins) {
                 assert!(pattern.starts_with('^'), "{}: {pattern}", rule.name);
                 assert!(pattern.ends_with('$'), "{}: {pattern}", rule.name);
                 for part in ["(?P<time>", "(?P<ip>"] {

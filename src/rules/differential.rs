@@ -14,7 +14,7 @@ use super::program::Parts;
 use super::repeated::unfold;
 use super::samples::clock;
 use super::validate::compile;
-use super::{Formats, Matcher, NAMES, Verdict};
+use super::{Formats, Matcher, NAMES, Users, Verdict};
 use crate::config::Config;
 use crate::model::{Address, Failure, Pattern, Positions, Rule, Thresholds};
 
@@ -50,6 +50,7 @@ impl Naive {
             ip: range(groups.ip),
             time: range(groups.time),
             status: groups.status.and_then(range),
+            user: groups.user.and_then(range),
         })
     }
 
@@ -164,6 +165,40 @@ fn every_line_of_the_fixtures_is_to_every_rule_what_its_patterns_say() {
     }
 }
 
+/// The user that the first match names; nothing if the line is no failure.
+fn users_of(naive: &Naive, line: &[u8]) -> Vec<Option<Vec<u8>>> {
+    let Verdict::Failure(failure) = naive.line(line, 0) else {
+        return Vec::new();
+    };
+    let (line, _) = unfold(line.strip_suffix(b"\r").unwrap_or(line));
+    let (_, regex, groups) = (naive.patterns.iter())
+        .find(|(number, ..)| *number == usize::from(failure.pattern))
+        .unwrap();
+    let user = Naive::parts(regex, *groups, &line).unwrap().user;
+    vec![user.map(|user| line[user].to_vec())]
+}
+
+#[test]
+fn users_are_those_of_the_failures_and_cost_no_failure() {
+    let block = LINES.join(&b'\n');
+    for (naive, matcher) in RULES.iter() {
+        let (mut plain, mut failures) = (Vec::new(), Vec::new());
+        matcher.clone().scan(&block, 0, &mut plain);
+        let mut wanting = Matcher::with_users(&naive.rule, clock("2026-11-22T12:00:00Z")).unwrap();
+        wanting.scan(&block, 0, &mut failures);
+        let mut users = Users::default();
+        wanting.exchange_users(&mut users);
+        assert_eq!(failures, plain);
+        let expected = LINES.iter().flat_map(|line| users_of(naive, line));
+        for (number, expected) in expected.enumerate() {
+            let cut = expected
+                .as_deref()
+                .map(|user| &user[..user.len().min(Users::LONGEST)]);
+            assert_eq!(users.get(number), cut);
+        }
+    }
+}
+
 #[test]
 fn a_block_is_its_lines() {
     let block = LINES.join(&b'\n');
@@ -229,6 +264,8 @@ const PIECES: &[&str] = &[
     "(?:a|b)*?",
     "|",
     "(?P<x>c)",
+    "(?P<user>.*)",
+    "(?P<user>b)?",
     "abc",
     "(ab|a)(bc|c)?",
 ];
@@ -282,8 +319,8 @@ proptest! {
         texts in expressions(), lines in proptest::collection::vec(text(), 1..8), room in 0usize..600,
     ) {
         let rule = rule(&texts);
-        let mut patterns = Patterns::new(&rule).unwrap();
-        let mut cramped = Patterns::with_room(&rule, room).unwrap();
+        let mut patterns = Patterns::new(&rule, true).unwrap();
+        let mut cramped = Patterns::with_room(&rule, true, room).unwrap();
         let naive = Naive::new(rule);
         for line in &lines {
             let found = patterns.first(Called::ALL, line);
@@ -307,7 +344,7 @@ proptest! {
             for line in &lines {
                 prop_assert_eq!(matcher.line(line, 0), naive.line(line, 0), "{}", line.escape_ascii());
             }
-            let mut cramped = Patterns::with_room(&naive.rule, 4000).unwrap();
+            let mut cramped = Patterns::with_room(&naive.rule, true, 4000).unwrap();
             for line in &lines {
                 prop_assert_eq!(cramped.first(Called::ALL, line), naive.first(line));
             }

@@ -12,6 +12,7 @@ use super::prefilter::{Calls, Prefilter};
 use super::program::Parts;
 use super::repeated::unfold;
 use super::stamp::{Clock, Formats};
+use super::users::Users;
 
 /// A rule's patterns. One for each worker: clones share what is compiled but
 /// not the scratch space, over which threads would wait for one another.
@@ -23,6 +24,8 @@ pub struct Matcher {
     formats: Formats,
     clock: Clock,
     statuses: Option<Vec<u16>>,
+    /// Of the failures that were found, if they are wanted.
+    users: Option<Users>,
 }
 
 /// A line that may be a failure.
@@ -76,7 +79,20 @@ impl Matcher {
     /// A pattern or a time format that can not be compiled, which a checked
     /// configuration does not hold.
     pub fn new(rule: &Rule, clock: Clock) -> Result<Self, String> {
-        let patterns = Patterns::new(rule)?;
+        Self::of(rule, clock, None)
+    }
+
+    /// The same, which keeps the user names of the failures: what a pattern
+    /// calls `user`.
+    ///
+    /// # Errors
+    /// As [`Matcher::new`].
+    pub fn with_users(rule: &Rule, clock: Clock) -> Result<Self, String> {
+        Self::of(rule, clock, Some(Users::default()))
+    }
+
+    fn of(rule: &Rule, clock: Clock, users: Option<Users>) -> Result<Self, String> {
+        let patterns = Patterns::new(rule, users.is_some())?;
         let literals: Option<_> = patterns.all().iter().map(Read::literals).collect();
         Ok(Matcher {
             prefilter: literals.and_then(Prefilter::new),
@@ -84,12 +100,22 @@ impl Matcher {
             statuses: rule.statuses.clone(),
             clock,
             patterns,
+            users,
         })
     }
 
     /// From now on stamps without a year have the year that `clock` says.
     pub fn set_clock(&mut self, clock: Clock) {
         self.clock = clock;
+    }
+
+    /// Gives the user names of the failures that were found since the last
+    /// time, if they are kept; `users` is what they are written into next.
+    pub fn exchange_users(&mut self, users: &mut Users) {
+        if let Some(own) = &mut self.users {
+            std::mem::swap(own, users);
+            own.clear();
+        }
     }
 
     /// Finds the failures in `block`, which holds whole lines and stands at
@@ -179,6 +205,9 @@ impl Matcher {
         while let Some((place, parts)) = found {
             match self.who_and_when(line, &parts) {
                 Ok((address, at)) => {
+                    if let Some(users) = &mut self.users {
+                        users.push(parts.user.map(|user| &line[user]));
+                    }
                     let pattern = &self.patterns.all()[place];
                     return Verdict::Failure(Failure {
                         address,

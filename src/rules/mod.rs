@@ -5,7 +5,7 @@
 //! and `prefilter` (where they are), `patterns` (which of them match first) with
 //! `pattern` (one expression and its groups), `program` (several compiled) and
 //! `automaton` (the walk over a line), `repeated` (a line that stands for
-//! several) and `stamp` (time). `validate` says what is wrong with a user's.
+//! several), `stamp` (time) and `users` (who somebody tried to be). `validate` says what is wrong with a user's.
 //! Pure: bytes in, failures out.
 
 mod automaton;
@@ -18,6 +18,7 @@ mod prefilter;
 mod program;
 mod repeated;
 mod stamp;
+mod users;
 mod validate;
 
 #[cfg(test)]
@@ -32,4 +33,5 @@ mod samples;
 pub use builtin::{Builtin, NAMES, builtin};
 pub use matcher::{Matcher, Tally, Verdict};
 pub use stamp::{Clock, FormatError, Formats, Zone};
+pub use users::Users;
 pub use validate::check_pattern;

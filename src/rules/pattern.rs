@@ -34,6 +34,7 @@ pub(super) struct Groups {
     pub(super) ip: usize,
     pub(super) time: usize,
     pub(super) status: Option<usize>,
+    pub(super) user: Option<usize>,
 }
 
 /// The expression: over bytes, `\d` and `\w` ASCII; only one that can not be
@@ -80,18 +81,23 @@ pub(super) fn groups(names: &[Option<&str>], positions: Positions) -> Option<Gro
         Positions::AddressTime => (1, 2, Some(4)),
     };
     let count = names.len();
-    let found = match (place("ip"), place("time")) {
+    let mut found = match (place("ip"), place("time")) {
         (None, None) => Groups {
             ip,
             time,
             status: place("status").or(status.filter(|&group| group < count)),
+            user: place("user"),
         },
         (ip, time) => Groups {
             ip: ip?,
             time: time?,
             status: place("status"),
+            user: place("user"),
         },
     };
+    // A group is one part: where the position makes it another, it is no user.
+    let others = [Some(found.ip), Some(found.time), found.status];
+    found.user = found.user.filter(|_| !others.contains(&found.user));
     (found.ip < count && found.time < count).then_some(found)
 }
 
@@ -148,6 +154,7 @@ mod tests {
             ip: 2,
             time: 1,
             status: None,
+            user: None,
         });
         assert_eq!(found("(a)(b)", Positions::TimeAddress), by_time);
         assert_eq!(
@@ -155,7 +162,8 @@ mod tests {
             Some(Groups {
                 ip: 1,
                 time: 2,
-                status: None
+                status: None,
+                user: None
             })
         );
         assert_eq!(
@@ -163,16 +171,18 @@ mod tests {
             Some(Groups {
                 ip: 1,
                 time: 2,
-                status: Some(4)
+                status: Some(4),
+                user: None
             })
         );
-        let named = "(a)(?P<ip>b)(?P<status>c)(?P<time>d)";
+        let named = "(a)(?P<ip>b)(?P<status>c)(?P<time>d)(?P<user>e)";
         assert_eq!(
             found(named, Positions::TimeAddress),
             Some(Groups {
                 ip: 2,
                 time: 4,
-                status: Some(3)
+                status: Some(3),
+                user: Some(5)
             })
         );
         assert_eq!(found("(a)", Positions::TimeAddress), None);

@@ -48,6 +48,7 @@ struct Shared {
     patterns: Vec<Read>,
     programs: Mutex<HashMap<Choice, Arc<Program>>>,
     room: usize,
+    users: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -65,16 +66,16 @@ enum Choice {
 }
 
 impl Patterns {
-    /// Reads the patterns of a rule.
+    /// Reads the patterns of a rule; `users` says whether user names are wanted.
     ///
     /// # Errors
     /// A pattern that can not be compiled.
-    pub(super) fn new(rule: &Rule) -> Result<Self, String> {
-        Self::with_room(rule, automaton::MOST)
+    pub(super) fn new(rule: &Rule, users: bool) -> Result<Self, String> {
+        Self::with_room(rule, users, automaton::MOST)
     }
 
     /// The same with tables of so many entries.
-    pub(super) fn with_room(rule: &Rule, room: usize) -> Result<Self, String> {
+    pub(super) fn with_room(rule: &Rule, users: bool, room: usize) -> Result<Self, String> {
         let mut patterns: Vec<Read> = rule
             .patterns
             .iter()
@@ -88,6 +89,7 @@ impl Patterns {
                 patterns,
                 programs,
                 room,
+                users,
             }),
             own: Vec::new(),
         })
@@ -196,7 +198,7 @@ impl Shared {
             Choice::One(one) => place == one,
         });
         let chosen = places.map(|place| (place, &self.patterns[place]));
-        let program = Arc::new(Program::new(chosen, self.room)?);
+        let program = Arc::new(Program::new(chosen, self.room, self.users)?);
         programs.insert(choice, program.clone());
         Some(program)
     }

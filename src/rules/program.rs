@@ -11,8 +11,8 @@ use regex_syntax::hir::{self, Hir};
 
 use super::pattern::{Groups, Parsed, Read};
 
-/// Address, time and status.
-pub(super) const PARTS: usize = 3;
+/// Address, time, status and user.
+pub(super) const PARTS: usize = 4;
 
 /// Where the parts of a match stand in the line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,15 +20,26 @@ pub(super) struct Parts {
     pub(super) ip: Option<Range<usize>>,
     pub(super) time: Option<Range<usize>>,
     pub(super) status: Option<Range<usize>>,
+    pub(super) user: Option<Range<usize>>,
 }
 
 impl Parts {
     pub(super) fn new(slots: [Option<usize>; 2 * PARTS]) -> Self {
-        let [ip, ip_end, time, time_end, status, status_end] = slots;
+        let [
+            ip,
+            ip_end,
+            time,
+            time_end,
+            status,
+            status_end,
+            user,
+            user_end,
+        ] = slots;
         Parts {
             ip: range(ip, ip_end),
             time: range(time, time_end),
             status: range(status, status_end),
+            user: range(user, user_end),
         }
     }
 }
@@ -43,9 +54,9 @@ fn range(start: Option<usize>, end: Option<usize>) -> Option<Range<usize>> {
 #[derive(Debug)]
 pub(super) struct Program {
     pike: PikeVM,
-    /// By pattern: its place, and which group is which part.
+    /// By pattern: its place, and the machine's slots of its parts.
     places: Vec<usize>,
-    groups: Vec<Groups>,
+    slots: Vec<Slots>,
     classes: [u8; 256],
     /// A byte of each class.
     representatives: Vec<u8>,
@@ -54,13 +65,18 @@ pub(super) struct Program {
     room: usize,
 }
 
+/// Where a machine keeps the start and the end of each part.
+type Slots = [Option<usize>; 2 * PARTS];
+
 impl Program {
     /// Compiles patterns, each with its place in the order in which all are
-    /// tried; `room` is how many entries a table of theirs may have. None if
-    /// they were too large, which no checked pattern is.
+    /// tried; `room` is how many entries a table of theirs may have, `users`
+    /// whether user names are wanted: to follow them costs. None if they were
+    /// too large, which no checked pattern is.
     pub(super) fn new<'p>(
         patterns: impl Iterator<Item = (usize, &'p Read)>,
         room: usize,
+        users: bool,
     ) -> Option<Self> {
         let (places, patterns): (Vec<usize>, Vec<&Read>) = patterns.unzip();
         let patterns: Vec<&Parsed> = patterns
@@ -75,6 +91,9 @@ impl Program {
             .configure(Config::new().utf8(false))
             .build_many_from_hir(&anywhere)
             .ok()?;
+        let slots = (patterns.iter().enumerate())
+            .map(|(number, parsed)| slots(&nfa, number, parsed.groups, users))
+            .collect::<Option<_>>()?;
         let byte_classes = *nfa.byte_classes();
         let mut classes = [0; 256];
         let mut representatives = vec![0; byte_classes.alphabet_len()];
@@ -87,7 +106,7 @@ impl Program {
             end_class: byte_classes.alphabet_len() - 1,
             stride: byte_classes.alphabet_len().next_power_of_two(),
             pike: PikeVM::new_from_nfa(nfa).ok()?,
-            groups: patterns.iter().map(|parsed| parsed.groups).collect(),
+            slots,
             places,
             room,
             classes,
@@ -183,19 +202,30 @@ impl Program {
     }
 
     /// The machine's slots of the parts.
-    pub(super) fn slots_of(&self, pattern: PatternID) -> [Option<usize>; 2 * PARTS] {
-        let Groups { ip, time, status } = self.groups[pattern.as_usize()];
-        let slots = |group| self.nfa().group_info().slots(pattern, group);
-        let [ip, time, status] = [slots(ip), slots(time), status.and_then(slots)];
-        [
-            ip.map(|slots| slots.0),
-            ip.map(|slots| slots.1),
-            time.map(|slots| slots.0),
-            time.map(|slots| slots.1),
-            status.map(|slots| slots.0),
-            status.map(|slots| slots.1),
-        ]
+    pub(super) fn slots_of(&self, pattern: PatternID) -> &Slots {
+        &self.slots[pattern.as_usize()]
     }
+}
+
+fn slots(nfa: &NFA, pattern: usize, groups: Groups, users: bool) -> Option<Slots> {
+    let pattern = PatternID::new(pattern).ok()?;
+    let Groups {
+        ip,
+        time,
+        status,
+        user,
+    } = groups;
+    let user = user.filter(|_| users);
+    let of = |group: Option<usize>| nfa.group_info().slots(pattern, group?);
+    let mut slots = [None; 2 * PARTS];
+    for (pair, group) in slots
+        .chunks_exact_mut(2)
+        .zip([Some(ip), Some(time), status, user])
+    {
+        let (start, end) = of(group).unzip();
+        pair.copy_from_slice(&[start, end]);
+    }
+    Some(slots)
 }
 
 /// The same pattern, to be begun at the start of the line: the leftmost match

@@ -229,6 +229,17 @@ pub(super) const PATTERNS: &[&str] = &[
     ),
 ];
 
+/// A login that went well. Whoever is let in has a name that no attacker typed
+/// and that has no blank; a key's text stands behind the address.
+pub(super) const LOGINS: &[&str] = &[concat!(
+    head!(),
+    r"Accepted \S+ for (?P<user>\S+) from ",
+    ip!(),
+    port!(),
+    r"(?: ssh\d(?:: .*)?)?",
+    end!()
+)];
+
 /// What stands in every match of each pattern: one of these.
 pub(super) const LITERALS: &[&[&str]] = &[
     &["Failed "],

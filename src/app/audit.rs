@@ -1,0 +1,293 @@
+//! `pyfilter audit`: what happened in whole logs. Reads, and changes nothing.
+
+mod nearest;
+mod reading;
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::Path;
+
+use chrono::{DateTime, Local, Offset as _, TimeZone as _};
+
+use crate::audit::{Findings, Fold, Period, Settings};
+use crate::cli;
+use crate::model::{Address, Escaped, Problem, Rule, variants};
+use crate::report::{AuditReport, SourceRow, audit_html, audit_json, audit_text};
+use crate::store::Store;
+use crate::system;
+
+use super::context::Context;
+use super::voice::Voice;
+use super::{Exit, locate, unknown_rule, written};
+
+/// How many combinations are tried at most.
+const MOST_VARIANTS: usize = 1000;
+
+/// How wide lines are where no terminal says it.
+const WIDTH: usize = 100;
+
+pub(super) fn audit(mut context: Context, args: &cli::Audit) -> Exit {
+    let rules = match rules(&context, args) {
+        Ok(rules) => rules,
+        Err(exit) => return exit,
+    };
+    let settings = match settings(&context, args) {
+        Ok(settings) => settings,
+        Err(wrong) => {
+            Voice::warn(&wrong);
+            return Exit::Usage;
+        }
+    };
+    // Whoever has waited for a long reading wants to see its report.
+    let page = match args.html.as_deref().map(Page::begin).transpose() {
+        Ok(page) => page,
+        Err(problem) => {
+            Voice::warn(&problem);
+            return Exit::Problems;
+        }
+    };
+    let never = std::mem::take(&mut context.never);
+    let mut fold = Fold::new(settings, &never);
+    let mut read = reading::Read::default();
+    for rule in &rules {
+        read.rule(&context, rule, &args.files, &mut fold);
+    }
+    let mut findings = fold.finish(east);
+    locate_all(&mut context, &mut findings);
+    context.problems.append(&mut read.problems);
+    let in_force = in_force(&mut context);
+    let notes = notes(&context, &rules, &read.sources, &findings, args);
+    let report = AuditReport {
+        server: &context.server,
+        now: context.now,
+        period: settings_period(args, context.now),
+        rules: &rules,
+        sources: &read.sources,
+        findings: &findings,
+        in_force: in_force.as_ref(),
+        notes: &notes,
+        problems: &context.problems,
+        top: args.top.map(|top| top as usize),
+    };
+    show(&report, args, page)
+}
+
+/// The rules to read with.
+fn rules(context: &Context, args: &cli::Audit) -> Result<Vec<Rule>, Exit> {
+    let config = &context.config;
+    let name = args.rule.as_deref();
+    match name.or((!args.files.is_empty()).then_some("ssh")) {
+        Some(name) => match config.rule_named(name) {
+            Some(rule) => Ok(vec![rule]),
+            None => Err(unknown_rule(config, name)),
+        },
+        None => Ok((config.rules.iter())
+            .filter(|rule| rule.enabled)
+            .cloned()
+            .collect()),
+    }
+}
+
+fn settings_period(args: &cli::Audit, now: i64) -> Period {
+    Period {
+        since: args.since.map(|since| since.seconds(now)),
+        until: args.until.map(|until| until.seconds(now)),
+    }
+}
+
+fn settings(context: &Context, args: &cli::Audit) -> Result<Settings, String> {
+    let now = context.now;
+    let period = settings_period(args, now);
+    if period.is_empty() {
+        let order = if period.since == period.until {
+            "the period is empty: --since and --until are the same moment"
+        } else {
+            "the period is reversed: --since is later than --until"
+        };
+        return Err(format!(
+            "{order}; failures from --since on and before --until are looked at"
+        ));
+    }
+    let variants = if args.what_if.is_empty() {
+        Vec::new()
+    } else {
+        variants(&args.what_if)
+    };
+    if variants.len() > MOST_VARIANTS {
+        let count = variants.len();
+        return Err(format!(
+            "--what-if: {count} combinations are too many; at most {MOST_VARIANTS} are tried at once"
+        ));
+    }
+    Ok(Settings {
+        period,
+        variants,
+        now,
+    })
+}
+
+/// How many seconds the host's clocks are east of Greenwich at a moment.
+fn east(unix: i64) -> i32 {
+    DateTime::from_timestamp(unix, 0).map_or(0, |at| {
+        let offset = Local.offset_from_utc_datetime(&at.naive_utc());
+        offset.fix().local_minus_utc()
+    })
+}
+
+fn locate_all(context: &mut Context, findings: &mut Findings) {
+    if findings.addresses.is_empty() {
+        return;
+    }
+    match locate::open(context) {
+        Ok(Some(countries)) => {
+            findings.locate(|ip| countries.country(ip));
+            let damage = countries.damage();
+            context
+                .problems
+                .extend(damage.as_ref().map(locate::problem));
+        }
+        Ok(None) => {}
+        Err(error) => context.problems.push(locate::problem(&error)),
+    }
+}
+
+/// Who is banned now, as far as the store tells: it is only looked at, and an
+/// audit needs no rights to it.
+fn in_force(context: &mut Context) -> Option<BTreeSet<Address>> {
+    let path = &context.config.store;
+    match Store::look(path).and_then(|store| store.map(|store| store.in_force()).transpose()) {
+        Ok(known) => known,
+        Err(error) if error.is_denied() => None,
+        Err(error) => {
+            let problem = Problem::at(path, error.to_string());
+            context.problems.push(problem);
+            None
+        }
+    }
+}
+
+/// What a person should know to understand an audit that found little.
+fn notes(
+    context: &Context,
+    rules: &[Rule],
+    sources: &[SourceRow],
+    findings: &Findings,
+    args: &cli::Audit,
+) -> Vec<String> {
+    let mut notes = Vec::new();
+    for rule in rules {
+        let of_rule = || sources.iter().filter(|source| *source.rule == *rule.name);
+        if of_rule().next().is_none() {
+            notes.push(crate::report::nothing_to_check(&rule.name));
+            continue;
+        }
+        let found = findings.rules.iter().find(|seen| seen.name == rule.name);
+        let silent = found.is_none_or(|seen| seen.failures == 0 && seen.logins.unwrap_or(0) == 0);
+        let was_read = of_rule().any(|source| source.status == "read");
+        if !silent || !was_read {
+            continue;
+        }
+        if of_rule().all(|source| source.to == source.from) {
+            let name = Escaped::text(&rule.name);
+            notes.push(format!("The logs of rule {name} are empty."));
+        } else if findings.outside == 0 {
+            let paths = of_rule().map(|source| source.path.as_path());
+            notes.extend(nearest::explain(context, rule, paths));
+        } else {
+            let (name, count) = (Escaped::text(&rule.name), findings.outside);
+            notes.push(format!(
+                "Rule {name}: nothing lies within the period, and {count} failures and logins outside of it."
+            ));
+        }
+    }
+    if rules.is_empty() {
+        notes.push("No rule is enabled: name one with --rule, and its logs as FILE.".to_owned());
+    } else if sources.is_empty() && args.files.is_empty() {
+        notes.push(
+            "No log was read: name some, as in `pyfilter audit /var/log/auth.log*`.".to_owned(),
+        );
+    }
+    notes
+}
+
+/// Shows what was found, on the page first: it is what was asked for by name.
+fn show(report: &AuditReport<'_>, args: &cli::Audit, page: Option<Page>) -> Exit {
+    for problem in report.problems {
+        Voice::warn(&problem.message);
+    }
+    let mut exit = if report.problems.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Problems
+    };
+    if let Some(page) = page
+        && let Err(problem) = page.finish(&audit_html(report))
+    {
+        Voice::warn(&problem);
+        exit = Exit::Problems;
+    }
+    let printed = if args.json {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        audit_json(report, &mut out).and_then(|()| out.flush())
+    } else {
+        print(report)
+    };
+    written(printed).or(exit)
+}
+
+fn print(report: &AuditReport<'_>) -> io::Result<()> {
+    let width = system::width().unwrap_or(WIDTH);
+    let mut out = anstream::stdout().lock();
+    out.write_all(audit_text(report, width).as_bytes())?;
+    out.flush()
+}
+
+/// The report's file: made before the logs are read, so that nobody waits for
+/// a report that can not be written, and put in its place when it is whole.
+struct Page {
+    path: std::path::PathBuf,
+    file: tempfile::NamedTempFile,
+}
+
+impl Page {
+    fn begin(path: &Path) -> Result<Self, String> {
+        let shown = Escaped::path(path).to_string();
+        let failed = |error: &io::Error| {
+            format!("{shown}: the report can not be written there: {error}; nothing was read")
+        };
+        if path.metadata().is_ok_and(|there| !there.is_file()) {
+            return Err(format!(
+                "{shown}: the report can not be written there: it is no file; nothing was read"
+            ));
+        }
+        let dir = match path.parent() {
+            Some(dir) if !dir.as_os_str().is_empty() => dir,
+            _ => Path::new("."),
+        };
+        if path.file_name().is_none() {
+            return Err(failed(&io::ErrorKind::IsADirectory.into()));
+        }
+        let mut builder = tempfile::Builder::new();
+        // As open to others as whatever else one writes: the umask says.
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+        let file = builder
+            .prefix(".pyfilter-")
+            .permissions(mode)
+            .tempfile_in(dir);
+        Ok(Page {
+            file: file.map_err(|error| failed(&error))?,
+            path: path.to_owned(),
+        })
+    }
+
+    fn finish(mut self, html: &str) -> Result<(), String> {
+        let shown = Escaped::path(&self.path).to_string();
+        let failed = |error: &io::Error| format!("{shown}: the report can not be written: {error}");
+        self.file
+            .write_all(html.as_bytes())
+            .and_then(|()| self.file.as_file().sync_all())
+            .map_err(|error| failed(&error))?;
+        let kept = self.file.persist(&self.path);
+        kept.map(drop).map_err(|error| failed(&error.error))
+    }
+}

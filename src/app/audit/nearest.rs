@@ -1,0 +1,93 @@
+//! Why nothing matches: which rule would, or what the lines look like.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use crate::app::context::Context;
+use crate::logs;
+use crate::model::{Escaped, Rule};
+use crate::rules::{Matcher, Tally};
+
+/// How much of a log is tried.
+const SAMPLE: u64 = 4 << 20;
+
+/// How many logs are tried.
+const LOGS: usize = 8;
+
+/// How much of a line is shown, in bytes.
+const SHOWN: usize = 100;
+
+/// What to tell about logs in which nothing matches `rule`.
+pub(super) fn explain<'p>(
+    context: &Context,
+    rule: &Rule,
+    paths: impl Iterator<Item = &'p Path>,
+) -> Vec<String> {
+    let name = Escaped::text(&rule.name).to_string();
+    let samples: Vec<(&Path, Vec<u8>)> = paths
+        .filter_map(|path| Some((path, sample(path)?)))
+        .filter(|(_, sample)| !sample.is_empty())
+        .take(LOGS)
+        .collect();
+    let mut notes = vec![format!("No line matches rule {name}.")];
+    let mut others = context.config.rules.clone();
+    others.extend(context.config.builtin_rules());
+    others.retain(|other| other.name != rule.name || other.patterns != rule.patterns);
+    let of = |other: &Rule| -> u64 {
+        samples
+            .iter()
+            .map(|(path, sample)| tried(other, path, sample))
+            .sum()
+    };
+    let best = others
+        .iter()
+        .map(|other| (of(other), other))
+        .max_by_key(|(count, _)| *count);
+    match best {
+        Some((count, other)) if count > 0 => {
+            let near = Escaped::text(&other.name);
+            let advice = if other.name == rule.name {
+                "delete its `regex_patterns` to use the built-in ones".to_owned()
+            } else {
+                format!("try `--rule {near}`")
+            };
+            notes.push(format!(
+                "The nearest is rule {near}, which {count} lines match: {advice}."
+            ));
+        }
+        _ => {
+            notes.push("No other rule matches either: is it the right log, and do the `regex_patterns` fit it?".to_owned());
+            let lines = samples.iter().filter_map(|(path, sample)| {
+                let line = sample
+                    .split(|&byte| byte == b'\n')
+                    .find(|line| !line.is_empty())?;
+                let cut = Escaped::bytes(&line[..line.len().min(SHOWN)]);
+                Some(format!("{} begins with: {cut}", Escaped::path(path)))
+            });
+            notes.extend(lines.take(3));
+        }
+    }
+    notes
+}
+
+/// The beginning of a log: whole lines, unpacked.
+fn sample(path: &Path) -> Option<Vec<u8>> {
+    let (stream, _) = logs::stream(path).ok()?;
+    let mut bytes = Vec::new();
+    // What came before a stream broke is worth a look all the same.
+    let _ = stream.take(SAMPLE).read_to_end(&mut bytes);
+    Some(bytes)
+}
+
+/// How many lines of a sample a rule matches, those included that name a host.
+fn tried(rule: &Rule, path: &Path, sample: &[u8]) -> u64 {
+    let Ok((_, clock)) = logs::stream(path) else {
+        return 0;
+    };
+    let mut failures = Vec::new();
+    let tally = Matcher::new(rule, clock).map_or_else(
+        |_| Tally::default(),
+        |mut matcher| matcher.scan(sample, 0, &mut failures),
+    );
+    failures.len() as u64 + tally.host_names + tally.bad_times
+}

@@ -1,0 +1,203 @@
+//! Whole logs of a rule → the fold.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::app::context::Context;
+use crate::app::hearing::Place;
+use crate::app::progress::{Amount, Progress};
+use crate::app::reading::{Outcome, note, row};
+use crate::audit::{Fold, Was};
+use crate::logs::{self, Log, OpenError, Piece, Sizes, Status};
+use crate::model::{Escaped, Pattern, Positions, Problem, Rule};
+use crate::report::SourceRow;
+use crate::rules::{self, Clock, Matcher};
+
+/// What was read, and what could not be.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    pub(super) sources: Vec<SourceRow>,
+    pub(super) problems: Vec<Problem>,
+}
+
+/// What is to be read of a rule.
+#[derive(Default)]
+struct Plan {
+    outcome: Outcome,
+    /// Of each source, what is read, and where each piece stands.
+    pieces: Vec<Vec<Piece>>,
+    places: Vec<Vec<Place>>,
+    journals: Vec<(usize, logs::Progress)>,
+}
+
+impl Read {
+    /// Reads the logs of a rule, or `files` under it, into the fold.
+    pub(super) fn rule(
+        &mut self,
+        context: &Context,
+        rule: &Rule,
+        files: &[PathBuf],
+        fold: &mut Fold<'_>,
+    ) {
+        let mut plan = Plan::default();
+        if files.is_empty() {
+            plan.configured(context, rule, fold.since());
+        } else {
+            for path in logs::each_once(files.to_vec()) {
+                plan.file(rule, &path);
+            }
+        }
+        let outcome = plan.read(context, rule, fold);
+        self.sources.extend(outcome.sources);
+        self.problems.extend(outcome.problems);
+    }
+}
+
+impl Plan {
+    fn place(&mut self, rule: &Rule, path: &Path) -> Place {
+        let row = row(rule, path, Status::Read, 0);
+        self.outcome.sources.push(row);
+        Place {
+            path: Arc::from(path),
+            row: self.outcome.sources.len() - 1,
+        }
+    }
+
+    fn unreadable(&mut self, rule: &Rule, path: &Path, error: &OpenError) {
+        let status = match error {
+            OpenError::Missing => Status::Missing,
+            _ => Status::Unreadable,
+        };
+        let hint = match error {
+            OpenError::NotAFile("a directory") => {
+                "; name the files in it, as the shell does for DIR/*"
+            }
+            _ => "",
+        };
+        let message = format!("{}: {error}{hint}", Escaped::path(path));
+        self.outcome.problems.push(Problem::at(path, message));
+        self.outcome.sources.push(row(rule, path, status, 0));
+    }
+
+    /// A file that was named on the command line: a source of its own, as in a scan.
+    fn file(&mut self, rule: &Rule, path: &Path) {
+        match logs::whole(path) {
+            Ok(piece) => {
+                let place = self.place(rule, path);
+                self.places.push(vec![place]);
+                self.pieces.push(vec![piece]);
+            }
+            Err(error) => self.unreadable(rule, path, &error),
+        }
+    }
+
+    /// The logs of the configuration with all their generations, and the journals.
+    fn configured(&mut self, context: &Context, rule: &Rule, since: Option<i64>) {
+        let found = logs::discover(&rule.sources);
+        self.outcome.problems.extend(found.problems);
+        for log in &found.logs {
+            self.log(rule, log);
+        }
+        for journal in &found.journals {
+            let path = Path::new(&journal.name);
+            let place = context.config.journal.as_deref();
+            match logs::whole_journal(journal, place, since, context.now) {
+                Ok((piece, progress)) => {
+                    let place = self.place(rule, path);
+                    self.journals.push((place.row, progress));
+                    self.places.push(vec![place]);
+                    self.pieces.push(vec![piece]);
+                }
+                Err(error) => {
+                    let message = format!("{}: {error}", Escaped::path(path));
+                    self.outcome.problems.push(Problem::at(path, message));
+                    let unread = row(rule, path, Status::Unreadable, 0);
+                    self.outcome.sources.push(unread);
+                }
+            }
+        }
+    }
+
+    fn log(&mut self, rule: &Rule, log: &Log) {
+        let followed = logs::generations(log, &rule.olddir);
+        self.outcome.problems.extend(followed.problems);
+        let (mut pieces, mut places) = (Vec::new(), Vec::new());
+        for (task, piece) in followed.tasks {
+            places.push(self.place(rule, &task.path));
+            pieces.push(piece);
+        }
+        self.pieces.push(pieces);
+        self.places.push(places);
+        if let Some((path, status, _)) = followed.idle {
+            self.outcome.sources.push(row(rule, &path, status, 0));
+        }
+    }
+
+    fn read(mut self, context: &Context, rule: &Rule, fold: &mut Fold<'_>) -> Outcome {
+        let (rule, logins_from) = with_logins(rule);
+        fold.begin_rule(rule.name.clone(), rule.thresholds, logins_from);
+        let matcher = match Matcher::with_users(&rule, Clock::new(context.now)) {
+            Ok(matcher) => matcher,
+            Err(error) => {
+                let name = Escaped::text(&rule.name);
+                let message = format!("rule {name} can not be used: {error}");
+                self.outcome.problems.push(Problem::new(message));
+                return self.outcome;
+            }
+        };
+        let mut failures = vec![0; self.outcome.sources.len()];
+        let busy = self.pieces.iter().filter(|pieces| !pieces.is_empty());
+        let sizes = Sizes::for_sources(busy.count());
+        let mut amount = Amount::default();
+        for (place, piece) in self
+            .places
+            .iter()
+            .flatten()
+            .zip(self.pieces.iter().flatten())
+        {
+            amount.add(&place.path, piece);
+        }
+        let progress = Progress::begin(context.shows_progress, amount);
+        let readings = logs::scan(self.pieces, &matcher, sizes, |heard| {
+            if fold.hear(heard.failure, heard.user) == Was::Failure {
+                let (source, piece) = heard.place;
+                failures[self.places[source][piece].row] += u64::from(heard.failure.count);
+            }
+        });
+        drop(progress);
+        fold.end_rule();
+        let read = self.places.iter().flatten().zip(readings.iter().flatten());
+        for (place, reading) in read {
+            note(&rule, place, reading, &mut self.outcome);
+            self.outcome.sources[place.row].failures = failures[place.row];
+        }
+        for (row, progress) in self.journals {
+            let row = &mut self.outcome.sources[row];
+            row.to = progress.entries();
+            let path = row.path.clone();
+            let said = progress
+                .problems()
+                .into_iter()
+                .map(|said| Problem::at(&path, format!("{}: {said}", Escaped::path(&path))));
+            self.outcome.problems.extend(said);
+        }
+        self.outcome
+    }
+}
+
+/// The rule with patterns for logins that went well behind its own, and the
+/// number of the first of them.
+fn with_logins(rule: &Rule) -> (Rule, Option<u16>) {
+    let mut rule = rule.clone();
+    let logins = rules::builtin(&rule.name).map_or(&[][..], |builtin| builtin.logins);
+    let from = u16::try_from(rule.patterns.len()).ok();
+    if logins.is_empty() || rule.statuses.is_some() {
+        return (rule, None);
+    }
+    rule.patterns.extend(logins.iter().map(|text| Pattern {
+        text: (*text).to_owned(),
+        instant: false,
+        positions: Positions::TimeAddress,
+    }));
+    (rule, from)
+}

@@ -1,0 +1,399 @@
+//! What came of an audit, the worst first.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use crate::model::{Address, Country, Stamp, Variant};
+
+use super::addresses::Row;
+use super::fold::{Ban, Fold, RuleFold};
+use super::timeline::{Buckets, Gap, Timeline, Week, timeline};
+use super::trials::Tried;
+
+/// A country that addresses are from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The country; none for those whose country is not known.
+    pub country: Option<Country>,
+    /// What came from there.
+    pub totals: Totals,
+}
+
+/// How much came from somewhere.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// How many addresses failed.
+    pub addresses: u64,
+    /// How often.
+    pub failures: u64,
+    /// How many of the addresses would have been banned.
+    pub banned: u64,
+}
+
+impl Totals {
+    fn add(&mut self, seen: &Seen) {
+        self.addresses += 1;
+        self.failures += seen.failures;
+        self.banned += u64::from(seen.banned);
+    }
+}
+
+/// An address that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Who.
+    pub address: Address,
+    /// How often.
+    pub failures: u64,
+    /// The earliest stamp of its failures.
+    pub first: Stamp,
+    /// The latest.
+    pub last: Stamp,
+    /// How often it logged in.
+    pub logins: u32,
+    /// Whether it is never banned.
+    pub never: bool,
+    /// Whether it would have been banned.
+    pub banned: bool,
+    /// Which of the places it is from; none before countries were looked up.
+    pub place: Option<u32>,
+    /// Its number in the counts of the rules.
+    number: u32,
+}
+
+/// A rule that was read.
+#[derive(Debug, Clone)]
+pub struct RuleSeen {
+    /// Its name.
+    pub name: Arc<str>,
+    /// How many failures.
+    pub failures: u64,
+    /// From how many addresses.
+    pub addresses: u64,
+    /// How many bans.
+    pub bans: u64,
+    /// How many logins went well; none if its logs do not tell.
+    pub logins: Option<u64>,
+    /// The longest stretches without anything, the longest first.
+    pub gaps: Vec<Gap>,
+    /// By the number of an address.
+    counts: Vec<u64>,
+}
+
+impl RuleSeen {
+    /// How often `seen` failed under this rule.
+    #[must_use]
+    pub fn failures_of(&self, seen: &Seen) -> u64 {
+        self.counts
+            .get(seen.number as usize)
+            .copied()
+            .unwrap_or_default()
+    }
+}
+
+/// A ban that would have been.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decided {
+    /// Which of the addresses.
+    pub address: usize,
+    /// Which of the rules.
+    pub rule: usize,
+    /// The failure that filled the window.
+    pub at: Stamp,
+    /// How many failures there were.
+    pub failures: u32,
+    /// Whether that failure banned at once.
+    pub instant: bool,
+    /// When it ends, in Unix seconds; never if none.
+    pub ends: Option<i64>,
+}
+
+/// A /24 or a /48 from which several addresses failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    /// Its first address.
+    pub start: Address,
+    /// How many bits of it are the network's.
+    pub bits: u8,
+    /// What came from there.
+    pub totals: Totals,
+}
+
+/// A name that was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The name, as somebody typed it.
+    pub name: Box<[u8]>,
+    /// How often.
+    pub failures: u64,
+}
+
+/// Failures that are stamped later than now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Future {
+    /// How many.
+    pub failures: u64,
+    /// The latest.
+    pub newest: Stamp,
+}
+
+/// What thresholds would have done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrialRow {
+    /// The thresholds; what is none is as the rules have it.
+    pub variant: Variant,
+    /// How many addresses would have been banned.
+    pub banned: u64,
+    /// How many bans there would have been.
+    pub bans: u64,
+    /// How many failures would have come while a ban of their rule ran.
+    pub stopped: u64,
+    /// How many of the banned ever logged in; none if no log tells.
+    pub logged_in: Option<u64>,
+}
+
+/// What came of an audit.
+#[derive(Debug, Clone)]
+pub struct Findings {
+    /// How many failures within the period.
+    pub failures: u64,
+    /// How many failures and logins outside of it.
+    pub outside: u64,
+    /// How many failures would have come while a ban of their rule ran.
+    pub stopped: u64,
+    /// Who failed, the worst first.
+    pub addresses: Vec<Seen>,
+    /// The rules, in the order in which they were read.
+    pub rules: Vec<RuleSeen>,
+    /// In the order in which they were decided, rule by rule.
+    pub bans: Vec<Decided>,
+    /// From where, the worst first; empty before countries were looked up.
+    pub places: Vec<Place>,
+    /// Networks with more than one address that failed, the worst first.
+    pub networks: Vec<Network>,
+    /// The names, the most often tried first.
+    pub users: Vec<User>,
+    /// How many failures name a user.
+    pub named: u64,
+    /// Whether the counts of names are exact.
+    pub users_exact: bool,
+    /// Failures and bans over time.
+    pub timeline: Timeline,
+    /// Failures by hour of the week; none if the logs span too much to tell.
+    pub week: Option<Week>,
+    /// Failures that are stamped later than now.
+    pub future: Option<Future>,
+    /// How many of those who would have been banned ever logged in; none if no
+    /// log tells.
+    pub logged_in: Option<u64>,
+    /// What other thresholds would have done.
+    pub trials: Vec<TrialRow>,
+}
+
+pub(super) fn of(fold: Fold<'_>, zone: impl Fn(i64) -> i32) -> Findings {
+    let tells = fold.rules.iter().any(RuleFold::tells_logins);
+    let rows = fold.addresses.rows;
+    let logged_in = |banned: &dyn Fn(usize) -> bool| {
+        tells.then(|| count(&rows, |number, row| row.logins > 0 && banned(number)))
+    };
+    let trials = (fold.trials.tried.iter())
+        .map(|tried| trial(tried, &logged_in))
+        .collect();
+    let in_all = logged_in(&|number| rows[number].banned);
+    let (rules, buckets) = parted(fold.rules, &fold.bans);
+    let mut week = Week::default();
+    let mut known = true;
+    for buckets in &buckets {
+        known &= buckets.add_to_week(&mut week, &zone);
+    }
+    let first = buckets.iter().filter_map(Buckets::span).map(|span| span.0);
+    let east = first.min().map_or(0, |first| i64::from(zone(first)));
+    let (addresses, places) = ranked(&rows, &rules);
+    let (users, users_exact) = fold.users.into_ranking();
+    let (future, newest) = fold.future;
+    Findings {
+        failures: rules.iter().map(|rule| rule.failures).sum(),
+        outside: fold.outside,
+        stopped: fold.stopped,
+        networks: networks(&addresses),
+        bans: (fold.bans.iter())
+            .map(|ban| decided(ban, &places))
+            .collect(),
+        addresses,
+        rules,
+        places: Vec::new(),
+        users,
+        named: fold.named,
+        users_exact,
+        timeline: timeline(&buckets, east),
+        week: known.then_some(week),
+        future: newest.map(|newest| Future {
+            failures: future,
+            newest,
+        }),
+        logged_in: in_all,
+        trials,
+    }
+}
+
+/// The rules, and when their failures were.
+fn parted(rules: Vec<RuleFold>, bans: &[Ban]) -> (Vec<RuleSeen>, Vec<Buckets>) {
+    let part = |(place, rule): (usize, RuleFold)| {
+        let logins = rule.tells_logins().then_some(rule.logins);
+        let buckets = Buckets::from(rule.histogram);
+        let seen = RuleSeen {
+            logins,
+            name: rule.name,
+            failures: rule.failures,
+            addresses: rule.counts.iter().filter(|count| **count > 0).count() as u64,
+            bans: bans.iter().filter(|ban| ban.rule == place).count() as u64,
+            gaps: buckets.gaps(),
+            counts: rule.counts,
+        };
+        (seen, buckets)
+    };
+    rules.into_iter().enumerate().map(part).unzip()
+}
+
+fn decided(ban: &Ban, places: &[usize]) -> Decided {
+    Decided {
+        address: places[ban.address],
+        rule: ban.rule,
+        at: ban.at,
+        failures: ban.failures,
+        instant: ban.instant,
+        ends: ban.ends,
+    }
+}
+
+fn count(rows: &[Row], counts: impl Fn(usize, &Row) -> bool) -> u64 {
+    rows.iter()
+        .enumerate()
+        .filter(|(number, row)| counts(*number, row))
+        .count() as u64
+}
+
+fn trial(tried: &Tried, logged_in: &impl Fn(&dyn Fn(usize) -> bool) -> Option<u64>) -> TrialRow {
+    TrialRow {
+        variant: tried.variant,
+        banned: tried.banned.iter().filter(|banned| **banned).count() as u64,
+        bans: tried.bans,
+        stopped: tried.stopped,
+        logged_in: logged_in(&|number| tried.banned.get(number).copied().unwrap_or_default()),
+    }
+}
+
+/// Those who failed, the worst first, and where each number has come.
+fn ranked(rows: &[Row], rules: &[RuleSeen]) -> (Vec<Seen>, Vec<usize>) {
+    let failures = |number: usize| -> u64 {
+        let of = |rule: &RuleSeen| rule.counts.get(number).copied().unwrap_or_default();
+        rules.iter().map(of).sum()
+    };
+    let mut seen: Vec<Seen> = (rows.iter().enumerate())
+        .map(|(number, row)| Seen {
+            address: row.address,
+            failures: failures(number),
+            first: row.first,
+            last: row.last,
+            logins: row.logins,
+            never: row.never,
+            banned: row.banned,
+            place: None,
+            number: u32::try_from(number).unwrap_or(u32::MAX),
+        })
+        .filter(|seen| seen.failures > 0)
+        .collect();
+    seen.sort_unstable_by_key(|seen| (std::cmp::Reverse(seen.failures), seen.address));
+    let mut places = vec![0; rows.len()];
+    for (place, seen) in seen.iter().enumerate() {
+        places[seen.number as usize] = place;
+    }
+    (seen, places)
+}
+
+/// The network that an address is counted in: what one customer usually has.
+fn network_of(address: Address) -> (Address, u8) {
+    match address.ip() {
+        IpAddr::V4(ip) => (Ipv4Addr::from_bits(ip.to_bits() & !0xff).into(), 24),
+        IpAddr::V6(ip) => (
+            Ipv6Addr::from_bits(ip.to_bits() & !(u128::MAX >> 48)).into(),
+            48,
+        ),
+    }
+}
+
+fn networks(seen: &[Seen]) -> Vec<Network> {
+    let mut order: Vec<(Address, u32)> =
+        (0..).zip(seen).map(|(n, seen)| (seen.address, n)).collect();
+    order.sort_unstable();
+    let mut all: Vec<Network> = Vec::new();
+    for group in order.chunk_by(|(a, _), (b, _)| network_of(*a) == network_of(*b)) {
+        let (start, bits) = network_of(group[0].0);
+        let mut totals = Totals::default();
+        for (_, place) in group {
+            totals.add(&seen[*place as usize]);
+        }
+        if totals.addresses > 1 {
+            all.push(Network {
+                start,
+                bits,
+                totals,
+            });
+        }
+    }
+    all.sort_by_key(|network| std::cmp::Reverse(network.totals.failures));
+    all
+}
+
+impl Findings {
+    /// Looks up where everybody is from.
+    pub fn locate(&mut self, country: impl Fn(IpAddr) -> Option<Country>) {
+        let mut numbers: HashMap<Option<Country>, usize> = HashMap::new();
+        let mut places: Vec<Place> = Vec::new();
+        let mut of = Vec::with_capacity(self.addresses.len());
+        for seen in &self.addresses {
+            let country = country(seen.address.ip());
+            let number = *numbers.entry(country.clone()).or_insert_with(|| {
+                let totals = Totals::default();
+                places.push(Place { country, totals });
+                places.len() - 1
+            });
+            places[number].totals.add(seen);
+            of.push(number);
+        }
+        let mut order: Vec<usize> = (0..places.len()).collect();
+        order.sort_by_key(|&number| std::cmp::Reverse(places[number].totals.failures));
+        let mut rank = vec![0; places.len()];
+        for (place, &number) in order.iter().enumerate() {
+            rank[number] = u32::try_from(place).unwrap_or(u32::MAX);
+        }
+        for (seen, number) in self.addresses.iter_mut().zip(of) {
+            seen.place = Some(rank[number]);
+        }
+        self.places = order
+            .into_iter()
+            .map(|number| places[number].clone())
+            .collect();
+    }
+
+    /// The country of an address, if it is known.
+    #[must_use]
+    pub fn country_of(&self, seen: &Seen) -> Option<&Country> {
+        self.places.get(seen.place? as usize)?.country.as_ref()
+    }
+
+    /// How many addresses would have been banned.
+    #[must_use]
+    pub fn banned(&self) -> u64 {
+        self.addresses.iter().filter(|seen| seen.banned).count() as u64
+    }
+
+    /// The earliest and the latest stamp of all failures.
+    #[must_use]
+    pub fn span(&self) -> Option<(Stamp, Stamp)> {
+        let first = self.addresses.iter().map(|seen| seen.first).min()?;
+        let last = self.addresses.iter().map(|seen| seen.last).max()?;
+        Some((first, last))
+    }
+}

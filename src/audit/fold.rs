@@ -1,0 +1,243 @@
+//! Failures go in one after the other, rule by rule.
+
+use std::sync::Arc;
+
+use crate::judge::{Beat, NeverBanned, Standing};
+use crate::model::{Address, Failure, Stamp, Thresholds, Variant};
+
+use super::addresses::Addresses;
+use super::findings::{self, Findings};
+use super::histogram::Histogram;
+use super::names::Names;
+use super::trials::Trials;
+
+/// A stamp that much behind now is no clock that is a little fast.
+const FUTURE: i64 = 86_400;
+
+/// What is looked at: from `since` on, and up to but not including `until`, in
+/// Unix seconds. What lies outside is as if it had never been logged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Period {
+    /// The first second; from the beginning if none.
+    pub since: Option<i64>,
+    /// The second behind the last; to the end if none.
+    pub until: Option<i64>,
+}
+
+impl Period {
+    /// Whether nothing can lie in it.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        matches!((self.since, self.until), (Some(since), Some(until)) if since >= until)
+    }
+
+    fn has(self, at: i64) -> bool {
+        self.since.is_none_or(|since| since <= at) && self.until.is_none_or(|until| at < until)
+    }
+}
+
+/// What holds for a whole audit.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// What is looked at.
+    pub period: Period,
+    /// Which other thresholds are tried.
+    pub variants: Vec<Variant>,
+    /// The time of the audit, in Unix seconds.
+    pub now: i64,
+}
+
+/// What a line was to the audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Was {
+    /// A failure within the period.
+    Failure,
+    /// A login that went well, within the period.
+    Login,
+    /// Either of them outside the period.
+    Outside,
+}
+
+/// A ban as it was decided.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ban {
+    pub(super) address: usize,
+    pub(super) rule: usize,
+    pub(super) at: Stamp,
+    pub(super) failures: u32,
+    pub(super) instant: bool,
+    pub(super) ends: Option<i64>,
+}
+
+/// What is known of a rule.
+#[derive(Debug)]
+pub(super) struct RuleFold {
+    pub(super) name: Arc<str>,
+    pub(super) thresholds: Thresholds,
+    /// The number of the first pattern that is a login, if there is one.
+    logins_from: Option<u16>,
+    pub(super) histogram: Histogram,
+    /// By the number of an address: its failures.
+    pub(super) counts: Vec<u64>,
+    pub(super) failures: u64,
+    pub(super) logins: u64,
+}
+
+impl RuleFold {
+    pub(super) fn tells_logins(&self) -> bool {
+        self.logins_from.is_some()
+    }
+}
+
+/// Follows everything that the logs tell, rule by rule. Its memory grows with
+/// the number of addresses and bans, and with that of the failures only where
+/// other thresholds are to be tried.
+#[derive(Debug)]
+pub struct Fold<'a> {
+    pub(super) settings: Settings,
+    never: &'a NeverBanned,
+    pub(super) addresses: Addresses,
+    pub(super) rules: Vec<RuleFold>,
+    /// Where each address stands under the rule that is being read.
+    standings: Vec<Standing<Beat>>,
+    pub(super) bans: Vec<Ban>,
+    pub(super) users: Names,
+    pub(super) named: u64,
+    pub(super) stopped: u64,
+    pub(super) outside: u64,
+    pub(super) future: (u64, Option<Stamp>),
+    pub(super) trials: Trials,
+}
+
+impl<'a> Fold<'a> {
+    /// Knows nobody yet.
+    #[must_use]
+    pub fn new(settings: Settings, never: &'a NeverBanned) -> Self {
+        Fold {
+            trials: Trials::new(settings.variants.clone()),
+            settings,
+            never,
+            addresses: Addresses::default(),
+            rules: Vec::new(),
+            standings: Vec::new(),
+            bans: Vec::new(),
+            users: Names::default(),
+            named: 0,
+            stopped: 0,
+            outside: 0,
+            future: (0, None),
+        }
+    }
+
+    /// The second from which on failures count; from the beginning if none.
+    #[must_use]
+    pub fn since(&self) -> Option<i64> {
+        self.settings.period.since
+    }
+
+    /// Begins a rule. `logins_from` is the number of the first of its patterns
+    /// that is a login, if its logs tell of logins.
+    pub fn begin_rule(&mut self, name: Arc<str>, thresholds: Thresholds, logins_from: Option<u16>) {
+        self.rules.push(RuleFold {
+            name,
+            thresholds,
+            logins_from,
+            histogram: Histogram::new(),
+            counts: Vec::new(),
+            failures: 0,
+            logins: 0,
+        });
+        self.standings.clear();
+    }
+
+    /// Takes the next failure of the rule that was begun last, with the user
+    /// it names.
+    pub fn hear(&mut self, failure: &Failure, user: Option<&[u8]>) -> Was {
+        let (at, count) = (failure.at, u64::from(failure.count));
+        let place = self.rules.len() - 1;
+        let Some(rule) = self.rules.last_mut() else {
+            return Was::Outside;
+        };
+        if !self.settings.period.has(at.secs) {
+            self.outside += count;
+            return Was::Outside;
+        }
+        if at.secs > self.settings.now + FUTURE {
+            self.future = (self.future.0 + count, self.future.1.max(Some(at)));
+        }
+        let never = self.never;
+        let covered = |address: Address| move || never.covers(address);
+        let number = self
+            .addresses
+            .number(failure.address, covered(failure.address));
+        let row = &mut self.addresses.rows[number];
+        if rule.logins_from.is_some_and(|from| failure.pattern >= from) {
+            row.logins = row.logins.saturating_add(1);
+            rule.logins += 1;
+            rule.histogram.add(at.secs, 0, 0);
+            return Was::Login;
+        }
+        row.first = row.first.min(at);
+        row.last = row.last.max(at);
+        rule.failures += count;
+        if rule.counts.len() <= number {
+            rule.counts.resize(number + 1, 0);
+        }
+        rule.counts[number] += count;
+        if let Some(user) = user {
+            self.users.add(user, count);
+            self.named += count;
+        }
+        self.trials.keep(number, failure);
+        let banned = !row.never && self.judge(place, number, failure);
+        self.rules[place]
+            .histogram
+            .add(at.secs, count, u64::from(banned));
+        Was::Failure
+    }
+
+    /// Decides as a run does; true if the failure has brought a ban.
+    fn judge(&mut self, rule: usize, number: usize, failure: &Failure) -> bool {
+        if self.standings.len() <= number {
+            self.standings.resize_with(number + 1, Standing::default);
+        }
+        let standing = &mut self.standings[number];
+        let at = failure.at;
+        if standing.is_banned(at.secs) {
+            self.stopped += u64::from(failure.count);
+            return false;
+        }
+        let count = failure.count;
+        let keep = |counted| Beat { counted, count };
+        let thresholds = &self.rules[rule].thresholds;
+        let Some(filled) = standing.hear(thresholds, at, failure.instant, keep) else {
+            return false;
+        };
+        self.addresses.rows[number].banned = true;
+        self.bans.push(Ban {
+            address: number,
+            rule,
+            at,
+            failures: filled.failures,
+            instant: failure.instant,
+            ends: filled.ends,
+        });
+        true
+    }
+
+    /// Ends the rule that was begun last.
+    pub fn end_rule(&mut self) {
+        if let Some(rule) = self.rules.last() {
+            let own = rule.thresholds;
+            self.standings = Vec::new();
+            self.trials.end_rule(own, &self.addresses.rows);
+        }
+    }
+
+    /// What came of it. `zone` says how many seconds east of Greenwich local
+    /// clocks are at a moment.
+    #[must_use]
+    pub fn finish(self, zone: impl Fn(i64) -> i32) -> Findings {
+        findings::of(self, zone)
+    }
+}

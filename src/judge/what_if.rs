@@ -1,0 +1,105 @@
+//! Other thresholds, tried on the same failures.
+
+use crate::model::{Stamp, Thresholds};
+
+use super::Standing;
+use super::window::Kept;
+
+/// What counts of a failure, without its line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Beat {
+    /// The second at which it counts.
+    pub counted: i64,
+    /// How many failures it is.
+    pub count: u32,
+}
+
+impl Kept for Beat {
+    fn counted(&self) -> i64 {
+        self.counted
+    }
+
+    fn count(&self) -> u32 {
+        self.count
+    }
+}
+
+/// A failure of one address under one rule, as it is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trial {
+    /// Its time, in Unix seconds.
+    pub at: i64,
+    /// How many failures it is.
+    pub count: u32,
+    /// Whether it bans at once.
+    pub instant: bool,
+}
+
+/// What thresholds would have made of the failures of one address.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// How often it would have been banned.
+    pub bans: u32,
+    /// How many of its failures would have come while a ban ran.
+    pub stopped: u64,
+}
+
+impl Outcome {
+    /// Tries thresholds on the failures of one address under one rule, in the
+    /// order of the log.
+    #[must_use]
+    pub fn of(thresholds: &Thresholds, failures: impl IntoIterator<Item = Trial>) -> Self {
+        let mut standing = Standing::<Beat>::default();
+        let mut outcome = Outcome::default();
+        for Trial { at, count, instant } in failures {
+            if standing.is_banned(at) {
+                outcome.stopped += u64::from(count);
+                continue;
+            }
+            let keep = |counted| Beat { counted, count };
+            let filled = standing.hear(thresholds, Stamp::from_secs(at), instant, keep);
+            outcome.bans += u32::from(filled.is_some());
+        }
+        outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    fn number(n: u32) -> NonZeroU32 {
+        NonZeroU32::new(n).unwrap()
+    }
+
+    #[test]
+    fn what_comes_while_a_ban_runs_would_have_been_stopped() {
+        let trials = |times: &[i64]| {
+            times
+                .iter()
+                .map(|&at| Trial {
+                    at,
+                    count: 1,
+                    instant: false,
+                })
+                .collect::<Vec<_>>()
+        };
+        let outcome = |thresholds: &Thresholds, times: &[i64]| {
+            let Outcome { bans, stopped } = Outcome::of(thresholds, trials(times));
+            (bans, stopped)
+        };
+        let default = Thresholds::default();
+        assert_eq!(outcome(&default, &[0, 1, 2, 3, 4, 5, 9_999]), (1, 2));
+        assert_eq!(outcome(&default, &[0, 9, 18, 27, 36]), (0, 0));
+        let for_ten = Thresholds {
+            ban_time: Some(number(10)),
+            ..default
+        };
+        assert_eq!(
+            outcome(&for_ten, &[0, 1, 2, 3, 4, 5, 13, 14, 15, 16, 17, 18, 19]),
+            (2, 3)
+        );
+    }
+}

@@ -1,0 +1,92 @@
+//! What an audit found, as text and as JSON; `html` makes the page of it.
+
+mod blocks;
+mod json;
+mod table;
+mod text;
+pub(super) mod words;
+
+use std::collections::BTreeSet;
+
+use crate::audit::{Findings, Period, Seen};
+use crate::model::{Address, Problem, Rule};
+
+use super::SourceRow;
+
+pub use json::audit_json;
+pub use text::audit_text;
+
+/// What an audit found, and what is to be shown of it.
+#[derive(Debug, Clone, Copy)]
+pub struct AuditReport<'a> {
+    /// This server's name.
+    pub server: &'a str,
+    /// When the audit was made, in Unix seconds.
+    pub now: i64,
+    /// What was looked at.
+    pub period: Period,
+    /// The rules that were read.
+    pub rules: &'a [Rule],
+    /// A row for each file.
+    pub sources: &'a [SourceRow],
+    /// What was found.
+    pub findings: &'a Findings,
+    /// Who is banned now; none if that is not known.
+    pub in_force: Option<&'a BTreeSet<Address>>,
+    /// What a person should know to understand it.
+    pub notes: &'a [String],
+    /// What could not be read.
+    pub problems: &'a [Problem],
+    /// How many of each list are shown, if somebody said so.
+    pub top: Option<usize>,
+}
+
+/// Whether an address is banned, or would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// A ban of it is in force now.
+    InForce,
+    /// What was read would have banned it.
+    WouldBe,
+    /// It never will be, whatever it does.
+    Never,
+    /// Neither.
+    Not,
+}
+
+impl AuditReport<'_> {
+    pub(super) fn standing(&self, seen: &Seen) -> Standing {
+        let in_force = self
+            .in_force
+            .is_some_and(|banned| banned.contains(&seen.address));
+        match () {
+            () if in_force => Standing::InForce,
+            () if seen.banned => Standing::WouldBe,
+            () if seen.never => Standing::Never,
+            () => Standing::Not,
+        }
+    }
+
+    /// The rules under which an address failed, the one with the most
+    /// failures first.
+    pub(super) fn rules_of(&self, seen: &Seen) -> Vec<(&str, u64)> {
+        let rules = self.findings.rules.iter();
+        let mut of: Vec<(&str, u64)> = rules
+            .map(|rule| (&*rule.name, rule.failures_of(seen)))
+            .filter(|(_, failures)| *failures > 0)
+            .collect();
+        of.sort_by_key(|(_, failures)| std::cmp::Reverse(*failures));
+        of
+    }
+
+    /// How many bytes were read.
+    pub(super) fn bytes(&self) -> u64 {
+        let files = self.sources.iter();
+        files.map(|source| source.to - source.from).sum()
+    }
+
+    /// The sources that were read.
+    pub(super) fn read(&self) -> impl Iterator<Item = &SourceRow> {
+        self.sources.iter().filter(|source| source.status == "read")
+    }
+}

@@ -1,0 +1,354 @@
+//! What a person reads in a terminal.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::audit::Findings;
+use crate::model::Escaped;
+use crate::report::country_code;
+
+use super::blocks::timeline;
+use super::table::{Cell, Column, Kind, plain, table};
+use super::{AuditReport, Standing, words};
+
+/// How many of each list are shown when nobody says.
+const TOP: usize = 10;
+
+/// The narrowest terminal that is written for.
+const NARROWEST: usize = 40;
+
+/// What `audit` prints for people, for a terminal that is `width` wide; with
+/// styles, which a stream that has no colors takes out.
+#[must_use]
+pub fn audit_text(report: &AuditReport<'_>, width: usize) -> String {
+    let width = width.max(NARROWEST);
+    let mut text = summary(report, width);
+    let found = report.findings;
+    if found.failures > 0 {
+        rules(report, width, &mut text);
+        addresses(report, width, &mut text);
+        countries(report, width, &mut text);
+        networks(report, width, &mut text);
+        users(report, width, &mut text);
+        timeline(found, width, &mut text);
+    }
+    trials(found, width, &mut text);
+    gaps(report, width, &mut text);
+    text
+}
+
+pub(super) fn red() -> Style {
+    AnsiColor::Red.on_default()
+}
+
+/// A heading, with how many of all are shown below it.
+pub(super) fn heading(text: &mut String, title: &str, shown: usize, all: usize) {
+    let bold = Style::new().bold().underline();
+    let _ = write!(text, "\n{bold}{title}{bold:#}");
+    if shown < all {
+        let (shown, all) = (words::number(shown as u64), words::number(all as u64));
+        let _ = write!(text, " (the first {shown} of {all})");
+    }
+    text.push('\n');
+}
+
+/// A paragraph, broken at blanks.
+pub(super) fn paragraph(text: &mut String, sentence: &str, width: usize) {
+    let options = textwrap::Options::new(width)
+        .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .break_words(false);
+    *text += &textwrap::fill(sentence, options);
+    text.push('\n');
+}
+
+fn summary(report: &AuditReport<'_>, width: usize) -> String {
+    let found = report.findings;
+    let mut text = String::new();
+    let files = words::count(report.read().count() as u64, "log", "logs");
+    let failures = words::count(found.failures, "failure", "failures");
+    let mut sentence = match found.span() {
+        Some((first, last)) => {
+            let addresses = found.addresses.len() as u64;
+            let (first, last) = (first.to_local(), last.to_local());
+            let when = if first == last {
+                format!("at {first}")
+            } else {
+                format!("between {first} and {last}")
+            };
+            format!(
+                "{failures} from {} {when}, in {files} ({}).",
+                words::count(addresses, "address", "addresses"),
+                words::bytes(report.bytes())
+            )
+        }
+        None => format!("No failures in {files} ({}).", words::bytes(report.bytes())),
+    };
+    if found.failures > 0 {
+        let _ = write!(sentence, " {}", verdict(found));
+    }
+    paragraph(&mut text, &sentence, width);
+    for note in report.notes {
+        paragraph(&mut text, note, width);
+    }
+    if let Some(future) = found.future {
+        let stamped = words::count(future.failures, "failure is", "failures are");
+        let newest = future.newest.to_local();
+        let sentence = format!(
+            "{stamped} stamped in the future, up to {newest}: was a clock wrong, or the year not logged?"
+        );
+        paragraph(&mut text, &sentence, width);
+    }
+    text
+}
+
+/// Who would be banned, what for, and at what price.
+fn verdict(found: &Findings) -> String {
+    let banned = found.banned();
+    if banned == 0 {
+        return "None would be banned.".to_owned();
+    }
+    let price = match found.logged_in {
+        None => String::new(),
+        Some(0) => " None of them ever logged in.".to_owned(),
+        Some(price) => format!(" {} of them logged in, too.", words::number(price)),
+    };
+    format!(
+        "{} would be banned, and {} of all failures ({}) stopped by that.{price}",
+        words::count(banned, "address", "addresses"),
+        words::share(found.stopped, found.failures),
+        words::number(found.stopped)
+    )
+}
+
+fn top(report: &AuditReport<'_>, all: usize) -> usize {
+    report.top.unwrap_or(TOP).min(all)
+}
+
+fn rules(report: &AuditReport<'_>, width: usize, text: &mut String) {
+    let found = report.findings;
+    heading(text, "Rules", 0, 0);
+    let columns = [
+        Column("RULE", Kind::Text, 0),
+        Column("FAILURES", Kind::Number, 0),
+        Column("ADDRESSES", Kind::Number, 2),
+        Column("BANS", Kind::Number, 0),
+        Column("LOGINS", Kind::Number, 1),
+    ];
+    let rows = found.rules.iter().map(|rule| {
+        vec![
+            plain(Escaped::text(&rule.name).to_string()),
+            plain(words::number(rule.failures)),
+            plain(words::number(rule.addresses)),
+            plain(words::number(rule.bans)),
+            plain(rule.logins.map_or("unknown".to_owned(), words::number)),
+        ]
+    });
+    *text += &table(&columns, &rows.collect::<Vec<_>>(), width);
+}
+
+fn addresses(report: &AuditReport<'_>, width: usize, text: &mut String) {
+    let found = report.findings;
+    let shown = top(report, found.addresses.len());
+    heading(text, "Worst addresses", shown, found.addresses.len());
+    let mut columns = vec![
+        Column("ADDRESS", Kind::Address, 0),
+        Column("FAILURES", Kind::Number, 0),
+        Column("BANNED", Kind::Text, 1),
+        Column("FIRST SEEN", Kind::Text, 4),
+        Column("LAST SEEN", Kind::Text, 2),
+        Column("RULES", Kind::Text, 3),
+    ];
+    let located = !found.places.is_empty();
+    if located {
+        columns.push(Column("COUNTRY", Kind::Text, 1));
+    }
+    let rows = found.addresses.iter().take(shown).map(|seen| {
+        let standing = report.standing(seen);
+        let style = match standing {
+            Standing::InForce | Standing::WouldBe => red(),
+            Standing::Never | Standing::Not => Style::new(),
+        };
+        let rules: Vec<String> = (report.rules_of(seen).into_iter())
+            .map(|(rule, _)| Escaped::text(rule).to_string())
+            .collect();
+        let mut row: Vec<Cell> = vec![
+            (seen.address.to_string(), style),
+            plain(words::number(seen.failures)),
+            (words::standing(standing).to_owned(), style),
+            plain(seen.first.to_local()),
+            plain(seen.last.to_local()),
+            plain(rules.join(", ")),
+        ];
+        if located {
+            let country = found.country_of(seen);
+            let name = country.map_or("?", |country| &country.name);
+            row.push(plain(Escaped::text(name).to_string()));
+        }
+        row
+    });
+    *text += &table(&columns, &rows.collect::<Vec<_>>(), width);
+}
+
+fn totals(of: &crate::audit::Totals) -> [Cell; 3] {
+    [of.failures, of.addresses, of.banned].map(|n| plain(words::number(n)))
+}
+
+fn origins(title: &'static str, kind: Kind) -> [Column; 4] {
+    [
+        Column(title, kind, 0),
+        Column("FAILURES", Kind::Number, 0),
+        Column("ADDRESSES", Kind::Number, 1),
+        Column("BANNED", Kind::Number, 2),
+    ]
+}
+
+fn countries(report: &AuditReport<'_>, width: usize, text: &mut String) {
+    let found = report.findings;
+    if found.places.is_empty() {
+        return;
+    }
+    let shown = top(report, found.places.len());
+    heading(text, "Countries", shown, found.places.len());
+    let rows = found.places.iter().take(shown).map(|place| {
+        let country = place.country.as_ref();
+        let name = country.map_or("unknown".to_owned(), |country| {
+            let code = country_code(Some(country)).unwrap_or_default();
+            format!("{} {}", code, Escaped::text(&country.name))
+        });
+        [vec![plain(name)], totals(&place.totals).to_vec()].concat()
+    });
+    *text += &table(
+        &origins("COUNTRY", Kind::Text),
+        &rows.collect::<Vec<_>>(),
+        width,
+    );
+}
+
+fn networks(report: &AuditReport<'_>, width: usize, text: &mut String) {
+    let found = report.findings;
+    if found.networks.is_empty() {
+        return;
+    }
+    let shown = top(report, found.networks.len());
+    heading(text, "Networks", shown, found.networks.len());
+    let rows = found.networks.iter().take(shown).map(|network| {
+        let name = format!("{}/{}", network.start, network.bits);
+        [vec![plain(name)], totals(&network.totals).to_vec()].concat()
+    });
+    *text += &table(
+        &origins("NETWORK", Kind::Address),
+        &rows.collect::<Vec<_>>(),
+        width,
+    );
+}
+
+fn users(report: &AuditReport<'_>, width: usize, text: &mut String) {
+    let found = report.findings;
+    if found.users.is_empty() {
+        return;
+    }
+    let shown = top(report, found.users.len());
+    heading(text, "Users that were tried", shown, found.users.len());
+    let columns = [
+        Column("USER", Kind::Text, 0),
+        Column("FAILURES", Kind::Number, 0),
+        Column("SHARE", Kind::Number, 1),
+    ];
+    let rows = found.users.iter().take(shown).map(|user| {
+        let name = Escaped::bytes(&user.name).to_string();
+        let name = if name.is_empty() {
+            "(empty)".to_owned()
+        } else {
+            name
+        };
+        vec![
+            plain(name),
+            plain(words::number(user.failures)),
+            plain(words::share(user.failures, found.named)),
+        ]
+    });
+    *text += &table(&columns, &rows.collect::<Vec<_>>(), width);
+    if !found.users_exact {
+        paragraph(
+            text,
+            "There were too many names to count them all: the rare ones are left out.",
+            width,
+        );
+    }
+}
+
+fn trials(found: &Findings, width: usize, text: &mut String) {
+    if found.trials.is_empty() {
+        return;
+    }
+    heading(text, "What if", 0, 0);
+    let columns = [
+        Column("FAILED", Kind::Number, 0),
+        Column("TIME", Kind::Number, 0),
+        Column("WINDOW", Kind::Text, 0),
+        Column("BAN", Kind::Text, 0),
+        Column("BANNED", Kind::Number, 0),
+        Column("STOPPED", Kind::Number, 3),
+        Column("SHARE", Kind::Number, 1),
+        Column("LOGGED IN", Kind::Number, 2),
+    ];
+    let mut rows: Vec<Vec<Cell>> = (found.trials.iter())
+        .map(|trial| {
+            let mut row = words::variant(&trial.variant).map(plain).to_vec();
+            row.extend([
+                plain(words::number(trial.banned)),
+                plain(words::number(trial.stopped)),
+                plain(words::share(trial.stopped, found.failures)),
+                plain(trial.logged_in.map_or("unknown".to_owned(), words::number)),
+            ]);
+            row
+        })
+        .collect();
+    let mut columns = columns.to_vec();
+    // A threshold that was not varied says nothing.
+    for place in (0..4).rev() {
+        if rows.iter().all(|row| row[place].0 == words::AS_IT_IS) {
+            columns.remove(place);
+            for row in &mut rows {
+                row.remove(place);
+            }
+        }
+    }
+    *text += &table(&columns, &rows, width);
+    let legend = "FAILED, TIME, WINDOW and BAN are failed_attempts, request_time, window and ban_time. BANNED are addresses; STOPPED are failures that would have come while a ban of their rule ran; LOGGED IN are those of the banned who ever logged in, too: the price. What is not varied is as the rules have it.";
+    paragraph(text, legend, width);
+}
+
+fn gaps(report: &AuditReport<'_>, width: usize, text: &mut String) {
+    let rules = report.findings.rules.iter();
+    let all: Vec<_> = rules
+        .flat_map(|rule| rule.gaps.iter().map(|gap| (&rule.name, gap)))
+        .collect();
+    if all.is_empty() {
+        return;
+    }
+    let shown = top(report, all.len());
+    heading(
+        text,
+        "Gaps: nothing was logged that counts",
+        shown,
+        all.len(),
+    );
+    let columns = [
+        Column("RULE", Kind::Text, 0),
+        Column("LENGTH", Kind::Number, 0),
+        Column("FROM", Kind::Text, 1),
+        Column("TO", Kind::Text, 2),
+    ];
+    let rows = all.into_iter().take(shown).map(|(rule, gap)| {
+        vec![
+            plain(Escaped::text(rule).to_string()),
+            plain(words::gap(gap)),
+            plain(words::time(gap.from)),
+            plain(words::time(gap.to)),
+        ]
+    });
+    *text += &table(&columns, &rows.collect::<Vec<_>>(), width);
+}

@@ -1,0 +1,387 @@
+//! The sections of the page: a chart where there is one, and a table.
+
+use maud::{Markup, html};
+
+use crate::audit::Totals;
+use crate::model::Escaped;
+use crate::report::audit::{Standing, words};
+use crate::report::{AuditReport, country_code};
+
+use super::charts;
+use super::tables::{Cell, Column, caption, table};
+
+/// How many rows of a list a page has when nobody says.
+const TOP: usize = 1000;
+
+/// How many bars a chart has.
+const BARS: usize = 12;
+
+const TEXT: bool = false;
+const NUMBER: bool = true;
+
+/// The sections that there is something for, with their titles.
+pub(super) fn titles(report: &AuditReport<'_>) -> Vec<(&'static str, &'static str)> {
+    let found = report.findings;
+    let some = found.failures > 0;
+    let all = [
+        (some, "time", "Over time"),
+        (some && found.week.is_some(), "hours", "Hours of the week"),
+        (some, "rules", "Rules"),
+        (some, "worst", "Worst addresses"),
+        (!found.places.is_empty(), "countries", "Countries"),
+        (!found.networks.is_empty(), "networks", "Networks"),
+        (!found.users.is_empty(), "users", "Users that were tried"),
+        (!found.bans.is_empty(), "bans", "Bans"),
+        (!found.trials.is_empty(), "what-if", "What if"),
+        (has_gaps(report), "gaps", "Gaps"),
+        (!report.sources.is_empty(), "sources", "Logs"),
+    ];
+    let there = all.into_iter().filter(|(there, ..)| *there);
+    there.map(|(_, id, title)| (id, title)).collect()
+}
+
+fn has_gaps(report: &AuditReport<'_>) -> bool {
+    report
+        .findings
+        .rules
+        .iter()
+        .any(|rule| !rule.gaps.is_empty())
+}
+
+pub(super) fn all(report: &AuditReport<'_>) -> Markup {
+    html! {
+        @for (id, title) in titles(report) {
+            section id=(id) aria-labelledby=(format!("{id}-h")) {
+                h2 id=(format!("{id}-h")) { (title) }
+                (inside(report, id))
+            }
+        }
+    }
+}
+
+fn inside(report: &AuditReport<'_>, id: &str) -> Markup {
+    match id {
+        "time" => time(report),
+        "hours" => hours(report),
+        "rules" => rules(report),
+        "worst" => worst(report),
+        "countries" => countries(report),
+        "networks" => networks(report),
+        "users" => users(report),
+        "bans" => bans(report),
+        "what-if" => what_if(report),
+        "gaps" => gaps(report),
+        _ => sources(report),
+    }
+}
+
+fn top(report: &AuditReport<'_>, all: usize) -> usize {
+    report.top.unwrap_or(TOP).min(all)
+}
+
+fn text(text: impl std::fmt::Display) -> Cell {
+    Cell::Text(text.to_string())
+}
+
+fn known(n: Option<u64>) -> Cell {
+    let value = n.and_then(|n| i64::try_from(n).ok());
+    Cell::Shown(value, n.map_or("unknown".to_owned(), words::number))
+}
+
+fn share(part: u64, whole: u64) -> Cell {
+    let tenths = (u128::from(part) * 1000)
+        .checked_div(u128::from(whole))
+        .unwrap_or(0);
+    Cell::Shown(i64::try_from(tenths).ok(), words::share(part, whole))
+}
+
+fn time(report: &AuditReport<'_>) -> Markup {
+    let line = &report.findings.timeline;
+    let rows: Vec<Vec<Cell>> = (line.columns.iter().enumerate())
+        .map(|(n, column)| {
+            vec![
+                Cell::Time(line.start_of(n)),
+                Cell::Number(column.failures),
+                Cell::Number(column.bans),
+            ]
+        })
+        .collect();
+    let columns: [Column; 3] = [("Start", TEXT), ("Failures", NUMBER), ("Bans", NUMBER)];
+    html! {
+        figure {
+            (charts::timeline(line))
+            figcaption.soft {
+                span.key {} "failures " span.key.bans {} "bans; one bar is " (words::span(line.seconds))
+            }
+        }
+        details {
+            summary { "The same as a table" }
+            (table("Failures and bans over time", &columns, &rows))
+        }
+    }
+}
+
+fn hours(report: &AuditReport<'_>) -> Markup {
+    let week = report.findings.week.unwrap_or_default();
+    html! {
+        figure {
+            (charts::week(&week))
+            figcaption.soft { "Failures by hour of the week, local time; the stronger the color the more" }
+        }
+    }
+}
+
+fn rules(report: &AuditReport<'_>) -> Markup {
+    let found = report.findings;
+    let bars: Vec<(String, u64)> = (found.rules.iter())
+        .map(|rule| (Escaped::text(&rule.name).to_string(), rule.failures))
+        .collect();
+    let columns: [Column; 5] = [
+        ("Rule", TEXT),
+        ("Failures", NUMBER),
+        ("Addresses", NUMBER),
+        ("Bans", NUMBER),
+        ("Logins that went well", NUMBER),
+    ];
+    let rows: Vec<Vec<Cell>> = (found.rules.iter())
+        .map(|rule| {
+            vec![
+                text(Escaped::text(&rule.name)),
+                Cell::Number(rule.failures),
+                Cell::Number(rule.addresses),
+                Cell::Number(rule.bans),
+                known(rule.logins),
+            ]
+        })
+        .collect();
+    html! {
+        @if bars.len() > 1 { figure { (charts::bars("rules-chart", "Failures by rule", &bars)) } }
+        (table("What each rule has found", &columns, &rows))
+    }
+}
+
+fn worst(report: &AuditReport<'_>) -> Markup {
+    let found = report.findings;
+    let shown = top(report, found.addresses.len());
+    let columns: [Column; 7] = [
+        ("Address", TEXT),
+        ("Failures", NUMBER),
+        ("Banned", TEXT),
+        ("First seen", TEXT),
+        ("Last seen", TEXT),
+        ("Rules", TEXT),
+        ("Country", TEXT),
+    ];
+    let rows: Vec<Vec<Cell>> = (found.addresses.iter().take(shown))
+        .map(|seen| {
+            let standing = report.standing(seen);
+            let banned = matches!(standing, Standing::InForce | Standing::WouldBe);
+            let rules: Vec<String> = (report.rules_of(seen).into_iter())
+                .map(|(rule, failures)| {
+                    format!("{} {}", Escaped::text(rule), words::number(failures))
+                })
+                .collect();
+            let country = found.country_of(seen);
+            vec![
+                text(seen.address),
+                Cell::Number(seen.failures),
+                Cell::Banned(banned, words::standing(standing)),
+                Cell::Time(seen.first.secs),
+                Cell::Time(seen.last.secs),
+                text(rules.join(", ")),
+                text(Escaped::text(country.map_or("", |country| &country.name))),
+            ]
+        })
+        .collect();
+    table(
+        &caption("Addresses by failures", shown, found.addresses.len()),
+        &columns,
+        &rows,
+    )
+}
+
+fn totals(of: &Totals) -> [Cell; 3] {
+    [of.failures, of.addresses, of.banned].map(Cell::Number)
+}
+
+fn origins(title: &'static str) -> [Column; 4] {
+    [
+        (title, TEXT),
+        ("Failures", NUMBER),
+        ("Addresses", NUMBER),
+        ("Would be banned", NUMBER),
+    ]
+}
+
+fn countries(report: &AuditReport<'_>) -> Markup {
+    let found = report.findings;
+    let named: Vec<(String, &Totals)> = (found.places.iter())
+        .map(|place| {
+            let country = place.country.as_ref();
+            let name = country.map_or("unknown".to_owned(), |country| {
+                let code = country_code(Some(country)).unwrap_or_default();
+                format!("{} {code}", Escaped::text(&country.name))
+            });
+            (name, &place.totals)
+        })
+        .collect();
+    let shown = top(report, named.len());
+    let bars = named.iter().take(BARS.min(shown));
+    let bars: Vec<(String, u64)> = bars.map(|(name, of)| (name.clone(), of.failures)).collect();
+    let rows: Vec<Vec<Cell>> = (named.iter().take(shown))
+        .map(|(name, of)| std::iter::once(text(name)).chain(totals(of)).collect())
+        .collect();
+    html! {
+        figure { (charts::bars("countries-chart", "Failures by country", &bars)) }
+        (table(&caption("Countries by failures", shown, named.len()), &origins("Country"), &rows))
+    }
+}
+
+fn networks(report: &AuditReport<'_>) -> Markup {
+    let all = &report.findings.networks;
+    let shown = top(report, all.len());
+    let rows: Vec<Vec<Cell>> = (all.iter().take(shown))
+        .map(|network| {
+            let name = format!("{}/{}", network.start, network.bits);
+            std::iter::once(text(name))
+                .chain(totals(&network.totals))
+                .collect()
+        })
+        .collect();
+    let what = "Networks from which more than one address failed";
+    table(&caption(what, shown, all.len()), &origins("Network"), &rows)
+}
+
+fn users(report: &AuditReport<'_>) -> Markup {
+    let found = report.findings;
+    let shown = top(report, found.users.len());
+    let columns: [Column; 3] = [("User", TEXT), ("Failures", NUMBER), ("Share", NUMBER)];
+    let rows: Vec<Vec<Cell>> = (found.users.iter().take(shown))
+        .map(|user| {
+            vec![
+                text(Escaped::bytes(&user.name)),
+                Cell::Number(user.failures),
+                share(user.failures, found.named),
+            ]
+        })
+        .collect();
+    html! {
+        (table(&caption("User names by failures", shown, found.users.len()), &columns, &rows))
+        @if !found.users_exact {
+            p.soft { "There were too many names to count them all: the rare ones are left out." }
+        }
+    }
+}
+
+fn bans(report: &AuditReport<'_>) -> Markup {
+    let found = report.findings;
+    let shown = top(report, found.bans.len());
+    let columns: [Column; 5] = [
+        ("Address", TEXT),
+        ("Rule", TEXT),
+        ("Time", TEXT),
+        ("Failures", NUMBER),
+        ("Ends", TEXT),
+    ];
+    let rows: Vec<Vec<Cell>> = (found.bans.iter().take(shown))
+        .map(|ban| {
+            vec![
+                text(found.addresses[ban.address].address),
+                text(Escaped::text(&found.rules[ban.rule].name)),
+                Cell::Time(ban.at.secs),
+                Cell::Number(u64::from(ban.failures)),
+                ban.ends.map_or_else(|| text("never"), Cell::Time),
+            ]
+        })
+        .collect();
+    table(
+        &caption("Bans that would have been", shown, found.bans.len()),
+        &columns,
+        &rows,
+    )
+}
+
+fn what_if(report: &AuditReport<'_>) -> Markup {
+    let found = report.findings;
+    let columns: [Column; 8] = [
+        ("Failed attempts", TEXT),
+        ("Request time", TEXT),
+        ("Window", TEXT),
+        ("Ban time", TEXT),
+        ("Banned", NUMBER),
+        ("Stopped", NUMBER),
+        ("Share", NUMBER),
+        ("Logged in", NUMBER),
+    ];
+    let rows: Vec<Vec<Cell>> = (found.trials.iter())
+        .map(|trial| {
+            let mut row: Vec<Cell> = words::variant(&trial.variant).map(Cell::Text).into();
+            row.extend([
+                Cell::Number(trial.banned),
+                Cell::Number(trial.stopped),
+                share(trial.stopped, found.failures),
+                known(trial.logged_in),
+            ]);
+            row
+        })
+        .collect();
+    html! {
+        (table("What other thresholds would have done", &columns, &rows))
+        p.soft {
+            "Banned are addresses. Stopped are failures that would have come while a ban of their rule ran. "
+            "Logged in are those of the banned who ever logged in, too: the price. - is what the rule has."
+        }
+    }
+}
+
+fn gaps(report: &AuditReport<'_>) -> Markup {
+    let rules = report.findings.rules.iter();
+    let all: Vec<_> = rules
+        .flat_map(|rule| rule.gaps.iter().map(|gap| (&rule.name, gap)))
+        .collect();
+    let shown = top(report, all.len());
+    let columns: [Column; 4] = [
+        ("Rule", TEXT),
+        ("Length", NUMBER),
+        ("From", TEXT),
+        ("To", TEXT),
+    ];
+    let rows: Vec<Vec<Cell>> = (all.iter().take(shown))
+        .map(|(rule, gap)| {
+            vec![
+                text(Escaped::text(rule)),
+                Cell::Shown(Some(gap.to - gap.from), words::gap(gap)),
+                Cell::Time(gap.from),
+                Cell::Time(gap.to),
+            ]
+        })
+        .collect();
+    table(
+        &caption("Nothing was logged that counts", shown, all.len()),
+        &columns,
+        &rows,
+    )
+}
+
+fn sources(report: &AuditReport<'_>) -> Markup {
+    let columns: [Column; 5] = [
+        ("Log", TEXT),
+        ("Rule", TEXT),
+        ("Status", TEXT),
+        ("Read", NUMBER),
+        ("Failures", NUMBER),
+    ];
+    let rows: Vec<Vec<Cell>> = (report.sources.iter())
+        .map(|source| {
+            let size = source.to - source.from;
+            vec![
+                text(Escaped::path(&source.path)),
+                text(Escaped::text(&source.rule)),
+                text(source.status),
+                Cell::Shown(i64::try_from(size).ok(), words::bytes(size)),
+                Cell::Number(source.failures),
+            ]
+        })
+        .collect();
+    table("What was read", &columns, &rows)
+}

@@ -1,0 +1,74 @@
+//! Tables: read as they are, sorted where scripts run.
+
+use maud::{Markup, html};
+
+use crate::report::audit::words;
+
+/// A column: its title and whether it is of numbers.
+pub(super) type Column = (&'static str, bool);
+
+/// A cell.
+pub(super) enum Cell {
+    /// Any text; of the first column it names its row.
+    Text(String),
+    /// A number, shown with thousands set apart.
+    Number(u64),
+    /// A number that is shown as this text; none sorts below all.
+    Shown(Option<i64>, String),
+    /// A time, in Unix seconds.
+    Time(i64),
+    /// Whether somebody is or would be banned, in words.
+    Banned(bool, &'static str),
+}
+
+/// A table in a region that scrolls by itself where it is too wide.
+pub(super) fn table(caption: &str, columns: &[Column], rows: &[Vec<Cell>]) -> Markup {
+    html! {
+        div.wide tabindex="0" role="region" aria-label=(caption) {
+            table.sortable {
+                caption { (caption) }
+                thead {
+                    tr {
+                        @for (title, number) in columns {
+                            th scope="col" class=[number.then_some("n")] { (title) }
+                        }
+                    }
+                }
+                tbody {
+                    @for row in rows {
+                        tr {
+                            @for (place, cell) in row.iter().enumerate() { (one(cell, place == 0)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn one(cell: &Cell, first: bool) -> Markup {
+    html! {
+        @match cell {
+            Cell::Text(text) if first => { th scope="row" { (text) } }
+            Cell::Text(text) => { td { (text) } }
+            Cell::Number(n) => { td.n data-v=(n) { (words::number(*n)) } }
+            Cell::Shown(n, text) => { td.n data-v=(n.unwrap_or(-1)) { (text) } }
+            Cell::Time(at) => {
+                td.t data-v=(at) {
+                    time datetime=(crate::model::Stamp::from_secs(*at).to_rfc3339()) { (words::time(*at)) }
+                }
+            }
+            Cell::Banned(yes, text) => { td class=[yes.then_some("yes")] { (text) } }
+        }
+    }
+}
+
+/// How many of all are shown, if not all.
+pub(super) fn caption(what: &str, shown: usize, all: usize) -> String {
+    if shown < all {
+        let (shown, all) = (words::number(shown as u64), words::number(all as u64));
+        format!("{what}: the first {shown} of {all}")
+    } else {
+        what.to_owned()
+    }
+}

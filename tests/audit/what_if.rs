@@ -1,0 +1,124 @@
+//! Other thresholds: what they would have done is what a scan with them does.
+
+use serde_json::{Value, json};
+
+use super::{audit, login};
+use crate::kit::{Chance, Sandbox, failure, failures};
+
+/// A log of a few addresses whose failures come in bursts, and some log in.
+fn bursts(chance: &mut Chance) -> String {
+    let (mut second, mut log) = (0, String::new());
+    for _ in 0..200 {
+        let address = format!("203.0.113.{}", chance.below(6));
+        for _ in 0..chance.below(5) {
+            log += &failure(&address, second);
+            second += u32::try_from(chance.below(8)).unwrap();
+        }
+        if chance.below(40) == 0 {
+            log += &login(&address, second);
+        }
+        second += u32::try_from(chance.below(100)).unwrap();
+    }
+    log
+}
+
+#[test]
+fn each_row_is_what_a_scan_with_those_thresholds_bans() {
+    let log = bursts(&mut Chance::new("audit"));
+    for (key, values) in [
+        ("failed_attempts", vec![json!(1), json!(3), json!(9)]),
+        ("request_time", vec![json!(2), json!(30), json!(600)]),
+        ("window", vec![json!("gap"), json!("sliding")]),
+        ("ban_time", vec![json!(60), json!(3600), json!(-1)]),
+    ] {
+        let sandbox = Sandbox::new().log("auth.log", &log);
+        let shown = |value: &Value| value.as_str().map_or(value.to_string(), str::to_owned);
+        let list: Vec<String> = values.iter().map(shown).collect();
+        let axis = format!("{key}={}", list.join(","));
+        let rows = audit(&sandbox, &["--what-if", &axis])["what_if"].clone();
+        for (row, value) in rows.as_array().unwrap().iter().zip(&values) {
+            let sandbox = Sandbox::new()
+                .log("auth.log", &log)
+                .set(&format!("/settings/{key}"), value.clone());
+            let scanned = sandbox.run(["scan", "--dry-run", "--json"]).exits(0).json();
+            let bans = scanned["bans"].as_array().unwrap();
+            let mut banned: Vec<&str> =
+                bans.iter().map(|ban| ban["ip"].as_str().unwrap()).collect();
+            assert_eq!(row["bans"], banned.len(), "{key}={value}");
+            banned.sort_unstable();
+            banned.dedup();
+            assert_eq!(row["banned"], banned.len(), "{key}={value}");
+            assert_eq!(&row[key], value);
+            // What an audit with these thresholds says of itself.
+            let own = audit(&sandbox, &[]);
+            assert_eq!(row["stopped"], own["stopped"], "{key}={value}");
+            assert_eq!(
+                row["banned_logged_in"], own["banned_logged_in"],
+                "{key}={value}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_combination_has_its_row() {
+    let sandbox = Sandbox::new().log("auth.log", failures("203.0.113.9", 6));
+    let args = [
+        "--what-if",
+        "failed_attempts=3,5,10",
+        "--what-if",
+        "request_time=5,1m,10m",
+    ];
+    let rows = audit(&sandbox, &args)["what_if"].clone();
+    let rows: Vec<(u64, u64, u64)> = (rows.as_array().unwrap().iter())
+        .map(|row| {
+            let number = |key: &str| row[key].as_u64().unwrap();
+            (
+                number("failed_attempts"),
+                number("request_time"),
+                number("stopped"),
+            )
+        })
+        .collect();
+    let expected = [
+        (3, 5, 3),
+        (3, 60, 3),
+        (3, 600, 3),
+        (5, 5, 1),
+        (5, 60, 1),
+        (5, 600, 1),
+        (10, 5, 0),
+        (10, 60, 0),
+        (10, 600, 0),
+    ];
+    assert_eq!(rows, expected);
+    sandbox
+        .run([&["audit"][..], &args].concat())
+        .exits(0)
+        .says("FAILED   TIME  BANNED  STOPPED");
+}
+
+#[test]
+fn what_can_not_be_tried_is_wrong_usage() {
+    let sandbox = Sandbox::new().log("auth.log", "");
+    for (axis, said) in [
+        ("attempts=3", "`attempts` is no threshold"),
+        ("failed_attempts=", "must be KEY=VALUE"),
+        ("failed_attempts=0", "`0` is no number of failures"),
+        ("window=both", "`both` is no kind of window"),
+    ] {
+        sandbox
+            .run(["audit", "--what-if", axis])
+            .exits(2)
+            .warns(said);
+    }
+    let many = |key: &str| {
+        let values: Vec<String> = (1..40).map(|n| n.to_string()).collect();
+        format!("{key}={}", values.join(","))
+    };
+    let (attempts, time) = (many("failed_attempts"), many("request_time"));
+    sandbox
+        .run(["audit", "--what-if", &attempts, "--what-if", &time])
+        .exits(2)
+        .warns("1521 combinations are too many");
+}
