@@ -29,8 +29,6 @@ const SLACK: usize = 4 << 10;
 pub(super) struct Block {
     bytes: Vec<u8>,
     lines: Range<usize>,
-    /// The offsets of the lines that were kept, when the others were dropped.
-    kept: Option<Vec<(u64, Range<usize>)>>,
     /// The byte of the file at which its lines start.
     pub(super) base: u64,
     /// Where a line starts that is longer than [`LONGEST_LINE`].
@@ -52,30 +50,9 @@ impl Block {
 
     /// The line that starts at `offset` of the file, without its newline.
     pub(super) fn line_at(&self, offset: u64) -> &[u8] {
-        if let Some(kept) = &self.kept {
-            let found = kept.binary_search_by_key(&offset, |(offset, _)| *offset);
-            return found.map_or(&[], |n| &self.bytes[kept[n].1.clone()]);
-        }
         let start = usize_of(offset - self.base);
         let rest = &self.lines()[start..];
         &rest[..memchr(b'\n', rest).unwrap_or(rest.len())]
-    }
-
-    /// Drops all lines but those that start at these offsets, which ascend.
-    pub(super) fn keep_only(&mut self, offsets: impl Iterator<Item = u64>) {
-        let mut bytes = Vec::new();
-        let kept = offsets.map(|offset| {
-            let start = bytes.len();
-            bytes.extend_from_slice(self.line_at(offset));
-            (offset, start..bytes.len())
-        });
-        self.kept = Some(kept.collect());
-        self.bytes = bytes;
-    }
-
-    /// How much memory it takes.
-    pub(super) fn weight(&self) -> usize {
-        self.bytes.capacity()
     }
 
     /// Reads the lines that start in `part`, a part of the `whole` that
@@ -89,7 +66,7 @@ impl Block {
         let lead = u64::from(part.start > whole.start);
         let first = part.start - lead;
         let wanted = (part.end + SLACK as u64).min(whole.end) - first;
-        (self.long_line, self.kept) = (None, None);
+        (self.lines, self.long_line) = (0..0, None);
         self.read(file, first, wanted)?;
         // From here on places are counted within the bytes.
         let last = usize_of(part.end - 1 - first);
@@ -187,12 +164,11 @@ pub(super) struct Lines {
 impl Lines {
     /// Goes on with a stream at its byte `from`, at which a line starts.
     pub(super) fn new(mut stream: Box<dyn Read + Send>, from: u64, ends: bool) -> io::Result<Self> {
-        let mut bytes = Vec::new();
+        let mut bytes = vec![0; usize_of(from.min(SKIP))];
         let (mut skipped, mut over) = (0, false);
         while skipped < from && !over {
-            bytes.clear();
             let step = usize_of((from - skipped).min(SKIP));
-            let (read, ended) = read_some(&mut stream, &mut bytes, step);
+            let (read, ended) = read_some(&mut stream, &mut bytes[..step]);
             ended?;
             over = read < step;
             skipped += read as u64;
@@ -220,48 +196,56 @@ impl Lines {
     /// Reads about `size` bytes and puts their whole lines into `block`, also
     /// if the reading ends in an error.
     pub(super) fn fill(&mut self, size: usize, block: &mut Block) -> io::Result<()> {
-        (block.long_line, block.kept, block.cut_short) = (None, None, false);
-        block.bytes.clear();
-        block.bytes.append(&mut self.rest);
+        (block.long_line, block.cut_short) = (None, false);
+        let bytes = &mut block.bytes;
+        // What they held is overwritten, not cleared: that would cost as much as a copy.
+        let mut filled = self.rest.len();
+        bytes.resize(bytes.len().max(filled + size), 0);
+        bytes[..filled].copy_from_slice(&self.rest);
+        self.rest.clear();
         let mut result;
         loop {
-            let (read, ended) = read_some(&mut self.stream, &mut block.bytes, size);
+            bytes.resize(bytes.len().max(filled + size), 0);
+            let (read, ended) = read_some(&mut self.stream, &mut bytes[filled..filled + size]);
+            filled += read;
             self.over = read < size;
             result = ended;
             if self.leaving {
-                self.leave_line(&mut block.bytes);
+                filled = self.leave_line(&mut bytes[..filled]);
             }
-            if self.over || memchr(b'\n', &block.bytes).is_some() {
+            if self.over || memchr(b'\n', &bytes[..filled]).is_some() {
                 break;
             }
-            if block.bytes.len() > LONGEST_LINE {
+            if filled > LONGEST_LINE {
                 block.long_line = Some(self.at);
-                self.leave_line(&mut block.bytes);
+                filled = self.leave_line(&mut bytes[..filled]);
             }
         }
-        let stop = match memrchr(b'\n', &block.bytes) {
-            _ if self.over && self.ends && result.is_ok() => block.bytes.len(),
+        let bytes = &bytes[..filled];
+        let stop = match memrchr(b'\n', bytes) {
+            _ if self.over && self.ends && result.is_ok() => filled,
             newline => newline.map_or(0, |newline| newline + 1),
         };
-        let first = memchr(b'\n', &block.bytes[..stop]).map_or(stop, |newline| newline + 1);
+        let first = memchr(b'\n', &bytes[..stop]).map_or(stop, |newline| newline + 1);
         let start = if first > LONGEST_LINE { first } else { 0 };
         if start > 0 {
             block.long_line = Some(self.at);
         }
-        self.rest.extend_from_slice(&block.bytes[stop..]);
+        self.rest.extend_from_slice(&bytes[stop..]);
         (block.base, block.lines) = (self.at + start as u64, start..stop);
         self.at += stop as u64;
         result
     }
 
     /// Drops the beginning of a line that is too long, up to its end if that
-    /// is there.
-    fn leave_line(&mut self, bytes: &mut Vec<u8>) {
+    /// is there; tells how many bytes are left, which then come first.
+    fn leave_line(&mut self, bytes: &mut [u8]) -> usize {
         let newline = memchr(b'\n', bytes);
         let length = newline.map_or(bytes.len(), |newline| newline + 1);
-        bytes.drain(..length);
+        bytes.copy_within(length.., 0);
         self.at += length as u64;
         self.leaving = newline.is_none();
+        bytes.len() - length
     }
 }
 

@@ -66,8 +66,8 @@ pub fn discover(specs: &[SourceSpec]) -> Discovered {
         }
     }
     let mut logs = group(&plain, &found);
-    let names = each_once(logs.iter().map(|log| log.name.clone()).collect());
-    logs.retain(|log| names.contains(&log.name));
+    let mut files = BTreeSet::new();
+    logs.retain(|log| is_first(&log.name, &mut files));
     Discovered {
         logs,
         journals,
@@ -89,11 +89,15 @@ pub fn ssh_journal() -> Journal {
 #[must_use]
 pub fn each_once(mut logs: Vec<PathBuf>) -> Vec<PathBuf> {
     let mut files = BTreeSet::new();
-    logs.retain(|path| {
-        path.metadata()
-            .map_or(true, |file| files.insert((file.dev(), file.ino())))
-    });
+    logs.retain(|path| is_first(path, &mut files));
     logs
+}
+
+/// Whether the file at `path` is none of those met before, of which device and
+/// inode are kept.
+fn is_first(path: &Path, files: &mut BTreeSet<(u64, u64)>) -> bool {
+    path.metadata()
+        .map_or(true, |file| files.insert((file.dev(), file.ino())))
 }
 
 fn has_wildcard(path: &Path) -> bool {

@@ -142,8 +142,12 @@ pub(super) fn find_in_stream(stream: &mut impl Read, cursors: &[&Cursor]) -> Opt
 
 /// Appends the next bytes of a stream: as many as a step, unless it ends.
 fn more(stream: &mut impl Read, window: &mut Vec<u8>) -> usize {
+    let start = window.len();
+    window.resize(start + STEP, 0);
     // What was read before an error is there all the same.
-    read_some(stream, window, STEP).0
+    let (read, _) = read_some(stream, &mut window[start..]);
+    window.truncate(start + read);
+    read
 }
 
 #[cfg(test)]

@@ -22,6 +22,12 @@ const PROGRAMS: [&str; 2] = ["/usr/bin/journalctl", "/bin/journalctl"];
 /// What of an entry is needed.
 const FIELDS: &str = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_HOSTNAME,_COMM";
 
+/// What distributions call the unit of sshd.
+const SSHD_UNITS: [&str; 2] = ["ssh.service", "sshd.service"];
+
+/// What the processes of sshd call themselves.
+const SSHD_NAMES: [&str; 3] = ["sshd", "sshd-session", "sshd-auth"];
+
 /// How far back the first run looks, in seconds: a week.
 const FIRST_LOOK: i64 = 7 * 86_400;
 
@@ -210,8 +216,26 @@ fn ask(journal: &Journal, place: Option<&Path>) -> Result<Command, JournalError>
         };
         command.arg(flag).arg(place);
     }
-    command.args(journal.units.iter().map(|unit| format!("--unit={unit}")));
+    command.args(wanted(&journal.units));
     Ok(command)
+}
+
+/// What of a journal is asked for, as `journalctl` takes it.
+///
+/// journald looks up the unit of a process once it has its message, and finds
+/// none if the process has ended by then, as sshd's of a short connection have.
+/// Those are known by their sender, for whom the kernel vouches, and by the name
+/// that it gave itself: only root can write an entry that is root's.
+fn wanted(units: &[String]) -> Vec<String> {
+    if !units.iter().all(|unit| SSHD_UNITS.contains(&&**unit)) {
+        return units.iter().map(|unit| format!("--unit={unit}")).collect();
+    }
+    let of_units = units
+        .iter()
+        .map(|unit| vec![format!("_SYSTEMD_UNIT={unit}")]);
+    let of_root = |name| vec!["_UID=0".to_owned(), format!("SYSLOG_IDENTIFIER={name}")];
+    let all: Vec<_> = of_units.chain(SSHD_NAMES.map(of_root)).collect();
+    all.join(&"+".to_owned())
 }
 
 /// The lines of the entries that `journalctl` prints.

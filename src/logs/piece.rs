@@ -1,5 +1,5 @@
 //! A piece of a log, a file or a part of one, read wave by wave: blocks that
-//! are read together and matched in parallel.
+//! are read together and matched in parallel, while they are hot in the cache.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -15,10 +15,15 @@ use super::blocks::Lines;
 use super::meter;
 use super::reading::Reading;
 use super::sizes::Sizes;
-use super::wave::{Matched, Pool, Wave};
+use super::wave::{Found, Matched, Pool};
 
-/// How much memory the failures of a piece may take whose turn has not come.
-const AHEAD: usize = 4 << 20;
+/// How many bytes are read before others have their turn.
+const STRIDE: u64 = 4 << 20;
+
+/// How many blocks of a stream are unpacked while as many are matched, and how
+/// large they are at most: both together stay in a core's cache, since one
+/// thread does both when the others have work of their own.
+const UNPACKED: (usize, u64) = (2, 128 << 10);
 
 /// A piece of a log that is to be read.
 #[derive(Debug)]
@@ -73,10 +78,8 @@ pub(super) struct Reader {
     state: State,
     clock: Clock,
     sizes: Sizes,
-    /// Waves that were read ahead.
-    ahead: VecDeque<Wave>,
-    /// Blocks to read into.
-    spare: Vec<Matched>,
+    /// What was found and has not been handed over.
+    ahead: VecDeque<Found>,
     reading: Reading,
     from: u64,
 }
@@ -126,7 +129,6 @@ impl Reader {
             clock: piece.clock,
             sizes,
             ahead: VecDeque::new(),
-            spare: Vec::new(),
             reading,
             from,
         };
@@ -139,52 +141,44 @@ impl Reader {
         matches!(self.state, State::Over)
     }
 
-    pub(super) fn has_waves(&self) -> bool {
-        !self.ahead.is_empty()
-    }
-
     pub(super) fn into_reading(self) -> Reading {
         self.reading
     }
 
-    pub(super) fn hand_over(&mut self) -> Option<Wave> {
+    pub(super) fn hand_over(&mut self) -> Option<Found> {
         self.ahead.pop_front()
     }
 
-    pub(super) fn take_back(&mut self, wave: Wave) {
-        if self.spare.is_empty() {
-            self.spare = wave.blocks;
-        }
-    }
-
-    /// Reads and matches the next wave, unless one waits; of a piece whose
-    /// turn is `later`, as long as what waits fits into memory.
+    /// Reads and matches on, as long as what it finds fits into memory; `later`
+    /// says that its turn has not come.
     pub(super) fn read_on(&mut self, pool: &Pool<'_>, later: bool) {
-        let full = if later {
-            self.ahead.iter().map(Wave::weight).sum::<usize>() >= AHEAD
-        } else {
-            self.has_waves()
-        };
-        if full {
-            return;
-        }
-        let mut blocks = match &mut self.state {
-            State::Over => return,
-            State::Plain { .. } => self.read_plain(pool),
-            State::Waiting { .. } | State::Stream { .. } => self.read_stream(pool),
-        };
-        self.note(&mut blocks);
-        self.end_if_read();
-        let mut wave = Wave::new(blocks);
-        if later {
-            wave.shrink();
-        }
-        self.ahead.push_back(wave);
+        let Sizes { room, ahead, .. } = self.sizes;
+        let room = if later { ahead } else { room };
+        let mut weight: usize = self.ahead.iter().map(Found::weight).sum();
+        let stop = self.reading.end + STRIDE;
+        pool.with_blocks(|blocks| {
+            while weight < room && self.reading.end < stop && !self.is_over() {
+                match &mut self.state {
+                    State::Over => {}
+                    State::Plain { .. } => self.read_plain(pool, blocks),
+                    State::Waiting { .. } | State::Stream { .. } => self.read_stream(pool, blocks),
+                }
+                self.note(blocks);
+                self.end_if_read();
+                for Matched { found, .. } in blocks.iter_mut() {
+                    let found = std::mem::take(found);
+                    if !found.failures().is_empty() {
+                        weight += found.weight();
+                        self.ahead.push_back(found);
+                    }
+                }
+            }
+        });
     }
 
-    fn read_plain(&mut self, pool: &Pool<'_>) -> Vec<Matched> {
+    fn read_plain(&mut self, pool: &Pool<'_>, blocks: &mut Vec<Matched>) {
         let State::Plain { file, whole, at } = &mut self.state else {
-            return Vec::new();
+            return;
         };
         let Sizes {
             block: size,
@@ -198,7 +192,6 @@ impl Reader {
             .map(|start| start..(start + size).min(whole.end))
             .collect();
         *at = parts.last().map_or(whole.end, |part| part.end);
-        let mut blocks = std::mem::take(&mut self.spare);
         blocks.resize_with(parts.len(), Matched::default);
         let clock = &self.clock;
         blocks
@@ -211,32 +204,27 @@ impl Reader {
                     matched.find(pool, clock);
                 }
             });
-        blocks
     }
 
     /// Matches what was unpacked while the next blocks are.
-    fn read_stream(&mut self, pool: &Pool<'_>) -> Vec<Matched> {
+    fn read_stream(&mut self, pool: &Pool<'_>, blocks: &mut Vec<Matched>) {
         if let State::Waiting { .. } = &self.state {
             self.open();
         }
         let State::Stream { lines, unmatched } = &mut self.state else {
-            return Vec::new();
+            blocks.clear();
+            return;
         };
-        let mut blocks = std::mem::take(unmatched);
-        let (sizes, clock, mut spare) = (self.sizes, &self.clock, std::mem::take(&mut self.spare));
-        let ((), ()) = rayon::join(
+        let (block, clock) = (self.sizes.block, &self.clock);
+        rayon::join(
+            || unpack(lines, block, blocks),
             || {
-                spare.truncate(sizes.blocks);
-                unpack(lines, sizes, &mut spare);
-            },
-            || {
-                blocks
+                unmatched
                     .par_iter_mut()
                     .for_each(|matched| matched.find(pool, clock));
             },
         );
-        *unmatched = spare;
-        blocks
+        std::mem::swap(unmatched, blocks);
     }
 
     fn open(&mut self) {
@@ -271,7 +259,7 @@ impl Reader {
     }
 
     /// Adds up what was met, and ends the reading where a block ended early.
-    fn note(&mut self, blocks: &mut Vec<Matched>) {
+    fn note(&mut self, blocks: &mut [Matched]) {
         let reading = &mut self.reading;
         let mut whole = 0;
         for matched in blocks.iter_mut() {
@@ -295,18 +283,19 @@ impl Reader {
             // Lines that were left out at the end were read all the same.
             reading.end = whole.end;
         }
-        blocks.truncate(whole);
+        for matched in &mut blocks[whole..] {
+            matched.found = Found::default();
+        }
     }
 }
 
-/// Unpacks the next wave.
-fn unpack(lines: &mut Lines, sizes: Sizes, blocks: &mut Vec<Matched>) {
-    let size = usize::try_from(sizes.block).unwrap_or(usize::MAX);
+/// Unpacks the next blocks.
+fn unpack(lines: &mut Lines, block: u64, blocks: &mut Vec<Matched>) {
+    let (count, most) = UNPACKED;
+    let size = usize::try_from(block.min(most)).unwrap_or(usize::MAX);
+    blocks.resize_with(count, Matched::default);
     let mut filled = 0;
-    while filled < sizes.blocks && !lines.is_over() {
-        if blocks.len() == filled {
-            blocks.push(Matched::default());
-        }
+    while filled < count && !lines.is_over() {
         let matched = &mut blocks[filled];
         matched.error = lines.fill(size, &mut matched.block).err();
         filled += 1;

@@ -41,10 +41,11 @@ impl Reading {
     pub(super) fn add(&mut self, matched: &Matched, from: u64) {
         let Matched {
             block,
-            failures,
+            found,
             tally,
             ..
         } = matched;
+        let failures = found.failures();
         self.tally.add(tally);
         self.failures += failures
             .iter()

@@ -12,7 +12,7 @@ use crate::rules::Matcher;
 use super::piece::{Piece, Reader};
 use super::reading::Reading;
 use super::sizes::Sizes;
-use super::wave::{Pool, Wave};
+use super::wave::{Found, Pool};
 
 /// A failure, in the order in which it counts.
 #[derive(Debug)]
@@ -73,32 +73,30 @@ pub fn scan(
         .collect()
 }
 
-/// How many waves of a source may wait for their turn: with one alone, sources
-/// whose waves end one after the other would be read one after the other.
-const WAITING: usize = 2;
-
-/// The waves of a source whose failures come next.
+/// The failures of a source that come next.
 #[derive(Default)]
 struct Head {
-    /// Each with the piece it is of.
-    waves: VecDeque<(usize, Wave)>,
-    /// What is used up, to be read into again.
-    used: Vec<(usize, Wave)>,
+    /// Those of each block with the piece it is of.
+    found: VecDeque<(usize, Found)>,
     /// Whether nothing can follow them.
     last: bool,
 }
 
 impl Head {
-    /// The wave that has the next failure, with its piece.
-    fn front(&mut self) -> Option<&mut (usize, Wave)> {
+    /// The block that has the next failure, with its piece.
+    fn front(&mut self) -> Option<&mut (usize, Found)> {
         while self
-            .waves
-            .front_mut()
-            .is_some_and(|(_, wave)| wave.peek().is_none())
+            .found
+            .front()
+            .is_some_and(|(_, found)| found.peek().is_none())
         {
-            self.used.extend(self.waves.pop_front());
+            self.found.pop_front();
         }
-        self.waves.front_mut()
+        self.found.front_mut()
+    }
+
+    fn weight(&self) -> usize {
+        self.found.iter().map(|(_, found)| found.weight()).sum()
     }
 
     fn is_over(&mut self) -> bool {
@@ -106,9 +104,9 @@ impl Head {
     }
 
     /// Puts the next failure among the others; false if none can be known
-    /// before the next wave is there.
+    /// before more was read.
     fn offer(&mut self, source: usize, next: &mut BinaryHeap<Reverse<(Stamp, usize)>>) -> bool {
-        match self.front().and_then(|(_, wave)| wave.peek()) {
+        match self.front().and_then(|(_, found)| found.peek()) {
             Some((failure, ..)) => next.push(Reverse((failure.at, source))),
             None => return self.last,
         }
@@ -116,7 +114,7 @@ impl Head {
     }
 }
 
-/// Hands over failures until a wave is used up that may have a successor.
+/// Hands over failures until those of a source are used up that may have more.
 fn merge(heads: &mut [Head], hear: &mut impl FnMut(Heard<'_>)) {
     let mut next = BinaryHeap::new();
     for (source, head) in heads.iter_mut().enumerate() {
@@ -126,10 +124,9 @@ fn merge(heads: &mut [Head], hear: &mut impl FnMut(Heard<'_>)) {
     }
     while let Some(Reverse((_, source))) = next.pop() {
         let ahead = &mut heads[source];
-        if let Some((piece, wave)) = ahead.front() {
+        if let Some((piece, found)) = ahead.front() {
             let place = (source, *piece);
-            if let Some((failure, block, user)) = wave.peek() {
-                let line = block.line_at(failure.offset);
+            if let Some((failure, line, user)) = found.peek() {
                 hear(Heard {
                     place,
                     failure,
@@ -137,7 +134,7 @@ fn merge(heads: &mut [Head], hear: &mut impl FnMut(Heard<'_>)) {
                     user,
                 });
             }
-            wave.pop();
+            found.pop();
         }
         if !ahead.offer(source, &mut next) {
             return;
@@ -180,17 +177,17 @@ impl Source {
             .for_each(|(place, reader)| reader.read_on(pool, *place > 0));
     }
 
-    /// Takes back what is used up, and hands over what was read.
+    /// Hands over what was read, as far as there is room for it.
     fn exchange(&mut self, head: &mut Head) {
-        for (piece, wave) in head.used.drain(..) {
-            self.readers[piece].take_back(wave);
-        }
+        let mut weight = head.weight();
         while let Some(reader) = self.readers.get_mut(self.first) {
-            if head.waves.len() < WAITING
-                && let Some(wave) = reader.hand_over()
-            {
-                head.waves.push_back((self.first, wave));
-            } else if reader.is_over() && !reader.has_waves() {
+            if weight >= self.sizes.room {
+                return;
+            }
+            if let Some(found) = reader.hand_over() {
+                weight += found.weight();
+                head.found.push_back((self.first, found));
+            } else if reader.is_over() {
                 self.first += 1;
             } else {
                 return;

@@ -3,10 +3,15 @@
 pub struct Sizes {
     /// Bytes of a block; at most a line's longest.
     pub block: u64,
-    /// Blocks that are read together.
+    /// Blocks of a file that are read together.
     pub blocks: usize,
     /// How many pieces of a source are read at the same time.
     pub pieces: usize,
+    /// How many bytes the failures of a source may take that wait to be
+    /// merged with those of the others.
+    pub room: usize,
+    /// The same of a piece whose turn has not come.
+    pub ahead: usize,
 }
 
 impl Sizes {
@@ -15,13 +20,14 @@ impl Sizes {
     #[must_use]
     pub fn for_sources(sources: usize) -> Self {
         let threads = rayon::current_num_threads();
-        let share = (8 << 20) / sources.max(1) as u64;
+        let share = (8 << 20) / sources.max(1);
         let block = share.clamp(16 << 10, 512 << 10);
-        let most = usize::try_from(share / block).unwrap_or(1);
         Sizes {
-            block,
-            blocks: (threads * 2).min(most).max(1),
+            block: block as u64,
+            blocks: (threads * 2).min(share / block).max(1),
             pieces: threads,
+            room: share.clamp(64 << 10, 2 << 20),
+            ahead: (share / threads).clamp(64 << 10, 4 << 20),
         }
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn packing(file: &File) -> io::Result<Result<Option<Packing>, Unknown
 /// not grow with what comes out.
 pub(super) fn unpack(file: &File, packing: Packing) -> io::Result<Box<dyn Read + Send>> {
     let file = BufReader::with_capacity(
-        256 << 10,
+        64 << 10,
         FromStart {
             file: file.try_clone()?,
             at: 0,
@@ -118,31 +118,20 @@ impl<R: io::BufRead> Read for Frames<R> {
     }
 }
 
-/// Appends the next `size` bytes of a stream to `bytes`, less only where it
-/// ends or breaks; tells how many, also of one that broke.
+/// Fills `bytes` from a stream, less only where it ends or breaks; tells how
+/// many were read, also of one that broke.
 ///
 /// A decompressor moves its whole window at each call, so it is asked for much
 /// at once.
-pub(super) fn read_some(
-    stream: &mut impl Read,
-    bytes: &mut Vec<u8>,
-    size: usize,
-) -> (usize, io::Result<()>) {
-    let start = bytes.len();
-    bytes.reserve_exact(size);
-    bytes.resize(start + size, 0);
-    let (mut filled, mut result) = (start, Ok(()));
+pub(super) fn read_some(stream: &mut impl Read, bytes: &mut [u8]) -> (usize, io::Result<()>) {
+    let mut filled = 0;
     while filled < bytes.len() {
         match stream.read(&mut bytes[filled..]) {
             Ok(0) => break,
             Ok(more) => filled += more,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => {
-                result = Err(error);
-                break;
-            }
+            Err(error) => return (filled, Err(error)),
         }
     }
-    bytes.truncate(filled);
-    (filled - start, result)
+    (filled, Ok(()))
 }

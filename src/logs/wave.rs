@@ -1,4 +1,4 @@
-//! Blocks that are read together, and matched in parallel.
+//! Blocks that are matched in parallel, and what is kept of them.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
@@ -8,110 +8,122 @@ use crate::rules::{Clock, Matcher, Tally, Users};
 
 use super::blocks::Block;
 
-/// Matchers that no block uses at the moment: never more than there are threads.
+/// Matchers, and blocks to read into, that nobody uses at the moment: as many
+/// as there are threads at work, however many logs are read.
 pub(super) struct Pool<'a> {
     template: &'a Matcher,
     idle: Mutex<Vec<Matcher>>,
+    spare: Mutex<Vec<Vec<Matched>>>,
 }
 
 impl<'a> Pool<'a> {
     pub(super) fn new(template: &'a Matcher) -> Self {
         Pool {
             template,
-            idle: Mutex::new(Vec::new()),
+            idle: Mutex::default(),
+            spare: Mutex::default(),
         }
     }
 
     fn with<T>(&self, clock: &Clock, work: impl FnOnce(&mut Matcher) -> T) -> T {
-        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = idle().pop();
+        let waiting = taken(&self.idle);
         let mut matcher = waiting.unwrap_or_else(|| self.template.clone());
         matcher.set_clock(clock.clone());
         let result = work(&mut matcher);
-        idle().push(matcher);
+        put(&self.idle, matcher);
+        result
+    }
+
+    /// Lends blocks to read into.
+    pub(super) fn with_blocks<T>(&self, work: impl FnOnce(&mut Vec<Matched>) -> T) -> T {
+        let mut blocks = taken(&self.spare).unwrap_or_default();
+        let result = work(&mut blocks);
+        put(&self.spare, blocks);
         result
     }
 }
 
-/// Blocks that were read together, with their failures.
-#[derive(Debug, Default)]
-pub(super) struct Wave {
-    pub(super) blocks: Vec<Matched>,
-    /// Block and failure that come next.
-    next: (usize, usize),
+fn taken<T>(from: &Mutex<Vec<T>>) -> Option<T> {
+    from.lock().unwrap_or_else(PoisonError::into_inner).pop()
 }
 
+fn put<T>(into: &Mutex<Vec<T>>, one: T) {
+    let mut into = into.lock().unwrap_or_else(PoisonError::into_inner);
+    into.push(one);
+}
+
+/// A block, and what was found in it.
 #[derive(Debug, Default)]
 pub(super) struct Matched {
     pub(super) block: Block,
-    pub(super) failures: Vec<Failure>,
-    /// Of each failure, if the matcher keeps them.
-    pub(super) users: Users,
+    pub(super) found: Found,
     pub(super) tally: Tally,
     pub(super) error: Option<io::Error>,
 }
 
 impl Matched {
     pub(super) fn find(&mut self, pool: &Pool<'_>, clock: &Clock) {
-        let Matched {
-            block,
-            failures,
-            users,
-            ..
-        } = self;
-        failures.clear();
+        let block = &self.block;
+        let (mut failures, mut users) = (Vec::new(), Users::default());
         self.tally = pool.with(clock, |matcher| {
-            let tally = matcher.scan(block.lines(), block.base, failures);
-            matcher.exchange_users(users);
+            let tally = matcher.scan(block.lines(), block.base, &mut failures);
+            matcher.exchange_users(&mut users);
             tally
         });
+        self.found = Found::new(failures, users, block);
     }
 }
 
-impl Wave {
-    pub(super) fn new(blocks: Vec<Matched>) -> Self {
-        Wave {
-            blocks,
-            next: (0, 0),
+/// The failures of a block with their lines. The other lines are not kept, so
+/// that what waits for its turn is small and blocks are read into again at once.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    failures: Vec<Failure>,
+    lines: Vec<u8>,
+    /// Where each failure's line ends.
+    ends: Vec<usize>,
+    /// Of each failure, if the matcher keeps them.
+    users: Users,
+    /// The failure that comes next.
+    next: usize,
+}
+
+impl Found {
+    fn new(failures: Vec<Failure>, users: Users, block: &Block) -> Self {
+        let mut found = Found {
+            users,
+            ..Found::default()
+        };
+        found.ends.reserve_exact(failures.len());
+        for failure in &failures {
+            found.lines.extend_from_slice(block.line_at(failure.offset));
+            found.ends.push(found.lines.len());
         }
+        found.failures = failures;
+        found
     }
 
-    /// The failure that comes next, the block that has its line, and its user.
-    pub(super) fn peek(&mut self) -> Option<(&Failure, &Block, Option<&[u8]>)> {
-        while self
-            .blocks
-            .get(self.next.0)
-            .is_some_and(|matched| self.next.1 >= matched.failures.len())
-        {
-            self.next = (self.next.0 + 1, 0);
-        }
-        let matched = self.blocks.get(self.next.0)?;
-        let user = matched.users.get(self.next.1);
-        Some((&matched.failures[self.next.1], &matched.block, user))
+    pub(super) fn failures(&self) -> &[Failure] {
+        &self.failures
+    }
+
+    /// The failure that comes next, its line, and its user.
+    pub(super) fn peek(&self) -> Option<(&Failure, &[u8], Option<&[u8]>)> {
+        let failure = self.failures.get(self.next)?;
+        let start = self.next.checked_sub(1).map_or(0, |last| self.ends[last]);
+        let line = &self.lines[start..self.ends[self.next]];
+        Some((failure, line, self.users.get(self.next)))
     }
 
     /// Goes on to the failure behind it.
     pub(super) fn pop(&mut self) {
-        self.next.1 += 1;
+        self.next += 1;
     }
 
-    /// Keeps only the lines that are failures.
-    pub(super) fn shrink(&mut self) {
-        self.blocks.retain(|matched| !matched.failures.is_empty());
-        for Matched {
-            block, failures, ..
-        } in &mut self.blocks
-        {
-            block.keep_only(failures.iter().map(|failure| failure.offset));
-            failures.shrink_to_fit();
-        }
-    }
-
+    /// How much memory it takes.
     pub(super) fn weight(&self) -> usize {
-        let failures = |matched: &Matched| matched.failures.capacity() * size_of::<Failure>();
-        self.blocks
-            .iter()
-            .map(|matched| matched.block.weight() + failures(matched) + matched.users.weight())
-            .sum()
+        self.failures.capacity() * (size_of::<Failure>() + size_of::<usize>())
+            + self.lines.capacity()
+            + self.users.weight()
     }
 }

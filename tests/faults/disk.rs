@@ -29,8 +29,8 @@ impl Disk {
     }
 
     /// The same, in a sandbox that is made otherwise.
-    fn within(size: u32, make: impl FnOnce(Sandbox) -> Sandbox) -> Self {
-        let sandbox = make(Sandbox::new()).log("auth.log", "");
+    fn within(size: u32, prepare: impl FnOnce(Sandbox) -> Sandbox) -> Self {
+        let sandbox = prepare(Sandbox::new()).log("auth.log", "");
         std::fs::create_dir(sandbox.path("state")).unwrap();
         let made = sandbox.path("made");
         let script = format!(

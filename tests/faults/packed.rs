@@ -138,7 +138,7 @@ fn bombs_take_little_memory() {
         let rows = run["sources"].as_array().unwrap();
         let bomb = rows
             .iter()
-            .find(|row| row["path"].as_str().unwrap().ends_with(".gz"));
+            .find(|row| row["path"].as_str().unwrap().ends_with(".1.gz"));
         let read = bomb.unwrap()["to"].as_u64().unwrap();
         // Of zeros there is not one whole line.
         let lines = if what == "zeros" { 0 } else { 64 << 20 };

@@ -108,11 +108,11 @@ fn redis_is_a_replica() {
 #[test]
 fn redis_is_loading() {
     let mut redis = Redis::new();
-    let keys = "for n = 1, 20000 do redis.call('SET', n, n) end";
+    let keys = "for n = 1, 20000 do redis.call('SET', n, string.rep('x', 200)) end";
     redis.cli(&["EVAL", keys, "0"]);
     redis.cli(&["SAVE"]);
     redis.stop();
-    // A millisecond for each key: it loads for 20 s.
+    // A millisecond for each key: it loads for 20 s, and answers after every few.
     let slowly = ["--key-load-delay", "1000"];
     let answers = ["--loading-process-events-interval-bytes", "1024"];
     redis.again_with(&[slowly, answers].concat());

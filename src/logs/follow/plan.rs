@@ -230,11 +230,14 @@ impl Look<'_> {
     fn gap(&self, known: usize) -> Problem {
         let Generation { cursor, stat, .. } = &self.known[known];
         let name = Escaped::path(&self.log.name);
+        // With `rotate 0` and `ifempty` this may be an empty log that was deleted.
+        // Nothing is left that tells it from one that was written to meanwhile, so
+        // it is told all the same, with what keeps it from coming again.
         if cursor.offset == 0 && stat.size == 0 {
             return Problem::at(
                 &self.log.name,
                 format!(
-                    "{name}: had nothing in it at the last run, is another file now, and the old one is nowhere to be found: what was written to it, if anything, could not be read"
+                    "{name}: had nothing in it at the last run, is another file now, and the old one is nowhere to be found: what was written to it, if anything, could not be read; let logrotate keep a generation (rotate 1) or leave empty logs alone (notifempty)"
                 ),
             );
         }

@@ -86,7 +86,7 @@ impl Look<'_> {
         if let Some(same) = self
             .known
             .iter()
-            .position(|known| known.path == path && known.stat == stat)
+            .position(|known| known.stat == stat && known.path == path)
         {
             return Ok(Candidate {
                 path,
