@@ -1,14 +1,19 @@
 //! The command line: commands, flags, help. Values are checked here as far as
 //! that needs no configuration; completions and the man page come from here too.
 
+mod host;
+mod values;
+
 use std::ffi::OsStr;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
 
-use crate::model::{Address, Axis, Moment, parse_span};
+use crate::model::{Address, Axis, Moment};
+
+pub use host::{Check, Completions, Init, Install, Man, Uninstall};
+pub use values::BanTime;
+use values::{address, ban_time};
 
 /// Where the state is when nobody says otherwise.
 pub const STATE_DIR: &str = "/var/lib/pyfilter";
@@ -181,7 +186,7 @@ pub struct Audit {
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
-    /// Write a report that any browser shows, in one file
+    /// Write a report that any browser shows, in one file; - is standard output
     #[arg(long, value_name = "OUT")]
     pub html: Option<PathBuf>,
     /// Look at failures from then on: 2026-03-22, '2026-03-22 14:18', RFC 3339, or 7d for ago
@@ -203,7 +208,7 @@ pub struct Audit {
     /// How many of each list to show [default: 10; in JSON and HTML: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub top: Option<u32>,
-    /// Read these files, plain or compressed, in place of the rules' logs
+    /// Read these files, plain or compressed, in place of the rules' logs; - is standard input
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }
@@ -312,108 +317,11 @@ pub struct Restore {
     pub off: bool,
 }
 
-/// `pyfilter check`.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "\
-Examples:
-  pyfilter check
-  pyfilter check -c new.json && sudo cp new.json /etc/pyfilter/config.json")]
-pub struct Check {
-    /// Print one JSON document
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `pyfilter init`.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "\
-Examples:
-  sudo pyfilter init
-  pyfilter init -c ./config.json")]
-pub struct Init {
-    /// Replace a configuration that is there
-    #[arg(long)]
-    pub force: bool,
-}
-
-/// `pyfilter install`.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "\
-Examples:
-  pyfilter install --dry-run    what would be done; changes nothing
-  sudo pyfilter install         a timer, a configuration that fits, and the first run")]
-pub struct Install {
-    /// A cron entry in place of the systemd timer
-    #[arg(long)]
-    pub cron: bool,
-    /// Show what would be done, and change nothing
-    #[arg(long)]
-    pub dry_run: bool,
-}
-
-/// `pyfilter uninstall`.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "\
-Examples:
-  sudo pyfilter uninstall            bans and configuration are kept
-  sudo pyfilter uninstall --purge    nothing is kept")]
-pub struct Uninstall {
-    /// Remove bans, positions, event log and configuration, too
-    #[arg(long)]
-    pub purge: bool,
-    /// Show what would be done, and change nothing
-    #[arg(long)]
-    pub dry_run: bool,
-}
-
-/// `pyfilter completions`.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "\
-Examples:
-  pyfilter completions bash | sudo tee /etc/bash_completion.d/pyfilter
-  pyfilter completions fish > ~/.config/fish/completions/pyfilter.fish")]
-pub struct Completions {
-    /// The shell
-    #[arg(value_name = "SHELL", value_enum)]
-    pub shell: Shell,
-}
-
-/// `pyfilter man`.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "\
-Examples:
-  pyfilter man pyfilter.conf | man -l -            what each key of the configuration means
-  sudo pyfilter man --dir /usr/local/share/man     for `man pyfilter-scan` and all the others")]
-pub struct Man {
-    /// Write every page below this directory
-    #[arg(long, value_name = "DIR")]
-    pub dir: Option<PathBuf>,
-    /// The page: pyfilter, pyfilter.conf, or a command [default: pyfilter]
-    #[arg(value_name = "PAGE", conflicts_with = "dir")]
-    pub page: Option<String>,
-}
-
-/// How long a ban lasts; for ever if none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BanTime(pub Option<NonZeroU32>);
-
-fn address(text: &str) -> Result<Address, &'static str> {
-    Address::parse(text.as_bytes()).ok_or("single addresses; not a network or host name")
-}
-
-fn ban_time(text: &str) -> Result<BanTime, String> {
-    match text {
-        "null" => Ok(BanTime(None)),
-        _ => parse_span(text)
-            .map(BanTime)
-            .map_err(|wrong| wrong.to_string()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory;
+    use std::num::NonZeroU32;
 
     fn parse(line: &str) -> Result<Cli, clap::Error> {
         Cli::try_parse_from(line.split_whitespace())

@@ -139,6 +139,108 @@ fn all_generations_are_read_whether_the_glob_names_them_or_not() {
 }
 
 #[test]
+fn generations_are_found_wherever_the_log_has_gone() {
+    let sandbox = Sandbox::new()
+        .log("auth.log", "")
+        .set("/settings/rules/ssh/olddir", "old");
+    std::fs::remove_file(sandbox.path("auth.log")).unwrap();
+    sandbox.file("old/auth.log-20260301", failures("203.0.113.1", 5));
+    sandbox.file("auth.log.1", failures("203.0.113.9", 2));
+    let names = |found: &Value| -> Vec<(String, String)> {
+        let row = |row: &Value| {
+            let path = row["path"].as_str().unwrap().to_owned();
+            let root = sandbox.path("").display().to_string();
+            let path = path.replace(&root, "").trim_matches('/').to_owned();
+            (path, row["status"].as_str().unwrap().to_owned())
+        };
+        found["sources"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(row)
+            .collect()
+    };
+    let expected = |rows: &[(&str, &str)]| -> Vec<(String, String)> {
+        let owned = |(path, status): &(&str, &str)| ((*path).to_owned(), (*status).to_owned());
+        rows.iter().map(owned).collect()
+    };
+    let rotated = [("old/auth.log-20260301", "read"), ("auth.log.1", "read")];
+    let audit = |status: i32| sandbox.run(["audit", "--json"]).exits(status).json();
+    // The live file is not there: what there is is read, and it is told.
+    let found = audit(0);
+    assert_eq!(names(&found), expected(&rotated));
+    assert_eq!(found["failures"], 7);
+    // It is empty, as just after a rotation.
+    sandbox.file("auth.log", "");
+    let live = [&rotated[..], &[("auth.log", "read")]].concat();
+    let found = audit(0);
+    assert_eq!(
+        (names(&found), &found["failures"]),
+        (expected(&live), &json!(7))
+    );
+    // One of them is not to be read: it is named, and the others are read.
+    let lz4 = b"\x04\x22\x4d\x18 and so on";
+    sandbox.file("auth.log.2.gz", lz4);
+    let ran = sandbox.run(["audit", "--json"]).exits(1);
+    assert_eq!(ran.json()["failures"], 7);
+    ran.warns("auth.log.2.gz: is compressed with lz4");
+    // Nothing is there at all.
+    for name in [
+        "auth.log",
+        "auth.log.1",
+        "auth.log.2.gz",
+        "old/auth.log-20260301",
+    ] {
+        std::fs::remove_file(sandbox.path(name)).unwrap();
+    }
+    let found = audit(1);
+    assert_eq!(names(&found), expected(&[("auth.log", "missing")]));
+    assert_eq!(found["errors"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn standard_input_is_read_and_the_page_written_to_standard_output() {
+    let sandbox = Sandbox::new().log("auth.log", failures("203.0.113.9", 5));
+    let read = |line: &str| sandbox.on_terminal(80, line).stdout();
+    assert!(read("cat auth.log | pyfilter audit -").contains("5 failures from 1 address"));
+    let found = read("cat auth.log | pyfilter audit --json - auth.log | grep -c 'ssh'");
+    assert_ne!(found.trim(), "0");
+    let silent = read("echo nothing | pyfilter audit - | cat");
+    assert_eq!(
+        silent.replace('\r', ""),
+        "No failures in 1 log (8 bytes).\nNo line matches rule ssh.\n"
+    );
+    let page = sandbox.run(["audit", "--html", "-", "auth.log"]).exits(0);
+    assert!(
+        page.stdout().starts_with("<!DOCTYPE html>"),
+        "{}",
+        page.stdout()
+    );
+    assert!(page.stdout().trim_end().ends_with("</html>"));
+    assert!(!sandbox.path("-").exists());
+    sandbox
+        .run(["audit", "--json", "--html", "-", "auth.log"])
+        .exits(2)
+        .warns("both write to standard output");
+    sandbox
+        .on_terminal(80, "mkfifo pipe; pyfilter audit pipe 2>&1")
+        .says("pipe: is a named pipe, not a file; pipe it into `pyfilter audit -`");
+}
+
+#[test]
+fn a_log_among_others_that_another_rule_is_for_is_named() {
+    let sandbox = Sandbox::new()
+        .log("auth.log", failures("203.0.113.9", 5))
+        .log("daemon.log", "nothing\nof note\n");
+    let nginx = fixture("logs/nginx-access.log");
+    let nginx = nginx.to_str().unwrap();
+    let found = audit(&sandbox, &["auth.log", "daemon.log", nginx]);
+    let note =
+        format!("{nginx}: no line matches rule ssh, but 16 match rule nginx: try `--rule nginx`.");
+    assert_eq!(found["notes"], json!([note]));
+}
+
+#[test]
 fn every_packing_is_read_and_a_broken_one_is_told() {
     let sandbox = Sandbox::new();
     let files = ["gz", "bz2", "xz", "zst"]

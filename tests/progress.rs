@@ -1,7 +1,6 @@
 //! The bar for who waits: on a terminal, after a second, gone at the end.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use crate::kit::{PYFILTER, Ran, Sandbox, failures};
 
@@ -50,21 +49,17 @@ fn busy(megabytes: usize) -> String {
 #[test]
 fn a_long_reading_shows_a_bar_and_leaves_no_trace() {
     let sandbox = Sandbox::new();
-    let mut megabytes = 8;
-    // Long enough on this machine; and piped there is no bar, however long.
-    loop {
+    let mut megabytes = 32;
+    // Long enough on this machine.
+    let sent = loop {
         sandbox.file("auth.log", busy(megabytes));
-        let begun = Instant::now();
-        let ran = sandbox.run(["scan", "--dry-run"]).exits(0);
-        assert_eq!(ran.stdout().trim_end(), BAN);
-        if begun.elapsed() > Duration::from_secs(3) {
-            break;
+        let ran = sandbox.on_terminal(40, "pyfilter scan --dry-run auth.log");
+        if ran.stdout().contains("% [") {
+            break ran.stdout();
         }
         megabytes *= 2;
-    }
-    let ran = sandbox.on_terminal(40, "pyfilter scan --dry-run auth.log");
-    let sent = ran.stdout();
-    assert!(sent.contains("% ["), "{sent}");
+        assert!(megabytes <= 2048, "no bar: {}", ran.stdout());
+    };
     assert!(sent.contains("s left"), "{sent}");
     assert_eq!(left(&sent), ["Checking Ssh logs", BAN]);
     let mut drawn = sent.split(['\r', '\n']);
@@ -72,14 +67,6 @@ fn a_long_reading_shows_a_bar_and_leaves_no_trace() {
         drawn.all(|drawn| !drawn.contains('%') || drawn.replace("\x1b[2K", "").len() <= 40),
         "{sent}"
     );
-    for quiet in [
-        "pyfilter -q scan --dry-run",
-        "pyfilter scan --dry-run 2>x",
-        "pyfilter scan --dry-run | cat",
-    ] {
-        let sent = sandbox.on_terminal(80, quiet).stdout();
-        assert!(!sent.contains("% ["), "{quiet}: {sent}");
-    }
 }
 
 /// Lines that come slowly on standard input, which has no size.
@@ -103,5 +90,20 @@ fn where_the_lines_themselves_are_seen_there_is_no_bar() {
         let sent = sandbox.on_terminal(80, &line).stdout();
         assert_eq!(sent.lines().count(), 10, "{sent}");
         assert!(!sent.contains('\x1b'), "{sent}");
+    }
+}
+
+#[test]
+fn nobody_who_does_not_wait_is_shown_a_bar() {
+    let sandbox = Sandbox::new().log("auth.log", failures(ATTACKER, 5));
+    for (line, shown) in [
+        ("pyfilter audit -", true),
+        ("pyfilter -q audit -", false),
+        ("pyfilter audit - 2>errors", false),
+        ("pyfilter audit - | cat", false),
+    ] {
+        let sent = sandbox.on_terminal(80, &format!("{SLOWLY} | {line}"));
+        assert_eq!(sent.stdout().contains("1 file"), shown, "{line}");
+        sent.says("10 failures from 1 address");
     }
 }

@@ -4,15 +4,16 @@ mod nearest;
 mod reading;
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Local, Offset as _, TimeZone as _};
 
 use crate::audit::{Findings, Fold, Period, Settings};
 use crate::cli;
 use crate::model::{Address, Escaped, Problem, Rule, variants};
-use crate::report::{AuditReport, SourceRow, audit_html, audit_json, audit_text};
+use crate::report::{AuditReport, audit_html, audit_json, audit_text};
 use crate::store::Store;
 use crate::system;
 
@@ -38,8 +39,15 @@ pub(super) fn audit(mut context: Context, args: &cli::Audit) -> Exit {
             return Exit::Usage;
         }
     };
+    if args.json && is_stdout(args) {
+        Voice::warn(
+            "--json and --html - both write to standard output: name a file for the report",
+        );
+        return Exit::Usage;
+    }
     // Whoever has waited for a long reading wants to see its report.
-    let page = match args.html.as_deref().map(Page::begin).transpose() {
+    let file = args.html.as_deref().filter(|_| !is_stdout(args));
+    let page = match file.map(Page::begin).transpose() {
         Ok(page) => page,
         Err(problem) => {
             Voice::warn(&problem);
@@ -56,7 +64,7 @@ pub(super) fn audit(mut context: Context, args: &cli::Audit) -> Exit {
     locate_all(&mut context, &mut findings);
     context.problems.append(&mut read.problems);
     let in_force = in_force(&mut context);
-    let notes = notes(&context, &rules, &read.sources, &findings, args);
+    let notes = notes(&context, &rules, &read, &findings, args);
     let report = AuditReport {
         server: &context.server,
         now: context.now,
@@ -70,6 +78,12 @@ pub(super) fn audit(mut context: Context, args: &cli::Audit) -> Exit {
         top: args.top.map(|top| top as usize),
     };
     show(&report, args, page)
+}
+
+/// Whether the page goes to standard output.
+fn is_stdout(args: &cli::Audit) -> bool {
+    let page = args.html.as_deref();
+    page.is_some_and(|path| path.as_os_str() == OsStr::new(reading::STANDARD))
 }
 
 /// The rules to read with.
@@ -170,10 +184,11 @@ fn in_force(context: &mut Context) -> Option<BTreeSet<Address>> {
 fn notes(
     context: &Context,
     rules: &[Rule],
-    sources: &[SourceRow],
+    read: &reading::Read,
     findings: &Findings,
     args: &cli::Audit,
 ) -> Vec<String> {
+    let sources = &read.sources;
     let mut notes = Vec::new();
     for rule in rules {
         let of_rule = || sources.iter().filter(|source| *source.rule == *rule.name);
@@ -184,6 +199,10 @@ fn notes(
         let found = findings.rules.iter().find(|seen| seen.name == rule.name);
         let silent = found.is_none_or(|seen| seen.failures == 0 && seen.logins.unwrap_or(0) == 0);
         let was_read = of_rule().any(|source| source.status == "read");
+        if !silent && !args.files.is_empty() {
+            let paths = read.silent.iter().map(PathBuf::as_path);
+            notes.extend(nearest::belonging_elsewhere(context, rule, paths));
+        }
         if !silent || !was_read {
             continue;
         }
@@ -226,7 +245,11 @@ fn show(report: &AuditReport<'_>, args: &cli::Audit, page: Option<Page>) -> Exit
         Voice::warn(&problem);
         exit = Exit::Problems;
     }
-    let printed = if args.json {
+    let printed = if is_stdout(args) {
+        let mut out = io::stdout().lock();
+        let page = audit_html(report);
+        out.write_all(page.as_bytes()).and_then(|()| out.flush())
+    } else if args.json {
         let mut out = io::BufWriter::new(io::stdout().lock());
         audit_json(report, &mut out).and_then(|()| out.flush())
     } else {
@@ -245,7 +268,7 @@ fn print(report: &AuditReport<'_>) -> io::Result<()> {
 /// The report's file: made before the logs are read, so that nobody waits for
 /// a report that can not be written, and put in its place when it is whole.
 struct Page {
-    path: std::path::PathBuf,
+    path: PathBuf,
     file: tempfile::NamedTempFile,
 }
 

@@ -15,6 +15,8 @@ pub(super) struct Shared {
     pub(super) only_here: bool,
     pub(super) lifts: Vec<Lift>,
     pub(super) stood: Vec<Stood>,
+    /// Until when the others have those bans.
+    pub(super) until: BTreeMap<Address, i64>,
     pub(super) position: Option<Position>,
     pub(super) own: Option<i64>,
     pub(super) looked: Option<Looked>,
@@ -86,7 +88,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Notes how the bans that are in force now stand there.
+    /// Notes how the bans that are in force now stand there; what the others
+    /// have for as long is not to be sent any more.
     pub(super) fn stand(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
         for Stood {
             address,
@@ -96,6 +99,11 @@ impl Shared {
         } in &self.stood
         {
             commit.stands(&address.to_string(), key, server, text)?;
+        }
+        if !self.until.is_empty() && commit.has_to_send()? {
+            for (address, until) in &self.until {
+                commit.unsend_shorter(*address, *until)?;
+            }
         }
         Ok(())
     }

@@ -1,10 +1,9 @@
 //! What this server and the others tell each other in the course of a run.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::config::{Config, Database};
-use crate::model::{Address, Ban, Cause, Problem, Unban};
+use crate::model::{Ban, Cause, Problem, Unban};
 use crate::store::{Outbound, Store, StoreError};
 use crate::sync::{
     Event, Exchange, Known, Merged, Outgoing, Position, Refused, Sending, Settings, Stood,
@@ -223,12 +222,12 @@ impl Heard {
                 stood,
             })
         };
-        let ends = ends_of(&events, &shared.held);
         let questions = store.questions()?;
         let Merged {
             unbans,
             bans,
             stood,
+            until,
         } = merge(events, context.now, known)?;
         if context.config.redis.take_over {
             changes.unbans.extend(unbans.iter().map(|lift| Unban {
@@ -239,16 +238,15 @@ impl Heard {
             let bans = bans.into_iter().map(|ban: Ban| (ban, Vec::new()));
             changes.bans.extend(bans);
             shared.stood = stood;
+            shared.until = until;
         }
         shared.lifts = unbans;
-        for Stood { address, .. } in &shared.stood {
-            if let Some(theirs) = shared.held.get_mut(address) {
-                *theirs = ends.get(address).copied();
-            }
+        for (address, theirs) in &mut shared.held {
+            *theirs = shared.until.get(address).copied();
         }
         if shared.sharing.is_none() {
-            // Not before it is known what the others have.
-            shared.held.clear();
+            // The rest not before it is known what the others have.
+            shared.held.retain(|_, theirs| theirs.is_some());
         }
         report(refused, context, store, &mut shared)?;
         drop(questions);
@@ -259,21 +257,6 @@ impl Heard {
         };
         Ok(())
     }
-}
-
-/// Until when the others have bans of those who are `held` here.
-fn ends_of(events: &[Event], held: &BTreeMap<Address, Option<i64>>) -> BTreeMap<Address, i64> {
-    let mut ends = BTreeMap::new();
-    for event in events {
-        if let Event::Ban(foreign) = event
-            && held.contains_key(&foreign.ban.address)
-        {
-            let end = foreign.ban.ends.unwrap_or(i64::MAX);
-            let latest = ends.entry(foreign.ban.address).or_insert(end);
-            *latest = end.max(*latest);
-        }
-    }
-    ends
 }
 
 /// Tells what was skipped, each entry once.

@@ -276,6 +276,29 @@ impl Commit<'_> {
         self.cached(delete, params![address.to_string(), at])
     }
 
+    /// Whether anything waits to be sent.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn has_to_send(&self) -> Result<bool, StoreError> {
+        let any = self.transaction.prepare_cached("SELECT 1 FROM outbox");
+        self.wrap(any.and_then(|mut any| any.exists([])))
+    }
+
+    /// Drops from what is to be sent the bans of an address that the others
+    /// have until `theirs`, or longer; what is left is longer than theirs.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn unsend_shorter(&self, address: Address, theirs: i64) -> Result<(), StoreError> {
+        let ip = address.to_string();
+        let delete = "DELETE FROM outbox WHERE ip = ? AND server IS NOT NULL \
+                      AND coalesce(ends, 9223372036854775807) <= ?";
+        self.cached(delete, params![ip, theirs])?;
+        let update = "UPDATE outbox SET longer = 1 WHERE ip = ? AND server IS NOT NULL";
+        self.cached(update, [ip])
+    }
+
     /// Removes what Redis has taken.
     ///
     /// # Errors

@@ -29,6 +29,8 @@ pub struct Merged {
     pub bans: Vec<Ban>,
     /// How bans in force stand in Redis.
     pub stood: Vec<Stood>,
+    /// Until when the others have those addresses; `i64::MAX` is for ever.
+    pub until: BTreeMap<Address, i64>,
 }
 
 /// What `events` come to, in whatever order they arrived.
@@ -76,6 +78,10 @@ fn one(known: &Known, lifts: Vec<Lift>, bans: Vec<Foreign>, now: i64, merged: &m
     let in_force = known.bans.iter().filter(|(at, _)| Some(*at) > lifted);
     let mut taken: Vec<(i64, i64)> = in_force.map(|(at, ends)| (*at, end(*ends))).collect();
     let is_free = taken.is_empty();
+    for Foreign { ban, .. } in &standing {
+        let until = merged.until.entry(ban.address).or_insert(i64::MIN);
+        *until = end(ban.ends).max(*until);
+    }
     let stood: Vec<Stood> = standing.iter().map(|one| one.stood.clone()).collect();
     // A hash and an event may tell of one ban, and read its time differently.
     let latest = taken.iter().map(|ban| ban.1).max().unwrap_or(i64::MIN);
@@ -215,6 +221,20 @@ mod tests {
         let merged = merged(events, &Known::default());
         assert_eq!(times(&merged), [5, 7]);
         assert_eq!(merged.stood.len(), 3);
+    }
+
+    #[test]
+    fn the_others_have_what_was_not_lifted_until_its_latest_end() {
+        let until = |events| {
+            let merged = merged(events, &Known::default());
+            merged.until.into_values().next()
+        };
+        let two = vec![ban("a", 5, Some(50)), ban("b", 7, Some(60))];
+        assert_eq!(until(two.clone()), Some(60));
+        let lifted = [two, vec![unban(8, None), ban("c", 9, Some(40))]];
+        assert_eq!(until(lifted.concat()), Some(40));
+        assert_eq!(until(vec![ban("a", 5, None)]), Some(i64::MAX));
+        assert_eq!(until(vec![ban("a", 5, None), unban(5, None)]), None);
     }
 
     /// A server that takes over what it is told, in the store's way.

@@ -86,14 +86,47 @@ fn hand_on(mut from: UnixStream, mut to: TcpStream, mut left: usize) {
     }
 }
 
-#[test]
-fn a_look_that_is_cut_off_goes_on_where_it_was() {
-    let redis = Redis::new();
-    let count = 6000;
+/// So many bans of PyFilter 2.
+fn fill(redis: &Redis, count: usize) {
     let hashes = "for n = 1, ARGV[1] do \
         local ip = '198.18.' .. math.floor(n / 250) .. '.' .. (n % 250 + 1) \
         redis.call('HSET', ip, 'Lon', '2018-03-22 14:18:18', 'banned_server', 'Lon') end";
     redis.cli(&["EVAL", hashes, "0", &count.to_string()]);
+}
+
+#[test]
+fn who_begins_to_share_and_is_cut_off_tells_that_its_ban_is_for_longer() {
+    let redis = Redis::new();
+    let other = redis.server("other");
+    other.run(["ban", "--for", "1h", ATTACKER]).exits(0);
+    fill(&redis, 6000);
+    let alone = redis.attacked("alone").set("/settings/database", "sqlite");
+    alone.scan().exits(0).bans([ATTACKER]);
+    let server = alone.set("/settings/database", "redis");
+    let server = server.set("/redis/host", "127.0.0.1");
+    let server = server.set("/redis/port", gives(redis.socket(), 200_000));
+    server.scan().exits(1).warns("did not answer within 2 s");
+    let server = server.set("/redis/host", redis.socket().to_str().unwrap());
+    for _ in 0..60 {
+        server.scan().exits(0);
+        if redis.cli(&["TTL", ATTACKER]) == "-1" {
+            break;
+        }
+    }
+    assert_eq!(redis.cli(&["TTL", ATTACKER]), "-1");
+    assert_eq!(redis.cli(&["XLEN", "pyfilter:events"]), "2");
+    other.scan().exits(0);
+    let listed = other.run(["list", "--json"]).exits(0).json();
+    let bans = listed["bans"].as_array().unwrap().iter();
+    let mut ends = bans.filter(|ban| ban["ip"] == ATTACKER);
+    assert!(ends.any(|ban| ban["expires"].is_null()), "{listed}");
+}
+
+#[test]
+fn a_look_that_is_cut_off_goes_on_where_it_was() {
+    let redis = Redis::new();
+    let count = 6000;
+    fill(&redis, count);
     let server = redis.server("web1").set("/redis/host", "127.0.0.1");
     let server = server.set("/redis/port", gives(redis.socket(), 200_000));
     server.scan().exits(1).warns("did not answer within 2 s");

@@ -91,6 +91,39 @@ fn an_outage_delays_and_loses_nothing() {
     second.scan().exits(0).prints("");
 }
 
+/// Two ban one address, for different times, and one of them can not tell it yet.
+#[test]
+fn a_ban_that_waits_to_be_sent_shortens_none_and_is_not_told_twice() {
+    for (waits, told, events) in [
+        (
+            &["ban", "--for", "1h", ATTACKER][..],
+            &["ban", ATTACKER][..],
+            "1",
+        ),
+        (&["ban", ATTACKER], &["ban", "--for", "1h", ATTACKER], "2"),
+    ] {
+        let redis = Redis::new();
+        let [early, late] = ["early", "late"].map(|name| redis.server(name));
+        early.scan().exits(0);
+        late.scan().exits(0);
+        let away = late.set("/redis/host", "/nowhere.sock");
+        away.run(waits).exits(1);
+        early.run(told).exits(0);
+        let back = away.set("/redis/host", redis.socket().to_str().unwrap());
+        for server in [&back, &early, &back] {
+            server.scan().exits(0);
+        }
+        let for_ever = BTreeMap::from([(ATTACKER.to_owned(), None)]);
+        for server in [&back, &early, &redis.server("joins")] {
+            server.scan().exits(0);
+            assert_eq!(in_force(server), for_ever, "{waits:?}");
+        }
+        assert_eq!(redis.cli(&["TTL", ATTACKER]), "-1", "{waits:?}");
+        assert_eq!(redis.cli(&["XLEN", "pyfilter:events"]), events);
+        assert_eq!(redis.cli(&["LLEN", "latest_10_keys"]), "1", "{waits:?}");
+    }
+}
+
 /// A server that bans while Redis is away, and one that un-bans meanwhile.
 #[test]
 fn an_outbox_that_arrives_late_revives_nothing() {

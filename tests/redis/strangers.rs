@@ -107,16 +107,11 @@ fn a_reason_of_ten_megabytes() {
         "banned_server",
         "Lon",
     ]);
-    let mut client = redis.command(&["-x", "HSET", "192.0.2.1", "reason"]);
-    let mut client = client
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut stdin = client.stdin.take().unwrap();
-    stdin.write_all(&vec![b'x'; 10 << 20]).unwrap();
-    drop(stdin);
-    assert!(client.wait().unwrap().success());
+    last_word(
+        &redis,
+        &["-x", "HSET", "192.0.2.1", "reason"],
+        &vec![b'x'; 10 << 20],
+    );
     let server = redis.server("web1").within(200);
     server
         .scan()
@@ -173,6 +168,31 @@ fn hostile_events() {
     server.scan().exits(0).prints("");
 }
 
+#[test]
+fn events_with_a_reason_that_is_too_long() {
+    let redis = Redis::new();
+    let server = redis.server("web1").within(200);
+    server.scan().exits(0);
+    let lengths = [5000, 10 << 20];
+    for (number, length) in lengths.into_iter().enumerate() {
+        let number = (number + 1).to_string();
+        let mut add = vec!["-x", "XADD", "pyfilter:events", "*", "event", "ban"];
+        add.extend(["store", "evil", "number", &number, "ip", "192.0.2.1"]);
+        add.extend(["time", "1774189000", "server", "evil"]);
+        add.extend(["text", "2026-03-22 14:16:40", "reason"]);
+        last_word(&redis, &add, &vec![b'x'; length]);
+    }
+    redis.attacked("web2").scan().exits(0);
+    let said = errors(&server.run(["scan", "--json"]).exits(1).json());
+    assert_eq!(said.len(), lengths.len(), "{said:?}");
+    for (said, length) in said.iter().zip(lengths) {
+        let why = format!(" has a field reason of {length} bytes; it is skipped");
+        assert!(said.ends_with(&why), "{said}");
+    }
+    assert_eq!(server.banned(), [ATTACKER]);
+    server.scan().exits(0).prints("");
+}
+
 /// What was reported, and whom one has heard of, is remembered for a year.
 #[test]
 fn what_is_remembered_of_strangers_is_forgotten_after_a_year() {
@@ -200,6 +220,36 @@ fn what_is_remembered_of_strangers_is_forgotten_after_a_year() {
     );
     assert_eq!((counted("odd"), counted("heard")), (1, 1));
     server.scan().exits(1).warns("hash 192.0.2.1 ");
+}
+
+/// Nobody fills a server's disk by what it remembers of them.
+#[test]
+fn what_is_remembered_of_strangers_is_bounded() {
+    let redis = Redis::new();
+    let server = redis.server("web1").set("/redis/sync_bans/check_time", 0);
+    server.scan().exits(0);
+    let store = || rusqlite::Connection::open(server.state("PyFilter.db")).unwrap();
+    let (entries, stores) = (1 << 20, 10_000);
+    // Each a second older than the one before.
+    let numbers = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n <";
+    let now = "unixepoch() - n % 10000000";
+    let fill = format!(
+        "BEGIN; {numbers} {entries}) INSERT INTO odd SELECT n, {now} FROM n;
+        {numbers} {stores}) INSERT INTO heard SELECT 'store ' || n, n, {now} FROM n; COMMIT"
+    );
+    store().execute_batch(&fill).unwrap();
+    redis.attacked("web2").scan().exits(0);
+    redis.cli(&["SET", "192.0.2.1", "IP DENIED"]);
+    server.scan().exits(1).warns("hash 192.0.2.1 ");
+    let counted = |what: &str| -> i64 {
+        let count = format!("SELECT count(*) FROM {what}");
+        store().query_row(&count, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!((counted("odd"), counted("heard")), (entries, stores));
+    // The oldest made room.
+    assert_eq!(counted(&format!("odd WHERE hash = {entries}")), 0);
+    assert_eq!(counted(&format!("heard WHERE store = 'store {stores}'")), 0);
+    server.scan().exits(0).prints("");
 }
 
 /// What a reply may come to is bounded for all of it, too.
@@ -232,14 +282,17 @@ fn an_event_of_very_many_fields() {
 
 /// Commands, by one redis-cli.
 fn pipe(redis: &Redis, commands: &str) {
-    let mut client = redis.command(&["--pipe"]);
-    let mut client = client
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+    last_word(redis, &["--pipe"], commands.as_bytes());
+}
+
+/// A redis-cli that is given so much on its standard input; with `-x` as the
+/// last word of its command.
+fn last_word(redis: &Redis, words: &[&str], given: &[u8]) {
+    let mut client = redis.command(words);
+    let client = client.stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut client = client.spawn().unwrap();
     let mut stdin = client.stdin.take().unwrap();
-    stdin.write_all(commands.as_bytes()).unwrap();
+    stdin.write_all(given).unwrap();
     drop(stdin);
     assert!(client.wait().unwrap().success());
 }

@@ -23,39 +23,23 @@ pub(super) fn explain<'p>(
     rule: &Rule,
     paths: impl Iterator<Item = &'p Path>,
 ) -> Vec<String> {
-    let name = Escaped::text(&rule.name).to_string();
-    let samples: Vec<(&Path, Vec<u8>)> = paths
-        .filter_map(|path| Some((path, sample(path)?)))
-        .filter(|(_, sample)| !sample.is_empty())
-        .take(LOGS)
-        .collect();
-    let mut notes = vec![format!("No line matches rule {name}.")];
-    let mut others = context.config.rules.clone();
-    others.extend(context.config.builtin_rules());
-    others.retain(|other| other.name != rule.name || other.patterns != rule.patterns);
-    let of = |other: &Rule| -> u64 {
-        samples
-            .iter()
-            .map(|(path, sample)| tried(other, path, sample))
-            .sum()
-    };
-    let best = others
-        .iter()
-        .map(|other| (of(other), other))
-        .max_by_key(|(count, _)| *count);
-    match best {
-        Some((count, other)) if count > 0 => {
-            let near = Escaped::text(&other.name);
-            let advice = if other.name == rule.name {
+    let samples = samples(paths);
+    let mut notes = vec![format!("No line matches rule {}.", name(rule))];
+    match nearest(context, rule, &samples) {
+        Some((count, near)) => {
+            let advice = if near.name == rule.name {
                 "delete its `regex_patterns` to use the built-in ones".to_owned()
             } else {
-                format!("try `--rule {near}`")
+                format!("try `--rule {}`", name(&near))
             };
             notes.push(format!(
-                "The nearest is rule {near}, which {count} lines match: {advice}."
+                "The nearest is rule {}, which {count} lines match: {advice}.",
+                name(&near)
             ));
         }
-        _ => {
+        // Standard input is gone.
+        None if samples.is_empty() => {}
+        None => {
             notes.push("No other rule matches either: is it the right log, and do the `regex_patterns` fit it?".to_owned());
             let lines = samples.iter().filter_map(|(path, sample)| {
                 let line = sample
@@ -68,6 +52,53 @@ pub(super) fn explain<'p>(
         }
     }
     notes
+}
+
+/// What to tell about logs in which nothing matches `rule`, while others hold
+/// what it is for: those that another rule is for.
+pub(super) fn belonging_elsewhere<'p>(
+    context: &Context,
+    rule: &Rule,
+    paths: impl Iterator<Item = &'p Path>,
+) -> Vec<String> {
+    let samples = samples(paths);
+    let notes = samples.chunks(1).filter_map(|one| {
+        let (count, near) = nearest(context, rule, one)?;
+        let (path, near) = (Escaped::path(one[0].0), name(&near));
+        Some(format!(
+            "{path}: no line matches rule {}, but {count} match rule {near}: try `--rule {near}`.",
+            name(rule)
+        ))
+    });
+    notes.collect()
+}
+
+fn name(rule: &Rule) -> String {
+    Escaped::text(&rule.name).to_string()
+}
+
+fn samples<'p>(paths: impl Iterator<Item = &'p Path>) -> Vec<(&'p Path, Vec<u8>)> {
+    paths
+        .filter_map(|path| Some((path, sample(path)?)))
+        .filter(|(_, sample)| !sample.is_empty())
+        .take(LOGS)
+        .collect()
+}
+
+/// The rule beside `rule` that matches the most lines, and how many.
+fn nearest(context: &Context, rule: &Rule, samples: &[(&Path, Vec<u8>)]) -> Option<(u64, Rule)> {
+    let mut others = context.config.rules.clone();
+    others.extend(context.config.builtin_rules());
+    others.retain(|other| other.name != rule.name || other.patterns != rule.patterns);
+    let of = |other: &Rule| -> u64 {
+        samples
+            .iter()
+            .map(|(path, sample)| tried(other, path, sample))
+            .sum()
+    };
+    let counted = others.into_iter().map(|other| (of(&other), other));
+    let best = counted.max_by_key(|(count, _)| *count);
+    best.filter(|(count, _)| *count > 0)
 }
 
 /// The beginning of a log: whole lines, unpacked.

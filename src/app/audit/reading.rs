@@ -1,5 +1,7 @@
 //! Whole logs of a rule → the fold.
 
+use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,16 +10,21 @@ use crate::app::hearing::Place;
 use crate::app::progress::{Amount, Progress};
 use crate::app::reading::{Outcome, note, row};
 use crate::audit::{Fold, Was};
-use crate::logs::{self, Log, OpenError, Piece, Sizes, Status};
+use crate::logs::{self, Content, Log, Metered, OpenError, Piece, Sizes, Status};
 use crate::model::{Escaped, Pattern, Positions, Problem, Rule};
 use crate::report::SourceRow;
 use crate::rules::{self, Clock, Matcher};
+
+/// The name of standard input and of standard output.
+pub(super) const STANDARD: &str = "-";
 
 /// What was read, and what could not be.
 #[derive(Debug, Default)]
 pub(super) struct Read {
     pub(super) sources: Vec<SourceRow>,
     pub(super) problems: Vec<Problem>,
+    /// Logs that hold something, but nothing that matches.
+    pub(super) silent: Vec<PathBuf>,
 }
 
 /// What is to be read of a rule.
@@ -44,10 +51,11 @@ impl Read {
             plan.configured(context, rule, fold.since());
         } else {
             for path in logs::each_once(files.to_vec()) {
-                plan.file(rule, &path);
+                plan.file(context, rule, &path);
             }
         }
-        let outcome = plan.read(context, rule, fold);
+        let (outcome, silent) = plan.read(context, rule, fold);
+        self.silent.extend(silent);
         self.sources.extend(outcome.sources);
         self.problems.extend(outcome.problems);
     }
@@ -72,6 +80,9 @@ impl Plan {
             OpenError::NotAFile("a directory") => {
                 "; name the files in it, as the shell does for DIR/*"
             }
+            OpenError::NotAFile("a named pipe") => {
+                "; pipe it into `pyfilter audit -`, which reads standard input"
+            }
             _ => "",
         };
         let message = format!("{}: {error}{hint}", Escaped::path(path));
@@ -80,8 +91,13 @@ impl Plan {
     }
 
     /// A file that was named on the command line: a source of its own, as in a scan.
-    fn file(&mut self, rule: &Rule, path: &Path) {
-        match logs::whole(path) {
+    fn file(&mut self, context: &Context, rule: &Rule, path: &Path) {
+        let whole = if path.as_os_str() == OsStr::new(STANDARD) {
+            Ok(standard_input(context.now))
+        } else {
+            logs::whole(path)
+        };
+        match whole {
             Ok(piece) => {
                 let place = self.place(rule, path);
                 self.places.push(vec![place]);
@@ -129,11 +145,22 @@ impl Plan {
         self.pieces.push(pieces);
         self.places.push(places);
         if let Some((path, status, _)) = followed.idle {
+            let status = match status {
+                Status::Missing | Status::Unreadable => status,
+                // Of an empty log all was read that there is.
+                _ => Status::Read,
+            };
             self.outcome.sources.push(row(rule, &path, status, 0));
         }
     }
 
-    fn read(mut self, context: &Context, rule: &Rule, fold: &mut Fold<'_>) -> Outcome {
+    /// What came of it, and the files in which nothing matches.
+    fn read(
+        mut self,
+        context: &Context,
+        rule: &Rule,
+        fold: &mut Fold<'_>,
+    ) -> (Outcome, Vec<PathBuf>) {
         let (rule, logins_from) = with_logins(rule);
         fold.begin_rule(rule.name.clone(), rule.thresholds, logins_from);
         let matcher = match Matcher::with_users(&rule, Clock::new(context.now)) {
@@ -142,7 +169,7 @@ impl Plan {
                 let name = Escaped::text(&rule.name);
                 let message = format!("rule {name} can not be used: {error}");
                 self.outcome.problems.push(Problem::new(message));
-                return self.outcome;
+                return (self.outcome, Vec::new());
             }
         };
         let mut failures = vec![0; self.outcome.sources.len()];
@@ -158,10 +185,13 @@ impl Plan {
             amount.add(&place.path, piece);
         }
         let progress = Progress::begin(context.shows_progress, amount);
+        let mut silent = vec![true; self.outcome.sources.len()];
         let readings = logs::scan(self.pieces, &matcher, sizes, |heard| {
+            let (source, piece) = heard.place;
+            let row = self.places[source][piece].row;
+            silent[row] = false;
             if fold.hear(heard.failure, heard.user) == Was::Failure {
-                let (source, piece) = heard.place;
-                failures[self.places[source][piece].row] += u64::from(heard.failure.count);
+                failures[row] += u64::from(heard.failure.count);
             }
         });
         drop(progress);
@@ -181,7 +211,22 @@ impl Plan {
                 .map(|said| Problem::at(&path, format!("{}: {said}", Escaped::path(&path))));
             self.outcome.problems.extend(said);
         }
-        self.outcome
+        let rows = self.outcome.sources.iter().zip(silent);
+        let silent = rows.filter(|(row, silent)| *silent && row.to > row.from);
+        let silent = silent.map(|(row, _)| row.path.clone()).collect();
+        (self.outcome, silent)
+    }
+}
+
+/// Standard input, whose stamps without a year are of before now.
+fn standard_input(now: i64) -> Piece {
+    Piece {
+        content: Content::Stream {
+            stream: Box::new(Metered(io::stdin())),
+            from: 0,
+            ends: true,
+        },
+        clock: Clock::new(now),
     }
 }
 

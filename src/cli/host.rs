@@ -1,0 +1,87 @@
+//! The commands that are for the host: what it has, and what is put in place.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap_complete::Shell;
+
+/// `pyfilter check`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  pyfilter check
+  pyfilter check -c new.json && sudo cp new.json /etc/pyfilter/config.json")]
+pub struct Check {
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `pyfilter init`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  sudo pyfilter init
+  pyfilter init -c ./config.json")]
+pub struct Init {
+    /// Replace a configuration that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `pyfilter install`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  pyfilter install --dry-run    what would be done; changes nothing
+  sudo pyfilter install         a timer, a configuration that fits, and the first run")]
+pub struct Install {
+    /// A cron entry in place of the systemd timer
+    #[arg(long)]
+    pub cron: bool,
+    /// Show what would be done, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `pyfilter uninstall`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  sudo pyfilter uninstall            bans and configuration are kept
+  sudo pyfilter uninstall --purge    nothing is kept")]
+pub struct Uninstall {
+    /// Remove bans, positions, event log and configuration, too
+    #[arg(long)]
+    pub purge: bool,
+    /// Show what would be done, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `pyfilter completions`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  pyfilter completions bash | sudo tee /etc/bash_completion.d/pyfilter
+  pyfilter completions fish > ~/.config/fish/completions/pyfilter.fish")]
+pub struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL", value_enum)]
+    pub shell: Shell,
+}
+
+/// `pyfilter man`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  pyfilter man pyfilter.conf | man -l -            what each key of the configuration means
+  sudo pyfilter man --dir /usr/local/share/man     for `man pyfilter-scan` and all the others")]
+pub struct Man {
+    /// Write every page below this directory
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// The page: pyfilter, pyfilter.conf, or a command [default: pyfilter]
+    #[arg(value_name = "PAGE", conflicts_with = "dir")]
+    pub page: Option<String>,
+}

@@ -1,0 +1,22 @@
+//! Values of arguments, checked as far as that needs no configuration.
+
+use std::num::NonZeroU32;
+
+use crate::model::{Address, parse_span};
+
+/// How long a ban lasts; for ever if none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BanTime(pub Option<NonZeroU32>);
+
+pub(super) fn address(text: &str) -> Result<Address, &'static str> {
+    Address::parse(text.as_bytes()).ok_or("single addresses; not a network or host name")
+}
+
+pub(super) fn ban_time(text: &str) -> Result<BanTime, String> {
+    match text {
+        "null" => Ok(BanTime(None)),
+        _ => parse_span(text)
+            .map(BanTime)
+            .map_err(|wrong| wrong.to_string()),
+    }
+}
