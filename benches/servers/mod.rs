@@ -53,7 +53,7 @@ pub(crate) fn measure(program: &Path, size: Size, out: &mut impl Write) -> Resul
             let seen = world.cost(|| server.run(&["scan"]))?;
             let took = begun.elapsed().as_millis();
             let Seen {
-                reads,
+                round_trips,
                 commands,
                 to,
                 from,
@@ -61,7 +61,7 @@ pub(crate) fn measure(program: &Path, size: Size, out: &mut impl Write) -> Resul
             } = seen;
             writeln!(
                 out,
-                "| {new} | {held} | {took} ms | {reads:.0} | {commands:.0} | {to:.0} B | {from:.0} B |"
+                "| {new} | {held} | {took} ms | {round_trips:.0} | {commands:.0} | {to:.0} B | {from:.0} B |"
             )?;
         }
     }
@@ -185,7 +185,8 @@ fn round(
 
 /// What Redis saw.
 struct Seen {
-    reads: f64,
+    /// Of one connection.
+    round_trips: f64,
     commands: f64,
     to: f64,
     from: f64,
@@ -258,7 +259,8 @@ impl World {
             of(&third) - of(&second) - (of(&second) - of(&first))
         };
         Ok(Seen {
-            reads: seen("total_reads_processed"),
+            // The end of the connection is read, too.
+            round_trips: seen("total_reads_processed") - 1.0,
             commands: seen("total_commands_processed"),
             to: seen("total_net_input_bytes"),
             from: seen("total_net_output_bytes"),

@@ -21,6 +21,13 @@ const FUTURE: i64 = 86_400;
 /// A naive time may be ahead by the widest difference of zones, too.
 const ZONES: i64 = 2 * 86_400;
 
+/// The end of the year 9999, behind which no ban of ours ends: a later one
+/// could not be told to anybody.
+const LAST_END: i64 = 253_402_300_799;
+
+/// A higher number was never given: behind it a store would run out of them.
+const LAST_NUMBER: i64 = 1 << 62;
+
 /// A ban as it stands in Redis: what an un-ban remembers, so that this very
 /// ban is never taken over again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -144,9 +151,13 @@ pub(super) fn event(fields: &[Value], now: i64, never: Never<'_>) -> Result<Sent
         }
         other => return Err(format!("is of an unknown kind ({})", Escaped::text(other))),
     };
+    let given = number("number")?;
+    if !(1..=LAST_NUMBER).contains(&given) {
+        return Err(format!("has a number that no server gives ({given})"));
+    }
     Ok(Sent {
         store: utf8(needed("store")?, "store", LONGEST_NAME)?,
-        number: number("number")?,
+        number: given,
         event,
     })
 }
@@ -218,7 +229,9 @@ impl Hash {
         }
         let facts = Facts {
             at: local.min(now),
-            ends: self.stays.map(|stays| now + (stays + 999) / 1000),
+            ends: self
+                .stays
+                .map(|stays| now + stays.saturating_add(999) / 1000),
             reason: Some(&self.reason),
             country: Some(&self.country),
         };
@@ -244,6 +257,9 @@ impl Facts<'_> {
     fn ban(self, stood: Stood, never: Never<'_>) -> Result<Foreign, Why> {
         if let Some(why) = never(stood.address) {
             return Err(format!("{why}, so it is never banned"));
+        }
+        if let Some(ends) = self.ends.filter(|ends| *ends > LAST_END) {
+            return Err(format!("has an end far in the future ({ends})"));
         }
         let given = |reply: Option<&Value>, name, longest| match reply {
             None | Some(Value::Nil) => Ok(String::new()),
@@ -377,6 +393,11 @@ mod tests {
         assert!(why("time", "99999999999").contains("far from now"));
         assert!(why("time", "-5").contains("far from now"));
         assert!(why("time", "soon").contains("no number"));
+        assert!(why("ends", "253402300800").contains("an end far in the future"));
+        assert!(changed("ends", "253402300799").is_ok());
+        for number in ["0", "-1", "9223372036854775807"] {
+            assert!(why("number", number).contains("a number that no server gives"));
+        }
         assert!(why("event", "b\x1bn").contains("b\\x1bn"));
         assert!(why("server", "a  b").contains("two in a row"));
         assert!(why("server", "\x1b[2J").contains("\\x1b[2J"));

@@ -18,6 +18,10 @@ const EVENTS: usize = 1000;
 /// What one run takes in at most; the next one goes on.
 pub(super) const MOST: usize = 200_000;
 
+/// A higher number of our own was sent by somebody else. What is given behind
+/// it by a store that is an older copy stays far within what others take.
+const OWN_NUMBERS: i64 = 1 << 53;
+
 /// How far a server has read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Position {
@@ -166,7 +170,8 @@ impl Exchange {
             let fields = row.list().get(1).map_or(&[][..], Reply::list);
             match entry::event(fields, now, never) {
                 Ok(sent) if sent.store == self.store => {
-                    received.own = received.own.max(Some(sent.number));
+                    let own = Some(sent.number).filter(|number| *number <= OWN_NUMBERS);
+                    received.own = received.own.max(own);
                 }
                 Ok(sent) => {
                     let heard = &mut received.position.heard;

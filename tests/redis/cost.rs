@@ -31,6 +31,8 @@ fn the_fleet_is_measured() {
             assert_eq!(cells.len(), 7, "{row}");
             let bytes = cells[6].trim_end_matches(" B |").parse::<u64>();
             assert!(bytes.unwrap() >= received, "{row}");
+            let round_trips: u64 = cells[3].parse().unwrap();
+            assert!((2..5).contains(&round_trips), "{row}");
             // What is stored is not looked through.
             let commands: u64 = cells[4].parse().unwrap();
             assert!((3..20).contains(&commands), "{row}");

@@ -222,6 +222,54 @@ fn what_is_remembered_of_strangers_is_forgotten_after_a_year() {
     server.scan().exits(1).warns("hash 192.0.2.1 ");
 }
 
+/// Ends that no calendar has, and numbers behind which there are none.
+#[test]
+fn numbers_that_can_not_be() {
+    let redis = Redis::new();
+    let server = redis.server("web1").set("/redis/sync_bans/check_time", 0);
+    server.scan().exits(0);
+    let store = rusqlite::Connection::open(server.state("PyFilter.db")).unwrap();
+    let id = "SELECT value FROM meta WHERE key = 'id'";
+    let id: String = store.query_row(id, [], |row| row.get(0)).unwrap();
+    drop(store);
+    let last = i64::MAX.to_string();
+    let event = |store: &str, number: &str, ends: &str| {
+        let mut add = vec!["XADD", "pyfilter:events", "*", "event", "ban"];
+        add.extend(["store", store, "number", number, "ip", "192.0.2.1"]);
+        add.extend(["time", "1774189000", "server", "evil", "ends", ends]);
+        add.extend(["text", "2026-03-22 14:16:40", "reason", "x"]);
+        redis.cli(&add);
+    };
+    for number in [&last, "-1", "4611686018427387904"] {
+        event(&id, number, "2999999999");
+    }
+    event("evil", "1", &last);
+    let time = "2018-03-22 14:18:18";
+    redis.cli(&[
+        "HSET",
+        "198.51.100.8",
+        "evil",
+        time,
+        "banned_server",
+        "evil",
+    ]);
+    redis.cli(&["PEXPIREAT", "198.51.100.8", "9223372036854775000"]);
+    let said = errors(&server.run(["scan", "--json"]).exits(1).json());
+    let told = |why: &str| said.iter().filter(|said| said.contains(why)).count();
+    assert_eq!(told("has a number that no server gives"), 2, "{said:?}");
+    assert_eq!(told("has an end far in the future"), 2, "{said:?}");
+    assert_eq!(said.len(), 4, "{said:?}");
+    assert_eq!(server.banned(), [""; 0]);
+    redis.cli(&["DEL", "198.51.100.8"]);
+    // Its own numbers go on.
+    let other = redis.server("web2");
+    other.scan().exits(0);
+    for address in [ATTACKER, "198.51.100.7"] {
+        server.run(["ban", address]).exits(0);
+        other.scan().exits(0).bans([address]);
+    }
+}
+
 /// Nobody fills a server's disk by what it remembers of them.
 #[test]
 fn what_is_remembered_of_strangers_is_bounded() {
