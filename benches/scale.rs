@@ -74,6 +74,8 @@ fn measure() -> io::Result<ExitCode> {
     watched.once("ten more beside them")?;
     watched.append(0, &failures(0..10, 1))?;
     watched.once("ten of them going on")?;
+    watched.append(0, &failures(0..100_000, 1))?;
+    watched.once("100,000 of them going on")?;
     watched.repeat("nothing new beside them")?;
     Ok(ExitCode::SUCCESS)
 }

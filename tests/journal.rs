@@ -132,8 +132,8 @@ fn what_a_process_of_root_said_and_ended_counts_and_a_users_does_not() {
                 let lost = ["_SYSTEMD_", "_EXE=", "_COMM=", "_CMDLINE=", "_UID="];
                 !lost.iter().any(|field| line.starts_with(field))
             });
-            let kept: String = kept.map(|line| format!("{line}\n")).collect();
-            *entry = format!("{kept}_UID={user}\n\n");
+            let kept: Vec<&str> = kept.collect();
+            *entry = format!("{}\n_UID={user}\n\n", kept.join("\n"));
         }
         sandbox.journal(&entries);
         banned(&sandbox.scan_json())

@@ -353,7 +353,7 @@ fn a_generation_that_was_deleted_unread_is_told_with_what_is_known_of_it() {
 
 #[test]
 fn a_log_that_was_empty_and_was_deleted_unread_is_told() {
-    let gap = "auth.log: had nothing in it at the last run, is another file now, and the old one is nowhere to be found: what was written to it, if anything, could not be read";
+    let gap = "auth.log: had nothing in it at the last run, is another file now, and the old one is nowhere to be found: what was written to it, if anything, could not be read; let logrotate keep a generation (rotate 1) or leave empty logs alone (notifempty)";
     let sandbox = Sandbox::new().log("auth.log", "");
     sandbox.scan().exits(0);
     sandbox.append("auth.log", failure("203.0.113.9", 1));

@@ -417,7 +417,7 @@ fn killed_in_its_commit() -> Sandbox {
     let database = sandbox.database();
     database
         .execute_batch(
-            "PRAGMA cache_size = 2; BEGIN IMMEDIATE; DELETE FROM banned_ip; UPDATE ban SET lifted = 1; DELETE FROM failure;
+            "PRAGMA cache_size = 2; BEGIN IMMEDIATE; DELETE FROM banned_ip; UPDATE ban SET lifted = 1; DELETE FROM open_window;
              WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 5000)
              INSERT INTO banned_ip(ip, time_banned, server_name, log_msg, country) SELECT 'x' || n, n, 'half', 'written', '' FROM n;",
         )

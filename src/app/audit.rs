@@ -24,9 +24,6 @@ use super::{Exit, locate, unknown_rule, written};
 /// How many combinations are tried at most.
 const MOST_VARIANTS: usize = 1000;
 
-/// How wide lines are where no terminal says it.
-const WIDTH: usize = 100;
-
 pub(super) fn audit(mut context: Context, args: &cli::Audit) -> Exit {
     let rules = match rules(&context, args) {
         Ok(rules) => rules,
@@ -259,7 +256,7 @@ fn show(report: &AuditReport<'_>, args: &cli::Audit, page: Option<Page>) -> Exit
 }
 
 fn print(report: &AuditReport<'_>) -> io::Result<()> {
-    let width = system::width().unwrap_or(WIDTH);
+    let width = system::width();
     let mut out = anstream::stdout().lock();
     out.write_all(audit_text(report, width).as_bytes())?;
     out.flush()

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::model::{Address, Ban, Cause, Generation, Origin, Rule, Thresholds, Unban, Witness};
-use crate::store::{Commit, Store, StoreError};
+use crate::store::{Commit, Store, StoreError, Windows};
 
 use super::shared::Shared;
 
@@ -48,9 +48,8 @@ pub(super) struct Read {
     pub(super) logs: Vec<(PathBuf, Vec<Generation>)>,
     /// The journals of which something was read, with their new cursors.
     pub(super) journals: Vec<(String, String)>,
-    /// Whether nothing of any address was remembered before.
-    pub(super) first: bool,
-    pub(super) windows: Vec<(Address, Vec<Witness>)>,
+    /// The windows that are other than the stored ones.
+    pub(super) windows: Windows,
     pub(super) newest: Option<i64>,
     /// How many failures were in there.
     pub(super) failures: u64,
@@ -64,8 +63,7 @@ impl Read {
             thresholds: rule.thresholds,
             logs: Vec::new(),
             journals: Vec::new(),
-            first: false,
-            windows: Vec::new(),
+            windows: Windows::default(),
             newest: None,
             failures: 0,
         }
@@ -145,13 +143,7 @@ impl Changes {
         }
         self.add_bans(&commit, now)?;
         for read in &self.read {
-            for (address, witnesses) in &read.windows {
-                if read.first {
-                    commit.open_window(&read.rule, *address, witnesses)?;
-                } else {
-                    commit.set_window(&read.rule, *address, witnesses)?;
-                }
-            }
+            commit.set_windows(&read.rule, &read.windows)?;
             for (log, generations) in &read.logs {
                 commit.set_generations(&read.rule, log, generations)?;
             }

@@ -9,7 +9,7 @@ use crate::logs::{self, Piece, Reading, Sizes};
 use crate::model::{Address, Ban, Escaped, Origin, Problem, Rule, Witness};
 use crate::report::ban_reason;
 use crate::rules::{Clock, Matcher};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Windows};
 
 use super::changes::Cleared;
 use super::context::Context;
@@ -37,7 +37,7 @@ pub(super) struct Hearing<'a> {
     past: Past<'a>,
     judge: Judge<'a>,
     /// Whether the store remembers nothing of anybody, so that it need not be asked.
-    pub(super) first: bool,
+    first: bool,
     pub(super) bans: Vec<(Ban, Vec<Witness>)>,
     failed: Option<StoreError>,
 }
@@ -91,6 +91,9 @@ impl<'a> Hearing<'a> {
             }
         };
         let _progress = self.progress(places, &sources);
+        if let Some(store) = &self.store {
+            store.hold()?;
+        }
         self.first = self.store.as_deref().map_or(Ok(true), Store::is_blank)?;
         let busy = sources.iter().filter(|pieces| !pieces.is_empty()).count();
         let readings = logs::scan(sources, &matcher, Sizes::for_sources(busy), |heard| {
@@ -194,14 +197,16 @@ impl<'a> Hearing<'a> {
         Ok(())
     }
 
-    pub(super) fn windows(&self) -> Vec<(Address, Vec<Witness>)> {
-        let mut windows: Vec<_> = self
-            .judge
-            .changed_windows()
-            .map(|(address, window)| (address, window.witnesses().to_vec()))
-            .collect();
-        // In the order of the table's key, which is how it is written fastest.
-        windows.sort_by_cached_key(|(address, _)| address.to_string());
+    /// The windows that are to be stored. The judge is done with.
+    pub(super) fn windows(&mut self) -> Windows {
+        let next = Judge::new(self.rule.thresholds, &self.context.never);
+        let judge = std::mem::replace(&mut self.judge, next);
+        let mut windows = Windows::default();
+        for (address, window) in judge.changed_windows() {
+            windows.push(address, window.witnesses());
+        }
+        drop(judge);
+        windows.sort();
         windows
     }
 }

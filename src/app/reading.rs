@@ -47,7 +47,7 @@ pub(super) fn read_rule(
         let pieces = std::mem::take(&mut plan.pieces);
         let readings = hearing.listen(&plan.places, pieces, &mut plan.outcome.problems)?;
         if let Ok((mut outcome, mut read)) = plan.settle(rule, &readings) {
-            (read.first, read.windows) = (hearing.first, hearing.windows());
+            read.windows = hearing.windows();
             (outcome.bans, outcome.read) = (hearing.bans, Some(read));
             return Ok(outcome);
         }

@@ -222,7 +222,7 @@ impl Heard {
                 stood,
             })
         };
-        let questions = store.questions()?;
+        store.hold()?;
         let Merged {
             unbans,
             bans,
@@ -249,7 +249,6 @@ impl Heard {
             shared.held.retain(|_, theirs| theirs.is_some());
         }
         report(refused, context, store, &mut shared)?;
-        drop(questions);
         changes.shared = Shared {
             tells: changes.shared.tells,
             only_here: changes.shared.only_here,

@@ -7,7 +7,7 @@ use rusqlite::{Row, params};
 use crate::model::{Address, Ban, Cause, Country, CountryCode, Origin, Unban, Witness};
 
 use super::standings::stamp;
-use super::{Commit, Store, StoreError};
+use super::{Commit, Store, StoreError, witnesses};
 
 const COLUMNS: &str = "ip, rule, server, at, nanos, digits, ends, failures, instant, origin, reason, country, country_code";
 
@@ -160,47 +160,71 @@ impl Commit<'_> {
     /// # Errors
     /// The store can not be written.
     pub fn add(&self, bans: &[(Cow<'_, Ban>, &[Witness])], now: i64) -> Result<(), StoreError> {
-        let mut added = Vec::with_capacity(bans.len());
-        for (ban, witnesses) in bans {
+        let mut in_force = Vec::with_capacity(bans.len());
+        for (ban, failures) in bans {
             let over = ban
                 .ends
                 .filter(|_| ban.is_over(now))
                 .map(|ends| (ends, Cause::Expired));
-            let id = self.insert(ban, over)?;
+            let ip = ban.address.to_string();
+            let id = self.insert(ban, &ip, failures, over)?;
             self.owe_ban(id)?;
-            let rule = ban.rule.as_deref().unwrap_or("");
-            added.push((ban.address.to_string(), id, rule, witnesses, over));
+            if over.is_none() {
+                in_force.push((ip, id, ban));
+            }
         }
         // In the order of the other tables' keys: at a hundred thousand bans their pages would
         // be written out and read again for each.
-        added.sort_unstable_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
-        for (ip, id, rule, witnesses, over) in added {
-            self.keep(rule, &ip, id, witnesses)?;
-            if over.is_none() {
+        in_force.sort_unstable_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+        for (ip, _, ban) in in_force {
+            // Where nothing of it was in force this is its first ban.
+            if self.show_first(&ip, ban)? {
+                self.change(&ip, true)?;
+            } else {
                 self.show(&ip)?;
             }
         }
         Ok(())
     }
 
+    /// Makes an address' row of PyFilter's table, unless there is one.
+    fn show_first(&self, ip: &str, ban: &Ban) -> Result<bool, StoreError> {
+        let insert = "INSERT INTO banned_ip(ip, time_banned, server_name, log_msg, country) VALUES (?, ?, ?, ?, ?) ON CONFLICT(ip) DO NOTHING";
+        let country = ban.country.as_ref().map_or("", |country| &country.name);
+        let values = params![ip, ban.at.secs, ban.server, ban.reason, country];
+        let new = self.transaction.prepare_cached(insert);
+        Ok(self.wrap(new.and_then(|mut new| new.execute(values)))? > 0)
+    }
+
     /// Records a ban that another program told long ago; with a time in
     /// `lifted`, one that somebody has lifted by then.
     pub(super) fn add_old(&self, ban: &Ban, lifted: Option<i64>) -> Result<(), StoreError> {
-        self.insert(ban, lifted.map(|at| (at, Cause::Snapshot)))?;
         let ip = ban.address.to_string();
+        self.insert(ban, &ip, &[], lifted.map(|at| (at, Cause::Snapshot)))?;
         match lifted {
             Some(at) => self.clear(&ip, at),
             None => self.show(&ip),
         }
     }
 
-    fn insert(&self, ban: &Ban, lifted: Option<(i64, Cause)>) -> Result<i64, StoreError> {
-        let insert = "INSERT INTO ban(ip, rule, server, at, nanos, digits, ends, failures, instant, origin, reason, country, country_code, lifted, cause) \
-                      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    fn insert(
+        &self,
+        ban: &Ban,
+        ip: &str,
+        failures: &[Witness],
+        lifted: Option<(i64, Cause)>,
+    ) -> Result<i64, StoreError> {
+        let insert = "INSERT INTO ban(ip, rule, server, at, nanos, digits, ends, failures, instant, origin, reason, country, country_code, lifted, cause, witnesses) \
+                      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         let country = ban.country.as_ref();
         let code = country.and_then(|country| country.code);
+        let witnesses = (!failures.is_empty()).then(|| {
+            let mut bytes = Vec::new();
+            witnesses::write(failures, &mut bytes);
+            bytes
+        });
         let values = params![
-            ban.address.to_string(),
+            ip,
             ban.rule.as_deref(),
             ban.server,
             ban.at.secs,
@@ -215,6 +239,7 @@ impl Commit<'_> {
             code.as_ref().map_or("", CountryCode::as_str),
             lifted.map(|(at, _)| at),
             lifted.map(|(_, cause)| cause.as_str()),
+            witnesses,
         ];
         self.wrap(
             self.transaction

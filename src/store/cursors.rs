@@ -209,11 +209,15 @@ impl Commit<'_> {
         )?;
         let gone =
             "name NOT IN (SELECT rule FROM generation) AND name NOT IN (SELECT rule FROM journal)";
-        let windows = format!(
-            "DELETE FROM failure WHERE ban = 0 AND rule IN (SELECT name FROM rule WHERE {gone})"
-        );
-        self.wrap(self.transaction.execute(&windows, []))?;
-        let rules = format!("DELETE FROM rule WHERE {gone}");
-        self.wrap(self.transaction.execute(&rules, [])).map(drop)
+        let names = format!("SELECT name FROM rule WHERE {gone}");
+        let names = self.transaction.prepare(&names);
+        let names: rusqlite::Result<Vec<String>> =
+            names.and_then(|mut names| names.query_map([], |row| row.get(0))?.collect());
+        for name in self.wrap(names)? {
+            // Looks through all windows, so only when there is one.
+            self.cached("DELETE FROM open_window WHERE rule = ?", [&name])?;
+            self.cached("DELETE FROM rule WHERE name = ?", [name])?;
+        }
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{OptionalExtension as _, params};
 
 use crate::model::Address;
 
@@ -30,25 +30,7 @@ pub type Before = (
     Vec<(String, String)>,
 );
 
-/// While it is there the file is locked once, and not for each question.
-#[derive(Debug)]
-pub struct Questions<'a> {
-    _transaction: Transaction<'a>,
-}
-
 impl Store {
-    /// Begins many questions, which are answered as of one moment. Nothing
-    /// can be written until they end.
-    ///
-    /// # Errors
-    /// The store can not be read.
-    pub fn questions(&self) -> Result<Questions<'_>, StoreError> {
-        let begun = self.connection.unchecked_transaction();
-        Ok(Questions {
-            _transaction: self.wrap(begun)?,
-        })
-    }
-
     /// What is known of `address` before another server's ban of it.
     ///
     /// # Errors

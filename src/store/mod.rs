@@ -13,6 +13,7 @@
 //! | `outbox` | what is still to be sent to them |
 //! | `past` | what `explain` shows |
 //! | `takeover` | the database of a PyFilter 1 or 2 |
+//! | `witnesses` | the failures of a window as one value |
 
 mod bans;
 mod counts;
@@ -26,6 +27,7 @@ mod schema;
 mod sets;
 mod standings;
 mod takeover;
+mod witnesses;
 
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
@@ -42,11 +44,12 @@ use crate::model::Address;
 pub use counts::Count;
 pub use effects::Untold;
 pub use error::StoreError;
-pub use exchange::{Before, Questions};
+pub use exchange::Before;
 pub use outbox::Outbound;
 pub use past::{OpenWindow, PastBan};
 pub use sets::Since;
 pub use takeover::{Takeover, copy_database};
+pub use witnesses::Windows;
 
 /// The store of one host.
 #[derive(Debug)]
@@ -103,12 +106,14 @@ impl Store {
             schema::migrate(&mut connection, path)?;
             None
         };
-        Ok(Store {
+        let store = Store {
             connection,
             path: path.to_owned(),
             takeover,
             _copy: None,
-        })
+        };
+        store.hold()?;
+        Ok(store)
     }
 
     /// Opens the store to look at, without changing a byte of it; none if
@@ -190,11 +195,27 @@ impl Store {
         Err(StoreError::Damaged { path, said })
     }
 
+    /// Keeps what is read from now on locked until [`Store::begin`]: to lock
+    /// and unlock it costs more than what most queries do. A store that is
+    /// only looked at is not held, since no run could commit meanwhile.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn hold(&self) -> Result<(), StoreError> {
+        if !self.connection.is_autocommit() || self.wrap(self.connection.is_readonly("main"))? {
+            return Ok(());
+        }
+        self.wrap(self.connection.execute_batch("BEGIN"))
+    }
+
     /// Begins what a run changes.
     ///
     /// # Errors
     /// The store can not be written.
     pub fn begin(&mut self) -> Result<Commit<'_>, StoreError> {
+        if !self.connection.is_autocommit() {
+            self.wrap(self.connection.execute_batch("COMMIT"))?;
+        }
         let begun = self
             .connection
             .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate);

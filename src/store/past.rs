@@ -1,13 +1,11 @@
-use rusqlite::params;
-
 use crate::model::{Address, Ban, Cause, Witness};
 
 use super::bans::ban;
-use super::standings::witness;
+use super::witnesses::Failures;
 use super::{Store, StoreError};
 
-/// A row of `ban`: its id, what it says, when it was lifted and why.
-type Row = (i64, Ban, Option<i64>, Option<String>);
+/// A row of `ban`: what it says, when it was lifted and why, and what filled its window.
+type Row = (Ban, Option<i64>, Option<String>, Option<Failures>);
 
 /// A ban of an address, running or ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,26 +34,22 @@ impl Store {
     /// The store can not be read.
     pub fn bans_of(&self, address: Address) -> Result<Vec<PastBan>, StoreError> {
         let ip = address.to_string();
-        let select = "SELECT ip, rule, server, at, nanos, digits, ends, failures, instant, origin, reason, country, country_code, id, lifted, cause \
+        let select = "SELECT ip, rule, server, at, nanos, digits, ends, failures, instant, origin, reason, country, country_code, lifted, cause, witnesses \
                       FROM ban WHERE ip = ? ORDER BY at, id";
         let rows: Vec<Row> =
             self.wrap(self.connection.prepare(select).and_then(|mut select| {
                 select
                     .query_map([&ip], |row| {
-                        Ok((row.get(13)?, ban(row)?, row.get(14)?, row.get(15)?))
+                        Ok((ban(row)?, row.get(13)?, row.get(14)?, row.get(15)?))
                     })?
                     .collect()
             }))?;
-        let with_failures = |(id, ban, lifted, cause): Row| {
-            let failures = self.window(&ip, ban.rule.as_deref().unwrap_or(""), id)?;
-            let lifted = lifted.zip(cause.as_deref().and_then(Cause::from_word));
-            Ok(PastBan {
-                ban,
-                lifted,
-                failures,
-            })
+        let past = |(ban, lifted, cause, failures): Row| PastBan {
+            ban,
+            lifted: lifted.zip(cause.as_deref().and_then(Cause::from_word)),
+            failures: failures.map_or_else(Vec::new, |Failures(failures)| failures),
         };
-        rows.into_iter().map(with_failures).collect()
+        Ok(rows.into_iter().map(past).collect())
     }
 
     /// The open windows of `address`.
@@ -63,27 +57,18 @@ impl Store {
     /// # Errors
     /// The store can not be read.
     pub fn open_windows(&self, address: Address) -> Result<Vec<OpenWindow>, StoreError> {
-        let select = "SELECT at, nanos, digits, counted, count, pattern, path, offset, text, rule FROM failure \
-                      WHERE ip = ? AND ban = 0 ORDER BY rule, sequence";
-        let rows: Vec<(String, Witness)> =
-            self.wrap(self.connection.prepare(select).and_then(|mut select| {
-                select
-                    .query_map(params![address.to_string()], |row| {
-                        Ok((row.get(9)?, witness(row)?))
-                    })?
-                    .collect()
-            }))?;
-        let mut windows: Vec<OpenWindow> = Vec::new();
-        for (rule, failure) in rows {
-            match windows.last_mut() {
-                Some(window) if window.rule == rule => window.failures.push(failure),
-                _ => windows.push(OpenWindow {
-                    rule,
-                    failures: vec![failure],
-                }),
-            }
-        }
-        Ok(windows)
+        let select = "SELECT rule, failures FROM open_window WHERE ip = ? ORDER BY rule";
+        let windows = self.connection.prepare(select).and_then(|mut select| {
+            let rows = select.query_map([address.to_string()], |row| {
+                let Failures(failures) = row.get(1)?;
+                Ok(OpenWindow {
+                    rule: row.get(0)?,
+                    failures,
+                })
+            })?;
+            rows.collect()
+        });
+        self.wrap(windows)
     }
 
     /// Until when the failures of `address` do not count, because somebody

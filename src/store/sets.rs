@@ -113,34 +113,21 @@ impl Commit<'_> {
         let forget =
             "DELETE FROM change WHERE number <= (SELECT value FROM meta WHERE key = 'number') - ?";
         self.wrap(self.transaction.execute(forget, [NUMBERS_KEPT]))?;
-        let gone = format!("SELECT ip, id FROM ban WHERE {FORGOTTEN}");
-        let failures = format!("DELETE FROM failure WHERE (ip, ban) IN ({gone})");
-        self.wrap(self.transaction.execute(&failures, [now]))?;
-        let bans = format!("DELETE FROM ban WHERE (ip, id) IN ({gone})");
+        let bans = format!("DELETE FROM ban WHERE {FORGOTTEN}");
         self.wrap(self.transaction.execute(&bans, [now])).map(drop)
     }
 
     /// Notes that `ip` entered or left the set, in the number this commit
     /// makes; who does both has done neither.
     pub(super) fn change(&self, ip: &str, added: bool) -> Result<(), StoreError> {
-        let number = "SELECT value + 1 FROM meta WHERE key = 'number'";
-        let number = self.transaction.prepare_cached(number);
-        let number: i64 =
-            self.wrap(number.and_then(|mut number| number.query_row([], |row| row.get(0))))?;
-        let back = "DELETE FROM change WHERE number = ? AND ip = ?";
-        let back = self
-            .transaction
-            .prepare_cached(back)
-            .and_then(|mut back| back.execute(params![number, ip]));
-        if self.wrap(back)? > 0 {
+        let insert = "INSERT OR IGNORE INTO change VALUES ((SELECT value + 1 FROM meta WHERE key = 'number'), ?, ?)";
+        let insert = self.transaction.prepare_cached(insert);
+        let new = insert.and_then(|mut insert| insert.execute(params![ip, added]));
+        if self.wrap(new)? > 0 {
             return Ok(());
         }
-        let insert = "INSERT INTO change VALUES (?, ?, ?)";
-        let insert = self
-            .transaction
-            .prepare_cached(insert)
-            .and_then(|mut insert| insert.execute(params![number, ip, added]));
-        self.wrap(insert).map(drop)
+        let back = "DELETE FROM change WHERE number = (SELECT value + 1 FROM meta WHERE key = 'number') AND ip = ?";
+        self.cached(back, [ip])
     }
 }
 

@@ -1,12 +1,10 @@
-use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::fmt::Write as _;
 
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use crate::model::{Address, Stamp, Witness};
 
+use super::witnesses::{self, Failures, Windows};
 use super::{Commit, Store, StoreError};
 
 /// Windows this much behind the newest stamp of their rule may be forgotten.
@@ -16,25 +14,11 @@ const BEHIND: i64 = 86_400;
 /// until when it is banned, and the failures of its open window.
 pub(super) type Past = (Option<i64>, Option<i64>, Vec<Witness>);
 
-const COLUMNS: &str = "at, nanos, digits, counted, count, pattern, path, offset, text";
-
 pub(super) fn stamp(row: &Row<'_>, first: usize) -> rusqlite::Result<Stamp> {
     Ok(Stamp {
         secs: row.get(first)?,
         nanos: row.get(first + 1)?,
         digits: row.get(first + 2)?,
-    })
-}
-
-pub(super) fn witness(row: &Row<'_>) -> rusqlite::Result<Witness> {
-    Ok(Witness {
-        at: stamp(row, 0)?,
-        counted: row.get(3)?,
-        count: row.get(4)?,
-        pattern: row.get(5)?,
-        path: Arc::from(PathBuf::from(OsString::from_vec(row.get(6)?))),
-        offset: row.get::<_, i64>(7)?.cast_unsigned(),
-        text: row.get::<_, Vec<u8>>(8)?.into(),
     })
 }
 
@@ -61,7 +45,7 @@ impl Store {
             .connection
             .prepare_cached(until)
             .and_then(|mut until| until.query_row(params![ip, rule, since], |row| row.get(0)));
-        let mut window = self.window(&ip, rule, 0)?;
+        let mut window = self.window(&ip, rule)?;
         window.retain(|witness| witness.at.secs > since);
         Ok((cleared, self.wrap(until)?, window))
     }
@@ -71,7 +55,7 @@ impl Store {
     /// # Errors
     /// The store can not be read.
     pub fn is_blank(&self) -> Result<bool, StoreError> {
-        let select = "SELECT NOT (EXISTS (SELECT 1 FROM failure) OR EXISTS (SELECT 1 FROM ban) OR EXISTS (SELECT 1 FROM cleared))";
+        let select = "SELECT NOT (EXISTS (SELECT 1 FROM open_window) OR EXISTS (SELECT 1 FROM ban) OR EXISTS (SELECT 1 FROM cleared))";
         self.wrap(self.connection.query_row(select, [], |row| row.get(0)))
     }
 
@@ -84,92 +68,65 @@ impl Store {
         )
     }
 
-    pub(super) fn window(
-        &self,
-        ip: &str,
-        rule: &str,
-        ban: i64,
-    ) -> Result<Vec<Witness>, StoreError> {
-        let select = format!(
-            "SELECT {COLUMNS} FROM failure WHERE ip = ? AND rule = ? AND ban = ? ORDER BY sequence"
-        );
-        let rows = self
-            .connection
-            .prepare_cached(&select)
-            .and_then(|mut select| select.query_map(params![ip, rule, ban], witness)?.collect());
-        self.wrap(rows)
+    fn window(&self, ip: &str, rule: &str) -> Result<Vec<Witness>, StoreError> {
+        let select = "SELECT failures FROM open_window WHERE ip = ? AND rule = ?";
+        let failures = self.connection.prepare_cached(select).and_then(|mut s| {
+            let failures = s.query_row([ip, rule], |row| row.get::<_, Failures>(0));
+            failures.optional()
+        });
+        Ok(self
+            .wrap(failures)?
+            .map_or_else(Vec::new, |Failures(failures)| failures))
     }
 }
 
 impl Commit<'_> {
-    /// Replaces the open window of `address` under `rule`.
+    /// Replaces the open windows of these addresses under `rule`.
     ///
     /// # Errors
     /// The store can not be written.
-    pub fn set_window(
-        &self,
-        rule: &str,
-        address: Address,
-        witnesses: &[Witness],
-    ) -> Result<(), StoreError> {
-        let ip = address.to_string();
-        let delete = "DELETE FROM failure WHERE ip = ? AND rule = ? AND ban = 0";
-        self.wrap(
-            self.transaction
-                .prepare_cached(delete)
-                .and_then(|mut delete| delete.execute([&ip, rule])),
-        )?;
-        self.keep(rule, &ip, 0, witnesses)
-    }
-
-    /// Stores the open window of an address that has none under `rule`.
-    ///
-    /// # Errors
-    /// The store can not be written.
-    pub fn open_window(
-        &self,
-        rule: &str,
-        address: Address,
-        witnesses: &[Witness],
-    ) -> Result<(), StoreError> {
-        self.keep(rule, &address.to_string(), 0, witnesses)
+    pub fn set_windows(&self, rule: &str, windows: &Windows) -> Result<(), StoreError> {
+        let set = "INSERT INTO open_window VALUES (?, ?, ?, ?) \
+                   ON CONFLICT(ip, rule) DO UPDATE SET newest = excluded.newest, failures = excluded.failures";
+        let delete = "DELETE FROM open_window WHERE ip = ? AND rule = ?";
+        let write = || {
+            let mut set = self.transaction.prepare_cached(set)?;
+            let mut delete = self.transaction.prepare_cached(delete)?;
+            let mut ip = String::new();
+            for window in windows.iter() {
+                ip.clear();
+                let _ = write!(ip, "{}", window.address);
+                match window.newest {
+                    Some(newest) => set.execute(params![ip, rule, newest, window.failures])?,
+                    None => delete.execute([ip.as_str(), rule])?,
+                };
+            }
+            Ok(())
+        };
+        self.wrap(write())
     }
 
     /// Drops what the open windows of an address hold up to `until`.
     pub(super) fn drop_windows(&self, ip: &str, until: i64) -> Result<(), StoreError> {
-        let delete = "DELETE FROM failure WHERE ip = ? AND ban = 0 AND at <= ?";
-        self.cached(delete, params![ip, until])
-    }
-
-    pub(super) fn keep(
-        &self,
-        rule: &str,
-        ip: &str,
-        ban: i64,
-        witnesses: &[Witness],
-    ) -> Result<(), StoreError> {
-        let insert = "INSERT INTO failure VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-        for (sequence, witness) in (0i64..).zip(witnesses) {
-            let Witness {
-                at,
-                counted,
-                count,
-                pattern,
-                ref path,
-                offset,
-                ref text,
-            } = *witness;
-            let (path, text) = (path.as_os_str().as_bytes(), text.as_ref());
-            let offset = offset.cast_signed();
-            let values = params![
-                ip, rule, ban, sequence, at.secs, at.nanos, at.digits, counted, count, pattern,
-                path, offset, text
-            ];
-            self.wrap(
-                self.transaction
-                    .prepare_cached(insert)
-                    .and_then(|mut insert| insert.execute(values)),
-            )?;
+        if until == i64::MAX {
+            return self.cached("DELETE FROM open_window WHERE ip = ?", [ip]);
+        }
+        let select = "SELECT rule, failures FROM open_window WHERE ip = ?";
+        let windows = self.transaction.prepare_cached(select).and_then(|mut s| {
+            let rows = s.query_map([ip], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<rusqlite::Result<Vec<(String, Failures)>>>()
+        });
+        for (rule, Failures(mut failures)) in self.wrap(windows)? {
+            failures.retain(|failure| failure.at.secs > until);
+            let Some(last) = failures.last() else {
+                let delete = "DELETE FROM open_window WHERE ip = ? AND rule = ?";
+                self.cached(delete, [ip, &rule])?;
+                continue;
+            };
+            let mut kept = Vec::new();
+            witnesses::write(&failures, &mut kept);
+            let set = "UPDATE open_window SET newest = ?, failures = ? WHERE ip = ? AND rule = ?";
+            self.cached(set, params![last.counted, kept, ip, rule])?;
         }
         Ok(())
     }
@@ -192,8 +149,7 @@ impl Commit<'_> {
         if newest - swept < behind {
             return Ok(());
         }
-        let forget = "DELETE FROM failure WHERE rule = ?1 AND ban = 0 AND ip IN \
-                      (SELECT ip FROM failure WHERE rule = ?1 AND ban = 0 GROUP BY ip HAVING max(counted) < ?2)";
+        let forget = "DELETE FROM open_window WHERE rule = ? AND newest < ?";
         self.wrap(
             self.transaction
                 .execute(forget, params![rule, newest - behind]),
@@ -203,5 +159,78 @@ impl Commit<'_> {
             params![newest, rule],
         ))
         .map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::model::{Cause, Unban};
+
+    fn failure(at: i64) -> Witness {
+        Witness {
+            at: Stamp::from_secs(at),
+            counted: at,
+            count: 1,
+            pattern: 0,
+            path: Path::new("log").into(),
+            offset: 0,
+            text: (*b"line").into(),
+        }
+    }
+
+    /// A store that holds this open window of 192.0.2.1.
+    fn with_window(path: &Path, failures: &[Witness]) -> (Store, Address) {
+        let mut store = Store::open(path, 0, || None).unwrap();
+        let address = Address::parse(b"192.0.2.1").unwrap();
+        let mut windows = Windows::default();
+        windows.push(address, failures);
+        let commit = store.begin().unwrap();
+        commit.set_windows("ssh", &windows).unwrap();
+        commit.commit().unwrap();
+        (store, address)
+    }
+
+    #[test]
+    fn a_window_that_is_damaged_is_told_and_not_guessed_at() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, address) = with_window(&dir.path().join("db"), &[failure(7)]);
+        assert_eq!(store.past("ssh", address).unwrap().2, [failure(7)]);
+        let spoil = "UPDATE open_window SET failures = substr(failures, 1, 9)";
+        store.connection.execute(spoil, []).unwrap();
+        let error = store.past("ssh", address).unwrap_err();
+        assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_late_unban_of_another_server_leaves_what_is_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let failures = [failure(7), failure(8)];
+        let (mut store, address) = with_window(&dir.path().join("db"), &failures);
+        for (at, rest) in [(7, vec![failure(8)]), (8, vec![])] {
+            let (cause, commit) = (Cause::Redis, store.begin().unwrap());
+            commit.lift(&Unban { address, cause, at }).unwrap();
+            commit.commit().unwrap();
+            assert_eq!(store.past("ssh", address).unwrap().2, rest);
+        }
+    }
+
+    #[test]
+    fn a_store_that_is_held_can_be_looked_at_and_begun() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let (mut store, address) = with_window(&path, &[failure(7)]);
+        store.hold().unwrap();
+        store.hold().unwrap();
+        store.past("ssh", address).unwrap();
+        let looked = Store::look(&path).unwrap().unwrap();
+        looked.hold().unwrap();
+        assert_eq!(looked.past("ssh", address).unwrap().2, [failure(7)]);
+        let commit = store.begin().unwrap();
+        commit.set_windows("ssh", &Windows::default()).unwrap();
+        commit.set_newest("ssh", 9, 5).unwrap();
+        commit.commit().unwrap();
     }
 }

@@ -6,6 +6,9 @@ use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use ::pyfilter::model::{Address, Witness};
+use ::pyfilter::store::Store;
+
 use crate::kernel::{blocked, pyfilter};
 use crate::kit::{Chance, Sandbox, failure};
 use crate::netns::{Netns, VARIANTS};
@@ -159,11 +162,30 @@ fn cursors(sandbox: &Sandbox) -> Vec<String> {
     )
 }
 
+/// The failures of all windows, the open ones and those that filled, but for
+/// the place where their log stood.
 fn windows(sandbox: &Sandbox) -> Vec<String> {
-    rows(
-        sandbox,
-        "SELECT ip || ' ' || ban || ' ' || sequence || ' ' || at || ' ' || counted FROM failure ORDER BY 1",
-    )
+    let store = Store::look(&sandbox.state("PyFilter.db")).unwrap().unwrap();
+    let known = "SELECT ip FROM open_window UNION SELECT ip FROM ban ORDER BY ip";
+    let mut windows = Vec::new();
+    for ip in rows(sandbox, known) {
+        let address = Address::parse(ip.as_bytes()).unwrap();
+        for past in store.bans_of(address).unwrap() {
+            windows.extend(told_failures(&format!("{ip} banned"), &past.failures));
+        }
+        for open in store.open_windows(address).unwrap() {
+            windows.extend(told_failures(&format!("{ip} open"), &open.failures));
+        }
+    }
+    windows
+}
+
+fn told_failures(whose: &str, failures: &[Witness]) -> Vec<String> {
+    let told = failures.iter().map(|failure| {
+        let text = String::from_utf8_lossy(&failure.text);
+        format!("{whose} {} {} {text}", failure.at.secs, failure.counted)
+    });
+    told.collect()
 }
 
 /// The blacklists, but for the header, which has the store's id.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::audit::Findings;
 
-use super::text::{heading, paragraph, red};
+use super::text::{PAGE, heading, paragraph, red};
 use super::words;
 
 /// How many rows of blocks a timeline is high.
@@ -14,9 +14,9 @@ const ROWS: u64 = 4;
 const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Blocks, four rows high, and below them an `x` where somebody is banned.
-pub(super) fn timeline(found: &Findings, width: usize, text: &mut String) {
+pub(super) fn timeline(found: &Findings, width: Option<usize>, text: &mut String) {
     let line = &found.timeline;
-    let room = (width - 2).min(60);
+    let room = (width.unwrap_or(PAGE) - 2).min(60);
     let join = line.columns.len().div_ceil(room).max(1);
     let columns: Vec<(u64, u64)> = (line.columns.chunks(join))
         .map(|chunk| {
@@ -68,6 +68,10 @@ pub(super) fn timeline(found: &Findings, width: usize, text: &mut String) {
         let _ = writeln!(text, "  {first}{}{last}", " ".repeat(between));
     } else {
         text.push_str("  ");
-        paragraph(text, &format!("{first} to {last}"), width - 2);
+        paragraph(
+            text,
+            &format!("{first} to {last}"),
+            width.map(|width| width - 2),
+        );
     }
 }

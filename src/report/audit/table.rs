@@ -34,9 +34,10 @@ pub(super) fn plain(text: impl Into<String>) -> Cell {
     (text.into(), Style::new())
 }
 
-/// The lines of a table that is at most `width` wide, each behind two blanks.
-pub(super) fn table(columns: &[Column], rows: &[Vec<Cell>], width: usize) -> String {
-    let room = width.saturating_sub(BETWEEN);
+/// The lines of a table that is at most `width` wide, if there is a width, each
+/// behind two blanks.
+pub(super) fn table(columns: &[Column], rows: &[Vec<Cell>], width: Option<usize>) -> String {
+    let room = width.map_or(usize::MAX, |width| width.saturating_sub(BETWEEN));
     let mut widths: Vec<usize> = (columns.iter().enumerate())
         .map(|(n, column)| {
             let cells = rows.iter().map(|row| row[n].0.width());
@@ -124,7 +125,7 @@ mod tests {
         ];
         let row = |cells: [&str; 3]| cells.map(plain).to_vec();
         let rows = [row(["a", "1,000", "x"]), row(["zürich漢", "2", "yy"])];
-        let text = table(&columns, &rows, width);
+        let text = table(&columns, &rows, Some(width));
         anstream::adapter::strip_str(&text).to_string()
     }
 

@@ -15,14 +15,18 @@ use super::{AuditReport, Standing, words};
 /// How many of each list are shown when nobody says.
 const TOP: usize = 10;
 
+/// How wide paragraphs are where no terminal says it.
+pub(super) const PAGE: usize = 100;
+
 /// The narrowest terminal that is written for.
 const NARROWEST: usize = 40;
 
-/// What `audit` prints for people, for a terminal that is `width` wide; with
-/// styles, which a stream that has no colors takes out.
+/// What `audit` prints for people, for a terminal that is `width` wide; without
+/// one no column of a table is left out or cut. With styles, which a stream
+/// that has no colors takes out.
 #[must_use]
-pub fn audit_text(report: &AuditReport<'_>, width: usize) -> String {
-    let width = width.max(NARROWEST);
+pub fn audit_text(report: &AuditReport<'_>, width: Option<usize>) -> String {
+    let width = width.map(|width| width.max(NARROWEST));
     let mut text = summary(report, width);
     let found = report.findings;
     if found.failures > 0 {
@@ -54,8 +58,8 @@ pub(super) fn heading(text: &mut String, title: &str, shown: usize, all: usize) 
 }
 
 /// A paragraph, broken at blanks.
-pub(super) fn paragraph(text: &mut String, sentence: &str, width: usize) {
-    let options = textwrap::Options::new(width)
+pub(super) fn paragraph(text: &mut String, sentence: &str, width: Option<usize>) {
+    let options = textwrap::Options::new(width.unwrap_or(PAGE))
         .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit)
         .word_splitter(textwrap::WordSplitter::NoHyphenation)
         .break_words(false);
@@ -63,7 +67,7 @@ pub(super) fn paragraph(text: &mut String, sentence: &str, width: usize) {
     text.push('\n');
 }
 
-fn summary(report: &AuditReport<'_>, width: usize) -> String {
+fn summary(report: &AuditReport<'_>, width: Option<usize>) -> String {
     let found = report.findings;
     let mut text = String::new();
     let files = words::count(report.read().count() as u64, "log", "logs");
@@ -126,7 +130,7 @@ fn top(report: &AuditReport<'_>, all: usize) -> usize {
     report.top.unwrap_or(TOP).min(all)
 }
 
-fn rules(report: &AuditReport<'_>, width: usize, text: &mut String) {
+fn rules(report: &AuditReport<'_>, width: Option<usize>, text: &mut String) {
     let found = report.findings;
     heading(text, "Rules", 0, 0);
     let columns = [
@@ -148,7 +152,7 @@ fn rules(report: &AuditReport<'_>, width: usize, text: &mut String) {
     *text += &table(&columns, &rows.collect::<Vec<_>>(), width);
 }
 
-fn addresses(report: &AuditReport<'_>, width: usize, text: &mut String) {
+fn addresses(report: &AuditReport<'_>, width: Option<usize>, text: &mut String) {
     let found = report.findings;
     let shown = top(report, found.addresses.len());
     heading(text, "Worst addresses", shown, found.addresses.len());
@@ -204,7 +208,7 @@ fn origins(title: &'static str, kind: Kind) -> [Column; 4] {
     ]
 }
 
-fn countries(report: &AuditReport<'_>, width: usize, text: &mut String) {
+fn countries(report: &AuditReport<'_>, width: Option<usize>, text: &mut String) {
     let found = report.findings;
     if found.places.is_empty() {
         return;
@@ -226,7 +230,7 @@ fn countries(report: &AuditReport<'_>, width: usize, text: &mut String) {
     );
 }
 
-fn networks(report: &AuditReport<'_>, width: usize, text: &mut String) {
+fn networks(report: &AuditReport<'_>, width: Option<usize>, text: &mut String) {
     let found = report.findings;
     if found.networks.is_empty() {
         return;
@@ -244,7 +248,7 @@ fn networks(report: &AuditReport<'_>, width: usize, text: &mut String) {
     );
 }
 
-fn users(report: &AuditReport<'_>, width: usize, text: &mut String) {
+fn users(report: &AuditReport<'_>, width: Option<usize>, text: &mut String) {
     let found = report.findings;
     if found.users.is_empty() {
         return;
@@ -279,7 +283,7 @@ fn users(report: &AuditReport<'_>, width: usize, text: &mut String) {
     }
 }
 
-fn trials(found: &Findings, width: usize, text: &mut String) {
+fn trials(found: &Findings, width: Option<usize>, text: &mut String) {
     if found.trials.is_empty() {
         return;
     }
@@ -321,7 +325,7 @@ fn trials(found: &Findings, width: usize, text: &mut String) {
     paragraph(text, legend, width);
 }
 
-fn gaps(report: &AuditReport<'_>, width: usize, text: &mut String) {
+fn gaps(report: &AuditReport<'_>, width: Option<usize>, text: &mut String) {
     let rules = report.findings.rules.iter();
     let all: Vec<_> = rules
         .flat_map(|rule| rule.gaps.iter().map(|gap| (&rule.name, gap)))

@@ -16,6 +16,9 @@ const TOP: u64 = 14;
 /// How high bans are drawn below the line.
 const BANS: u64 = 34;
 
+/// From how many columns on one in the middle has room for a label.
+const LABELED: usize = 12;
+
 /// Monday first.
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
@@ -71,6 +74,10 @@ pub(super) fn timeline(line: &Timeline) -> Markup {
             }
         }
         text x=(LEFT) y=(base + BANS + 20) { (words::column_start(line, 0)) }
+        @if line.columns.len() >= LABELED {
+            @let middle = line.columns.len() / 2;
+            text x=(at(middle as u64)) y=(base + BANS + 20) { (words::column_start(line, middle)) }
+        }
         @if line.columns.len() > 1 {
             text x=(WIDTH) y=(base + BANS + 20) text-anchor="end" { (words::column_start(line, line.columns.len() - 1)) }
         }

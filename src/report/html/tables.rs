@@ -58,7 +58,7 @@ fn one(cell: &Cell, first: bool) -> Markup {
                     time datetime=(crate::model::Stamp::from_secs(*at).to_rfc3339()) { (words::time(*at)) }
                 }
             }
-            Cell::Banned(yes, text) => { td class=[yes.then_some("yes")] { (text) } }
+            Cell::Banned(yes, text) => { td class=(if *yes { "yes" } else { "no" }) { (text) } }
         }
     }
 }

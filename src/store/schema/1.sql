@@ -44,22 +44,13 @@ CREATE TABLE rule (
   swept  INTEGER NOT NULL                 -- the stamp at which old windows were last forgotten
 ) WITHOUT ROWID;
 
--- The failures of open windows (ban = 0) and of those that filled.
-CREATE TABLE failure (
+-- The open windows, each with its failures.
+CREATE TABLE open_window (
   ip       TEXT NOT NULL,
   rule     TEXT NOT NULL,
-  ban      INTEGER NOT NULL,
-  sequence INTEGER NOT NULL,
-  at       INTEGER NOT NULL,
-  nanos    INTEGER NOT NULL,
-  digits   INTEGER NOT NULL,
-  counted  INTEGER NOT NULL,
-  count    INTEGER NOT NULL,
-  pattern  INTEGER NOT NULL,
-  path     BLOB NOT NULL,
-  offset   INTEGER NOT NULL,
-  text     BLOB NOT NULL,
-  PRIMARY KEY (ip, rule, ban, sequence)
+  newest   INTEGER NOT NULL,              -- when the last of its failures counts
+  failures BLOB NOT NULL,
+  PRIMARY KEY (ip, rule)
 ) WITHOUT ROWID;
 
 -- Every ban, in force while it was not lifted.
@@ -79,7 +70,8 @@ CREATE TABLE ban (
   country  TEXT NOT NULL,                 -- the name, or empty
   country_code TEXT NOT NULL,             -- its two letters, or empty
   lifted   INTEGER,
-  cause    TEXT
+  cause    TEXT,
+  witnesses BLOB                          -- the failures that filled its window
 );
 CREATE INDEX ban_by_address ON ban (ip, rule);
 CREATE INDEX ban_by_end ON ban (ends) WHERE lifted IS NULL AND ends IS NOT NULL;
