@@ -87,6 +87,24 @@ fn kernel_a_dry_run_of_install_and_uninstall_changes_nothing() {
 
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_a_day_of_runs_with_nothing_new_leaves_no_growth() {
+    let told = World::new().run(
+        r"$PYFILTER install -q
+        scan() { for _ in $(seq $1); do /usr/local/bin/pyfilter scan; done; }
+        sizes() { find /var/lib/pyfilter /var/log/pyfilter -printf '%p %s\n' 2>/dev/null | sort; }
+        scan 3
+        sizes > /run/before
+        scan 1440
+        sizes | diff /run/before -
+        grep PyFilter.db /run/before
+        iptables-save | grep -c 'PYFILTER -s 203.0.113.13/32 -j DROP'",
+    );
+    assert!(told.contains("/var/lib/pyfilter/PyFilter.db "), "{told}");
+    assert!(told.ends_with("\n1\n"), "the chain is in force: {told}");
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_uninstall_keeps_what_is_the_administrators() {
     let told = World::new().run(
         r"iptables -A INPUT -s 192.0.2.1 -j DROP
@@ -248,6 +266,89 @@ fn kernel_a_pyfilter_is_taken_over_and_left_as_it_is() {
     }
     assert!(second.starts_with("Timer already created.\n"), "{second}");
     assert!(!second.contains("Took over"), "{second}");
+}
+
+/// A package as dpkg knows it, with the files alone, in a layer over /usr/bin.
+const PACKAGE: &str = r#"
+systemctl=$(cat /usr/bin/systemctl)
+mkdir -p $SCRATCH/bin && mount -t tmpfs tmpfs $SCRATCH/bin && mkdir $SCRATCH/bin/u $SCRATCH/bin/w
+mount -t overlay overlay -o lowerdir=/usr/bin,upperdir=$SCRATCH/bin/u,workdir=$SCRATCH/bin/w /usr/bin
+rm /usr/bin/systemctl && echo "$systemctl" > /usr/bin/systemctl && chmod 755 /usr/bin/systemctl
+mkdir -p $SCRATCH/package/DEBIAN $SCRATCH/package/usr/bin $SCRATCH/package/etc/pyfilter
+cp $PYFILTER $SCRATCH/package/usr/bin/pyfilter
+cp $SHIPPED $SCRATCH/package/etc/pyfilter/config.json
+echo /etc/pyfilter/config.json > $SCRATCH/package/DEBIAN/conffiles
+printf 'Package: pyfilter\nVersion: 3.0.0-1\nArchitecture: all\nMaintainer: nobody\nDescription: files\n' > $SCRATCH/package/DEBIAN/control
+dpkg-deb -Znone --build $SCRATCH/package $SCRATCH/pyfilter.deb > /dev/null
+dpkg -i $SCRATCH/pyfilter.deb > /dev/null
+"#;
+
+fn package() -> String {
+    let root = env!("CARGO_MANIFEST_DIR");
+    format!("SHIPPED={root}/timers/debian/config.json\n{PACKAGE}")
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_a_pyfilter_is_taken_over_by_the_package_while_its_configuration_is_nobodys() {
+    let world = World::new();
+    let old = old_pyfilter(
+        &world,
+        include_str!("../fixtures/config/pyfilter-default.json"),
+    );
+    let package = package();
+    let told = world.run(&format!(
+        "{package}
+        status 1 $PYFILTER install
+        {old}
+        pyfilter install
+        cmp /usr/local/PyFilter/Config/config.json /etc/pyfilter/config.json
+        ! ls /usr/local/bin/pyfilter /etc/systemd/system/pyfilter.service 2>/dev/null
+        echo == list
+        pyfilter list
+        echo == second
+        pyfilter install
+        echo == young
+        cp $SHIPPED /etc/pyfilter/config.json
+        pyfilter install
+        mv /var/lib/pyfilter /var/lib/pyfilter.before
+        pyfilter install
+        echo == chosen
+        sed 's/\"failed_attempts\": 5/\"failed_attempts\": 6/' $SHIPPED > /etc/pyfilter/config.json
+        ! cmp -s $SHIPPED /etc/pyfilter/config.json
+        pyfilter install
+        grep -c '\"failed_attempts\": 6' /etc/pyfilter/config.json
+        pyfilter uninstall"
+    ));
+    let parts: Vec<&str> = told.split("== ").collect();
+    let [first, list, second, young, chosen] = parts[..] else {
+        panic!("{told}")
+    };
+    let configuration = "Took over PyFilter's configuration /usr/local/PyFilter/Config/config.json as /etc/pyfilter/config.json\n";
+    let database = "Took over PyFilter's database /usr/local/PyFilter/PyFilter.db to /var/lib/pyfilter/PyFilter.db\n";
+    assert!(
+        first.starts_with(
+            "pyfilter: the package pyfilter is installed: use `sudo /usr/bin/pyfilter install`"
+        ),
+        "{first}"
+    );
+    assert!(first.contains(configuration), "{first}");
+    assert!(first.contains(database), "{first}");
+    assert!(list.contains("198.51.100.13"), "{list}");
+    assert!(second.contains("Timer already created.\n"), "{second}");
+    assert!(!second.contains("Took over"), "{second}");
+    assert!(young.contains(configuration), "{young}");
+    assert!(
+        young.contains("PyFilter's database /usr/local/PyFilter/PyFilter.db is left, for /var/lib/pyfilter/PyFilter.db is there: to have its bans, `sudo mv /var/lib/pyfilter /var/lib/pyfilter.before`, and install again\n"),
+        "{young}"
+    );
+    assert!(young.contains(database), "moved away: {young}");
+    assert!(!chosen.contains("Took over"), "{chosen}");
+    assert!(chosen.contains("\n1\n"), "{chosen}");
+    assert!(
+        chosen.contains("The package is still there: `sudo apt remove pyfilter` removes it"),
+        "{chosen}"
+    );
 }
 
 #[test]

@@ -163,6 +163,9 @@ fn tell(found: &Found, args: &Install, steps: &[Step], voice: Voice) {
     }
     if steps.iter().any(|step| matches!(step, Step::Adopt { .. })) {
         voice.say("PyFilter's patterns let an attacker name another address: `sudo pyfilter check` says which to delete");
+        if let Some(warning) = found.leaves_database() {
+            Voice::warn(&warning);
+        }
     }
     if let Some(warning) = found.old.as_ref().and_then(found::Old::still_running) {
         Voice::warn(&warning);

@@ -107,7 +107,7 @@ impl Head {
     /// before more was read.
     fn offer(&mut self, source: usize, next: &mut BinaryHeap<Reverse<(Stamp, usize)>>) -> bool {
         match self.front().and_then(|(_, found)| found.peek()) {
-            Some((failure, ..)) => next.push(Reverse((failure.at, source))),
+            Some(failure) => next.push(Reverse((failure.at, source))),
             None => return self.last,
         }
         true
@@ -126,7 +126,8 @@ fn merge(heads: &mut [Head], hear: &mut impl FnMut(Heard<'_>)) {
         let ahead = &mut heads[source];
         if let Some((piece, found)) = ahead.front() {
             let place = (source, *piece);
-            if let Some((failure, line, user)) = found.peek() {
+            if let Some(failure) = found.peek() {
+                let (line, user) = found.line();
                 hear(Heard {
                     place,
                     failure,

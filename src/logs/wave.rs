@@ -107,12 +107,16 @@ impl Found {
         &self.failures
     }
 
-    /// The failure that comes next, its line, and its user.
-    pub(super) fn peek(&self) -> Option<(&Failure, &[u8], Option<&[u8]>)> {
-        let failure = self.failures.get(self.next)?;
+    /// The failure that comes next.
+    pub(super) fn peek(&self) -> Option<&Failure> {
+        self.failures.get(self.next)
+    }
+
+    /// The line of that failure, and its user.
+    pub(super) fn line(&self) -> (&[u8], Option<&[u8]>) {
         let start = self.next.checked_sub(1).map_or(0, |last| self.ends[last]);
         let line = &self.lines[start..self.ends[self.next]];
-        Some((failure, line, self.users.get(self.next)))
+        (line, self.users.get(self.next))
     }
 
     /// Goes on to the failure behind it.

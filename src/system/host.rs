@@ -16,7 +16,7 @@ pub fn now() -> DateTime<Utc> {
 /// What the host is called; `localhost` if its name can not serve as a server's.
 #[must_use]
 pub fn host_name() -> String {
-    // Not from /proc/sys, which is hidden from the service.
+    // Not from /proc/sys, which a service with `ProcSubset=pid` has not.
     let name = rustix::system::uname()
         .nodename()
         .to_string_lossy()

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::app::init::{self, Host};
 use crate::cli::STATE_DIR;
 use crate::config::{Config, DEFAULT_FILE, Faults};
 use crate::firewall;
@@ -77,8 +78,14 @@ impl Found {
         let exe = std::env::current_exe()
             .and_then(fs::canonicalize)
             .map_err(|error| Error::Host(format!("the program does not find itself: {error}")))?;
-        let has_config = is_there(Path::new(DEFAULT_FILE));
-        let old = Old::look(has_config)?;
+        let placed = if is_packaged() {
+            Placed::Packaged
+        } else if is_same(&exe, Path::new(places::BINARY)) {
+            Placed::Copied
+        } else {
+            Placed::No
+        };
+        let old = Old::look(is_configured(placed))?;
         let base = Path::new(STATE_DIR);
         let adopted = old.as_ref().and_then(|old| old.config.as_ref());
         let config = match adopted {
@@ -106,13 +113,6 @@ impl Found {
         ];
         let usual = usual.into_iter().map(PathBuf::from);
         let there = usual.chain([config.store.clone()]).chain(blacklists(base));
-        let placed = if is_packaged() {
-            Placed::Packaged
-        } else if is_same(&exe, Path::new(places::BINARY)) {
-            Placed::Copied
-        } else {
-            Placed::No
-        };
         Ok(Found {
             exe,
             placed,
@@ -128,16 +128,28 @@ impl Found {
     pub(super) fn has(&self, path: impl AsRef<Path>) -> bool {
         self.there.contains(path.as_ref())
     }
+
+    /// What to do about a PyFilter's database, if runs have begun another one.
+    pub(super) fn leaves_database(&self) -> Option<String> {
+        let database = self.old.as_ref()?.database.as_ref()?;
+        self.has(&self.store).then(|| {
+            format!(
+                "PyFilter's database {} is left, for {} is there: to have its bans, `sudo mv {STATE_DIR} {STATE_DIR}.before`, and install again",
+                Escaped::path(database),
+                Escaped::path(&self.store),
+            )
+        })
+    }
 }
 
 impl Old {
     /// None if there is nothing of it.
-    fn look(has_config: bool) -> Result<Option<Self>, Error> {
+    fn look(is_configured: bool) -> Result<Option<Self>, Error> {
         let root = Path::new(places::OLD);
         let path = root.join("Config/config.json");
         let config = match fs::read(&path) {
-            Ok(text) if !has_config => Some(adopt(&text, &path).map_err(Error::Faults)?),
-            Err(error) if !has_config && error.kind() != std::io::ErrorKind::NotFound => {
+            Ok(text) if !is_configured => Some(adopt(&text, &path).map_err(Error::Faults)?),
+            Err(error) if !is_configured && error.kind() != std::io::ErrorKind::NotFound => {
                 let path = Escaped::path(&path);
                 return Err(Error::Host(format!("{path} can not be read: {error}")));
             }
@@ -201,8 +213,15 @@ pub(in crate::app) fn is_there(path: &Path) -> bool {
 
 /// Whether dpkg has put it there; what is removed but not purged is not.
 pub(in crate::app) fn is_packaged() -> bool {
-    let list = fs::read_to_string(places::DPKG_LIST).unwrap_or_default();
-    list.lines().any(|path| path == places::PACKAGED) && is_there(Path::new(places::PACKAGED))
+    is_there(Path::new(places::PACKAGED))
+        && system::run_program("dpkg-query", &["--search", places::PACKAGED]).is_ok()
+}
+
+/// Whether somebody has chosen a configuration. The one that a package ships is
+/// nobody's choice until it is changed.
+fn is_configured(placed: Placed) -> bool {
+    let shipped = || fs::read_to_string(DEFAULT_FILE).ok() == Some(init::text(&Host::default()));
+    is_there(Path::new(DEFAULT_FILE)) && !(placed == Placed::Packaged && shipped())
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {

@@ -4,8 +4,6 @@
 pub(crate) const BINARY: &str = "/usr/local/bin/pyfilter";
 /// Where a package has it.
 pub(crate) const PACKAGED: &str = "/usr/bin/pyfilter";
-/// Which files dpkg has put there.
-pub(crate) const DPKG_LIST: &str = "/var/lib/dpkg/info/pyfilter.list";
 
 /// The unit that starts the runs.
 pub(crate) const TIMER: &str = "pyfilter.timer";

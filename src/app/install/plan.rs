@@ -68,16 +68,16 @@ pub(super) fn plan(found: &Found, cron: bool) -> Result<Vec<Step>, Refusal> {
     Ok(steps)
 }
 
+/// PyFilter's is looked for only where nobody has chosen another one.
 fn configuration(found: &Found) -> Option<Step> {
-    if found.has(DEFAULT_FILE) {
-        return None;
+    match found.old.as_ref().and_then(|old| old.config.as_ref()) {
+        Some(adopted) => Some(Step::Adopt {
+            from: adopted.path.clone(),
+            text: adopted.text.clone(),
+            changed: adopted.changed.clone(),
+        }),
+        None => (!found.has(DEFAULT_FILE)).then_some(Step::Configure),
     }
-    let old = found.old.as_ref().and_then(|old| old.config.as_ref());
-    Some(old.map_or(Step::Configure, |adopted| Step::Adopt {
-        from: adopted.path.clone(),
-        text: adopted.text.clone(),
-        changed: adopted.changed.clone(),
-    }))
 }
 
 /// Blacklists come before the database: which of its rows are bans they say.
