@@ -326,8 +326,11 @@ fn lift<'a>(
     addresses: impl IntoIterator<Item = &'a Address>,
     changes: &mut Changes,
 ) {
-    let at = context.now;
     for &address in addresses {
+        // One that was only just heard of may be of a clock ahead of this one.
+        let heard = changes.bans.iter().map(|(ban, _)| ban);
+        let heard = heard.filter(|ban| ban.address == address);
+        let at = heard.map(|ban| ban.at.secs).fold(context.now, i64::max);
         changes.bans.retain(|(ban, _)| ban.address != address);
         changes.unbans.push(Unban {
             address,
