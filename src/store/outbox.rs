@@ -172,13 +172,14 @@ impl Commit<'_> {
         )
     }
 
-    /// A person's un-ban, no earlier than what it lifts, even where the clocks
-    /// say otherwise.
+    /// A person's un-ban, no earlier than what it lifts and than the one before
+    /// it, even where the clocks say otherwise.
     ///
     /// # Errors
     /// The store can not be read.
     pub fn after_bans(&self, unban: &Unban) -> Result<Unban, StoreError> {
-        let last = "SELECT max(at) FROM ban WHERE ip = ? AND lifted IS NULL";
+        let last = "SELECT max(at) FROM (SELECT at FROM ban WHERE ip = ?1 AND lifted IS NULL \
+                    UNION ALL SELECT at FROM cleared WHERE ip = ?1)";
         let last = self.transaction.prepare_cached(last);
         let ip = unban.address.to_string();
         let last: Option<i64> =
