@@ -224,7 +224,8 @@ impl World {
             redis,
         };
         let begun = Instant::now();
-        while !socket.exists() {
+        // The socket is there a moment before anybody listens at it.
+        while world.connect().is_err() {
             if begun.elapsed() > Duration::from_secs(20) {
                 return Err("redis-server does not start".into());
             }
