@@ -7,7 +7,7 @@ use crate::world::World;
 /// Everything that is kept, with time and contents, but for what was told to systemctl.
 const TREE: &str = r"
 tree() {
-    find /etc /usr/local /var/lib /var/log /run -newer /run/begun -printf '%p %M %s %T@ %l\n' | grep -Ev '^/run |systemctl.log' | sort
+    find /etc /usr/local /var/lib /var/log /run -newer /run/begun -printf '%p %M %s %T@ %l\n' | grep -Ev '^/run(/netns.*)? |systemctl.log' | sort
     iptables-save -t filter | grep -v '^#'; ip6tables-save -t filter | grep -v '^#'
 }
 touch -d '1 minute ago' /run/begun
