@@ -203,15 +203,8 @@ fn judge(bencher: Bencher<'_, '_>, kind: &str) {
     let path: std::sync::Arc<Path> = Path::new("auth.log").into();
     bencher.counter(ItemsCount::new(failures.len())).bench(|| {
         let mut judge = Judge::new(thresholds, &never);
-        let keep = |failure: &Failure, counted| Witness {
-            at: failure.at,
-            counted,
-            count: failure.count,
-            pattern: failure.pattern,
-            path: path.clone(),
-            offset: failure.offset,
-            text: Witness::cut(b"Mar 22 14:18:18 web1 sshd[7]: Failed password for root from 203.0.113.9 port 4711 ssh2"),
-        };
+        let line = b"Mar 22 14:18:18 web1 sshd[7]: Failed password for root from 203.0.113.9 port 4711 ssh2";
+        let keep = |failure: &Failure, counted| Witness::of(failure, counted, &path, line);
         failures.iter().filter_map(|failure| judge.hear(failure, |counted| keep(failure, counted))).count()
     });
 }

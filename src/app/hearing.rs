@@ -13,7 +13,7 @@ use crate::store::{Store, StoreError, Windows};
 
 use super::changes::Cleared;
 use super::context::Context;
-use super::progress::{Amount, Progress};
+use super::progress::Progress;
 
 /// What of which log stands in which row of the report.
 pub(super) struct Place {
@@ -108,11 +108,9 @@ impl<'a> Hearing<'a> {
     }
 
     fn progress(&self, places: &[Vec<Place>], sources: &[Vec<Piece>]) -> Progress {
-        let mut amount = Amount::default();
-        for (place, piece) in places.iter().flatten().zip(sources.iter().flatten()) {
-            amount.add(&place.path, piece);
-        }
-        Progress::begin(self.context.shows_progress, amount)
+        let places = places.iter().flatten().map(|place| &*place.path);
+        let pieces = places.zip(sources.iter().flatten());
+        Progress::over(self.context.shows_progress, pieces)
     }
 
     fn hear(&mut self, path: &Arc<Path>, heard: &logs::Heard<'_>) -> Result<(), StoreError> {
@@ -121,14 +119,8 @@ impl<'a> Hearing<'a> {
             let standing = self.standing(failure.address)?;
             self.judge.introduce(failure.address, standing);
         }
-        let decision = self.judge.hear(failure, |counted| Witness {
-            at: failure.at,
-            counted,
-            count: failure.count,
-            pattern: failure.pattern,
-            path: path.clone(),
-            offset: failure.offset,
-            text: Witness::cut(heard.line),
+        let decision = self.judge.hear(failure, |counted| {
+            Witness::of(failure, counted, path, heard.line)
         });
         if let Some(decision) = decision {
             self.decide(decision)?;

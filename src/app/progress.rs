@@ -40,14 +40,18 @@ pub(super) struct Amount {
 }
 
 impl Amount {
-    /// Adds what is read of the file at `path`.
-    pub(super) fn add(&mut self, path: &Path, piece: &Piece) {
-        self.bytes += match &piece.content {
-            Content::Plain(_, range) => range.end.saturating_sub(range.start),
-            // A journal has no size.
-            Content::Stream { .. } => path.metadata().map_or(0, |file| file.len()),
-        };
-        self.files += 1;
+    /// What is read of these files.
+    fn of<'a>(pieces: impl Iterator<Item = (&'a Path, &'a Piece)>) -> Self {
+        let mut amount = Amount::default();
+        for (path, piece) in pieces {
+            amount.bytes += match &piece.content {
+                Content::Plain(_, range) => range.end.saturating_sub(range.start),
+                // A journal has no size.
+                Content::Stream { .. } => path.metadata().map_or(0, |file| file.len()),
+            };
+            amount.files += 1;
+        }
+        amount
     }
 }
 
@@ -58,7 +62,20 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Begins to watch how the logs are read.
+    /// Begins to watch how these logs are read; they are looked at only if
+    /// somebody waits.
+    pub(super) fn over<'a>(
+        welcome: bool,
+        pieces: impl Iterator<Item = (&'a Path, &'a Piece)>,
+    ) -> Self {
+        if welcome {
+            Progress::begin(true, Amount::of(pieces))
+        } else {
+            Progress { drawing: None }
+        }
+    }
+
+    /// Begins to watch how so much is read.
     pub(super) fn begin(welcome: bool, amount: Amount) -> Self {
         if !welcome {
             return Progress { drawing: None };

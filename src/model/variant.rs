@@ -129,35 +129,23 @@ pub fn variants(axes: &[Axis]) -> Vec<Variant> {
 }
 
 fn with_each(variant: Variant, axis: &Axis) -> Vec<Variant> {
+    fn each<T: Copy>(values: &[T], with: impl Fn(Option<T>) -> Variant) -> Vec<Variant> {
+        values.iter().map(|&value| with(Some(value))).collect()
+    }
     match axis {
-        Axis::FailedAttempts(values) => values
-            .iter()
-            .map(|&value| Variant {
-                failed_attempts: Some(value),
-                ..variant
-            })
-            .collect(),
-        Axis::RequestTime(values) => values
-            .iter()
-            .map(|&value| Variant {
-                request_time: Some(value),
-                ..variant
-            })
-            .collect(),
-        Axis::Window(values) => values
-            .iter()
-            .map(|&value| Variant {
-                window: Some(value),
-                ..variant
-            })
-            .collect(),
-        Axis::BanTime(values) => values
-            .iter()
-            .map(|&value| Variant {
-                ban_time: Some(value),
-                ..variant
-            })
-            .collect(),
+        Axis::FailedAttempts(values) => each(values, |failed_attempts| Variant {
+            failed_attempts,
+            ..variant
+        }),
+        Axis::RequestTime(values) => each(values, |request_time| Variant {
+            request_time,
+            ..variant
+        }),
+        Axis::Window(values) => each(values, |window| Variant { window, ..variant }),
+        Axis::BanTime(values) => each(values, |ban_time| Variant {
+            ban_time,
+            ..variant
+        }),
     }
 }
 

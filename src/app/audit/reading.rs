@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::app::context::Context;
 use crate::app::hearing::Place;
-use crate::app::progress::{Amount, Progress};
+use crate::app::progress::Progress;
 use crate::app::reading::{Outcome, note, row};
 use crate::audit::{Fold, Was};
 use crate::logs::{self, Content, Log, Metered, OpenError, Piece, Sizes, Status};
@@ -175,16 +175,9 @@ impl Plan {
         let mut failures = vec![0; self.outcome.sources.len()];
         let busy = self.pieces.iter().filter(|pieces| !pieces.is_empty());
         let sizes = Sizes::for_sources(busy.count());
-        let mut amount = Amount::default();
-        for (place, piece) in self
-            .places
-            .iter()
-            .flatten()
-            .zip(self.pieces.iter().flatten())
-        {
-            amount.add(&place.path, piece);
-        }
-        let progress = Progress::begin(context.shows_progress, amount);
+        let places = self.places.iter().flatten().map(|place| &*place.path);
+        let pieces = places.zip(self.pieces.iter().flatten());
+        let progress = Progress::over(context.shows_progress, pieces);
         let mut silent = vec![true; self.outcome.sources.len()];
         let readings = logs::scan(self.pieces, &matcher, sizes, |heard| {
             let (source, piece) = heard.place;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::app::context::Context;
 use crate::app::journals::Journaled;
-use crate::app::progress::{Amount, Progress};
+use crate::app::progress::Progress;
 use crate::judge::Window;
 use crate::logs::{self, Discovered, Heard, JournalError, OpenError, Piece, Sizes};
 use crate::model::{Address, Escaped, Kind, Problem, Rule, Stamp, Witness};
@@ -144,11 +144,9 @@ impl Looked {
         let Ok(matcher) = Matcher::new(&self.rule, Clock::new(context.now)) else {
             return;
         };
-        let mut amount = Amount::default();
-        for (row, piece) in pieces.iter().flatten() {
-            amount.add(&self.sources[*row].path, piece);
-        }
-        let _progress = Progress::begin(context.shows_progress, amount);
+        let read = pieces.iter().flatten();
+        let read = read.map(|(row, piece)| (&*self.sources[*row].path, piece));
+        let _progress = Progress::over(context.shows_progress, read);
         let mut rows = Vec::new();
         let pieces: Vec<Vec<Piece>> = pieces
             .into_iter()
