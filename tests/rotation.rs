@@ -63,6 +63,14 @@ impl Sandbox {
         fs::rename(self.path(from), self.path(to)).unwrap();
     }
 
+    /// Makes a file one that nobody has written to for an hour.
+    fn rest(&self, name: &str) {
+        let hour = std::time::Duration::from_secs(3600);
+        let file = fs::File::open(self.path(name)).unwrap();
+        file.set_modified(std::time::SystemTime::now() - hour)
+            .unwrap();
+    }
+
     fn pack(&self, name: &str, to: &str) {
         let packed = gzip(&fs::read(self.path(name)).unwrap());
         self.file(to, packed);
@@ -352,6 +360,54 @@ fn a_generation_that_was_deleted_unread_is_told_with_what_is_known_of_it() {
 }
 
 #[test]
+fn a_generation_that_is_gone_before_its_service_let_go_of_it_is_told_once() {
+    let told = |read: usize| {
+        format!(
+            "auth.log.1: had just been rotated away when it was read, and is nowhere to be found: what was still written to it behind byte {read}, if anything, could not be read; let logrotate keep a generation more (rotate 2)"
+        )
+    };
+    for text in [failures("203.0.113.9", 2), String::new()] {
+        let sandbox = Sandbox::new().log("auth.log", &text);
+        sandbox.scan_json();
+        sandbox.rename("auth.log", "auth.log.1");
+        sandbox.file("auth.log", "");
+        sandbox.scan().exits(0);
+        sandbox.scan().exits(0);
+        sandbox.append("auth.log.1", failure("203.0.113.9", 3));
+        fs::remove_file(sandbox.path("auth.log.1")).unwrap();
+        sandbox.append("auth.log", failure("203.0.113.9", 4));
+        let ran = sandbox.run(["scan", "--json"]).exits(1);
+        assert_eq!(failures_of(&ran.complains(&told(text.len())).json()), 1);
+        sandbox.scan().exits(0);
+    }
+}
+
+#[test]
+fn a_generation_that_nobody_writes_to_may_be_deleted() {
+    for packs in [false, true] {
+        let sandbox = Sandbox::new().log("auth.log", failures("203.0.113.9", 2));
+        sandbox.scan_json();
+        sandbox.rename("auth.log", "auth.log.1");
+        sandbox.file("auth.log", "");
+        sandbox.scan().exits(0);
+        let name = if packs {
+            sandbox.pack("auth.log.1", "auth.log.1.gz");
+            "auth.log.1.gz"
+        } else {
+            sandbox.rest("auth.log.1");
+            "auth.log.1"
+        };
+        sandbox.scan().exits(0);
+        fs::remove_file(sandbox.path(name)).unwrap();
+        sandbox.append("auth.log", failure("203.0.113.9", 3));
+        assert_eq!(failures_of(&sandbox.scan_json()), 1);
+        // Its bytes are known all the same.
+        sandbox.file("auth.log.1", failures("203.0.113.9", 2));
+        assert_eq!(failures_of(&sandbox.scan_json()), 0);
+    }
+}
+
+#[test]
 fn a_log_that_was_empty_and_was_deleted_unread_is_told() {
     let gap = "auth.log: had nothing in it at the last run, is another file now, and the old one is nowhere to be found: what was written to it, if anything, could not be read; let logrotate keep a generation (rotate 1) or leave empty logs alone (notifempty)";
     let sandbox = Sandbox::new().log("auth.log", "");
@@ -383,6 +439,7 @@ fn an_empty_log_that_is_rotated_is_no_loss() {
             sandbox.append("auth.log", failure("203.0.113.9", n));
             assert_eq!(failures_of(&sandbox.scan_json()), 1);
             sandbox.file("auth.log.3", fs::read(sandbox.path("auth.log")).unwrap());
+            sandbox.rest("auth.log.3");
             fs::remove_file(sandbox.path("auth.log")).unwrap();
             sandbox.file("auth.log", "");
             sandbox.scan().exits(0);
@@ -496,7 +553,8 @@ fn a_generation_that_vanishes_while_it_is_looked_for_stops_nothing() {
         told
     });
     for line in told.iter().flat_map(|said| said.lines()) {
-        assert!(line.contains("logs/gone.log: "), "{line}");
+        let gone = ["logs/gone.log: ", "logs/auth.log.1: had just been rotated"];
+        assert!(gone.iter().any(|gone| line.contains(gone)), "{line}");
     }
     assert_eq!(sandbox.banned(), ["203.0.113.9"]);
 }

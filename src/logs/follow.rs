@@ -92,6 +92,10 @@ const DAY: i64 = 86_400;
 /// with a file system that was not mounted.
 const KEPT: i64 = 30 * DAY;
 
+/// How long a service may go on writing to a file that was rotated away, in
+/// seconds, until it opens the new one.
+const LINGERS: i64 = 60;
+
 /// How many milliseconds to wait, each time, before a log is looked at again
 /// that moved, or of which something seems lost.
 const DOUBTS: [u64; 6] = [2, 5, 10, 20, 40, 80];
@@ -173,6 +177,7 @@ fn follow_watched(
 struct Look<'a> {
     log: &'a Log,
     known: &'a [Generation],
+    now: i64,
     today: i64,
     /// Which of the known were found.
     found: BTreeSet<usize>,
@@ -205,6 +210,7 @@ impl<'a> Look<'a> {
         Look {
             log,
             known,
+            now,
             today: now - now.rem_euclid(DAY),
             found: BTreeSet::new(),
             live: None,

@@ -50,6 +50,9 @@ pub struct Generation {
 pub enum Kind {
     /// It is read on where it was left.
     Followed,
+    /// The same, and nobody writes to it any more: it was rotated away a while
+    /// ago, or compressed.
+    Resting,
     /// The same, and it was told that its last line was cut.
     Cut,
     /// It was there before the log was first met, and is not read.

@@ -13,8 +13,9 @@ use super::{Commit, Store, StoreError};
 const KEPT: i64 = 30 * 86_400;
 
 /// The words of the store.
-const KINDS: [(Kind, &str); 4] = [
+const KINDS: [(Kind, &str); 5] = [
     (Kind::Followed, "followed"),
+    (Kind::Resting, "resting"),
     (Kind::Cut, "cut"),
     (Kind::Skipped, "skipped"),
     (Kind::SkippedPacked, "skipped packed"),

@@ -87,7 +87,7 @@ impl Looked {
             let generations = known.remove(&log.name).unwrap_or_default().into_iter();
             let read = generations.filter(|generation| {
                 let is_there = generation.live || generation.path.exists();
-                is_there && matches!(generation.kind, Kind::Followed | Kind::Cut)
+                is_there && matches!(generation.kind, Kind::Followed | Kind::Resting | Kind::Cut)
             });
             let mut paths: Vec<PathBuf> = read.map(|generation| generation.path).collect();
             paths.extend(log.named.iter().cloned());

@@ -1,20 +1,22 @@
 //! What of each generation is to be read, and what was lost.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::model::{Cursor, Escaped, Generation, Kind, Problem};
+use crate::model::{Cursor, Escaped, FileStat, Generation, Kind, Problem};
 
 use super::super::blocks::end_of_lines;
 use super::super::identity::{cursor, unread};
 use super::super::open::{OpenError, Opened};
 use super::super::status::Status;
-use super::{Candidate, Followed, Is, KEPT, Look, Task, is_plain, unreadable};
+use super::{Candidate, Followed, Is, KEPT, LINGERS, Look, Task, is_plain, unreadable};
 
 impl Look<'_> {
     pub(super) fn plan(mut self) -> Followed {
         let mut followed = Followed::default();
         let first_contact = self.known.is_empty();
         let lost = self.lost_live().or_else(|| self.lost_unread());
+        let gone: BTreeSet<usize> = self.gone_early().collect();
         for candidate in std::mem::take(&mut self.rotated) {
             let named = self.log.named.contains(&candidate.path);
             self.take_rotated(candidate, first_contact && !named, &mut followed);
@@ -23,7 +25,7 @@ impl Look<'_> {
             Some(live) => self.take_live(live, lost, &mut followed),
             None => self.without_live(lost, &mut followed),
         }
-        self.remember(&mut followed);
+        self.remember(&gone, &mut followed);
         self.problems.append(&mut followed.problems);
         followed.problems = self.problems;
         followed
@@ -31,18 +33,38 @@ impl Look<'_> {
 
     /// Keeps what was not found: it may come back. Where the log itself is
     /// missing it still is the live one.
-    fn remember(&self, followed: &mut Followed) {
+    fn remember(&self, gone: &BTreeSet<usize>, followed: &mut Followed) {
         let missing = self.live_error.is_some();
         for (n, known) in self.known.iter().enumerate() {
             let live = known.live && missing;
             let told = known.cursor.offset == 0 && !live;
+            let mut kind = known.kind;
+            if gone.contains(&n) {
+                followed.problems.push(self.gone(known));
+            }
+            // It is told once; of the live one it was, as a gap.
+            if kind == Kind::Followed && (gone.contains(&n) || known.live && !live) {
+                kind = Kind::Resting;
+            }
             if !self.found.contains(&n) && !told && known.seen + KEPT > self.today {
                 followed.generations.push(Generation {
                     live,
+                    kind,
                     ..known.clone()
                 });
             }
         }
+    }
+
+    fn gone(&self, known: &Generation) -> Problem {
+        let name = Escaped::path(&known.path);
+        Problem::at(
+            &self.log.name,
+            format!(
+                "{name}: had just been rotated away when it was read, and is nowhere to be found: what was still written to it behind byte {}, if anything, could not be read; let logrotate keep a generation more (rotate 2)",
+                known.cursor.offset
+            ),
+        )
     }
 
     fn take_rotated(&mut self, candidate: Candidate, skip: bool, followed: &mut Followed) {
@@ -62,9 +84,12 @@ impl Look<'_> {
                     .stat
                     .size
                     .saturating_sub(generation.cursor.offset);
-                if generation.kind == Kind::Followed && rest > 0 && is_plain(&path) {
+                let is_read = matches!(generation.kind, Kind::Followed | Kind::Resting);
+                if is_read && rest > 0 && is_plain(&path) {
                     generation.kind = Kind::Cut;
                     followed.problems.push(Problem::at(&path, format!("{shown}: its last line was cut when it was rotated: {rest} bytes are lost")));
+                } else if is_read && self.rests(generation.stat) {
+                    generation.kind = Kind::Resting;
                 }
                 followed.generations.push(generation);
             }
@@ -168,7 +193,15 @@ impl Look<'_> {
             Is::Known(known) => Some(&self.known[*known]),
             _ => None,
         };
-        let kind = known.map_or(Kind::Followed, |known| known.kind);
+        let kind = match known.map_or(Kind::Followed, |known| known.kind) {
+            Kind::Followed | Kind::Resting
+                if !live && (opened.packing.is_some() || self.rests(opened.stat)) =>
+            {
+                Kind::Resting
+            }
+            Kind::Followed | Kind::Resting => Kind::Followed,
+            other => other,
+        };
         let cursor = known.map_or_else(unread, |known| known.cursor.clone());
         let from = cursor.offset;
         let generation = self.met(path.clone(), &opened, cursor, live, kind);
@@ -206,6 +239,11 @@ impl Look<'_> {
                 ));
             }
         }
+    }
+
+    /// Whether nobody writes any more to a generation that was rotated away.
+    fn rests(&self, stat: FileStat) -> bool {
+        stat.modified.div_euclid(1_000_000_000) < self.now - LINGERS
     }
 
     fn met(

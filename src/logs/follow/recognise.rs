@@ -266,41 +266,56 @@ impl Look<'_> {
 
     /// The generation that was live, if it was not found again.
     pub(super) fn lost_live(&self) -> Option<usize> {
-        self.lost_with(|known| known.cursor.offset > 0)
+        self.lost(|known| known.live && known.cursor.offset > 0)
+            .next()
     }
 
-    /// The same, if nothing had been read of it, so that its bytes can not be
-    /// looked for: the file is another one now, and none is there that it may be.
+    /// The same, if nothing had been read of it.
     pub(super) fn lost_unread(&self) -> Option<usize> {
-        self.lost_with(|known| {
-            let is_it = |candidate: &Candidate| match &candidate.opened {
-                Some(opened) => is_file_of(known, opened),
-                None => known.stat.inode == candidate.inode.1,
-            };
-            // Nobody can tell what a file was before it was compressed.
-            let may_be_it = |candidate: &Candidate| {
-                let packed = candidate.opened.as_ref();
-                is_it(candidate)
-                    || candidate.is_new() && packed.is_some_and(|opened| opened.packing.is_some())
-            };
-            known.cursor.offset == 0
-                && !self.live.iter().any(is_it)
-                && !self.rotated.iter().any(may_be_it)
-        })
+        self.lost(|known| known.live && known.cursor.offset == 0)
+            .next()
     }
 
-    fn lost_with(&self, is_lost: impl Fn(&Generation) -> bool) -> Option<usize> {
-        let lost = |&known: &usize| {
-            self.known[known].live && !self.found.contains(&known) && is_lost(&self.known[known])
+    /// The generations that are gone though their service may have written to
+    /// them after they were read, for they had just been rotated away.
+    pub(super) fn gone_early(&self) -> impl Iterator<Item = usize> {
+        // Without a live file the whole directory may be away.
+        self.lost(|known| self.live.is_some() && !known.live && known.kind == Kind::Followed)
+    }
+
+    /// Those of the known that were not found again.
+    fn lost(&self, of: impl Fn(&Generation) -> bool) -> impl Iterator<Item = usize> {
+        let known = self.known.iter().enumerate();
+        let lost = known.filter(move |(n, known)| {
+            of(known) && !self.found.contains(n) && !self.may_be_unread(known)
+        });
+        lost.map(|(n, _)| n)
+    }
+
+    /// Whether a file may be a generation of which nothing had been read, so
+    /// that its bytes can not be looked for.
+    fn may_be_unread(&self, known: &Generation) -> bool {
+        let is_it = |candidate: &Candidate| match &candidate.opened {
+            Some(opened) => is_file_of(known, opened),
+            None => known.stat.inode == candidate.inode.1,
         };
-        (0..self.known.len()).find(lost)
+        // Nobody can tell what a file was before it was compressed.
+        let may_be_it = |candidate: &Candidate| {
+            let packed = candidate.opened.as_ref();
+            is_it(candidate)
+                || candidate.is_new() && packed.is_some_and(|opened| opened.packing.is_some())
+        };
+        known.cursor.offset == 0
+            && (self.live.iter().any(is_it) || self.rotated.iter().any(may_be_it))
     }
 
     /// Whether the live file we knew is gone though another stands there, or
-    /// nothing does.
+    /// nothing does; or a generation that may have been written to.
     pub(super) fn is_lost(&self) -> bool {
-        self.lost_live().or_else(|| self.lost_unread()).is_some()
+        let lost = self.lost_live().or_else(|| self.lost_unread());
+        lost.is_some()
             && (self.live.is_some() || matches!(self.live_error, Some(OpenError::Missing)))
+            || self.gone_early().next().is_some()
     }
 }
 
