@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::model::{Address, Ban, Cause, Generation, Origin, Rule, Thresholds, Unban, Witness};
-use crate::store::{Commit, Store, StoreError, Windows};
+use crate::judge::Window;
+use crate::model::{Address, Ban, Cause, Generation, Origin, Rule, Thresholds, Unban, Witnesses};
+use crate::store::{Commit, Store, StoreError};
 
 use super::shared::Shared;
 
@@ -14,7 +15,7 @@ use super::shared::Shared;
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     /// Bans with the failures that filled their windows.
-    pub(super) bans: Vec<(Ban, Vec<Witness>)>,
+    pub(super) bans: Vec<(Ban, Witnesses)>,
     /// Bans that are lifted.
     pub(super) unbans: Vec<Unban>,
     /// Un-bans of those whose time is up, to be shown.
@@ -49,7 +50,7 @@ pub(super) struct Read {
     /// The journals of which something was read, with their new cursors.
     pub(super) journals: Vec<(String, String)>,
     /// The windows that are other than the stored ones.
-    pub(super) windows: Windows,
+    pub(super) windows: Vec<(Address, Window)>,
     pub(super) newest: Option<i64>,
     /// How many failures were in there.
     pub(super) failures: u64,
@@ -63,7 +64,7 @@ impl Read {
             thresholds: rule.thresholds,
             logs: Vec::new(),
             journals: Vec::new(),
-            windows: Windows::default(),
+            windows: Vec::new(),
             newest: None,
             failures: 0,
         }
@@ -143,7 +144,9 @@ impl Changes {
         }
         self.add_bans(&commit, now)?;
         for read in &self.read {
-            commit.set_windows(&read.rule, &read.windows)?;
+            let windows = read.windows.iter();
+            let windows = windows.map(|(address, window)| (*address, window.kept()));
+            commit.set_windows(&read.rule, windows)?;
             for (log, generations) in &read.logs {
                 commit.set_generations(&read.rule, log, generations)?;
             }
@@ -164,7 +167,7 @@ impl Changes {
     }
 
     fn add_bans(&self, commit: &Commit<'_>, now: i64) -> Result<(), StoreError> {
-        let mut added: Vec<(Cow<'_, Ban>, &[Witness])> = Vec::with_capacity(self.bans.len());
+        let mut added: Vec<(Cow<'_, Ban>, &Witnesses)> = Vec::with_capacity(self.bans.len());
         for (ban, witnesses) in &self.bans {
             let ban = match ban.origin {
                 Origin::Manual | Origin::Snapshot => commit.after_unban(ban)?,

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use crate::judge::{Decision, Judge, Standing, Window};
 use crate::logs::{self, Piece, Reading, Sizes};
-use crate::model::{Address, Ban, Escaped, Origin, Problem, Rule, Witness};
+use crate::model::{Address, Ban, Escaped, Origin, Problem, Rule, Witnesses};
 use crate::report::ban_reason;
 use crate::rules::{Clock, Matcher};
-use crate::store::{Store, StoreError, Windows};
+use crate::store::{Store, StoreError};
 
 use super::changes::Cleared;
 use super::context::Context;
@@ -38,7 +38,7 @@ pub(super) struct Hearing<'a> {
     judge: Judge<'a>,
     /// Whether the store remembers nothing of anybody, so that it need not be asked.
     first: bool,
-    pub(super) bans: Vec<(Ban, Vec<Witness>)>,
+    pub(super) bans: Vec<(Ban, Witnesses)>,
     failed: Option<StoreError>,
 }
 
@@ -119,8 +119,8 @@ impl<'a> Hearing<'a> {
             let standing = self.standing(failure.address)?;
             self.judge.introduce(failure.address, standing);
         }
-        let decision = self.judge.hear(failure, |counted| {
-            Witness::of(failure, counted, path, heard.line)
+        let decision = self.judge.hear(failure, |kept, counted| {
+            kept.push(failure, counted, path, heard.line);
         });
         if let Some(decision) = decision {
             self.decide(decision)?;
@@ -133,10 +133,10 @@ impl<'a> Hearing<'a> {
             return Ok(Standing::default());
         };
         match self.past {
-            Past::Apart => Ok(Standing {
-                cleared_until: store.cleared_until(address)?,
-                ..Standing::default()
-            }),
+            Past::Apart => {
+                let cleared = store.cleared_until(address)?;
+                Ok(Standing::of(cleared, None, Witnesses::default()))
+            }
             Past::Stored(cleared) => {
                 let cleared = cleared.get(&address);
                 if self.first && cleared.is_none() {
@@ -146,15 +146,13 @@ impl<'a> Hearing<'a> {
                 let (before, banned_until, witnesses) =
                     store.past_since(&self.rule.name, address, since)?;
                 Ok(match cleared {
-                    Some(&Cleared { until, late: false }) => Standing {
-                        cleared_until: before.max(Some(until)),
-                        ..Standing::default()
-                    },
-                    late => Standing {
-                        cleared_until: before.max(late.map(|late| late.until)),
-                        banned_until,
-                        window: Window::stored(witnesses),
-                    },
+                    Some(&Cleared { until, late: false }) => {
+                        Standing::of(before.max(Some(until)), None, Witnesses::default())
+                    }
+                    late => {
+                        let cleared = before.max(late.map(|late| late.until));
+                        Standing::of(cleared, banned_until, witnesses)
+                    }
                 })
             }
         }
@@ -190,15 +188,8 @@ impl<'a> Hearing<'a> {
     }
 
     /// The windows that are to be stored. The judge is done with.
-    pub(super) fn windows(&mut self) -> Windows {
+    pub(super) fn windows(&mut self) -> Vec<(Address, Window)> {
         let next = Judge::new(self.rule.thresholds, &self.context.never);
-        let judge = std::mem::replace(&mut self.judge, next);
-        let mut windows = Windows::default();
-        for (address, window) in judge.changed_windows() {
-            windows.push(address, window.witnesses());
-        }
-        drop(judge);
-        windows.sort();
-        windows
+        std::mem::replace(&mut self.judge, next).into_changed_windows()
     }
 }

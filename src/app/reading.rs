@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::logs::{
     self, Changed, Discovered, Followed, JournalError, OpenError, Piece, Reading, Status, Task,
 };
-use crate::model::{Address, Ban, Escaped, Generation, Problem, Rule, Witness};
+use crate::model::{Address, Ban, Escaped, Generation, Problem, Rule, Witnesses};
 use crate::report::SourceRow;
 use crate::store::{Store, StoreError};
 
@@ -20,7 +20,7 @@ use super::journals::Journaled;
 /// What reading a rule's logs came to.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
-    pub(super) bans: Vec<(Ban, Vec<Witness>)>,
+    pub(super) bans: Vec<(Ban, Witnesses)>,
     pub(super) read: Option<Read>,
     pub(super) sources: Vec<SourceRow>,
     pub(super) problems: Vec<Problem>,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::model::{Address, Ban, Cause, Escaped, Origin, Problem, Rule, Stamp, Unban};
+use crate::model::{Address, Ban, Cause, Escaped, Origin, Problem, Rule, Stamp, Unban, Witnesses};
 use crate::report::{SourceRow, Summary};
 use crate::store::{Store, StoreError, Untold};
 use crate::system::{Lock, LockError};
@@ -302,7 +302,7 @@ fn work(
         }
         Errand::Ban(bans) => changes
             .bans
-            .extend(bans.iter().map(|ban| (ban.clone(), Vec::new()))),
+            .extend(bans.iter().map(|ban| (ban.clone(), Witnesses::default()))),
         Errand::Restore => {}
         Errand::Unban(addresses, only_here) => {
             changes.shared.only_here = *only_here;

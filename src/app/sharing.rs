@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::{Config, Database};
-use crate::model::{Ban, Cause, Problem, Unban};
+use crate::model::{Ban, Cause, Problem, Unban, Witnesses};
 use crate::store::{Outbound, Store, StoreError};
 use crate::sync::{
     Event, Exchange, Known, Merged, Outgoing, Position, Refused, Sending, Settings, Stood,
@@ -235,7 +235,7 @@ impl Heard {
                 cause: Cause::Redis,
                 at: lift.at,
             }));
-            let bans = bans.into_iter().map(|ban: Ban| (ban, Vec::new()));
+            let bans = bans.into_iter().map(|ban: Ban| (ban, Witnesses::default()));
             changes.bans.extend(bans);
             shared.stood = stood;
             shared.until = until;

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::firewall::snapshot::{self, Fault, Shown};
 use crate::firewall::snapshot_file::{self, Written};
-use crate::model::{Address, Ban, Cause, Escaped, Family, Origin, Problem, Stamp, Unban};
+use crate::model::{
+    Address, Ban, Cause, Escaped, Family, Origin, Problem, Stamp, Unban, Witnesses,
+};
 use crate::store::{Store, StoreError};
 
 use super::changes::Changes;
@@ -209,7 +211,7 @@ impl Found {
                 reason: format!("IP: {address} was added to {name} by hand."),
                 country: None,
             };
-            changes.bans.push((ban, Vec::new()));
+            changes.bans.push((ban, Witnesses::default()));
         }
         Ok(())
     }

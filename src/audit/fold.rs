@@ -99,7 +99,7 @@ pub struct Fold<'a> {
     pub(super) addresses: Addresses,
     pub(super) rules: Vec<RuleFold>,
     /// Where each address stands under the rule that is being read.
-    standings: Vec<Standing<Beat>>,
+    standings: Vec<Standing<Vec<Beat>>>,
     pub(super) bans: Vec<Ban>,
     pub(super) users: Names,
     pub(super) named: u64,
@@ -203,12 +203,12 @@ impl<'a> Fold<'a> {
         }
         let standing = &mut self.standings[number];
         let at = failure.at;
-        if standing.is_banned(at.secs) {
+        if !standing.counts(at.secs) {
             self.stopped += u64::from(failure.count);
             return false;
         }
         let count = failure.count;
-        let keep = |counted| Beat { counted, count };
+        let keep = |beats: &mut Vec<Beat>, counted| beats.push(Beat { counted, count });
         let thresholds = &self.rules[rule].thresholds;
         let Some(filled) = standing.hear(thresholds, at, failure.instant, keep) else {
             return false;

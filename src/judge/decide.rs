@@ -1,9 +1,10 @@
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::hash::BuildHasher as _;
 
 use foldhash::quality::RandomState;
+use hashbrown::HashTable;
 
-use crate::model::{Address, Failure, Thresholds, Witness};
+use crate::model::{Address, Failure, Thresholds, Witnesses};
 
 use super::standing::{Filled, Standing};
 use super::{NeverBanned, Window};
@@ -18,7 +19,7 @@ pub struct Decision {
     /// When the ban ends, in Unix seconds; never if none.
     pub ends: Option<i64>,
     /// The failures in the order of the log.
-    pub witnesses: Vec<Witness>,
+    pub witnesses: Witnesses,
 }
 
 /// Follows every address of one rule through its logs.
@@ -26,11 +27,13 @@ pub struct Decision {
 pub struct Judge<'a> {
     thresholds: Thresholds,
     never: &'a NeverBanned,
-    /// Where each address has its standing. The addresses are the attacker's
-    /// choice: the hash is keyed anew in each process.
-    places: HashMap<Address, usize, RandomState>,
-    /// None for who is never banned.
-    standings: Vec<Option<Standing>>,
+    /// The addresses are the attacker's choice: the hash is keyed anew in each
+    /// process.
+    hasher: RandomState,
+    /// Where each address has its standing, by its hash. A place is small, and
+    /// the address is not held twice: there may be millions.
+    places: HashTable<u32>,
+    standings: Vec<(Address, Standing)>,
     /// Who was asked for last, and his place: he is heard next.
     last: Cell<Option<(Address, usize)>>,
 }
@@ -42,7 +45,8 @@ impl<'a> Judge<'a> {
         Judge {
             thresholds,
             never,
-            places: HashMap::default(),
+            hasher: RandomState::default(),
+            places: HashTable::new(),
             standings: Vec::new(),
             last: Cell::new(None),
         }
@@ -60,38 +64,50 @@ impl<'a> Judge<'a> {
         {
             return Some(place);
         }
-        let place = *self.places.get(&address)?;
+        let is_his = |&place: &u32| self.standings[place as usize].0 == address;
+        let hash = self.hasher.hash_one(address);
+        let place = *self.places.find(hash, is_his)? as usize;
         self.last.set(Some((address, place)));
         Some(place)
     }
 
     /// Tells what is known of `address`, once, before its first failure.
     pub fn introduce(&mut self, address: Address, standing: Standing) {
-        let standing = (!self.never.covers(address)).then_some(standing);
+        let standing = if self.never.covers(address) {
+            Standing::never_banned()
+        } else {
+            standing
+        };
         let place = self.standings.len();
-        self.standings.push(standing);
-        self.places.insert(address, place);
+        // More than four thousand million addresses fit into no memory.
+        let Ok(short) = u32::try_from(place) else {
+            return;
+        };
+        self.standings.push((address, standing));
+        let hash = |&place: &u32| self.hasher.hash_one(self.standings[place as usize].0);
+        self.places
+            .insert_unique(self.hasher.hash_one(address), short, hash);
         self.last.set(Some((address, place)));
     }
 
-    /// Takes the next failure of the log; `witness` gives what is kept of it,
-    /// given the second at which it counts. An address that was not introduced
-    /// has no past.
+    /// Takes the next failure of the log, of which `keep` takes in what is kept
+    /// of it, given the second at which it counts. An address that was not
+    /// introduced has no past.
     pub fn hear(
         &mut self,
         failure: &Failure,
-        witness: impl FnOnce(i64) -> Witness,
+        keep: impl FnOnce(&mut Witnesses, i64),
     ) -> Option<Decision> {
         if !self.knows(failure.address) {
             self.introduce(failure.address, Standing::default());
         }
         let place = self.place(failure.address)?;
-        let standing = self.standings[place].as_mut()?;
+        let (_, standing) = &mut self.standings[place];
         let Filled {
             failures,
             ends,
             kept,
-        } = standing.hear(&self.thresholds, failure.at, failure.instant, witness)?;
+        } = standing.hear(&self.thresholds, failure.at, failure.instant, keep)?;
         Some(Decision {
             failure: failure.clone(),
             failures,
@@ -100,12 +116,22 @@ impl<'a> Judge<'a> {
         })
     }
 
-    /// The windows that are other than the stored ones.
-    pub fn changed_windows(&self) -> impl Iterator<Item = (Address, &Window)> {
-        self.places.iter().filter_map(|(&address, &place)| {
-            let window = &self.standings[place].as_ref()?.window;
-            window.is_changed().then_some((address, window))
-        })
+    /// The windows that are other than the stored ones, in the order of their
+    /// addresses.
+    #[must_use]
+    pub fn into_changed_windows(self) -> Vec<(Address, Window)> {
+        let Judge {
+            places, standings, ..
+        } = self;
+        drop(places);
+        let windows = standings
+            .into_iter()
+            .map(|(address, standing)| (address, standing.window));
+        // Where the standings were: nothing is copied.
+        let mut changed: Vec<(Address, Window)> =
+            windows.filter(|(_, window)| window.is_changed()).collect();
+        changed.sort_unstable_by_key(|(address, _)| *address);
+        changed
     }
 }
 
@@ -130,29 +156,12 @@ mod tests {
         }
     }
 
-    fn keep(failure: &Failure, counted: i64) -> Witness {
-        let Failure {
-            at,
-            count,
-            pattern,
-            offset,
-            ..
-        } = *failure;
-        Witness {
-            at,
-            counted,
-            count,
-            pattern,
-            path: Path::new("log").into(),
-            offset,
-            text: (*b"line").into(),
-        }
-    }
-
     fn bans(judge: &mut Judge, failures: &[Failure]) -> Vec<(String, i64)> {
-        let decided = failures
-            .iter()
-            .filter_map(|failure| judge.hear(failure, |counted| keep(failure, counted)));
+        let decided = failures.iter().filter_map(|failure| {
+            judge.hear(failure, |kept, counted| {
+                kept.push(failure, counted, Path::new("log"), b"line");
+            })
+        });
         decided
             .map(|d| (d.failure.address.to_string(), d.failure.at.secs))
             .collect()
@@ -191,17 +200,14 @@ mod tests {
         let mut judge = Judge::new(Thresholds::default(), &never);
         let failures: Vec<Failure> = (0..9).map(|n| failure("127.0.0.1", n)).collect();
         assert_eq!(bans(&mut judge, &failures), []);
-        assert_eq!(judge.changed_windows().count(), 0);
+        assert_eq!(judge.into_changed_windows(), []);
     }
 
     #[test]
     fn after_an_unban_older_failures_never_count_whenever_they_are_read() {
         let never = NeverBanned::default();
         let mut judge = Judge::new(Thresholds::default(), &never);
-        let standing = Standing {
-            cleared_until: Some(100),
-            ..Standing::default()
-        };
+        let standing = Standing::of(Some(100), None, Witnesses::default());
         judge.introduce(Address::parse(b"192.0.2.1").unwrap(), standing);
         let failures: Vec<Failure> = (96..=105).map(|at| failure("192.0.2.1", at)).collect();
         assert_eq!(bans(&mut judge, &failures), [("192.0.2.1".into(), 105)]);
@@ -252,9 +258,9 @@ mod tests {
             let mut first = Judge::new(thresholds, &never);
             let mut parts = bans(&mut first, early);
             let mut second = Judge::new(thresholds, &never);
-            for (address, place) in first.places {
-                let standing = first.standings[place].clone().unwrap();
-                let window = Window::stored(standing.window.witnesses().to_vec());
+            for (address, standing) in first.standings {
+                let stored = standing.window.kept().as_bytes();
+                let window = Window::stored(Witnesses::from_bytes(stored).unwrap_or_default());
                 second.introduce(address, Standing { window, ..standing });
             }
             parts.extend(bans(&mut second, late));

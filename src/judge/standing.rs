@@ -1,26 +1,23 @@
-use crate::model::{Stamp, Thresholds, Witness};
+use crate::model::{Stamp, Thresholds, Witnesses};
 
 use super::Window;
 use super::window::Kept;
 
 /// Where an address stands under one rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing<K = Witness> {
-    /// Failures stamped up to here never count: somebody un-banned the
-    /// address then.
-    pub cleared_until: Option<i64>,
-    /// Failures stamped before this fill no window, for a ban of the rule
-    /// runs; `i64::MAX` for one that never ends.
-    pub banned_until: Option<i64>,
+pub struct Standing<K = Witnesses> {
+    /// Failures stamped before this never count, in Unix seconds: somebody
+    /// un-banned the address, or a ban of the rule runs. `i64::MIN` for all
+    /// count, `i64::MAX` for none ever does.
+    pub counts_from: i64,
     /// Its open window.
     pub window: Window<K>,
 }
 
-impl<K> Default for Standing<K> {
+impl<K: Default> Default for Standing<K> {
     fn default() -> Self {
         Standing {
-            cleared_until: None,
-            banned_until: None,
+            counts_from: i64::MIN,
             window: Window::default(),
         }
     }
@@ -33,27 +30,49 @@ pub struct Filled<K> {
     pub failures: u32,
     /// When the ban ends, in Unix seconds; never if none.
     pub ends: Option<i64>,
-    /// What was kept of them, in the order of the log.
-    pub kept: Vec<K>,
+    /// What was kept of them.
+    pub kept: K,
+}
+
+impl Standing {
+    /// Whom no rule bans: no failure of his counts.
+    #[must_use]
+    pub fn never_banned() -> Self {
+        Standing {
+            counts_from: i64::MAX,
+            ..Standing::default()
+        }
+    }
+
+    /// Where an address stands that somebody un-banned at `cleared_until`, whose
+    /// ban runs until before `banned_until`, and whose open window is `window`.
+    #[must_use]
+    pub fn of(cleared_until: Option<i64>, banned_until: Option<i64>, window: Witnesses) -> Self {
+        let cleared = cleared_until.map(|until| until.saturating_add(1));
+        Standing {
+            counts_from: cleared.max(banned_until).unwrap_or(i64::MIN),
+            window: Window::stored(window),
+        }
+    }
 }
 
 impl<K: Kept> Standing<K> {
-    /// Whether a ban runs at `at`, in Unix seconds.
+    /// Whether a failure stamped `at`, in Unix seconds, counts.
     #[must_use]
-    pub fn is_banned(&self, at: i64) -> bool {
-        self.banned_until.is_some_and(|until| at < until)
+    pub fn counts(&self, at: i64) -> bool {
+        at >= self.counts_from && self.counts_from < i64::MAX
     }
 
-    /// Takes the next failure of the log; `keep` gives what is kept of it,
-    /// given the second at which it counts.
+    /// Takes the next failure of the log, of which `keep` takes in what is kept
+    /// of it, given the second at which it counts.
     pub fn hear(
         &mut self,
         thresholds: &Thresholds,
         at: Stamp,
         instant: bool,
-        keep: impl FnOnce(i64) -> K,
+        keep: impl FnOnce(&mut K, i64),
     ) -> Option<Filled<K>> {
-        if self.cleared_until.is_some_and(|until| at.secs <= until) || self.is_banned(at.secs) {
+        if !self.counts(at.secs) {
             return None;
         }
         let full = self.window.push(thresholds, at, keep);
@@ -64,7 +83,7 @@ impl<K: Kept> Standing<K> {
         let ends = thresholds
             .ban_time
             .map(|seconds| at.secs + i64::from(seconds.get()));
-        self.banned_until = Some(ends.unwrap_or(i64::MAX));
+        self.counts_from = ends.unwrap_or(i64::MAX);
         Some(Filled {
             failures,
             ends,

@@ -14,13 +14,18 @@ pub struct Beat {
     pub count: u32,
 }
 
-impl Kept for Beat {
-    fn counted(&self) -> i64 {
-        self.counted
+impl Kept for Vec<Beat> {
+    fn newest(&self) -> Option<i64> {
+        self.last().map(|last| last.counted)
     }
 
-    fn count(&self) -> u32 {
-        self.count
+    fn failures(&self) -> u32 {
+        self.iter()
+            .fold(0, |sum, beat| sum.saturating_add(beat.count))
+    }
+
+    fn forget_before(&mut self, earliest: i64) {
+        self.retain(|beat| beat.counted >= earliest);
     }
 }
 
@@ -49,14 +54,14 @@ impl Outcome {
     /// order of the log.
     #[must_use]
     pub fn of(thresholds: &Thresholds, failures: impl IntoIterator<Item = Trial>) -> Self {
-        let mut standing = Standing::<Beat>::default();
+        let mut standing = Standing::<Vec<Beat>>::default();
         let mut outcome = Outcome::default();
         for Trial { at, count, instant } in failures {
-            if standing.is_banned(at) {
+            if !standing.counts(at) {
                 outcome.stopped += u64::from(count);
                 continue;
             }
-            let keep = |counted| Beat { counted, count };
+            let keep = |beats: &mut Vec<Beat>, counted| beats.push(Beat { counted, count });
             let filled = standing.hear(thresholds, Stamp::from_secs(at), instant, keep);
             outcome.bans += u32::from(filled.is_some());
         }

@@ -1,57 +1,54 @@
-use crate::model::{Stamp, Thresholds, WindowKind, Witness};
+use crate::model::{Stamp, Thresholds, WindowKind, Witnesses};
 
 /// A stamp this much earlier than the last one is a clock set back, not lines
 /// out of order.
 const SET_BACK: i64 = 3600;
 
-/// What a window keeps of a failure.
-pub trait Kept {
-    /// The second at which it counts.
-    fn counted(&self) -> i64;
-    /// How many failures it is.
-    fn count(&self) -> u32;
+/// What a window keeps of its failures.
+pub trait Kept: Default {
+    /// The second at which the last of them counts.
+    fn newest(&self) -> Option<i64>;
+    /// How many failures they are.
+    fn failures(&self) -> u32;
+    /// Drops those that count before `earliest`.
+    fn forget_before(&mut self, earliest: i64);
 }
 
-impl Kept for Witness {
-    fn counted(&self) -> i64 {
-        self.counted
+impl Kept for Witnesses {
+    fn newest(&self) -> Option<i64> {
+        self.newest()
     }
 
-    fn count(&self) -> u32 {
-        self.count
+    fn failures(&self) -> u32 {
+        self.failures()
+    }
+
+    fn forget_before(&mut self, earliest: i64) {
+        self.forget_before(earliest);
     }
 }
 
 /// The open run of failures of one address under one rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Window<K = Witness> {
-    witnesses: Vec<K>,
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Window<K = Witnesses> {
+    kept: K,
     changed: bool,
 }
 
-impl<K> Default for Window<K> {
-    fn default() -> Self {
-        Window {
-            witnesses: Vec::new(),
-            changed: false,
-        }
-    }
-}
-
 impl<K: Kept> Window<K> {
-    /// The window that was stored: its failures in the order of the log.
+    /// The window that was stored.
     #[must_use]
-    pub fn stored(witnesses: Vec<K>) -> Self {
+    pub fn stored(kept: K) -> Self {
         Window {
-            witnesses,
+            kept,
             changed: false,
         }
     }
 
     /// Its failures in the order of the log.
     #[must_use]
-    pub fn witnesses(&self) -> &[K] {
-        &self.witnesses
+    pub fn kept(&self) -> &K {
+        &self.kept
     }
 
     /// Whether it is another than the stored one.
@@ -63,50 +60,40 @@ impl<K: Kept> Window<K> {
     /// How many failures it holds; a line that repeats another counts as often.
     #[must_use]
     pub fn failures(&self) -> u32 {
-        self.witnesses
-            .iter()
-            .fold(0, |sum, witness| sum.saturating_add(witness.count()))
+        self.kept.failures()
     }
 
-    /// The stamp of a failure as it counts: never before the one that precedes
-    /// it, unless it is more than an hour earlier, which begins a new window.
-    fn counted(&self, at: Stamp) -> i64 {
-        match self.witnesses.last() {
-            Some(last) if at.secs >= last.counted() - SET_BACK => at.secs.max(last.counted()),
-            _ => at.secs,
-        }
-    }
-
-    /// Adds the next failure of the log, for which `witness` gives what is
-    /// kept of it, and tells whether the window is full now.
+    /// Adds the next failure of the log, which `keep` takes in, given the second
+    /// at which it counts, and tells whether the window is full now.
     pub fn push(
         &mut self,
         thresholds: &Thresholds,
         at: Stamp,
-        witness: impl FnOnce(i64) -> K,
+        keep: impl FnOnce(&mut K, i64),
     ) -> bool {
-        let counted = self.counted(at);
+        let newest = self.kept.newest();
+        // Never before the one that precedes it, unless it is more than an hour
+        // earlier, which begins a new window.
+        let counted = match newest {
+            Some(newest) if at.secs >= newest.saturating_sub(SET_BACK) => at.secs.max(newest),
+            _ => at.secs,
+        };
         let earliest = counted - i64::from(thresholds.request_time);
-        let goes_on = self
-            .witnesses
-            .last()
-            .is_some_and(|last| counted >= last.counted() && last.counted() >= earliest);
+        let goes_on = newest.is_some_and(|newest| counted >= newest && newest >= earliest);
         match thresholds.window {
-            _ if !goes_on => self.witnesses.clear(),
+            _ if !goes_on => self.kept = K::default(),
             WindowKind::Gap => {}
-            WindowKind::Sliding => self
-                .witnesses
-                .retain(|witness| witness.counted() >= earliest),
+            WindowKind::Sliding => self.kept.forget_before(earliest),
         }
-        self.witnesses.push(witness(counted));
+        keep(&mut self.kept, counted);
         self.changed = true;
         self.failures() >= thresholds.failed_attempts.get()
     }
 
     /// Empties it and gives what it held.
-    pub fn take(&mut self) -> Vec<K> {
+    pub fn take(&mut self) -> K {
         self.changed = true;
-        std::mem::take(&mut self.witnesses)
+        std::mem::take(&mut self.kept)
     }
 }
 
@@ -116,19 +103,26 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::judge::Beat;
+    use crate::model::{Address, Failure};
     use proptest::prelude::*;
 
-    fn witness(at: i64, counted: i64, count: u32) -> Witness {
-        let at = Stamp::from_secs(at);
-        Witness {
-            at,
-            counted,
+    fn failure(at: i64, count: u32) -> Failure {
+        Failure {
+            address: Address::from(std::net::Ipv4Addr::LOCALHOST),
+            at: Stamp::from_secs(at),
             count,
             pattern: 0,
-            path: Path::new("log").into(),
+            instant: false,
             offset: 0,
-            text: (*b"line").into(),
         }
+    }
+
+    fn push(window: &mut Window, thresholds: &Thresholds, at: i64, count: u32) -> bool {
+        let failure = failure(at, count);
+        window.push(thresholds, failure.at, |kept, counted| {
+            kept.push(&failure, counted, Path::new("log"), b"line");
+        })
     }
 
     fn thresholds(window: WindowKind, failed_attempts: u32, request_time: u32) -> Thresholds {
@@ -144,11 +138,10 @@ mod tests {
     /// At which of the stamps, counted from 0, the window first fills.
     fn fills(thresholds: &Thresholds, stamps: &[i64]) -> Option<usize> {
         let mut window = Window::default();
-        stamps.iter().position(|&at| {
-            window.push(thresholds, Stamp::from_secs(at), |counted| {
-                witness(at, counted, 1)
-            })
-        })
+        let mut fills = stamps
+            .iter()
+            .map(|&at| push(&mut window, thresholds, at, 1));
+        fills.position(|fills| fills)
     }
 
     #[test]
@@ -193,18 +186,8 @@ mod tests {
     fn a_repeated_line_may_carry_a_window_past_its_limit() {
         let mut window = Window::default();
         let default = Thresholds::default();
-        assert!(
-            !window.push(&default, Stamp::from_secs(0), |counted| witness(
-                0, counted, 4
-            ))
-        );
-        assert!(
-            window.push(&default, Stamp::from_secs(1), |counted| witness(
-                1,
-                counted,
-                u32::MAX
-            ))
-        );
+        assert!(!push(&mut window, &default, 0, 4));
+        assert!(push(&mut window, &default, 1, u32::MAX));
         assert_eq!(window.failures(), u32::MAX);
     }
 
@@ -229,6 +212,26 @@ mod tests {
                 run >= attempts
             });
             prop_assert_eq!(fills(&thresholds(WindowKind::Gap, attempts, span), &stamps), naive);
+        }
+
+        /// What thresholds would have made of it, tried without the lines, is
+        /// what they make of it.
+        #[test]
+        fn it_fills_whatever_is_kept_of_the_failures(
+            steps in prop::collection::vec((prop_oneof![-4000i64..-3500, -20i64..40], 1u32..3), 0..40), attempts in 1u32..8, span in 0u32..60, sliding: bool,
+        ) {
+            let kind = if sliding { WindowKind::Sliding } else { WindowKind::Gap };
+            let thresholds = thresholds(kind, attempts, span);
+            let (mut lines, mut beats) = (Window::default(), Window::<Vec<Beat>>::default());
+            let mut at = 10_000;
+            for (step, count) in steps {
+                at += step;
+                let full = push(&mut lines, &thresholds, at, count);
+                let also = beats.push(&thresholds, Stamp::from_secs(at), |beats, counted| beats.push(Beat { counted, count }));
+                prop_assert_eq!(full, also);
+                prop_assert_eq!(lines.failures(), beats.failures());
+                prop_assert_eq!(lines.kept().newest(), beats.kept().newest());
+            }
         }
     }
 }

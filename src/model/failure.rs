@@ -42,19 +42,4 @@ pub struct Witness {
 impl Witness {
     /// How much of a line is kept.
     pub const TEXT: usize = 1024;
-
-    /// What is kept of `failure`, which counts at `counted` and is `line` of the
-    /// log at `path`.
-    #[must_use]
-    pub fn of(failure: &Failure, counted: i64, path: &Arc<Path>, line: &[u8]) -> Self {
-        Witness {
-            at: failure.at,
-            counted,
-            count: failure.count,
-            pattern: failure.pattern,
-            path: path.clone(),
-            offset: failure.offset,
-            text: line[..line.len().min(Self::TEXT)].into(),
-        }
-    }
 }

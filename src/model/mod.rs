@@ -24,6 +24,7 @@ mod server;
 mod span;
 mod stamp;
 mod variant;
+mod witnesses;
 
 pub use address::{Address, Family};
 pub use ban::{Ban, Cause, Origin, Unban};
@@ -39,3 +40,4 @@ pub use server::check_server_name;
 pub use span::{SpanError, parse_span};
 pub use stamp::Stamp;
 pub use variant::{Axis, AxisError, Variant, variants};
+pub use witnesses::Witnesses;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use rusqlite::{Row, params};
 
-use crate::model::{Address, Ban, Cause, Country, CountryCode, Origin, Unban, Witness};
+use crate::model::{Address, Ban, Cause, Country, CountryCode, Origin, Unban, Witnesses};
 
 use super::standings::stamp;
-use super::{Commit, Store, StoreError, witnesses};
+use super::{Commit, Store, StoreError};
 
 const COLUMNS: &str = "ip, rule, server, at, nanos, digits, ends, failures, instant, origin, reason, country, country_code";
 
@@ -159,7 +159,7 @@ impl Commit<'_> {
     ///
     /// # Errors
     /// The store can not be written.
-    pub fn add(&self, bans: &[(Cow<'_, Ban>, &[Witness])], now: i64) -> Result<(), StoreError> {
+    pub fn add(&self, bans: &[(Cow<'_, Ban>, &Witnesses)], now: i64) -> Result<(), StoreError> {
         let mut in_force = Vec::with_capacity(bans.len());
         for (ban, failures) in bans {
             let over = ban
@@ -200,7 +200,12 @@ impl Commit<'_> {
     /// `lifted`, one that somebody has lifted by then.
     pub(super) fn add_old(&self, ban: &Ban, lifted: Option<i64>) -> Result<(), StoreError> {
         let ip = ban.address.to_string();
-        self.insert(ban, &ip, &[], lifted.map(|at| (at, Cause::Snapshot)))?;
+        self.insert(
+            ban,
+            &ip,
+            &Witnesses::default(),
+            lifted.map(|at| (at, Cause::Snapshot)),
+        )?;
         match lifted {
             Some(at) => self.clear(&ip, at),
             None => self.show(&ip),
@@ -211,18 +216,14 @@ impl Commit<'_> {
         &self,
         ban: &Ban,
         ip: &str,
-        failures: &[Witness],
+        failures: &Witnesses,
         lifted: Option<(i64, Cause)>,
     ) -> Result<i64, StoreError> {
         let insert = "INSERT INTO ban(ip, rule, server, at, nanos, digits, ends, failures, instant, origin, reason, country, country_code, lifted, cause, witnesses) \
                       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         let country = ban.country.as_ref();
         let code = country.and_then(|country| country.code);
-        let witnesses = (!failures.is_empty()).then(|| {
-            let mut bytes = Vec::new();
-            witnesses::write(failures, &mut bytes);
-            bytes
-        });
+        let witnesses = (!failures.is_empty()).then(|| failures.as_bytes());
         let values = params![
             ip,
             ban.rule.as_deref(),

@@ -13,7 +13,6 @@
 //! | `outbox` | what is still to be sent to them |
 //! | `past` | what `explain` shows |
 //! | `takeover` | the database of a PyFilter 1 or 2 |
-//! | `witnesses` | the failures of a window as one value |
 
 mod bans;
 mod counts;
@@ -27,7 +26,6 @@ mod schema;
 mod sets;
 mod standings;
 mod takeover;
-mod witnesses;
 
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
@@ -49,7 +47,6 @@ pub use outbox::Outbound;
 pub use past::{OpenWindow, PastBan};
 pub use sets::Since;
 pub use takeover::{Takeover, copy_database};
-pub use witnesses::Windows;
 
 /// The store of one host.
 #[derive(Debug)]

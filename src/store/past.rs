@@ -1,7 +1,7 @@
 use crate::model::{Address, Ban, Cause, Witness};
 
 use super::bans::ban;
-use super::witnesses::Failures;
+use super::standings::Failures;
 use super::{Store, StoreError};
 
 /// A row of `ban`: what it says, when it was lifted and why, and what filled its window.
@@ -47,7 +47,8 @@ impl Store {
         let past = |(ban, lifted, cause, failures): Row| PastBan {
             ban,
             lifted: lifted.zip(cause.as_deref().and_then(Cause::from_word)),
-            failures: failures.map_or_else(Vec::new, |Failures(failures)| failures),
+            failures: failures
+                .map_or_else(Vec::new, |Failures(failures)| failures.iter().collect()),
         };
         Ok(rows.into_iter().map(past).collect())
     }
@@ -63,7 +64,7 @@ impl Store {
                 let Failures(failures) = row.get(1)?;
                 Ok(OpenWindow {
                     rule: row.get(0)?,
-                    failures,
+                    failures: failures.iter().collect(),
                 })
             })?;
             rows.collect()

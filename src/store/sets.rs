@@ -139,7 +139,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{Ban, Cause, Origin, Stamp, Unban};
+    use crate::model::{Ban, Cause, Origin, Stamp, Unban, Witnesses};
 
     fn address(last: u8) -> Address {
         Address::parse(format!("192.0.2.{last}").as_bytes()).unwrap()
@@ -176,7 +176,7 @@ mod tests {
                 let commit = store.begin().unwrap();
                 for (bans, last) in steps {
                     if bans {
-                        commit.add(&[(Cow::Owned(ban(last)), &[][..])], 1000).unwrap();
+                        commit.add(&[(Cow::Owned(ban(last)), &Witnesses::default())], 1000).unwrap();
                     } else {
                         let (address, at) = (address(last), 1000);
                         commit.lift(&Unban { address, cause: Cause::Manual, at }).unwrap();

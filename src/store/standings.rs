@@ -1,10 +1,10 @@
 use std::fmt::Write as _;
 
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{OptionalExtension as _, Row, params};
 
-use crate::model::{Address, Stamp, Witness};
+use crate::model::{Address, Stamp, Witnesses};
 
-use super::witnesses::{self, Failures, Windows};
 use super::{Commit, Store, StoreError};
 
 /// Windows this much behind the newest stamp of their rule may be forgotten.
@@ -12,7 +12,20 @@ const BEHIND: i64 = 86_400;
 
 /// What is remembered of an address under a rule: until when it is cleared,
 /// until when it is banned, and the failures of its open window.
-pub(super) type Past = (Option<i64>, Option<i64>, Vec<Witness>);
+pub(super) type Past = (Option<i64>, Option<i64>, Witnesses);
+
+/// The failures of a row.
+#[derive(Debug, Default)]
+pub(super) struct Failures(pub(super) Witnesses);
+
+impl FromSql for Failures {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let failures = Witnesses::from_bytes(value.as_blob()?);
+        failures
+            .map(Failures)
+            .ok_or_else(|| FromSqlError::Other("the failures of a window are not readable".into()))
+    }
+}
 
 pub(super) fn stamp(row: &Row<'_>, first: usize) -> rusqlite::Result<Stamp> {
     Ok(Stamp {
@@ -46,7 +59,7 @@ impl Store {
             .prepare_cached(until)
             .and_then(|mut until| until.query_row(params![ip, rule, since], |row| row.get(0)));
         let mut window = self.window(&ip, rule)?;
-        window.retain(|witness| witness.at.secs > since);
+        window.forget_up_to(since);
         Ok((cleared, self.wrap(until)?, window))
     }
 
@@ -68,24 +81,28 @@ impl Store {
         )
     }
 
-    fn window(&self, ip: &str, rule: &str) -> Result<Vec<Witness>, StoreError> {
+    fn window(&self, ip: &str, rule: &str) -> Result<Witnesses, StoreError> {
         let select = "SELECT failures FROM open_window WHERE ip = ? AND rule = ?";
         let failures = self.connection.prepare_cached(select).and_then(|mut s| {
             let failures = s.query_row([ip, rule], |row| row.get::<_, Failures>(0));
             failures.optional()
         });
-        Ok(self
-            .wrap(failures)?
-            .map_or_else(Vec::new, |Failures(failures)| failures))
+        let Failures(failures) = self.wrap(failures)?.unwrap_or_default();
+        Ok(failures)
     }
 }
 
 impl Commit<'_> {
-    /// Replaces the open windows of these addresses under `rule`.
+    /// Replaces the open windows of these addresses under `rule`: fastest where
+    /// they are in the order of the addresses.
     ///
     /// # Errors
     /// The store can not be written.
-    pub fn set_windows(&self, rule: &str, windows: &Windows) -> Result<(), StoreError> {
+    pub fn set_windows<'a>(
+        &self,
+        rule: &str,
+        windows: impl IntoIterator<Item = (Address, &'a Witnesses)>,
+    ) -> Result<(), StoreError> {
         let set = "INSERT INTO open_window VALUES (?, ?, ?, ?) \
                    ON CONFLICT(ip, rule) DO UPDATE SET newest = excluded.newest, failures = excluded.failures";
         let delete = "DELETE FROM open_window WHERE ip = ? AND rule = ?";
@@ -93,11 +110,11 @@ impl Commit<'_> {
             let mut set = self.transaction.prepare_cached(set)?;
             let mut delete = self.transaction.prepare_cached(delete)?;
             let mut ip = String::new();
-            for window in windows.iter() {
+            for (address, failures) in windows {
                 ip.clear();
-                let _ = write!(ip, "{}", window.address);
-                match window.newest {
-                    Some(newest) => set.execute(params![ip, rule, newest, window.failures])?,
+                let _ = write!(ip, "{address}");
+                match failures.newest() {
+                    Some(newest) => set.execute(params![ip, rule, newest, failures.as_bytes()])?,
                     None => delete.execute([ip.as_str(), rule])?,
                 };
             }
@@ -117,16 +134,14 @@ impl Commit<'_> {
             rows.collect::<rusqlite::Result<Vec<(String, Failures)>>>()
         });
         for (rule, Failures(mut failures)) in self.wrap(windows)? {
-            failures.retain(|failure| failure.at.secs > until);
-            let Some(last) = failures.last() else {
+            failures.forget_up_to(until);
+            let Some(newest) = failures.newest() else {
                 let delete = "DELETE FROM open_window WHERE ip = ? AND rule = ?";
                 self.cached(delete, [ip, &rule])?;
                 continue;
             };
-            let mut kept = Vec::new();
-            witnesses::write(&failures, &mut kept);
             let set = "UPDATE open_window SET newest = ?, failures = ? WHERE ip = ? AND rule = ?";
-            self.cached(set, params![last.counted, kept, ip, rule])?;
+            self.cached(set, params![newest, failures.as_bytes(), ip, rule])?;
         }
         Ok(())
     }
@@ -167,28 +182,31 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::model::{Cause, Unban};
+    use crate::model::{Cause, Failure, Unban};
 
-    fn failure(at: i64) -> Witness {
-        Witness {
-            at: Stamp::from_secs(at),
-            counted: at,
-            count: 1,
-            pattern: 0,
-            path: Path::new("log").into(),
-            offset: 0,
-            text: (*b"line").into(),
+    /// Failures at these seconds.
+    fn failures(at: &[i64]) -> Witnesses {
+        let mut failures = Witnesses::default();
+        for &at in at {
+            let failure = Failure {
+                address: Address::from(std::net::Ipv4Addr::new(192, 0, 2, 1)),
+                at: Stamp::from_secs(at),
+                count: 1,
+                pattern: 0,
+                instant: false,
+                offset: 0,
+            };
+            failures.push(&failure, at, Path::new("log"), b"line");
         }
+        failures
     }
 
     /// A store that holds this open window of 192.0.2.1.
-    fn with_window(path: &Path, failures: &[Witness]) -> (Store, Address) {
+    fn with_window(path: &Path, failures: &Witnesses) -> (Store, Address) {
         let mut store = Store::open(path, 0, || None).unwrap();
         let address = Address::parse(b"192.0.2.1").unwrap();
-        let mut windows = Windows::default();
-        windows.push(address, failures);
         let commit = store.begin().unwrap();
-        commit.set_windows("ssh", &windows).unwrap();
+        commit.set_windows("ssh", [(address, failures)]).unwrap();
         commit.commit().unwrap();
         (store, address)
     }
@@ -196,8 +214,8 @@ mod tests {
     #[test]
     fn a_window_that_is_damaged_is_told_and_not_guessed_at() {
         let dir = tempfile::tempdir().unwrap();
-        let (store, address) = with_window(&dir.path().join("db"), &[failure(7)]);
-        assert_eq!(store.past("ssh", address).unwrap().2, [failure(7)]);
+        let (store, address) = with_window(&dir.path().join("db"), &failures(&[7]));
+        assert_eq!(store.past("ssh", address).unwrap().2, failures(&[7]));
         let spoil = "UPDATE open_window SET failures = substr(failures, 1, 9)";
         store.connection.execute(spoil, []).unwrap();
         let error = store.past("ssh", address).unwrap_err();
@@ -207,9 +225,8 @@ mod tests {
     #[test]
     fn a_late_unban_of_another_server_leaves_what_is_later() {
         let dir = tempfile::tempdir().unwrap();
-        let failures = [failure(7), failure(8)];
-        let (mut store, address) = with_window(&dir.path().join("db"), &failures);
-        for (at, rest) in [(7, vec![failure(8)]), (8, vec![])] {
+        let (mut store, address) = with_window(&dir.path().join("db"), &failures(&[7, 8]));
+        for (at, rest) in [(7, failures(&[8])), (8, failures(&[]))] {
             let (cause, commit) = (Cause::Redis, store.begin().unwrap());
             commit.lift(&Unban { address, cause, at }).unwrap();
             commit.commit().unwrap();
@@ -221,15 +238,15 @@ mod tests {
     fn a_store_that_is_held_can_be_looked_at_and_begun() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("db");
-        let (mut store, address) = with_window(&path, &[failure(7)]);
+        let (mut store, address) = with_window(&path, &failures(&[7]));
         store.hold().unwrap();
         store.hold().unwrap();
         store.past("ssh", address).unwrap();
         let looked = Store::look(&path).unwrap().unwrap();
         looked.hold().unwrap();
-        assert_eq!(looked.past("ssh", address).unwrap().2, [failure(7)]);
+        assert_eq!(looked.past("ssh", address).unwrap().2, failures(&[7]));
         let commit = store.begin().unwrap();
-        commit.set_windows("ssh", &Windows::default()).unwrap();
+        commit.set_windows("ssh", []).unwrap();
         commit.set_newest("ssh", 9, 5).unwrap();
         commit.commit().unwrap();
     }

@@ -1,14 +1,13 @@
 //! What stands in the logs of an address that is not banned: how near it came.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use crate::app::context::Context;
 use crate::app::journals::Journaled;
 use crate::app::progress::Progress;
-use crate::judge::Window;
+use crate::judge::{Beat, Window};
 use crate::logs::{self, Discovered, Heard, JournalError, OpenError, Piece, Sizes};
-use crate::model::{Address, Escaped, Kind, Problem, Rule, Stamp, Witness};
+use crate::model::{Address, Escaped, Kind, Problem, Rule, Stamp};
 use crate::rules::{Clock, Matcher};
 use crate::store::{Store, StoreError};
 
@@ -157,7 +156,7 @@ impl Looked {
             })
             .collect();
         let sizes = Sizes::for_sources(pieces.len());
-        let mut window = Window::default();
+        let mut window = Window::<Vec<Beat>>::default();
         logs::scan(pieces, &matcher, sizes, |heard| {
             if heard.failure.address == address {
                 let (source, piece) = heard.place;
@@ -166,7 +165,13 @@ impl Looked {
         });
     }
 
-    fn hear(&mut self, row: usize, heard: &Heard<'_>, cleared: Option<i64>, window: &mut Window) {
+    fn hear(
+        &mut self,
+        row: usize,
+        heard: &Heard<'_>,
+        cleared: Option<i64>,
+        window: &mut Window<Vec<Beat>>,
+    ) {
         let failure = heard.failure;
         let count = u64::from(failure.count);
         self.failures += count;
@@ -180,15 +185,9 @@ impl Looked {
             return;
         }
         let limit = self.rule.thresholds.failed_attempts.get();
-        let path: Arc<Path> = Arc::from(self.sources[row].path.as_path());
-        let fills = window.push(&self.rule.thresholds, failure.at, |counted| Witness {
-            at: failure.at,
-            counted,
-            count: failure.count,
-            pattern: failure.pattern,
-            path,
-            offset: failure.offset,
-            text: Box::default(),
+        let count = failure.count;
+        let fills = window.push(&self.rule.thresholds, failure.at, |beats, counted| {
+            beats.push(Beat { counted, count });
         });
         let together = if failure.instant {
             window.failures().max(limit)
