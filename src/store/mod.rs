@@ -291,7 +291,7 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // The pages of a hundred thousand bans that are taken over at once; SQLite's 2 MB would be
     // written out and read again for each of them.
-    connection.pragma_update(None, "cache_size", -65_536)?;
+    connection.pragma_update(None, "cache_size", -16_384)?;
     // Temporary B-trees of large queries belong into memory, not into /tmp.
     connection.pragma_update(None, "temp_store", "MEMORY")
 }
