@@ -271,7 +271,7 @@ impl Commit<'_> {
         if cause != Cause::Ignored {
             self.clear(&ip, at)?;
         }
-        self.drop_windows(&ip, until)?;
+        self.drop_windows(address, until)?;
         let rest = "SELECT 1 FROM ban WHERE ip = ? AND lifted IS NULL";
         let rest = self.transaction.prepare_cached(rest);
         if self.wrap(rest.and_then(|mut rest| rest.exists([&ip])))? {

@@ -1,7 +1,7 @@
 use crate::model::{Address, Ban, Cause, Witness};
 
 use super::bans::ban;
-use super::standings::Failures;
+use super::standings::{Failures, Key};
 use super::{Store, StoreError};
 
 /// A row of `ban`: what it says, when it was lifted and why, and what filled its window.
@@ -58,9 +58,9 @@ impl Store {
     /// # Errors
     /// The store can not be read.
     pub fn open_windows(&self, address: Address) -> Result<Vec<OpenWindow>, StoreError> {
-        let select = "SELECT rule, failures FROM open_window WHERE ip = ? ORDER BY rule";
+        let select = "SELECT rule, failures FROM open_window WHERE address = ? ORDER BY rule";
         let windows = self.connection.prepare(select).and_then(|mut select| {
-            let rows = select.query_map([address.to_string()], |row| {
+            let rows = select.query_map([Key::of(address)], |row| {
                 let Failures(failures) = row.get(1)?;
                 Ok(OpenWindow {
                     rule: row.get(0)?,

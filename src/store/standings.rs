@@ -1,7 +1,7 @@
-use std::fmt::Write as _;
+use std::net::IpAddr;
 
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+use rusqlite::{OptionalExtension as _, Row, ToSql, params};
 
 use crate::model::{Address, Stamp, Witnesses};
 
@@ -13,6 +13,37 @@ const BEHIND: i64 = 86_400;
 /// What is remembered of an address under a rule: until when it is cleared,
 /// until when it is banned, and the failures of its open window.
 pub(super) type Past = (Option<i64>, Option<i64>, Witnesses);
+
+/// The bytes of an address, in whose order the open windows stand.
+#[derive(Debug)]
+pub(super) struct Key {
+    bytes: [u8; 16],
+    length: usize,
+}
+
+impl Key {
+    pub(super) fn of(address: Address) -> Self {
+        let mut bytes = [0; 16];
+        let length = match address.ip() {
+            IpAddr::V4(v4) => {
+                bytes[..4].copy_from_slice(&v4.octets());
+                4
+            }
+            IpAddr::V6(v6) => {
+                bytes = v6.octets();
+                16
+            }
+        };
+        Key { bytes, length }
+    }
+}
+
+impl ToSql for Key {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let bytes = &self.bytes[..self.length];
+        Ok(ToSqlOutput::Borrowed(ValueRef::Blob(bytes)))
+    }
+}
 
 /// The failures of a row.
 #[derive(Debug, Default)]
@@ -58,7 +89,7 @@ impl Store {
             .connection
             .prepare_cached(until)
             .and_then(|mut until| until.query_row(params![ip, rule, since], |row| row.get(0)));
-        let mut window = self.window(&ip, rule)?;
+        let mut window = self.window(address, rule)?;
         window.forget_up_to(since);
         Ok((cleared, self.wrap(until)?, window))
     }
@@ -81,10 +112,12 @@ impl Store {
         )
     }
 
-    fn window(&self, ip: &str, rule: &str) -> Result<Witnesses, StoreError> {
-        let select = "SELECT failures FROM open_window WHERE ip = ? AND rule = ?";
+    fn window(&self, address: Address, rule: &str) -> Result<Witnesses, StoreError> {
+        let select = "SELECT failures FROM open_window WHERE address = ? AND rule = ?";
         let failures = self.connection.prepare_cached(select).and_then(|mut s| {
-            let failures = s.query_row([ip, rule], |row| row.get::<_, Failures>(0));
+            let failures = s.query_row(params![Key::of(address), rule], |row| {
+                row.get::<_, Failures>(0)
+            });
             failures.optional()
         });
         let Failures(failures) = self.wrap(failures)?.unwrap_or_default();
@@ -104,18 +137,16 @@ impl Commit<'_> {
         windows: impl IntoIterator<Item = (Address, &'a Witnesses)>,
     ) -> Result<(), StoreError> {
         let set = "INSERT INTO open_window VALUES (?, ?, ?, ?) \
-                   ON CONFLICT(ip, rule) DO UPDATE SET newest = excluded.newest, failures = excluded.failures";
-        let delete = "DELETE FROM open_window WHERE ip = ? AND rule = ?";
+                   ON CONFLICT(address, rule) DO UPDATE SET newest = excluded.newest, failures = excluded.failures";
+        let delete = "DELETE FROM open_window WHERE address = ? AND rule = ?";
         let write = || {
             let mut set = self.transaction.prepare_cached(set)?;
             let mut delete = self.transaction.prepare_cached(delete)?;
-            let mut ip = String::new();
             for (address, failures) in windows {
-                ip.clear();
-                let _ = write!(ip, "{address}");
+                let key = Key::of(address);
                 match failures.newest() {
-                    Some(newest) => set.execute(params![ip, rule, newest, failures.as_bytes()])?,
-                    None => delete.execute([ip.as_str(), rule])?,
+                    Some(newest) => set.execute(params![key, rule, newest, failures.as_bytes()])?,
+                    None => delete.execute(params![key, rule])?,
                 };
             }
             Ok(())
@@ -124,24 +155,25 @@ impl Commit<'_> {
     }
 
     /// Drops what the open windows of an address hold up to `until`.
-    pub(super) fn drop_windows(&self, ip: &str, until: i64) -> Result<(), StoreError> {
+    pub(super) fn drop_windows(&self, address: Address, until: i64) -> Result<(), StoreError> {
+        let key = Key::of(address);
         if until == i64::MAX {
-            return self.cached("DELETE FROM open_window WHERE ip = ?", [ip]);
+            return self.cached("DELETE FROM open_window WHERE address = ?", [key]);
         }
-        let select = "SELECT rule, failures FROM open_window WHERE ip = ?";
+        let select = "SELECT rule, failures FROM open_window WHERE address = ?";
         let windows = self.transaction.prepare_cached(select).and_then(|mut s| {
-            let rows = s.query_map([ip], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let rows = s.query_map([&key], |row| Ok((row.get(0)?, row.get(1)?)))?;
             rows.collect::<rusqlite::Result<Vec<(String, Failures)>>>()
         });
         for (rule, Failures(mut failures)) in self.wrap(windows)? {
             failures.forget_up_to(until);
             let Some(newest) = failures.newest() else {
-                let delete = "DELETE FROM open_window WHERE ip = ? AND rule = ?";
-                self.cached(delete, [ip, &rule])?;
+                let delete = "DELETE FROM open_window WHERE address = ? AND rule = ?";
+                self.cached(delete, params![key, rule])?;
                 continue;
             };
-            let set = "UPDATE open_window SET newest = ?, failures = ? WHERE ip = ? AND rule = ?";
-            self.cached(set, params![newest, failures.as_bytes(), ip, rule])?;
+            let set = "UPDATE open_window SET newest = ?, failures = ? WHERE address = ? AND rule = ?";
+            self.cached(set, params![newest, failures.as_bytes(), key, rule])?;
         }
         Ok(())
     }

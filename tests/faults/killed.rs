@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -166,18 +167,32 @@ fn cursors(sandbox: &Sandbox) -> Vec<String> {
 /// the place where their log stood.
 fn windows(sandbox: &Sandbox) -> Vec<String> {
     let store = Store::look(&sandbox.state("PyFilter.db")).unwrap().unwrap();
-    let known = "SELECT ip FROM open_window UNION SELECT ip FROM ban ORDER BY ip";
+    let banned = rows(sandbox, "SELECT ip FROM ban");
+    let banned = banned
+        .iter()
+        .map(|ip| Address::parse(ip.as_bytes()).unwrap());
+    let open = rows(sandbox, "SELECT hex(address) FROM open_window");
+    let open = open.iter().map(|hex| of_bytes(hex));
+    let known: BTreeSet<Address> = banned.chain(open).collect();
     let mut windows = Vec::new();
-    for ip in rows(sandbox, known) {
-        let address = Address::parse(ip.as_bytes()).unwrap();
+    for address in known {
         for past in store.bans_of(address).unwrap() {
-            windows.extend(told_failures(&format!("{ip} banned"), &past.failures));
+            windows.extend(told_failures(&format!("{address} banned"), &past.failures));
         }
         for open in store.open_windows(address).unwrap() {
-            windows.extend(told_failures(&format!("{ip} open"), &open.failures));
+            windows.extend(told_failures(&format!("{address} open"), &open.failures));
         }
     }
     windows
+}
+
+/// The address of these 4 or 16 bytes.
+fn of_bytes(hex: &str) -> Address {
+    let bits = u128::from_str_radix(hex, 16).unwrap();
+    match u32::try_from(bits) {
+        Ok(bits) if hex.len() == 8 => Ipv4Addr::from_bits(bits).into(),
+        _ => Ipv6Addr::from_bits(bits).into(),
+    }
 }
 
 fn told_failures(whose: &str, failures: &[Witness]) -> Vec<String> {

@@ -44,13 +44,14 @@ CREATE TABLE rule (
   swept  INTEGER NOT NULL                 -- the stamp at which old windows were last forgotten
 ) WITHOUT ROWID;
 
--- The open windows, each with its failures.
+-- The open windows, each with its failures. There may be a million: the key is
+-- short, and in the order of the addresses.
 CREATE TABLE open_window (
-  ip       TEXT NOT NULL,
+  address  BLOB NOT NULL,                 -- its 4 or 16 bytes
   rule     TEXT NOT NULL,
   newest   INTEGER NOT NULL,              -- when the last of its failures counts
   failures BLOB NOT NULL,
-  PRIMARY KEY (ip, rule)
+  PRIMARY KEY (address, rule)
 ) WITHOUT ROWID;
 
 -- Every ban, in force while it was not lifted.
