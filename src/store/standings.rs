@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
-use rusqlite::{OptionalExtension as _, Row, ToSql, params};
+use rusqlite::{CachedStatement, OptionalExtension as _, Row, ToSql, params};
 
 use crate::model::{Address, Stamp, Witnesses};
 
@@ -9,6 +9,10 @@ use super::{Commit, Store, StoreError};
 
 /// Windows this much behind the newest stamp of their rule may be forgotten.
 const BEHIND: i64 = 86_400;
+
+/// How many windows a statement writes: to begin and to end one takes as long as
+/// a row.
+const AT_ONCE: usize = 64;
 
 /// What is remembered of an address under a rule: until when it is cleared,
 /// until when it is banned, and the failures of its open window.
@@ -136,22 +140,51 @@ impl Commit<'_> {
         rule: &str,
         windows: impl IntoIterator<Item = (Address, &'a Witnesses)>,
     ) -> Result<(), StoreError> {
-        let set = "INSERT INTO open_window VALUES (?, ?, ?, ?) \
-                   ON CONFLICT(address, rule) DO UPDATE SET newest = excluded.newest, failures = excluded.failures";
         let delete = "DELETE FROM open_window WHERE address = ? AND rule = ?";
         let write = || {
-            let mut set = self.transaction.prepare_cached(set)?;
             let mut delete = self.transaction.prepare_cached(delete)?;
+            let (mut one, mut many) = (None, None);
+            let mut rows = Vec::new();
             for (address, failures) in windows {
                 let key = Key::of(address);
-                match failures.newest() {
-                    Some(newest) => set.execute(params![key, rule, newest, failures.as_bytes()])?,
-                    None => delete.execute(params![key, rule])?,
+                let Some(newest) = failures.newest() else {
+                    delete.execute(params![key, rule])?;
+                    continue;
                 };
+                rows.push((key, newest, failures.as_bytes()));
+                if rows.len() == AT_ONCE {
+                    self.put(&mut many, rule, &rows)?;
+                    rows.clear();
+                }
             }
-            Ok(())
+            rows.chunks(1)
+                .try_for_each(|row| self.put(&mut one, rule, row))
         };
         self.wrap(write())
+    }
+
+    /// Writes rows by a statement for that many, which is made when there is none.
+    fn put<'a>(
+        &'a self,
+        statement: &mut Option<CachedStatement<'a>>,
+        rule: &str,
+        rows: &[(Key, i64, &[u8])],
+    ) -> rusqlite::Result<()> {
+        let put = if let Some(put) = statement {
+            put
+        } else {
+            let row = |n| format!("(?{}, ?1, ?{}, ?{})", 3 * n + 2, 3 * n + 3, 3 * n + 4);
+            let rows: Vec<String> = (0..rows.len()).map(row).collect();
+            let sql = format!("REPLACE INTO open_window VALUES {}", rows.join(", "));
+            statement.insert(self.transaction.prepare_cached(&sql)?)
+        };
+        put.raw_bind_parameter(1, rule)?;
+        for (n, (key, newest, failures)) in rows.iter().enumerate() {
+            put.raw_bind_parameter(3 * n + 2, key)?;
+            put.raw_bind_parameter(3 * n + 3, newest)?;
+            put.raw_bind_parameter(3 * n + 4, failures)?;
+        }
+        put.raw_execute().map(drop)
     }
 
     /// Drops what the open windows of an address hold up to `until`.
@@ -172,7 +205,8 @@ impl Commit<'_> {
                 self.cached(delete, params![key, rule])?;
                 continue;
             };
-            let set = "UPDATE open_window SET newest = ?, failures = ? WHERE address = ? AND rule = ?";
+            let set =
+                "UPDATE open_window SET newest = ?, failures = ? WHERE address = ? AND rule = ?";
             self.cached(set, params![newest, failures.as_bytes(), key, rule])?;
         }
         Ok(())
@@ -252,6 +286,34 @@ mod tests {
         store.connection.execute(spoil, []).unwrap();
         let error = store.past("ssh", address).unwrap_err();
         assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+    }
+
+    /// However many are written by one statement, and wherever one is emptied
+    /// between them.
+    #[test]
+    fn of_many_windows_each_is_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("db"), 0, || None).unwrap();
+        let address = |n: u32| Address::from(std::net::Ipv4Addr::from_bits(n));
+        for (from, emptied) in [(0, 1000), (100, 7)] {
+            let windows: Vec<(Address, Witnesses)> = (from..from + 3 * 64 + 5)
+                .map(|n| match n % emptied {
+                    6 => (address(n), Witnesses::default()),
+                    _ => (address(n), failures(&[i64::from(n), i64::from(from)])),
+                })
+                .collect();
+            let commit = store.begin().unwrap();
+            let written = windows
+                .iter()
+                .map(|(address, failures)| (*address, failures));
+            commit.set_windows("ssh", written).unwrap();
+            commit.commit().unwrap();
+            for (address, failures) in windows {
+                assert_eq!(store.past("ssh", address).unwrap().2, failures, "{address}");
+            }
+        }
+        let first = store.past("ssh", address(99)).unwrap().2;
+        assert_eq!(first, failures(&[99, 0]));
     }
 
     #[test]
