@@ -96,14 +96,18 @@ impl Voice {
         let _ = writeln!(io::stderr(), "{what}");
     }
 
-    /// Shows bans and un-bans; false if they could not be shown.
+    /// Shows bans and un-bans.
     pub(super) fn show(self, events: &[Untold]) -> io::Result<()> {
+        self.print(events.iter().map(|event| line(event).1))
+    }
+
+    fn print(self, lines: impl IntoIterator<Item = impl Display>) -> io::Result<()> {
         if !self.lines {
             return Ok(());
         }
         let mut out = io::BufWriter::new(io::stdout().lock());
-        for event in events {
-            writeln!(out, "{}", line(event).1)?;
+        for line in lines {
+            writeln!(out, "{line}")?;
         }
         out.flush()
     }
@@ -111,7 +115,8 @@ impl Voice {
     /// Tells what was committed, on the screen and in the event log; false if
     /// it has to be told again.
     pub(super) fn tell(self, events: &[Untold], context: &mut Context) -> bool {
-        let shown = match self.show(events) {
+        let lines: Vec<(Stamp, String)> = events.iter().map(line).collect();
+        let shown = match self.print(lines.iter().map(|(_, line)| line)) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 context.problems.push(Problem::new(format!(
                     "standard output can not be written: {error}"
@@ -123,7 +128,6 @@ impl Voice {
         let Some(dir) = &context.config.event_log else {
             return shown;
         };
-        let lines: Vec<(Stamp, String)> = events.iter().map(line).collect();
         match write_events(dir, lines.iter().map(|(at, line)| (*at, line.as_str()))) {
             Ok(()) => shown,
             Err(error) => {

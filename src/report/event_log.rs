@@ -28,12 +28,15 @@ pub fn write_events<'a>(
     events: impl IntoIterator<Item = (Stamp, &'a str)>,
 ) -> Result<(), EventLogError> {
     let mut files: BTreeMap<PathBuf, String> = BTreeMap::new();
+    // Clocks everywhere begin an hour with a minute, and to name it takes longer than a line.
+    let mut last = (None, PathBuf::new());
     for (at, line) in events {
-        let name = at
-            .local()
-            .format("%Y-%b/%Y-%m-%d/%Y-%m-%d %H.log")
-            .to_string();
-        let text = files.entry(dir.join(name)).or_default();
+        let minute = Some(at.secs.div_euclid(60));
+        if last.0 != minute {
+            let name = at.local().format("%Y-%b/%Y-%m-%d/%Y-%m-%d %H.log");
+            last = (minute, dir.join(name.to_string()));
+        }
+        let text = files.entry(last.1.clone()).or_default();
         text.push_str(line);
         text.push('\n');
     }
