@@ -127,7 +127,7 @@ impl Witnesses {
     fn append(&mut self, entry: &Entry<'_>) {
         let known = self.last_path() == Some(entry.path);
         let path = if known { &[] } else { entry.path };
-        let numbers = [
+        let numbers = Numbers::of([
             zigzag(entry.at.secs),
             entry.at.nanos.into(),
             entry.at.digits.into(),
@@ -135,26 +135,30 @@ impl Witnesses {
             entry.count.into(),
             entry.pattern.into(),
             entry.offset,
-        ];
-        let path_length = if known { 0 } else { length(path) + 1 };
-        let text_length = length(entry.text);
-        let all = numbers.into_iter().chain([path_length, text_length]);
+        ]);
+        let path_length = Numbers::of([if known { 0 } else { length(path) + 1 }]);
+        let text_length = Numbers::of([length(entry.text)]);
         let mut bytes = std::mem::take(&mut self.bytes).into_vec();
-        let version = usize::from(bytes.is_empty());
+        let version: &[u8] = if bytes.is_empty() { &[VERSION] } else { &[] };
+        let before = [version, numbers.written()];
+        let behind = [
+            path_length.written(),
+            path,
+            text_length.written(),
+            entry.text,
+        ];
         // Not a byte more: most windows never see a second failure.
-        bytes
-            .reserve_exact(version + all.map(width).sum::<usize>() + path.len() + entry.text.len());
-        bytes.extend(std::iter::repeat_n(VERSION, version));
-        for number in numbers {
-            write(number, &mut bytes);
+        let more = before.iter().chain(&behind).map(|part| part.len()).sum();
+        bytes.reserve_exact(more);
+        for part in before {
+            bytes.extend_from_slice(part);
         }
-        let at = if known { None } else { Some(bytes.len()) };
-        write(path_length, &mut bytes);
-        bytes.extend_from_slice(path);
-        write(text_length, &mut bytes);
-        bytes.extend_from_slice(entry.text);
+        let path_at = (!known).then_some(bytes.len());
+        for part in behind {
+            bytes.extend_from_slice(part);
+        }
         self.bytes = bytes.into_boxed_slice();
-        self.note(entry, at);
+        self.note(entry, path_at);
     }
 
     /// Notes what is told of all of them; `path_at` is where the path of the
@@ -201,18 +205,30 @@ fn zigzag(number: i64) -> u64 {
     (number << 1 ^ number >> 63).cast_unsigned()
 }
 
-/// How many bytes a number takes: one for each seven bits, and one for 0.
-fn width(number: u64) -> usize {
-    let bits = u64::BITS - (number | 1).leading_zeros();
-    bits.div_ceil(7) as usize
+/// Numbers as they are written, at most seven of at most ten bytes.
+struct Numbers {
+    bytes: [u8; 70],
+    length: usize,
 }
 
-fn write(mut number: u64, out: &mut Vec<u8>) {
-    while number > 0x7f {
-        out.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
+impl Numbers {
+    fn of<const N: usize>(numbers: [u64; N]) -> Self {
+        let (mut bytes, mut length) = ([0; 70], 0);
+        for mut number in numbers {
+            while number > 0x7f {
+                bytes[length] = (number & 0x7f) as u8 | 0x80;
+                length += 1;
+                number >>= 7;
+            }
+            bytes[length] = (number & 0x7f) as u8;
+            length += 1;
+        }
+        Numbers { bytes, length }
     }
-    out.push((number & 0x7f) as u8);
+
+    fn written(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
 }
 
 /// What is still to be read.
