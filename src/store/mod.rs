@@ -289,8 +289,9 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     // Else a statement is prepared anew for each address that is bound to it: the plan might be
     // another. There are partial indices, and no plan here depends on a value.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    // The pages of a hundred thousand bans that are taken over at once; SQLite's 2 MB would be
-    // written out and read again for each of them.
+    // What is much is written in the order of its keys, so that each page is met once; but the
+    // indices of a hundred thousand bans are not, and SQLite's 2 MB would be written out and read
+    // again for each.
     connection.pragma_update(None, "cache_size", -16_384)?;
     // Temporary B-trees of large queries belong into memory, not into /tmp.
     connection.pragma_update(None, "temp_store", "MEMORY")
