@@ -24,6 +24,10 @@ const SKIP: u64 = 512 << 10;
 /// What is read along with a block because its last line is likely to end there.
 const SLACK: usize = 4 << 10;
 
+/// Where reading begins: from another byte of the page cache the kernel copies at
+/// a third of the speed.
+const ALIGNED: u64 = 64;
+
 /// Whole lines of a file.
 #[derive(Debug, Default)]
 pub(super) struct Block {
@@ -64,15 +68,18 @@ impl Block {
         part: &Range<u64>,
     ) -> io::Result<()> {
         let lead = u64::from(part.start > whole.start);
-        let first = part.start - lead;
+        let before = part.start - lead;
+        let first = before / ALIGNED * ALIGNED;
         let wanted = (part.end + SLACK as u64).min(whole.end) - first;
         (self.lines, self.long_line) = (0..0, None);
         self.read(file, first, wanted)?;
         // From here on places are counted within the bytes.
         let last = usize_of(part.end - 1 - first);
+        let before = usize_of(before - first).min(self.bytes.len());
         let start = match lead {
-            0 => 0,
-            _ => memchr(b'\n', &self.bytes).map_or(self.bytes.len(), |newline| newline + 1),
+            0 => before,
+            _ => memchr(b'\n', &self.bytes[before..])
+                .map_or(self.bytes.len(), |newline| before + newline + 1),
         };
         if start > last.min(self.bytes.len()) {
             (self.base, self.lines) = (part.end, 0..0);
