@@ -15,16 +15,17 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// Blocks large enough that handing them out costs nothing, and few
-    /// enough that all sources together stay within some megabytes.
+    /// Blocks large enough that handing them out costs next to nothing, and so
+    /// small that they stay in a core's cache and that at the end of a wave no
+    /// thread waits long for another; all sources together stay within some megabytes.
     #[must_use]
     pub fn for_sources(sources: usize) -> Self {
         let threads = rayon::current_num_threads();
         let share = (8 << 20) / sources.max(1);
-        let block = share.clamp(16 << 10, 512 << 10);
+        let block = share.clamp(16 << 10, 128 << 10);
         Sizes {
             block: block as u64,
-            blocks: (threads * 2).min(share / block).max(1),
+            blocks: (threads * 8).min(share / block).max(1),
             pieces: threads,
             room: share.clamp(64 << 10, 2 << 20),
             ahead: (share / threads).clamp(64 << 10, 4 << 20),
