@@ -36,6 +36,9 @@ impl Address {
     /// a network, `999.1.1.1`, `1.2.3.4.5`, an address with brackets or blanks.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
+        if let Some(v4) = parse_v4(text) {
+            return Some(Address(IpAddr::V4(v4)));
+        }
         // The longest text of an address is 45 bytes, a zone as long as a name.
         let text = match memchr::memchr(b'%', text) {
             Some(zone) if text[..zone].contains(&b':') && zone + 1 < text.len() => &text[..zone],
@@ -44,9 +47,6 @@ impl Address {
         };
         if text.len() > 45 {
             return None;
-        }
-        if let Some(v4) = parse_v4(text) {
-            return Some(Address(IpAddr::V4(v4)));
         }
         let text = std::str::from_utf8(text).ok()?;
         text.parse::<Ipv6Addr>().ok().map(Address::from)
@@ -71,26 +71,21 @@ impl Address {
 /// Dotted quad without leading zeros, as the standard library reads it, but
 /// without its detour over `str`: this is called for every failure.
 fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
-    if text.len() > 15 {
-        return None;
-    }
-    let mut octets = [0u8; 4];
-    let mut parts = text.split(|&b| b == b'.');
-    for octet in &mut octets {
-        let part = parts.next()?;
-        if part.is_empty() || part.len() > 3 || (part.len() > 1 && part[0] == b'0') {
-            return None;
-        }
-        let mut value = 0u16;
-        for &digit in part {
-            if !digit.is_ascii_digit() {
-                return None;
+    let (mut bits, mut dots) = (0, 0);
+    let mut octet: Option<u32> = None;
+    for &byte in text {
+        octet = match (byte, octet) {
+            (b'0'..=b'9', None) => Some(u32::from(byte - b'0')),
+            (b'0'..=b'9', Some(before @ 1..=25)) => Some(before * 10 + u32::from(byte - b'0')),
+            (b'.', Some(whole @ ..=255)) if dots < 3 => {
+                (bits, dots) = (bits << 8 | whole, dots + 1);
+                None
             }
-            value = value * 10 + u16::from(digit - b'0');
-        }
-        *octet = u8::try_from(value).ok()?;
+            _ => return None,
+        };
     }
-    parts.next().is_none().then_some(Ipv4Addr::from(octets))
+    let last = octet.filter(|&octet| dots == 3 && octet <= 255)?;
+    Some(Ipv4Addr::from_bits(bits << 8 | last))
 }
 
 impl From<IpAddr> for Address {
