@@ -112,6 +112,33 @@ impl Head {
         }
         true
     }
+
+    /// Hands over the failures that come before `other`, one at least.
+    fn hand_over(
+        &mut self,
+        source: usize,
+        other: Option<(Stamp, usize)>,
+        hear: &mut impl FnMut(Heard<'_>),
+    ) {
+        let mut first = true;
+        while let Some((piece, found)) = self.front() {
+            let place = (source, *piece);
+            while let Some(failure) = found.peek() {
+                if !first && other.is_some_and(|other| other < (failure.at, source)) {
+                    return;
+                }
+                first = false;
+                let (line, user) = found.line();
+                hear(Heard {
+                    place,
+                    failure,
+                    line,
+                    user,
+                });
+                found.pop();
+            }
+        }
+    }
 }
 
 /// Hands over failures until those of a source are used up that may have more.
@@ -123,21 +150,9 @@ fn merge(heads: &mut [Head], hear: &mut impl FnMut(Heard<'_>)) {
         }
     }
     while let Some(Reverse((_, source))) = next.pop() {
-        let ahead = &mut heads[source];
-        if let Some((piece, found)) = ahead.front() {
-            let place = (source, *piece);
-            if let Some(failure) = found.peek() {
-                let (line, user) = found.line();
-                hear(Heard {
-                    place,
-                    failure,
-                    line,
-                    user,
-                });
-            }
-            found.pop();
-        }
-        if !ahead.offer(source, &mut next) {
+        let other = next.peek().map(|&Reverse(other)| other);
+        heads[source].hand_over(source, other, hear);
+        if !heads[source].offer(source, &mut next) {
             return;
         }
     }
