@@ -16,8 +16,10 @@ use regex_automata::{Anchored, Input};
 
 use super::program::{PARTS, Parts, Program};
 
+mod begun;
 mod follow;
 
+use begun::{Begun, Mark, WORD};
 use follow::{At, Moves, Scratch, State, Thread, renumber};
 
 /// A start and an end for each part.
@@ -47,6 +49,7 @@ pub(super) struct Automaton {
     states: Vec<State>,
     numbers: HashMap<State, u32>,
     scratch: Scratch,
+    begun: Begun,
     /// Bytes walked since the tables were last begun anew.
     walked: usize,
     /// How often they were begun.
@@ -95,6 +98,7 @@ impl Automaton {
             states: Vec::new(),
             numbers: HashMap::new(),
             scratch: Scratch::default(),
+            begun: Begun::default(),
             walked: 0,
             round: 0,
             pike: None,
@@ -110,6 +114,7 @@ impl Automaton {
         self.actions.clear();
         self.states.clear();
         self.numbers.clear();
+        self.begun.clear();
         self.walked = 0;
         self.round += 1;
         let start = Thread {
@@ -128,13 +133,13 @@ impl Automaton {
     /// Which pattern of `program` matches `line`, the first of those that do,
     /// and where its parts stand.
     pub(super) fn find(&mut self, program: &Program, line: &[u8]) -> Option<(usize, Parts)> {
-        let mut walk = self.set_out(line);
+        let mut walk = self.set_out(program, line);
         self.finish(program, &mut walk)
     }
 
-    /// Begins to walk over `line`.
-    pub(super) fn set_out<'l>(&self, line: &'l [u8]) -> Walk<'l> {
-        Walk {
+    /// Begins to walk over `line`, behind what it has in common with the last one.
+    pub(super) fn set_out<'l>(&mut self, program: &Program, line: &'l [u8]) -> Walk<'l> {
+        let mut walk = Walk {
             line,
             at: 0,
             state: 0,
@@ -142,7 +147,31 @@ impl Automaton {
             round: self.round,
             alone: self.given_up || u32::try_from(line.len()).is_err(),
             lost: false,
+        };
+        if walk.alone {
+            return walk;
         }
+        let alike = self.begun.compare(line);
+        let (known, mark) = self.begun.mark();
+        if let Some(mark) = mark {
+            (walk.at, walk.state, walk.registers) = (known * WORD, mark.state, mark.registers);
+        }
+        for words in known..alike {
+            if !self.go_to(program, &mut walk, (words + 1) * WORD) {
+                walk.alone = !walk.lost;
+                break;
+            }
+            self.begun.set(Mark {
+                state: walk.state,
+                registers: walk.registers,
+            });
+        }
+        walk
+    }
+
+    /// Whether `walk` is one that goes on.
+    pub(super) fn goes_on(&self, walk: &Walk<'_>) -> bool {
+        !walk.alone && !walk.lost && walk.round == self.round
     }
 
     /// Goes on to the end of the line.
@@ -155,31 +184,39 @@ impl Automaton {
             return None;
         }
         if walk.round != self.round {
-            *walk = self.set_out(walk.line);
+            *walk = self.set_out(program, walk.line);
         }
         if walk.alone {
             return self.ask_pike(program, walk.line);
         }
         self.walked += walk.line.len();
-        while let Some(next) = self.go(program, walk) {
+        if !walk.lost && self.go_to(program, walk, walk.line.len()) {
+            return self.arrive(program, walk);
+        }
+        if walk.lost {
+            None
+        } else {
+            self.ask_pike(program, walk.line)
+        }
+    }
+
+    /// Goes on to the byte `end`. Not if the walk ends before, as in `act`.
+    fn go_to(&mut self, program: &Program, walk: &mut Walk<'_>, end: usize) -> bool {
+        while let Some(next) = self.go(program, walk, end) {
             if !self.act(program, walk, next) {
-                return if walk.lost {
-                    None
-                } else {
-                    self.ask_pike(program, walk.line)
-                };
+                return false;
             }
         }
-        self.arrive(program, walk)
+        true
     }
 
     /// Goes as far as the table leads without an action: what is to be done at
-    /// the next byte, or none at the end of the line.
+    /// the next byte, or none at the byte `end`.
     #[inline]
-    fn go(&self, program: &Program, walk: &mut Walk<'_>) -> Option<u32> {
+    fn go(&self, program: &Program, walk: &mut Walk<'_>, end: usize) -> Option<u32> {
         let (table, classes) = (self.table.as_slice(), program.classes());
         let mut state = walk.state;
-        for (steps, &byte) in walk.rest().iter().enumerate() {
+        for (steps, &byte) in walk.line[walk.at..end].iter().enumerate() {
             let next = table[state | usize::from(classes[usize::from(byte)])];
             if next >= ACTION {
                 (walk.state, walk.at) = (state, walk.at + steps);
@@ -187,7 +224,7 @@ impl Automaton {
             }
             state = next as usize;
         }
-        (walk.state, walk.at) = (state, walk.line.len());
+        (walk.state, walk.at) = (state, end);
         None
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::model::Rule;
 
-use super::automaton::{self, Automaton, Machine, go_together};
+use super::automaton::{self, Automaton, Machine, Walk, go_together};
 use super::pattern::Read;
 use super::program::{Parts, Program};
 
@@ -119,9 +119,10 @@ impl Patterns {
             return lines.map(|(called, line)| self.first(called, line));
         };
         let [(_, a), (_, b)] = lines;
-        let mut a = self.own[one].automaton.set_out(a);
-        let mut b = self.own[other].automaton.set_out(b);
-        let mut both = !a.alone && !b.alone;
+        let mut a = self.own[one].set_out(a);
+        let mut b = self.own[other].set_out(b);
+        let goes_on = |own: usize, walk| self.own[own].automaton.goes_on(walk);
+        let mut both = goes_on(one, &a) && goes_on(other, &b);
         while both {
             let machines = [one, other].map(|own| self.own[own].machine());
             let due = go_together(machines[0], &mut a, machines[1], &mut b);
@@ -174,6 +175,10 @@ impl Patterns {
 impl Own {
     fn machine(&self) -> Machine<'_> {
         (&self.automaton, &self.program)
+    }
+
+    fn set_out<'l>(&mut self, line: &'l [u8]) -> Walk<'l> {
+        self.automaton.set_out(&self.program, line)
     }
 
     fn find(&mut self, line: &[u8]) -> Option<(usize, Parts)> {
