@@ -217,7 +217,7 @@ impl Automaton {
         let (table, classes) = (self.table.as_slice(), program.classes());
         let mut state = walk.state;
         for (steps, &byte) in walk.line[walk.at..end].iter().enumerate() {
-            let next = table[state | usize::from(classes[usize::from(byte)])];
+            let next = table[state + usize::from(classes[usize::from(byte)])];
             if next >= ACTION {
                 (walk.state, walk.at) = (state, walk.at + steps);
                 return Some(next);
@@ -256,7 +256,7 @@ impl Automaton {
 
     /// What the end of the line makes of a walk.
     fn arrive(&mut self, program: &Program, walk: &Walk<'_>) -> Option<(usize, Parts)> {
-        let mut end = self.table[walk.state | program.end_class()];
+        let mut end = self.table[walk.state + program.end_class()];
         if end == UNKNOWN {
             let Some(found) = self.work_out(program, walk.state, None) else {
                 return self.ask_pike(program, walk.line);
@@ -314,7 +314,7 @@ impl Automaton {
             }
         };
         let class = byte.map_or(program.end_class(), |byte| program.class(byte));
-        self.table[state | class] = entry;
+        self.table[state + class] = entry;
         Some(entry)
     }
 
@@ -368,8 +368,8 @@ pub(super) fn go_together(
     let (mut states, mut due) = ([a.state, b.state], [None; 2]);
     let mut steps = 0;
     for (&x, &y) in a.rest().iter().zip(b.rest()) {
-        let first = one[states[0] | usize::from(one_classes[usize::from(x)])];
-        let second = other[states[1] | usize::from(other_classes[usize::from(y)])];
+        let first = one[states[0] + usize::from(one_classes[usize::from(x)])];
+        let second = other[states[1] + usize::from(other_classes[usize::from(y)])];
         if first | second >= ACTION {
             due = [first, second].map(|next| (next >= ACTION).then_some(next));
             break;

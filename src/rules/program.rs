@@ -61,7 +61,6 @@ pub(super) struct Program {
     /// A byte of each class.
     representatives: Vec<u8>,
     end_class: usize,
-    stride: usize,
     room: usize,
 }
 
@@ -104,7 +103,6 @@ impl Program {
         }
         Some(Program {
             end_class: byte_classes.alphabet_len() - 1,
-            stride: byte_classes.alphabet_len().next_power_of_two(),
             pike: PikeVM::new_from_nfa(nfa).ok()?,
             slots,
             places,
@@ -143,10 +141,10 @@ impl Program {
         self.nfa().states().len()
     }
 
-    /// Entries that a state has in a table: a power of two, so that the number
-    /// of a state's first entry and a class make an entry's number with `|`.
+    /// Entries that a state has in a table: one for each class. (A power of two
+    /// would put the entries of all states in the same few places of the cache.)
     pub(super) fn stride(&self) -> usize {
-        self.stride
+        self.end_class + 1
     }
 
     /// How many entries a table may have.
