@@ -25,6 +25,29 @@ fn a_window_goes_on_in_the_next_run() {
     sandbox.scan().exits(0).bans(["203.0.113.9"]);
 }
 
+/// Of somebody who is banned for good nothing more is handed on while the rest
+/// of a large log is read.
+#[test]
+fn who_is_banned_is_counted_to_the_end_of_a_large_log() {
+    let log = failure("203.0.113.9", 0).repeat(200_000) + &failures("203.0.113.10", 5);
+    let lines = log.lines().count();
+    let sandbox = Sandbox::new().log("auth.log", log);
+    let json = sandbox.run(["scan", "--json"]).exits(0).json();
+    assert_eq!(json["sources"][0]["failures"], lines);
+    let bans = json["bans"].as_array().unwrap();
+    let counts: Vec<_> = bans
+        .iter()
+        .map(|ban| (&ban["ip"], &ban["failures"]))
+        .collect();
+    assert_eq!(
+        counts,
+        [
+            (&"203.0.113.9".into(), &5.into()),
+            (&"203.0.113.10".into(), &5.into())
+        ]
+    );
+}
+
 #[test]
 fn an_unfinished_line_waits_for_its_end() {
     let line = failure("203.0.113.9", 4);

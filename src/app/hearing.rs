@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::judge::{Decision, Judge, Standing, Window};
-use crate::logs::{self, Piece, Reading, Sizes};
+use crate::logs::{self, More, Piece, Reading, Sizes};
 use crate::model::{Address, Ban, Escaped, Origin, Problem, Rule, Witnesses};
 use crate::report::ban_reason;
 use crate::rules::{Clock, Matcher};
@@ -102,6 +102,11 @@ impl<'a> Hearing<'a> {
                 && let Err(error) = self.hear(&places[source][piece].path, &heard)
             {
                 self.failed = Some(error);
+            }
+            if self.judge.is_done_with(heard.failure.address) {
+                More::Unwanted
+            } else {
+                More::Wanted
             }
         });
         self.failed.take().map_or(Ok(readings), Err)

@@ -116,6 +116,14 @@ impl<'a> Judge<'a> {
         })
     }
 
+    /// Whether no further failure of `address` can come to anything: it is never
+    /// banned, or for good.
+    #[must_use]
+    pub fn is_done_with(&self, address: Address) -> bool {
+        let standing = self.place(address).map(|place| &self.standings[place].1);
+        standing.is_some_and(Standing::is_done)
+    }
+
     /// The windows that are other than the stored ones, in the order of their
     /// addresses.
     #[must_use]
@@ -235,6 +243,34 @@ mod tests {
     }
 
     proptest! {
+        /// Without the failures of whom he is done with a judge decides the same.
+        #[test]
+        fn who_is_done_with_is_not_missed(
+            steps in prop::collection::vec((0i64..9, 0u8..4), 0..80),
+            attempts in 1u32..5, ban in prop::option::of(1u32..30),
+        ) {
+            let mut at = 10_000;
+            let failures: Vec<Failure> = steps.iter().map(|&(gap, who)| {
+                at += gap - 2;
+                failure(["192.0.2.1", "192.0.2.2", "192.0.2.3", "127.0.0.1"][usize::from(who)], at)
+            }).collect();
+            let never = NeverBanned::default();
+            let thresholds = Thresholds {
+                failed_attempts: NonZeroU32::new(attempts).unwrap(),
+                ban_time: ban.and_then(NonZeroU32::new),
+                ..Thresholds::default()
+            };
+            let whole = bans(&mut Judge::new(thresholds, &never), &failures);
+            let mut judge = Judge::new(thresholds, &never);
+            let mut fewer = Vec::new();
+            for failure in &failures {
+                if !judge.is_done_with(failure.address) {
+                    fewer.extend(bans(&mut judge, std::slice::from_ref(failure)));
+                }
+            }
+            prop_assert_eq!(fewer, whole);
+        }
+
         /// A judge who stops after any failure, and one who is told what the
         /// first knew, decide together what one alone decides.
         #[test]

@@ -60,7 +60,13 @@ impl<K: Kept> Standing<K> {
     /// Whether a failure stamped `at`, in Unix seconds, counts.
     #[must_use]
     pub fn counts(&self, at: i64) -> bool {
-        at >= self.counts_from && self.counts_from < i64::MAX
+        at >= self.counts_from && !self.is_done()
+    }
+
+    /// Whether no failure ever counts any more.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.counts_from == i64::MAX
     }
 
     /// Takes the next failure of the log, of which `keep` takes in what is kept

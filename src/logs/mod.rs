@@ -42,7 +42,7 @@ pub use meter::{Metered, bytes_read};
 pub use open::{OpenError, stream, whole};
 pub use piece::{Content, Piece};
 pub use reading::Reading;
-pub use scan::{Heard, scan};
+pub use scan::{Heard, More, scan};
 pub use settle::{Changed, settle};
 pub use sizes::Sizes;
 pub use status::Status;

@@ -39,21 +39,10 @@ pub struct Reading {
 impl Reading {
     /// Adds what was met in a block of a piece that is read from the byte `from` on.
     pub(super) fn add(&mut self, matched: &Matched, from: u64) {
-        let Matched {
-            block,
-            found,
-            tally,
-            ..
-        } = matched;
-        let failures = found.failures();
+        let Matched { block, tally, .. } = matched;
         self.tally.add(tally);
-        self.failures += failures
-            .iter()
-            .map(|failure| u64::from(failure.count))
-            .sum::<u64>();
-        self.newest = self
-            .newest
-            .max(failures.iter().map(|failure| failure.at).max());
+        self.failures += matched.failures;
+        self.newest = self.newest.max(matched.newest);
         if let Some(offset) = block.long_line {
             self.long_lines.0 += 1;
             self.long_lines.1.get_or_insert(offset);

@@ -27,6 +27,15 @@ pub struct Heard<'a> {
     pub user: Option<&'a [u8]>,
 }
 
+/// Whether further failures of an address are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum More {
+    /// They may matter.
+    Wanted,
+    /// They need not be handed over, but may be.
+    Unwanted,
+}
+
 /// Reads all sources in parallel and hands their failures to `hear`: of each
 /// source in the order of its pieces and lines, of several merged by stamp,
 /// then by the order of the sources. Memory does not grow with what is read.
@@ -34,9 +43,11 @@ pub fn scan(
     sources: Vec<Vec<Piece>>,
     matcher: &Matcher,
     sizes: Sizes,
-    mut hear: impl FnMut(Heard<'_>) + Send,
+    mut hear: impl FnMut(Heard<'_>) -> More + Send,
 ) -> Vec<Vec<Reading>> {
-    let pool = Pool::new(matcher);
+    let mut pool = Pool::new(matcher);
+    // Among several sources one failure left out may change the order of others.
+    let alone = sources.len() == 1;
     let mut sources: Vec<Source> = sources
         .into_iter()
         .map(|pieces| Source::new(pieces, sizes))
@@ -49,14 +60,22 @@ pub fn scan(
         source.exchange(head);
     }
     while heads.iter_mut().any(|head| !head.is_over()) {
+        let mut unwanted = Vec::new();
+        let mut tell = |heard: Heard<'_>| {
+            let address = heard.failure.address;
+            if hear(heard) == More::Unwanted && alone {
+                unwanted.push(address);
+            }
+        };
         rayon::join(
             || {
                 sources
                     .par_iter_mut()
                     .for_each(|source| source.read_on(&pool));
             },
-            || merge(&mut heads, &mut hear),
+            || merge(&mut heads, &mut tell),
         );
+        pool.leave_out(unwanted);
         for (source, head) in sources.iter_mut().zip(&mut heads) {
             source.exchange(head);
         }

@@ -1,9 +1,12 @@
 //! Blocks that are matched in parallel, and what is kept of them.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
-use crate::model::Failure;
+use foldhash::quality::RandomState;
+
+use crate::model::{Address, Failure, Stamp};
 use crate::rules::{Clock, Matcher, Tally, Users};
 
 use super::blocks::Block;
@@ -14,6 +17,9 @@ pub(super) struct Pool<'a> {
     template: &'a Matcher,
     idle: Mutex<Vec<Matcher>>,
     spare: Mutex<Vec<Vec<Matched>>>,
+    /// Whose failures nobody wants any more. The addresses are the attacker's
+    /// choice: the hash is keyed anew in each process.
+    unwanted: HashSet<Address, RandomState>,
 }
 
 impl<'a> Pool<'a> {
@@ -22,7 +28,13 @@ impl<'a> Pool<'a> {
             template,
             idle: Mutex::default(),
             spare: Mutex::default(),
+            unwanted: HashSet::default(),
         }
+    }
+
+    /// From now on failures of these addresses are counted and no more.
+    pub(super) fn leave_out(&mut self, addresses: Vec<Address>) {
+        self.unwanted.extend(addresses);
     }
 
     fn with<T>(&self, clock: &Clock, work: impl FnOnce(&mut Matcher) -> T) -> T {
@@ -56,7 +68,12 @@ fn put<T>(into: &Mutex<Vec<T>>, one: T) {
 #[derive(Debug, Default)]
 pub(super) struct Matched {
     pub(super) block: Block,
+    /// Those that are wanted.
     pub(super) found: Found,
+    /// How many failures there were; a repeated line counts as often.
+    pub(super) failures: u64,
+    /// The newest stamp of them.
+    pub(super) newest: Option<Stamp>,
     pub(super) tally: Tally,
     pub(super) error: Option<io::Error>,
 }
@@ -70,6 +87,13 @@ impl Matched {
             matcher.exchange_users(&mut users);
             tally
         });
+        let counts = failures.iter().map(|failure| u64::from(failure.count));
+        self.failures = counts.sum();
+        self.newest = failures.iter().map(|failure| failure.at).max();
+        // Users are told apart by their place among the failures.
+        if users.is_empty() && !pool.unwanted.is_empty() {
+            failures.retain(|failure| !pool.unwanted.contains(&failure.address));
+        }
         self.found = Found::new(failures, users, block);
     }
 }

@@ -10,7 +10,7 @@ use crate::app::hearing::Place;
 use crate::app::progress::Progress;
 use crate::app::reading::{Outcome, note, row};
 use crate::audit::{Fold, Was};
-use crate::logs::{self, Content, Log, Metered, OpenError, Piece, Sizes, Status};
+use crate::logs::{self, Content, Log, Metered, More, OpenError, Piece, Sizes, Status};
 use crate::model::{Escaped, Pattern, Positions, Problem, Rule};
 use crate::report::SourceRow;
 use crate::rules::{self, Clock, Matcher};
@@ -186,6 +186,7 @@ impl Plan {
             if fold.hear(heard.failure, heard.user) == Was::Failure {
                 failures[row] += u64::from(heard.failure.count);
             }
+            More::Wanted
         });
         drop(progress);
         fold.end_rule();

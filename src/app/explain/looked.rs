@@ -6,7 +6,7 @@ use crate::app::context::Context;
 use crate::app::journals::Journaled;
 use crate::app::progress::Progress;
 use crate::judge::{Beat, Window};
-use crate::logs::{self, Discovered, Heard, JournalError, OpenError, Piece, Sizes};
+use crate::logs::{self, Discovered, Heard, JournalError, More, OpenError, Piece, Sizes};
 use crate::model::{Address, Escaped, Kind, Problem, Rule, Stamp};
 use crate::rules::{Clock, Matcher};
 use crate::store::{Store, StoreError};
@@ -162,6 +162,7 @@ impl Looked {
                 let (source, piece) = heard.place;
                 self.hear(rows[source][piece], &heard, cleared, &mut window);
             }
+            More::Wanted
         });
     }
 
