@@ -26,25 +26,37 @@ use follow::{At, Moves, Scratch, State, Thread, renumber};
 const SLOTS: usize = 2 * PARTS;
 
 /// Registers of a state; patterns that need more are left to Pike's machine.
-const REGISTERS: usize = 24;
+const REGISTERS: usize = SPARE as usize;
+
+/// One more register, by which others are moved.
+const SPARE: u8 = 24;
+
+/// The place that each register holds.
+type Registers = [u32; REGISTERS + 1];
 
 /// In a slot: not met yet, and met right here.
 const UNSET: u8 = u8::MAX;
 const HERE: u8 = u8::MAX - 1;
 
-/// Entries of a table at most: a quarter of a megabyte.
+/// Entries of a table at most: a quarter of a megabyte, of which only what is
+/// used is ever touched. Every `u16` is the number of one, so that none has to
+/// be checked.
 pub(super) const MOST: usize = 1 << 16;
 
-/// In a table: not worked out yet, no match, and from here on an action.
-const UNKNOWN: u32 = u32::MAX;
-const DEAD: u32 = u32::MAX - 1;
-const ACTION: u32 = 1 << 31;
+/// In a table: not worked out yet, no match, from here on an action, and with
+/// this bit a state's first entry.
+const UNKNOWN: u32 = 0;
+const DEAD: u32 = 1;
+const ACTION: u32 = 2;
+const STATE: u32 = 1 << 31;
 
 /// One worker's tables for a program, and the space to work them out.
 #[derive(Debug, Clone)]
 pub(super) struct Automaton {
     /// By state and class of the next byte: the next state, or what else to do.
-    table: Vec<u32>,
+    table: Box<[u32; MOST]>,
+    /// How many entries of it have a meaning.
+    used: usize,
     actions: Vec<Action>,
     states: Vec<State>,
     numbers: HashMap<State, u32>,
@@ -65,8 +77,9 @@ pub(super) struct Automaton {
 pub(super) struct Walk<'l> {
     line: &'l [u8],
     at: usize,
-    state: usize,
-    registers: [u32; REGISTERS],
+    /// The first entry of the state it is in.
+    state: u16,
+    registers: Registers,
     /// Of which tables the state is.
     round: u64,
     /// Whether there is no walking over this line.
@@ -93,7 +106,8 @@ struct Action {
 impl Automaton {
     pub(super) fn new(program: &Program) -> Self {
         let mut automaton = Automaton {
-            table: Vec::new(),
+            table: empty_table(),
+            used: 0,
             actions: Vec::new(),
             states: Vec::new(),
             numbers: HashMap::new(),
@@ -110,7 +124,8 @@ impl Automaton {
 
     /// Begins the tables anew.
     fn begin(&mut self, program: &Program) {
-        self.table.clear();
+        self.table[..self.used].fill(UNKNOWN);
+        self.used = 0;
         self.actions.clear();
         self.states.clear();
         self.numbers.clear();
@@ -143,7 +158,7 @@ impl Automaton {
             line,
             at: 0,
             state: 0,
-            registers: [0; REGISTERS],
+            registers: [0; REGISTERS + 1],
             round: self.round,
             alone: self.given_up || u32::try_from(line.len()).is_err(),
             lost: false,
@@ -214,15 +229,15 @@ impl Automaton {
     /// the next byte, or none at the byte `end`.
     #[inline]
     fn go(&self, program: &Program, walk: &mut Walk<'_>, end: usize) -> Option<u32> {
-        let (table, classes) = (self.table.as_slice(), program.classes());
+        let (table, classes) = (&self.table, program.classes());
         let mut state = walk.state;
         for (steps, &byte) in walk.line[walk.at..end].iter().enumerate() {
-            let next = table[state + usize::from(classes[usize::from(byte)])];
-            if next >= ACTION {
+            let next = table[entry(state, classes[usize::from(byte)].into())];
+            if next < STATE {
                 (walk.state, walk.at) = (state, walk.at + steps);
                 return Some(next);
             }
-            state = next as usize;
+            state = first_entry(next);
         }
         (walk.state, walk.at) = (state, end);
         None
@@ -244,19 +259,19 @@ impl Automaton {
             walk.lost = true;
             return false;
         }
-        if next >= ACTION {
+        if next < STATE {
             let action = &self.actions[(next - ACTION) as usize];
             step(&mut walk.registers, &action.moves, walk.at);
             next = action.next;
         }
-        walk.state = next as usize;
+        walk.state = first_entry(next);
         walk.at += 1;
         true
     }
 
     /// What the end of the line makes of a walk.
     fn arrive(&mut self, program: &Program, walk: &Walk<'_>) -> Option<(usize, Parts)> {
-        let mut end = self.table[walk.state + program.end_class()];
+        let mut end = self.table[entry(walk.state, program.end_class())];
         if end == UNKNOWN {
             let Some(found) = self.work_out(program, walk.state, None) else {
                 return self.ask_pike(program, walk.line);
@@ -277,10 +292,10 @@ impl Automaton {
 
     /// What to do in `state` at `byte`, or at the end of the line; none if
     /// there is no room for it.
-    fn work_out(&mut self, program: &Program, state: usize, byte: Option<u8>) -> Option<u32> {
-        let from = state / program.stride();
+    fn work_out(&mut self, program: &Program, state: u16, byte: Option<u8>) -> Option<u32> {
+        let from = usize::from(state) / program.stride();
         let threads = self.scratch.follow(program, &self.states[from], byte);
-        let entry = match byte {
+        let found = match byte {
             None => match threads.last() {
                 Some(&Thread {
                     at: At::Matched(pattern),
@@ -296,7 +311,7 @@ impl Automaton {
             Some(byte) => {
                 let (threads, moves) = renumber(threads)?;
                 let before = Some(program.seen_as(byte));
-                if self.table.len() + program.stride() > program.room() {
+                if self.used + program.stride() > program.room() {
                     self.given_up = self.walked < program.room();
                     self.begin(program);
                     return None;
@@ -314,8 +329,8 @@ impl Automaton {
             }
         };
         let class = byte.map_or(program.end_class(), |byte| program.class(byte));
-        self.table[state + class] = entry;
-        Some(entry)
+        self.table[entry(state, class)] = found;
+        Some(found)
     }
 
     fn keep(&mut self, action: Action) -> u32 {
@@ -328,9 +343,8 @@ impl Automaton {
         if let Some(&known) = self.numbers.get(&state) {
             return known;
         }
-        let number = u32::try_from(self.table.len()).expect("a table is small");
-        self.table
-            .resize(self.table.len() + program.stride(), UNKNOWN);
+        let number = STATE | u32::try_from(self.used).expect("a table is small");
+        self.used += program.stride();
         self.states.push(state.clone());
         self.numbers.insert(state, number);
         number
@@ -363,18 +377,18 @@ pub(super) fn go_together(
     (other, other_program): Machine<'_>,
     b: &mut Walk<'_>,
 ) -> [Option<u32>; 2] {
-    let (one, one_classes) = (one.table.as_slice(), one_program.classes());
-    let (other, other_classes) = (other.table.as_slice(), other_program.classes());
+    let (one, one_classes) = (&one.table, one_program.classes());
+    let (other, other_classes) = (&other.table, other_program.classes());
     let (mut states, mut due) = ([a.state, b.state], [None; 2]);
     let mut steps = 0;
     for (&x, &y) in a.rest().iter().zip(b.rest()) {
-        let first = one[states[0] + usize::from(one_classes[usize::from(x)])];
-        let second = other[states[1] + usize::from(other_classes[usize::from(y)])];
-        if first | second >= ACTION {
-            due = [first, second].map(|next| (next >= ACTION).then_some(next));
+        let first = one[entry(states[0], one_classes[usize::from(x)].into())];
+        let second = other[entry(states[1], other_classes[usize::from(y)].into())];
+        if first & second < STATE {
+            due = [first, second].map(|next| (next < STATE).then_some(next));
             break;
         }
-        states = [first as usize, second as usize];
+        states = [first, second].map(first_entry);
         steps += 1;
     }
     (a.state, a.at) = (states[0], a.at + steps);
@@ -382,12 +396,29 @@ pub(super) fn go_together(
     due
 }
 
-fn step(registers: &mut [u32; REGISTERS], moves: &[(u8, u8)], at: usize) {
-    let old = *registers;
+/// The entry of a state, that begins with the entry `state`, for a class.
+#[inline]
+fn entry(state: u16, class: u16) -> usize {
+    usize::from(state.wrapping_add(class))
+}
+
+/// The first entry of the state that an entry leads to.
+#[inline]
+fn first_entry(next: u32) -> u16 {
+    (next & 0xffff) as u16
+}
+
+fn empty_table() -> Box<[u32; MOST]> {
+    let table = vec![UNKNOWN; MOST].into_boxed_slice();
+    table.try_into().expect("it is as long as it is")
+}
+
+/// Moves the places of registers, one after the other.
+fn step(registers: &mut Registers, moves: &[(u8, u8)], at: usize) {
     for &(to, from) in moves {
         registers[usize::from(to)] = match from {
             HERE => u32::try_from(at).expect("looked at before the walk"),
-            from => old[usize::from(from)],
+            from => registers[usize::from(from)],
         };
     }
 }

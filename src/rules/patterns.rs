@@ -134,12 +134,7 @@ impl Patterns {
                 both &= next.is_none_or(|next| automaton.act(program, walk, next));
             }
         }
-        [(one, a), (other, b)].map(|(own, mut walk)| {
-            let Own {
-                program, automaton, ..
-            } = &mut self.own[own];
-            automaton.finish(program, &mut walk)
-        })
+        [self.own[one].finish(&mut a), self.own[other].finish(&mut b)]
     }
 
     /// The same, from the pattern in that place on.
@@ -179,6 +174,10 @@ impl Own {
 
     fn set_out<'l>(&mut self, line: &'l [u8]) -> Walk<'l> {
         self.automaton.set_out(&self.program, line)
+    }
+
+    fn finish(&mut self, walk: &mut Walk<'_>) -> Option<(usize, Parts)> {
+        self.automaton.finish(&self.program, walk)
     }
 
     fn find(&mut self, line: &[u8]) -> Option<(usize, Parts)> {

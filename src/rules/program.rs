@@ -60,7 +60,7 @@ pub(super) struct Program {
     classes: [u8; 256],
     /// A byte of each class.
     representatives: Vec<u8>,
-    end_class: usize,
+    end_class: u16,
     room: usize,
 }
 
@@ -102,7 +102,7 @@ impl Program {
             representatives[usize::from(class)] = byte;
         }
         Some(Program {
-            end_class: byte_classes.alphabet_len() - 1,
+            end_class: u16::try_from(byte_classes.alphabet_len() - 1).ok()?,
             pike: PikeVM::new_from_nfa(nfa).ok()?,
             slots,
             places,
@@ -144,7 +144,7 @@ impl Program {
     /// Entries that a state has in a table: one for each class. (A power of two
     /// would put the entries of all states in the same few places of the cache.)
     pub(super) fn stride(&self) -> usize {
-        self.end_class + 1
+        usize::from(self.end_class) + 1
     }
 
     /// How many entries a table may have.
@@ -153,8 +153,8 @@ impl Program {
     }
 
     /// The class of a byte: one of those that no pattern tells apart.
-    pub(super) fn class(&self, byte: u8) -> usize {
-        usize::from(self.classes[usize::from(byte)])
+    pub(super) fn class(&self, byte: u8) -> u16 {
+        self.classes[usize::from(byte)].into()
     }
 
     /// The class of each byte.
@@ -163,7 +163,7 @@ impl Program {
     }
 
     /// The class of the end of the line.
-    pub(super) fn end_class(&self) -> usize {
+    pub(super) fn end_class(&self) -> u16 {
         self.end_class
     }
 
@@ -182,7 +182,7 @@ impl Program {
         {
             return 0;
         }
-        self.representatives[self.class(byte)]
+        self.representatives[usize::from(self.class(byte))]
     }
 
     /// Whether `look` holds between these bytes; none is the end of the line.

@@ -2,7 +2,7 @@
 //! program. A walk goes on from where that of the line before it stood behind
 //! what both have in common.
 
-use super::REGISTERS;
+use super::Registers;
 
 /// So many bytes are compared at a time, and so often at most.
 pub(super) const WORD: usize = 8;
@@ -19,8 +19,8 @@ pub(super) struct Begun {
 /// Where a walk stands.
 #[derive(Debug, Clone)]
 pub(super) struct Mark {
-    pub(super) state: usize,
-    pub(super) registers: [u32; REGISTERS],
+    pub(super) state: u16,
+    pub(super) registers: Registers,
 }
 
 impl Begun {

@@ -3,7 +3,7 @@
 use regex_automata::nfa::thompson::State as Node;
 use regex_automata::util::primitives::{PatternID, StateID};
 
-use super::{HERE, Program, REGISTERS, SLOTS, UNSET};
+use super::{HERE, Program, REGISTERS, SLOTS, SPARE, UNSET};
 
 /// Which register gets the place of which.
 pub(super) type Moves = Vec<(u8, u8)>;
@@ -169,5 +169,52 @@ pub(super) fn renumber(mut threads: Vec<Thread>) -> Option<(Vec<Thread>, Moves)>
     }
     let fit = moves.len() <= REGISTERS;
     moves.retain(|(to, from)| to != from);
-    fit.then_some((threads, moves))
+    fit.then(|| (threads, one_by_one(moves)))
+}
+
+/// Moves that happen at once, in an order in which each can be made after the
+/// other: none writes what a later one reads. Where they go in a circle the
+/// spare register opens it.
+fn one_by_one(mut moves: Moves) -> Moves {
+    let mut ordered = Moves::new();
+    while let Some(&(circle, _)) = moves.first() {
+        let is_read = |to: u8| moves.iter().any(|&(_, from)| from == to);
+        if let Some(free) = moves.iter().position(|&(to, _)| !is_read(to)) {
+            ordered.push(moves.remove(free));
+        } else {
+            ordered.push((SPARE, circle));
+            for (_, from) in &mut moves {
+                if *from == circle {
+                    *from = SPARE;
+                }
+            }
+        }
+    }
+    ordered
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::step;
+    use super::*;
+
+    proptest! {
+        /// One after the other they do what they do at once.
+        #[test]
+        fn moves_that_are_made_in_turn_do_the_same(froms in prop::collection::vec(prop_oneof![
+            4 => 0u8..8, 1 => Just(HERE)
+        ], 1..8)) {
+            let registers = std::array::from_fn(|n| 100 + u32::try_from(n).unwrap());
+            let moves: Moves = (0..).zip(froms).filter(|(to, from)| to != from).collect();
+            let mut at_once = registers;
+            for &(to, from) in &moves {
+                at_once[usize::from(to)] = if from == HERE { 7 } else { registers[usize::from(from)] };
+            }
+            let mut in_turn = registers;
+            step(&mut in_turn, &one_by_one(moves), 7);
+            prop_assert_eq!(&in_turn[..REGISTERS], &at_once[..REGISTERS]);
+        }
+    }
 }
