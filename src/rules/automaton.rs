@@ -38,28 +38,35 @@ type Registers = [u32; REGISTERS + 1];
 const UNSET: u8 = u8::MAX;
 const HERE: u8 = u8::MAX - 1;
 
-/// Entries of a table at most: a quarter of a megabyte, of which only what is
-/// used is ever touched. Every `u16` is the number of one, so that none has to
-/// be checked.
-pub(super) const MOST: usize = 1 << 16;
+/// Entries of a table at most: few enough that the cache next to a core holds
+/// those that are looked at.
+pub(super) const MOST: usize = 1 << 15;
 
-/// In a table: not worked out yet, no match, from here on an action, and with
-/// this bit a state's first entry.
-const UNKNOWN: u32 = 0;
-const DEAD: u32 = 1;
-const ACTION: u32 = 2;
-const STATE: u32 = 1 << 31;
+/// In a table: not worked out yet, no match, from here on an action, and from
+/// here on the first entry of a state.
+const UNKNOWN: u16 = 0;
+const DEAD: u16 = 1;
+const ACTION: u16 = 2;
+const STATE: u16 = 1 << 15;
+
+/// Actions at most.
+const ACTIONS: usize = (STATE - ACTION) as usize;
+
+/// By state and class of the next byte: the next state, or what else to do. It
+/// has a place for the sum of any state and any class, so that none has to be
+/// checked; what is not used is never touched.
+type Table = [u16; PLACES];
+const PLACES: usize = (1 << 16) + (1 << 9);
 
 /// One worker's tables for a program, and the space to work them out.
 #[derive(Debug, Clone)]
 pub(super) struct Automaton {
-    /// By state and class of the next byte: the next state, or what else to do.
-    table: Box<[u32; MOST]>,
+    table: Box<Table>,
     /// How many entries of it have a meaning.
     used: usize,
     actions: Vec<Action>,
     states: Vec<State>,
-    numbers: HashMap<State, u32>,
+    numbers: HashMap<State, u16>,
     scratch: Scratch,
     begun: Begun,
     /// Bytes walked since the tables were last begun anew.
@@ -77,7 +84,6 @@ pub(super) struct Automaton {
 pub(super) struct Walk<'l> {
     line: &'l [u8],
     at: usize,
-    /// The first entry of the state it is in.
     state: u16,
     registers: Registers,
     /// Of which tables the state is.
@@ -97,7 +103,7 @@ impl Walk<'_> {
 /// A step that moves registers, or the end of the line.
 #[derive(Debug, Clone)]
 struct Action {
-    next: u32,
+    next: u16,
     /// Which register gets the place of which.
     moves: Moves,
     matched: Option<(PatternID, [u8; SLOTS])>,
@@ -124,7 +130,8 @@ impl Automaton {
 
     /// Begins the tables anew.
     fn begin(&mut self, program: &Program) {
-        self.table[..self.used].fill(UNKNOWN);
+        let first = usize::from(STATE);
+        self.table[first..first + self.used].fill(UNKNOWN);
         self.used = 0;
         self.actions.clear();
         self.states.clear();
@@ -157,7 +164,7 @@ impl Automaton {
         let mut walk = Walk {
             line,
             at: 0,
-            state: 0,
+            state: STATE,
             registers: [0; REGISTERS + 1],
             round: self.round,
             alone: self.given_up || u32::try_from(line.len()).is_err(),
@@ -228,7 +235,7 @@ impl Automaton {
     /// Goes as far as the table leads without an action: what is to be done at
     /// the next byte, or none at the byte `end`.
     #[inline]
-    fn go(&self, program: &Program, walk: &mut Walk<'_>, end: usize) -> Option<u32> {
+    fn go(&self, program: &Program, walk: &mut Walk<'_>, end: usize) -> Option<u16> {
         let (table, classes) = (&self.table, program.classes());
         let mut state = walk.state;
         for (steps, &byte) in walk.line[walk.at..end].iter().enumerate() {
@@ -237,7 +244,7 @@ impl Automaton {
                 (walk.state, walk.at) = (state, walk.at + steps);
                 return Some(next);
             }
-            state = first_entry(next);
+            state = next;
         }
         (walk.state, walk.at) = (state, end);
         None
@@ -245,7 +252,7 @@ impl Automaton {
 
     /// Does over one byte what the table says there. Not if that is the end of
     /// the walk: it is lost, or the tables were full and are begun anew.
-    pub(super) fn act(&mut self, program: &Program, walk: &mut Walk<'_>, mut next: u32) -> bool {
+    pub(super) fn act(&mut self, program: &Program, walk: &mut Walk<'_>, mut next: u16) -> bool {
         if walk.round != self.round {
             return false;
         }
@@ -260,11 +267,11 @@ impl Automaton {
             return false;
         }
         if next < STATE {
-            let action = &self.actions[(next - ACTION) as usize];
+            let action = &self.actions[usize::from(next - ACTION)];
             step(&mut walk.registers, &action.moves, walk.at);
             next = action.next;
         }
-        walk.state = first_entry(next);
+        walk.state = next;
         walk.at += 1;
         true
     }
@@ -281,7 +288,7 @@ impl Automaton {
         if end == DEAD {
             return None;
         }
-        let (pattern, slots) = self.actions[(end - ACTION) as usize].matched?;
+        let (pattern, slots) = self.actions[usize::from(end - ACTION)].matched?;
         let place = |slot: u8| match slot {
             UNSET => None,
             HERE => Some(walk.line.len()),
@@ -292,8 +299,8 @@ impl Automaton {
 
     /// What to do in `state` at `byte`, or at the end of the line; none if
     /// there is no room for it.
-    fn work_out(&mut self, program: &Program, state: u16, byte: Option<u8>) -> Option<u32> {
-        let from = usize::from(state) / program.stride();
+    fn work_out(&mut self, program: &Program, state: u16, byte: Option<u8>) -> Option<u16> {
+        let from = usize::from(state - STATE) / program.stride();
         let threads = self.scratch.follow(program, &self.states[from], byte);
         let found = match byte {
             None => match threads.last() {
@@ -304,14 +311,15 @@ impl Automaton {
                     next: DEAD,
                     moves: Moves::new(),
                     matched: Some((pattern, slots)),
-                }),
+                })?,
                 _ => DEAD,
             },
             Some(_) if threads.is_empty() => DEAD,
             Some(byte) => {
                 let (threads, moves) = renumber(threads)?;
                 let before = Some(program.seen_as(byte));
-                if self.used + program.stride() > program.room() {
+                let is_full = self.used + program.stride() > program.room();
+                if is_full || self.actions.len() == ACTIONS {
                     self.given_up = self.walked < program.room();
                     self.begin(program);
                     return None;
@@ -324,7 +332,7 @@ impl Automaton {
                         next,
                         moves,
                         matched: None,
-                    })
+                    })?
                 }
             }
         };
@@ -333,17 +341,21 @@ impl Automaton {
         Some(found)
     }
 
-    fn keep(&mut self, action: Action) -> u32 {
-        self.actions.push(action);
-        ACTION + u32::try_from(self.actions.len() - 1).expect("fewer actions than entries")
+    /// What a table has for an action; none if there is no room for it.
+    fn keep(&mut self, action: Action) -> Option<u16> {
+        let number = u16::try_from(self.actions.len()).ok()?;
+        (self.actions.len() < ACTIONS).then(|| {
+            self.actions.push(action);
+            ACTION + number
+        })
     }
 
     /// Where the table has the state.
-    fn number(&mut self, program: &Program, state: State) -> u32 {
+    fn number(&mut self, program: &Program, state: State) -> u16 {
         if let Some(&known) = self.numbers.get(&state) {
             return known;
         }
-        let number = STATE | u32::try_from(self.used).expect("a table is small");
+        let number = STATE | u16::try_from(self.used).expect("a table is small");
         self.used += program.stride();
         self.states.push(state.clone());
         self.numbers.insert(state, number);
@@ -376,7 +388,7 @@ pub(super) fn go_together(
     a: &mut Walk<'_>,
     (other, other_program): Machine<'_>,
     b: &mut Walk<'_>,
-) -> [Option<u32>; 2] {
+) -> [Option<u16>; 2] {
     let (one, one_classes) = (&one.table, one_program.classes());
     let (other, other_classes) = (&other.table, other_program.classes());
     let (mut states, mut due) = ([a.state, b.state], [None; 2]);
@@ -388,7 +400,7 @@ pub(super) fn go_together(
             due = [first, second].map(|next| (next < STATE).then_some(next));
             break;
         }
-        states = [first, second].map(first_entry);
+        states = [first, second];
         steps += 1;
     }
     (a.state, a.at) = (states[0], a.at + steps);
@@ -396,20 +408,14 @@ pub(super) fn go_together(
     due
 }
 
-/// The entry of a state, that begins with the entry `state`, for a class.
+/// The entry of a state for a class.
 #[inline]
 fn entry(state: u16, class: u16) -> usize {
-    usize::from(state.wrapping_add(class))
+    usize::from(state) + usize::from(class)
 }
 
-/// The first entry of the state that an entry leads to.
-#[inline]
-fn first_entry(next: u32) -> u16 {
-    (next & 0xffff) as u16
-}
-
-fn empty_table() -> Box<[u32; MOST]> {
-    let table = vec![UNKNOWN; MOST].into_boxed_slice();
+fn empty_table() -> Box<Table> {
+    let table = vec![UNKNOWN; PLACES].into_boxed_slice();
     table.try_into().expect("it is as long as it is")
 }
 
