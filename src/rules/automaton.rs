@@ -94,12 +94,6 @@ pub(super) struct Walk<'l> {
     lost: bool,
 }
 
-impl Walk<'_> {
-    fn rest(&self) -> &[u8] {
-        &self.line[self.at..]
-    }
-}
-
 /// A step that moves registers, or the end of the line.
 #[derive(Debug, Clone)]
 struct Action {
@@ -232,22 +226,33 @@ impl Automaton {
         true
     }
 
-    /// Goes as far as the table leads without an action: what is to be done at
-    /// the next byte, or none at the byte `end`.
+    /// Goes as far as the table leads: what it says of the next byte, or none at
+    /// the byte `end`.
     #[inline]
     fn go(&self, program: &Program, walk: &mut Walk<'_>, end: usize) -> Option<u16> {
         let (table, classes) = (&self.table, program.classes());
         let mut state = walk.state;
-        for (steps, &byte) in walk.line[walk.at..end].iter().enumerate() {
-            let next = table[entry(state, classes[usize::from(byte)].into())];
+        for (at, &byte) in (walk.at..end).zip(&walk.line[walk.at..end]) {
+            let mut next = table[entry(state, classes[usize::from(byte)].into())];
             if next < STATE {
-                (walk.state, walk.at) = (state, walk.at + steps);
-                return Some(next);
+                if next < ACTION {
+                    (walk.state, walk.at) = (state, at);
+                    return Some(next);
+                }
+                next = self.move_registers(&mut walk.registers, next, at);
             }
             state = next;
         }
         (walk.state, walk.at) = (state, end);
         None
+    }
+
+    /// Does an action over the byte `at`, and says which state is next.
+    #[inline]
+    fn move_registers(&self, registers: &mut Registers, action: u16, at: usize) -> u16 {
+        let Action { moves, next, .. } = &self.actions[usize::from(action - ACTION)];
+        step(registers, moves, at);
+        *next
     }
 
     /// Does over one byte what the table says there. Not if that is the end of
@@ -267,9 +272,7 @@ impl Automaton {
             return false;
         }
         if next < STATE {
-            let action = &self.actions[usize::from(next - ACTION)];
-            step(&mut walk.registers, &action.moves, walk.at);
-            next = action.next;
+            next = self.move_registers(&mut walk.registers, next, walk.at);
         }
         walk.state = next;
         walk.at += 1;
@@ -379,8 +382,8 @@ impl Automaton {
 /// An automaton with its program.
 pub(super) type Machine<'m> = (&'m Automaton, &'m Program);
 
-/// Takes two walks side by side, as far as both go on without an action: what
-/// is to be done at the next byte of each. A step has to wait for the one
+/// Takes two walks side by side, as far as the tables lead both: what they say of
+/// the next byte of each, where that is no state. A step has to wait for the one
 /// before it, but not for those of another line: two lines take little longer
 /// than one.
 pub(super) fn go_together(
@@ -389,16 +392,23 @@ pub(super) fn go_together(
     (other, other_program): Machine<'_>,
     b: &mut Walk<'_>,
 ) -> [Option<u16>; 2] {
-    let (one, one_classes) = (&one.table, one_program.classes());
-    let (other, other_classes) = (&other.table, other_program.classes());
+    let (one_classes, other_classes) = (one_program.classes(), other_program.classes());
     let (mut states, mut due) = ([a.state, b.state], [None; 2]);
     let mut steps = 0;
-    for (&x, &y) in a.rest().iter().zip(b.rest()) {
-        let first = one[entry(states[0], one_classes[usize::from(x)].into())];
-        let second = other[entry(states[1], other_classes[usize::from(y)].into())];
+    for (&x, &y) in a.line[a.at..].iter().zip(&b.line[b.at..]) {
+        let mut first = one.table[entry(states[0], one_classes[usize::from(x)].into())];
+        let mut second = other.table[entry(states[1], other_classes[usize::from(y)].into())];
         if first & second < STATE {
-            due = [first, second].map(|next| (next < STATE).then_some(next));
-            break;
+            if first < ACTION || second < ACTION {
+                due = [first, second].map(|next| (next < STATE).then_some(next));
+                break;
+            }
+            if first < STATE {
+                first = one.move_registers(&mut a.registers, first, a.at + steps);
+            }
+            if second < STATE {
+                second = other.move_registers(&mut b.registers, second, b.at + steps);
+            }
         }
         states = [first, second];
         steps += 1;
