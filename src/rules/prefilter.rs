@@ -5,7 +5,7 @@ use aho_corasick::{AhoCorasick, Input, MatchKind, Span};
 use memchr::memmem;
 
 use super::patterns::Called;
-use super::repeated::WORDS;
+use super::repeated::RARE;
 
 /// Finds the literals of all patterns of a rule.
 #[derive(Debug, Clone)]
@@ -83,7 +83,7 @@ impl Prefilter {
             repeated: true,
             ..Calls::default()
         };
-        let mut all: Vec<(Vec<u8>, Calls)> = own.chain([(WORDS.to_vec(), repeated)]).collect();
+        let mut all: Vec<(Vec<u8>, Calls)> = own.chain([(RARE.to_vec(), repeated)]).collect();
         all.sort_by_key(|(literal, _)| literal.len());
         // One that holds another is found with that one. So no two are left
         // that can begin at one place.

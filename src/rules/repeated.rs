@@ -3,7 +3,11 @@
 use std::borrow::Cow;
 
 /// How the words begin.
-pub(super) const WORDS: &[u8] = b"message repeated ";
+const WORDS: &[u8] = b"message repeated ";
+
+/// What of them tells the line from others: `mess` has its four letters in
+/// common with many words.
+pub(super) const RARE: &[u8] = b"repeated ";
 
 /// The line that was repeated and how often, or `line` itself and 1.
 ///
