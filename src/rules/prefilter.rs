@@ -13,6 +13,8 @@ pub(super) struct Prefilter {
     search: Search,
     /// By literal: what a line that holds it calls for.
     calls: Vec<Calls>,
+    /// By literal: how far behind its start the next one may begin.
+    steps: Vec<usize>,
 }
 
 /// The packed one is faster, and made in no time, but neither serves every
@@ -97,9 +99,15 @@ impl Prefilter {
                 None => kept.push((literal, calls)),
             }
         }
-        let search = Search::new(kept.iter().map(|(literal, _)| literal))?;
-        let calls = kept.into_iter().map(|(_, calls)| calls).collect();
-        Some(Prefilter { search, calls })
+        let literals = || kept.iter().map(|(literal, _)| literal);
+        let search = Search::new(literals())?;
+        let steps = literals().map(|one| step(one, literals())).collect();
+        let calls = kept.iter().map(|(_, calls)| *calls).collect();
+        Some(Prefilter {
+            search,
+            calls,
+            steps,
+        })
     }
 
     /// The first literal that begins at `from` or behind it.
@@ -120,7 +128,7 @@ impl Prefilter {
         let mut calls = Calls::default();
         loop {
             calls.add(self.calls[hit.literal]);
-            match self.find(block, hit.start + 1) {
+            match self.find(block, hit.start + self.steps[hit.literal]) {
                 Some(next) if next.start < end => hit = next,
                 next => return (calls, next),
             }
@@ -131,5 +139,48 @@ impl Prefilter {
     pub(super) fn line(&self, line: &[u8]) -> Calls {
         self.find(line, 0)
             .map_or_else(Calls::default, |hit| self.calls(line, hit, line.len()).0)
+    }
+}
+
+/// How far behind the start of `literal` the next one may begin: they do not
+/// hold one another, but the end of one may be how another begins.
+fn step<'l>(literal: &[u8], literals: impl Iterator<Item = &'l Vec<u8>> + Clone) -> usize {
+    let begins = |&from: &usize| {
+        literals
+            .clone()
+            .any(|other| other.starts_with(&literal[from..]))
+    };
+    (1..literal.len()).find(begins).unwrap_or(literal.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Also those that overlap, and those that hold others.
+        #[test]
+        fn a_line_calls_for_each_pattern_of_which_it_holds_a_literal(
+            literals in prop::collection::vec(prop::collection::vec("[ab]{2,5}", 1..4), 1..5),
+            line in "[abc]{0,60}",
+        ) {
+            let holds = |set: &Vec<String>| set.iter().any(|literal| line.contains(literal.as_str()));
+            let mut called = Called::default();
+            for (place, _) in literals.iter().enumerate().filter(|(_, set)| holds(set)) {
+                called.add(Called::only(place));
+            }
+            let all = || literals.iter().flatten().enumerate();
+            let held = all().any(|(n, one)| all().any(|(m, other)| n != m && one.contains(other.as_str())));
+            let bytes = literals.iter().map(|set| set.iter().map(|one| one.as_bytes().to_vec()).collect());
+            let calls = Prefilter::new(bytes.collect()).unwrap().line(line.as_bytes());
+            let mut more = calls.patterns;
+            more.add(called);
+            prop_assert_eq!(calls.patterns, more);
+            // One that holds another is called for with it.
+            prop_assert!(held || calls.patterns == called);
+            prop_assert!(!calls.repeated);
+        }
     }
 }
