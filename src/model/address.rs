@@ -71,21 +71,32 @@ impl Address {
 /// Dotted quad without leading zeros, as the standard library reads it, but
 /// without its detour over `str`: this is called for every failure.
 fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
-    let (mut bits, mut dots) = (0, 0);
-    let mut octet: Option<u32> = None;
-    for &byte in text {
-        octet = match (byte, octet) {
-            (b'0'..=b'9', None) => Some(u32::from(byte - b'0')),
-            (b'0'..=b'9', Some(before @ 1..=25)) => Some(before * 10 + u32::from(byte - b'0')),
-            (b'.', Some(whole @ ..=255)) if dots < 3 => {
-                (bits, dots) = (bits << 8 | whole, dots + 1);
-                None
-            }
-            _ => return None,
-        };
+    let (a, rest) = parse_octet(text)?;
+    let (b, rest) = parse_octet(rest.strip_prefix(b".")?)?;
+    let (c, rest) = parse_octet(rest.strip_prefix(b".")?)?;
+    let (d, rest) = parse_octet(rest.strip_prefix(b".")?)?;
+    rest.is_empty().then_some(Ipv4Addr::new(a, b, c, d))
+}
+
+/// The number with which `text` begins, and what stands behind its digits, of
+/// which it has three at most.
+fn parse_octet(text: &[u8]) -> Option<(u8, &[u8])> {
+    let digit = |at: usize| {
+        let digit = text.get(at)?.wrapping_sub(b'0');
+        (digit < 10).then_some(u16::from(digit))
+    };
+    let first = digit(0)?;
+    let Some(second) = digit(1) else {
+        return Some((first.try_into().ok()?, &text[1..]));
+    };
+    if first == 0 {
+        return None;
     }
-    let last = octet.filter(|&octet| dots == 3 && octet <= 255)?;
-    Some(Ipv4Addr::from_bits(bits << 8 | last))
+    let two = first * 10 + second;
+    let Some(third) = digit(2) else {
+        return Some((two.try_into().ok()?, &text[2..]));
+    };
+    Some(((two * 10 + third).try_into().ok()?, &text[3..]))
 }
 
 impl From<IpAddr> for Address {
