@@ -20,7 +20,10 @@ const QUARTER: i64 = 900;
 /// the thousand for one second.
 #[derive(Debug, Clone)]
 pub struct Clock {
-    anchor: i64,
+    /// No stamp without a year is later.
+    limit: i64,
+    /// The year of that in UTC, if there is one.
+    year: Option<i32>,
     zone: Zone,
     /// A quarter of an hour, counted on local clocks, and what is east then.
     quarter: Option<(i64, i32)>,
@@ -47,8 +50,10 @@ impl Clock {
     /// The same in another zone.
     #[must_use]
     pub fn in_zone(anchor: i64, zone: Zone) -> Self {
+        let limit = anchor.saturating_add(DAY);
         Clock {
-            anchor,
+            limit,
+            year: DateTime::from_timestamp(limit, 0).map(|at| at.year()),
             zone,
             quarter: None,
             text: Vec::new(),
@@ -79,8 +84,7 @@ impl Clock {
         local: impl Fn(i32) -> Option<i64>,
         east: Option<i32>,
     ) -> Option<i64> {
-        let limit = self.anchor.saturating_add(DAY);
-        let year = DateTime::from_timestamp(limit, 0)?.year();
+        let (limit, year) = (self.limit, self.year?);
         // A year more, as the zone may be ahead; between two leap years there
         // may be eight.
         (year.checked_sub(8)?..=year.checked_add(1)?)

@@ -207,14 +207,9 @@ impl<'t> Text<'t> {
     /// Which of `names` comes next, from 1: whole, or its first three letters.
     fn name(&mut self, names: &[&str]) -> Option<u32> {
         (1..).zip(names).find_map(|(at, name)| {
-            let length = [name.len(), name.len().min(3)]
-                .into_iter()
-                .find(|&length| {
-                    self.0
-                        .get(..length)
-                        .is_some_and(|start| start.eq_ignore_ascii_case(&name.as_bytes()[..length]))
-                })?;
-            self.0 = &self.0[length..];
+            let (short, rest) = name.as_bytes().split_at(name.len().min(3));
+            let left = behind(self.0, short)?;
+            self.0 = behind(left, rest).unwrap_or(left);
             Some(at)
         })
     }
@@ -257,4 +252,10 @@ impl<'t> Text<'t> {
         self.0 = rest;
         std::str::from_utf8(number).ok()?.parse().ok()
     }
+}
+
+/// What stands behind `start`, in either case, if `text` begins with it.
+fn behind<'t>(text: &'t [u8], start: &[u8]) -> Option<&'t [u8]> {
+    let (head, behind) = text.split_at_checked(start.len())?;
+    head.eq_ignore_ascii_case(start).then_some(behind)
 }
