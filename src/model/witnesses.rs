@@ -127,36 +127,29 @@ impl Witnesses {
     fn append(&mut self, entry: &Entry<'_>) {
         let known = self.last_path() == Some(entry.path);
         let path = if known { &[] } else { entry.path };
-        let numbers = Numbers::of([
-            zigzag(entry.at.secs),
-            entry.at.nanos.into(),
-            entry.at.digits.into(),
-            zigzag(entry.counted),
-            entry.count.into(),
-            entry.pattern.into(),
-            entry.offset,
-        ]);
-        let path_length = Numbers::of([if known { 0 } else { length(path) + 1 }]);
-        let text_length = Numbers::of([length(entry.text)]);
+        let mut numbers = Numbers::default();
+        numbers.push(zigzag(entry.at.secs));
+        numbers.push(entry.at.nanos.into());
+        numbers.push(entry.at.digits.into());
+        numbers.push(zigzag(entry.counted));
+        numbers.push(entry.count.into());
+        numbers.push(entry.pattern.into());
+        numbers.push(entry.offset);
+        let before = numbers.length;
+        numbers.push(if known { 0 } else { length(path) + 1 });
+        let between = numbers.length;
+        numbers.push(length(entry.text));
+        let numbers = &numbers.bytes[..numbers.length];
         let mut bytes = std::mem::take(&mut self.bytes).into_vec();
         let version: &[u8] = if bytes.is_empty() { &[VERSION] } else { &[] };
-        let before = [version, numbers.written()];
-        let behind = [
-            path_length.written(),
-            path,
-            text_length.written(),
-            entry.text,
-        ];
         // Not a byte more: most windows never see a second failure.
-        let more = before.iter().chain(&behind).map(|part| part.len()).sum();
-        bytes.reserve_exact(more);
-        for part in before {
-            bytes.extend_from_slice(part);
-        }
-        let path_at = (!known).then_some(bytes.len());
-        for part in behind {
-            bytes.extend_from_slice(part);
-        }
+        bytes.reserve_exact(version.len() + numbers.len() + path.len() + entry.text.len());
+        bytes.extend_from_slice(version);
+        let path_at = (!known).then_some(bytes.len() + before);
+        bytes.extend_from_slice(&numbers[..between]);
+        bytes.extend_from_slice(path);
+        bytes.extend_from_slice(&numbers[between..]);
+        bytes.extend_from_slice(entry.text);
         self.bytes = bytes.into_boxed_slice();
         self.note(entry, path_at);
     }
@@ -205,29 +198,30 @@ fn zigzag(number: i64) -> u64 {
     (number << 1 ^ number >> 63).cast_unsigned()
 }
 
-/// Numbers as they are written, at most seven of at most ten bytes.
+/// The numbers of a failure as they are written, nine of at most ten bytes.
 struct Numbers {
-    bytes: [u8; 70],
+    bytes: [u8; 90],
     length: usize,
 }
 
-impl Numbers {
-    fn of<const N: usize>(numbers: [u64; N]) -> Self {
-        let (mut bytes, mut length) = ([0; 70], 0);
-        for mut number in numbers {
-            while number > 0x7f {
-                bytes[length] = (number & 0x7f) as u8 | 0x80;
-                length += 1;
-                number >>= 7;
-            }
-            bytes[length] = (number & 0x7f) as u8;
-            length += 1;
+impl Default for Numbers {
+    fn default() -> Self {
+        Numbers {
+            bytes: [0; 90],
+            length: 0,
         }
-        Numbers { bytes, length }
     }
+}
 
-    fn written(&self) -> &[u8] {
-        &self.bytes[..self.length]
+impl Numbers {
+    fn push(&mut self, mut number: u64) {
+        while number > 0x7f {
+            self.bytes[self.length] = (number & 0x7f) as u8 | 0x80;
+            self.length += 1;
+            number >>= 7;
+        }
+        self.bytes[self.length] = (number & 0x7f) as u8;
+        self.length += 1;
     }
 }
 
