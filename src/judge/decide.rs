@@ -73,6 +73,11 @@ impl<'a> Judge<'a> {
 
     /// Tells what is known of `address`, once, before its first failure.
     pub fn introduce(&mut self, address: Address, standing: Standing) {
+        self.enter(address, standing);
+    }
+
+    /// The place of who was not known; none if there is no room for him.
+    fn enter(&mut self, address: Address, standing: Standing) -> Option<usize> {
         let standing = if self.never.covers(address) {
             Standing::never_banned()
         } else {
@@ -80,14 +85,13 @@ impl<'a> Judge<'a> {
         };
         let place = self.standings.len();
         // More than four thousand million addresses fit into no memory.
-        let Ok(short) = u32::try_from(place) else {
-            return;
-        };
+        let short = u32::try_from(place).ok()?;
         self.standings.push((address, standing));
         let hash = |&place: &u32| self.hasher.hash_one(self.standings[place as usize].0);
         self.places
             .insert_unique(self.hasher.hash_one(address), short, hash);
         self.last.set(Some((address, place)));
+        Some(place)
     }
 
     /// Takes the next failure of the log, of which `keep` takes in what is kept
@@ -98,10 +102,8 @@ impl<'a> Judge<'a> {
         failure: &Failure,
         keep: impl FnOnce(&mut Witnesses, i64),
     ) -> Option<Decision> {
-        if !self.knows(failure.address) {
-            self.introduce(failure.address, Standing::default());
-        }
-        let place = self.place(failure.address)?;
+        let known = self.place(failure.address);
+        let place = known.or_else(|| self.enter(failure.address, Standing::default()))?;
         let (_, standing) = &mut self.standings[place];
         let Filled {
             failures,
