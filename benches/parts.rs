@@ -100,7 +100,7 @@ fn sloppy() -> Rule {
 
 fn matched(rule: &Rule, log: &[u8]) -> Vec<Failure> {
     let mut failures = Vec::new();
-    matcher(rule).scan(log, 0, &mut failures);
+    matcher(rule).scan(log, 0, |failure, _| failures.push(failure));
     failures
 }
 
@@ -121,7 +121,7 @@ fn scan(bencher: Bencher<'_, '_>, rule: &Rule, log: &[u8]) {
     let mut failures = Vec::new();
     bencher.counter(BytesCount::new(log.len())).bench_local(|| {
         failures.clear();
-        matcher.scan(black_box(log), 0, &mut failures)
+        matcher.scan(black_box(log), 0, |failure, _| failures.push(failure))
     });
 }
 

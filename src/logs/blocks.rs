@@ -52,13 +52,6 @@ impl Block {
         self.base + self.lines.len() as u64
     }
 
-    /// The line that starts at `offset` of the file, without its newline.
-    pub(super) fn line_at(&self, offset: u64) -> &[u8] {
-        let start = usize_of(offset - self.base);
-        let rest = &self.lines()[start..];
-        &rest[..memchr(b'\n', rest).unwrap_or(rest.len())]
-    }
-
     /// Reads the lines that start in `part`, a part of the `whole` that
     /// begins and ends with a line.
     pub(super) fn fill(

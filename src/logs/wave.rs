@@ -11,11 +11,12 @@ use crate::rules::{Clock, Matcher, Tally, Users};
 
 use super::blocks::Block;
 
-/// Matchers, and blocks to read into, that nobody uses at the moment: as many
-/// as there are threads at work, however many logs are read.
+/// Matchers with room for what they find, and blocks to read into, that nobody
+/// uses at the moment: as many as there are threads at work, however many logs
+/// are read.
 pub(super) struct Pool<'a> {
     template: &'a Matcher,
-    idle: Mutex<Vec<Matcher>>,
+    idle: Mutex<Vec<(Matcher, Found)>>,
     spare: Mutex<Vec<Vec<Matched>>>,
     /// Whose failures nobody wants any more. The addresses are the attacker's
     /// choice: the hash is keyed anew in each process.
@@ -37,12 +38,15 @@ impl<'a> Pool<'a> {
         self.unwanted.extend(addresses);
     }
 
-    fn with<T>(&self, clock: &Clock, work: impl FnOnce(&mut Matcher) -> T) -> T {
+    /// Lends a matcher, and an empty place for what it finds.
+    fn with<T>(&self, clock: &Clock, work: impl FnOnce(&mut Matcher, &mut Found) -> T) -> T {
         let waiting = taken(&self.idle);
-        let mut matcher = waiting.unwrap_or_else(|| self.template.clone());
+        let (mut matcher, mut found) =
+            waiting.unwrap_or_else(|| (self.template.clone(), Found::default()));
         matcher.set_clock(clock.clone());
-        let result = work(&mut matcher);
-        put(&self.idle, matcher);
+        let result = work(&mut matcher, &mut found);
+        found.clear();
+        put(&self.idle, (matcher, found));
         result
     }
 
@@ -80,27 +84,29 @@ pub(super) struct Matched {
 
 impl Matched {
     pub(super) fn find(&mut self, pool: &Pool<'_>, clock: &Clock) {
-        let block = &self.block;
-        let (mut failures, mut users) = (Vec::new(), Users::default());
-        self.tally = pool.with(clock, |matcher| {
-            let tally = matcher.scan(block.lines(), block.base, &mut failures);
-            matcher.exchange_users(&mut users);
-            tally
+        let (lines, base) = (self.block.lines(), self.block.base);
+        let (mut failures, mut newest) = (0, None);
+        (self.tally, self.found) = pool.with(clock, |matcher, found| {
+            // Users are told apart by their place among the failures.
+            let wants_all = matcher.keeps_users();
+            let tally = matcher.scan(lines, base, |failure, line| {
+                failures += u64::from(failure.count);
+                newest = newest.max(Some(failure.at));
+                if wants_all || !pool.unwanted.contains(&failure.address) {
+                    found.push(failure, line);
+                }
+            });
+            matcher.exchange_users(&mut found.users);
+            // No larger than it has to be.
+            (tally, found.clone())
         });
-        let counts = failures.iter().map(|failure| u64::from(failure.count));
-        self.failures = counts.sum();
-        self.newest = failures.iter().map(|failure| failure.at).max();
-        // Users are told apart by their place among the failures.
-        if users.is_empty() && !pool.unwanted.is_empty() {
-            failures.retain(|failure| !pool.unwanted.contains(&failure.address));
-        }
-        self.found = Found::new(failures, users, block);
+        (self.failures, self.newest) = (failures, newest);
     }
 }
 
 /// The failures of a block with their lines. The other lines are not kept, so
 /// that what waits for its turn is small and blocks are read into again at once.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Found {
     failures: Vec<Failure>,
     lines: Vec<u8>,
@@ -113,18 +119,16 @@ pub(super) struct Found {
 }
 
 impl Found {
-    fn new(failures: Vec<Failure>, users: Users, block: &Block) -> Self {
-        let mut found = Found {
-            users,
-            ..Found::default()
-        };
-        found.ends.reserve_exact(failures.len());
-        for failure in &failures {
-            found.lines.extend_from_slice(block.line_at(failure.offset));
-            found.ends.push(found.lines.len());
-        }
-        found.failures = failures;
-        found
+    fn push(&mut self, failure: Failure, line: &[u8]) {
+        self.failures.push(failure);
+        self.lines.extend_from_slice(line);
+        self.ends.push(self.lines.len());
+    }
+
+    fn clear(&mut self) {
+        self.failures.clear();
+        self.lines.clear();
+        self.ends.clear();
     }
 
     pub(super) fn failures(&self) -> &[Failure] {

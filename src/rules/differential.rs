@@ -183,9 +183,11 @@ fn users_are_those_of_the_failures_and_cost_no_failure() {
     let block = LINES.join(&b'\n');
     for (naive, matcher) in RULES.iter() {
         let (mut plain, mut failures) = (Vec::new(), Vec::new());
-        matcher.clone().scan(&block, 0, &mut plain);
+        matcher
+            .clone()
+            .scan(&block, 0, |failure, _| plain.push(failure));
         let mut wanting = Matcher::with_users(&naive.rule, clock("2026-11-22T12:00:00Z")).unwrap();
-        wanting.scan(&block, 0, &mut failures);
+        wanting.scan(&block, 0, |failure, _| failures.push(failure));
         let mut users = Users::default();
         wanting.exchange_users(&mut users);
         assert_eq!(failures, plain);
@@ -205,7 +207,12 @@ fn a_block_is_its_lines() {
     for (naive, matcher) in RULES.iter() {
         let mut matcher = matcher.clone();
         let (mut failures, mut expected, mut offset) = (Vec::new(), Vec::new(), 0);
-        let tally = matcher.scan(&block, 0, &mut failures);
+        let tally = matcher.scan(&block, 0, |failure, line| {
+            let start = usize::try_from(failure.offset).unwrap();
+            let end = memchr::memchr(b'\n', &block[start..]).map_or(block.len(), |end| start + end);
+            assert_eq!(line, &block[start..end]);
+            failures.push(failure);
+        });
         let (mut host_names, mut bad_times) = (0, 0);
         for line in LINES.iter() {
             match naive.line(line, offset) {

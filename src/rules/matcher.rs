@@ -30,6 +30,8 @@ pub struct Matcher {
 
 /// A line that may be a failure.
 struct Candidate<'b> {
+    /// As it stands in the log.
+    whole: &'b [u8],
     /// What is to match: without its end, and unfolded if it was repeated.
     line: Cow<'b, [u8]>,
     count: u32,
@@ -118,16 +120,23 @@ impl Matcher {
         }
     }
 
+    /// Whether user names are kept.
+    #[must_use]
+    pub fn keeps_users(&self) -> bool {
+        self.users.is_some()
+    }
+
     /// Finds the failures in `block`, which holds whole lines and stands at
-    /// `base` in its log, and appends them in their order.
-    pub fn scan(&mut self, block: &[u8], base: u64, failures: &mut Vec<Failure>) -> Tally {
+    /// `base` in its log, and hands them to `hear` in their order, each with its
+    /// line without the newline.
+    pub fn scan(&mut self, block: &[u8], base: u64, mut hear: impl FnMut(Failure, &[u8])) -> Tally {
         let mut tally = Tally::default();
-        let mut note = |verdict, offset| match verdict {
-            Verdict::Failure(failure) => failures.push(failure),
+        let mut note = |verdict, candidate: &Candidate<'_>| match verdict {
+            Verdict::Failure(failure) => hear(failure, candidate.whole),
             Verdict::HostName => tally.host_names += 1,
             Verdict::BadTime => {
                 tally.bad_times += 1;
-                tally.first_bad_time.get_or_insert(offset);
+                tally.first_bad_time.get_or_insert(candidate.offset);
             }
             Verdict::Nothing => {}
         };
@@ -151,12 +160,12 @@ impl Matcher {
             };
             let lines = [&first, &second].map(|one| (one.called, &*one.line));
             let [found, found_second] = self.patterns.first_of_both(lines);
-            note(self.verdict(&first, found), first.offset);
-            note(self.verdict(&second, found_second), second.offset);
+            note(self.verdict(&first, found), &first);
+            note(self.verdict(&second, found_second), &second);
         }
         if let Some(last) = waiting {
             let found = self.patterns.first(last.called, &last.line);
-            note(self.verdict(&last, found), last.offset);
+            note(self.verdict(&last, found), &last);
         }
         tally
     }
@@ -174,8 +183,8 @@ impl Matcher {
             .map_or(Calls::ALL, |prefilter| prefilter.line(line))
     }
 
-    fn candidate<'b>(&self, line: &'b [u8], offset: u64, calls: Calls) -> Candidate<'b> {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+    fn candidate<'b>(&self, whole: &'b [u8], offset: u64, calls: Calls) -> Candidate<'b> {
+        let line = whole.strip_suffix(b"\r").unwrap_or(whole);
         let (line, count) = if calls.repeated {
             unfold(line)
         } else {
@@ -186,6 +195,7 @@ impl Matcher {
             Cow::Owned(unfolded) => self.calls(unfolded).patterns,
         };
         Candidate {
+            whole,
             line,
             count,
             called,
@@ -200,6 +210,7 @@ impl Matcher {
             count,
             called,
             offset,
+            ..
         } = candidate;
         let mut verdict = Verdict::Nothing;
         while let Some((place, parts)) = found {
