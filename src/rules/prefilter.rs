@@ -99,10 +99,9 @@ impl Prefilter {
                 None => kept.push((literal, calls)),
             }
         }
-        let literals = || kept.iter().map(|(literal, _)| literal);
-        let search = Search::new(literals())?;
-        let steps = literals().map(|one| step(one, literals())).collect();
-        let calls = kept.iter().map(|(_, calls)| *calls).collect();
+        let (literals, calls): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
+        let search = Search::new(literals.iter())?;
+        let steps = literals.iter().map(|one| step(one, &literals)).collect();
         Some(Prefilter {
             search,
             calls,
@@ -144,11 +143,10 @@ impl Prefilter {
 
 /// How far behind the start of `literal` the next one may begin: they do not
 /// hold one another, but the end of one may be how another begins.
-fn step<'l>(literal: &[u8], literals: impl Iterator<Item = &'l Vec<u8>> + Clone) -> usize {
+fn step(literal: &[u8], literals: &[Vec<u8>]) -> usize {
     let begins = |&from: &usize| {
-        literals
-            .clone()
-            .any(|other| other.starts_with(&literal[from..]))
+        let end = &literal[from..];
+        literals.iter().any(|other| other.starts_with(end))
     };
     (1..literal.len()).find(begins).unwrap_or(literal.len())
 }
