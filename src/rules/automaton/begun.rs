@@ -2,7 +2,7 @@
 //! program. A walk goes on from where that of the line before it stood behind
 //! what both have in common.
 
-use super::Registers;
+use super::walk::Registers;
 
 /// So many bytes are compared at a time, and so often at most.
 pub(super) const WORD: usize = 8;

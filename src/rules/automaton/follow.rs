@@ -197,7 +197,7 @@ fn one_by_one(mut moves: Moves) -> Moves {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::step;
+    use super::super::walk::step;
     use super::*;
 
     proptest! {
