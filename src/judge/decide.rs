@@ -244,6 +244,26 @@ mod tests {
         assert_eq!(bans(&mut judge, &failures), []);
     }
 
+    /// Failures of four addresses, one of which is never banned; each comes so
+    /// many seconds after the one before, less two.
+    fn some(steps: &[(i64, u8)]) -> Vec<Failure> {
+        let who = ["192.0.2.1", "192.0.2.2", "192.0.2.3", "127.0.0.1"];
+        let mut at = 10_000;
+        let next = |&(gap, n): &(i64, u8)| {
+            at += gap - 2;
+            failure(who[usize::from(n)], at)
+        };
+        steps.iter().map(next).collect()
+    }
+
+    fn some_thresholds(attempts: u32, ban: Option<u32>) -> Thresholds {
+        Thresholds {
+            failed_attempts: NonZeroU32::new(attempts).unwrap(),
+            ban_time: ban.and_then(NonZeroU32::new),
+            ..Thresholds::default()
+        }
+    }
+
     proptest! {
         /// Without the failures of whom he is done with a judge decides the same.
         #[test]
@@ -251,17 +271,8 @@ mod tests {
             steps in prop::collection::vec((0i64..9, 0u8..4), 0..80),
             attempts in 1u32..5, ban in prop::option::of(1u32..30),
         ) {
-            let mut at = 10_000;
-            let failures: Vec<Failure> = steps.iter().map(|&(gap, who)| {
-                at += gap - 2;
-                failure(["192.0.2.1", "192.0.2.2", "192.0.2.3", "127.0.0.1"][usize::from(who)], at)
-            }).collect();
+            let (failures, thresholds) = (some(&steps), some_thresholds(attempts, ban));
             let never = NeverBanned::default();
-            let thresholds = Thresholds {
-                failed_attempts: NonZeroU32::new(attempts).unwrap(),
-                ban_time: ban.and_then(NonZeroU32::new),
-                ..Thresholds::default()
-            };
             let whole = bans(&mut Judge::new(thresholds, &never), &failures);
             let mut judge = Judge::new(thresholds, &never);
             let mut fewer = Vec::new();
@@ -277,20 +288,11 @@ mod tests {
         /// first knew, decide together what one alone decides.
         #[test]
         fn a_judgement_may_be_interrupted_anywhere(
-            steps in prop::collection::vec((0i64..9, 0u8..3), 0..80), cut in 0usize..80,
+            steps in prop::collection::vec((0i64..9, 0u8..4), 0..80), cut in 0usize..80,
             attempts in 1u32..5, ban in prop::option::of(1u32..30),
         ) {
-            let mut at = 10_000;
-            let failures: Vec<Failure> = steps.iter().map(|&(gap, who)| {
-                at += gap - 2;
-                failure(&format!("192.0.2.{who}"), at)
-            }).collect();
+            let (failures, thresholds) = (some(&steps), some_thresholds(attempts, ban));
             let never = NeverBanned::default();
-            let thresholds = Thresholds {
-                failed_attempts: NonZeroU32::new(attempts).unwrap(),
-                ban_time: ban.and_then(NonZeroU32::new),
-                ..Thresholds::default()
-            };
             let whole = bans(&mut Judge::new(thresholds, &never), &failures);
             let (early, late) = failures.split_at(cut.min(failures.len()));
             let mut first = Judge::new(thresholds, &never);
