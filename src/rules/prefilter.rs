@@ -2,7 +2,7 @@
 
 use aho_corasick::packed::{self, Searcher};
 use aho_corasick::{AhoCorasick, Input, MatchKind, Span};
-use memchr::memmem;
+use memchr::{memchr_iter, memmem};
 
 use super::patterns::Called;
 use super::repeated::RARE;
@@ -144,11 +144,13 @@ impl Prefilter {
 /// How far behind the start of `literal` the next one may begin: they do not
 /// hold one another, but the end of one may be how another begins.
 fn step(literal: &[u8], literals: &[Vec<u8>]) -> usize {
-    let begins = |&from: &usize| {
-        let end = &literal[from..];
-        literals.iter().any(|other| other.starts_with(end))
+    let overlap = |other: &Vec<u8>| {
+        let (&first, _) = other.split_first()?;
+        let mut starts = memchr_iter(first, literal).filter(|&from| from > 0);
+        starts.find(|&from| other.starts_with(&literal[from..]))
     };
-    (1..literal.len()).find(begins).unwrap_or(literal.len())
+    let first = literals.iter().filter_map(overlap).min();
+    first.unwrap_or(literal.len())
 }
 
 #[cfg(test)]
