@@ -42,19 +42,23 @@ fn stand_in(command: &str) -> Option<String> {
     })
 }
 
+/// pyfilter in a clone, as who has just made it.
+fn in_clone() -> Command {
+    let mut command = Command::new(PYFILTER);
+    command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_clear()
+        .env("TZ", "UTC");
+    command
+}
+
 #[test]
 fn the_first_command_shows_what_the_readme_shows() {
     let (command, shown) = commands().swap_remove(0);
     let arguments = command
         .strip_prefix("cargo run --release -- ")
         .expect("the first command runs from a clone");
-    let ran = Command::new(PYFILTER)
-        .args(arguments.split(' '))
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env_clear()
-        .env("TZ", "UTC")
-        .output()
-        .unwrap();
+    let ran = in_clone().args(arguments.split(' ')).output().unwrap();
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     let stdout = String::from_utf8(ran.stdout).unwrap();
     assert_eq!(
@@ -79,13 +83,10 @@ fn every_audit_shows_what_the_readme_shows() {
             continue;
         }
         let dir = tempfile::tempdir().unwrap();
-        let ran = Command::new(PYFILTER)
+        let ran = in_clone()
             .args(["audit", "--state-dir"])
             .arg(dir.path())
             .args(arguments.split(' '))
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .env_clear()
-            .env("TZ", "UTC")
             .output()
             .unwrap();
         assert_eq!(String::from_utf8(ran.stdout).unwrap(), shown, "{command}");

@@ -31,12 +31,6 @@ impl Users {
         Some(&self.bytes[start as usize..end as usize])
     }
 
-    /// Whether there are none, or none were kept.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
-    }
-
     /// How much memory they take.
     #[must_use]
     pub fn weight(&self) -> usize {
