@@ -43,6 +43,9 @@ struct World {
     /// Lines that were written between the copy and the cut.
     between: Vec<u32>,
     copied: bool,
+    /// Copies of the log while nothing was in it: when the log is cut then, nothing
+    /// shows that it was copied, and a gap must be told.
+    empty_copies: usize,
     powerless: bool,
 }
 
@@ -66,6 +69,7 @@ impl World {
             lines: 0,
             between: Vec::new(),
             copied: false,
+            empty_copies: 0,
             powerless,
         }
     }
@@ -165,7 +169,9 @@ impl World {
                 fs::write(self.path("log.1"), &text[..text.len() / 2]).unwrap();
             }
             Step::CopyRest => {
-                fs::write(self.path("log.1"), log()).unwrap();
+                let text = log();
+                self.empty_copies += usize::from(text.is_empty());
+                fs::write(self.path("log.1"), text).unwrap();
                 self.copied = matches!(self.mode, Mode::CopyTruncate { .. });
             }
             Step::Truncate => {
@@ -305,7 +311,13 @@ impl Runs {
         let between = |n: &u32| world.between.contains(n);
         times.retain(|n, &mut times| times > 1 || times == 0 && !between(n));
         let told = self.problems.iter();
-        let false_alarms = told.filter(|told| !told.contains("faster than it can be looked at"));
+        let alarms = told.filter(|told| !told.contains("faster than it can be looked at"));
+        let mut true_gaps = world.empty_copies;
+        let false_alarms = alarms.filter(|told| {
+            let is_true = true_gaps > 0 && told.contains("how much is not known");
+            true_gaps -= usize::from(is_true);
+            !is_true
+        });
         let mut wrong: Vec<String> = false_alarms.cloned().collect();
         if !times.is_empty() {
             wrong.push(format!("line, and how often it counted: {times:?}"));
