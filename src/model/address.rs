@@ -1,12 +1,24 @@
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An IP address in its one canonical form: IPv4-mapped IPv6 is IPv4, and a
 /// zone (`%eth0`) is gone.
 ///
 /// Ordered IPv4 first, then by number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Address(IpAddr);
+
+/// One number, so that it costs little: addresses are looked up for each failure.
+impl Hash for Address {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let v6 = match self.0 {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+            IpAddr::V6(v6) => v6,
+        };
+        state.write_u128(v6.to_bits());
+    }
+}
 
 /// The two firewalls of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

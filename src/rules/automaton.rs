@@ -138,7 +138,7 @@ impl Automaton {
         self.finish(program, &mut walk)
     }
 
-    /// Begins to walk over `line`, behind what it has in common with the last one.
+    /// Begins to walk over `line`, behind what is known of how it begins.
     pub(super) fn set_out<'l>(&mut self, program: &Program, line: &'l [u8]) -> Walk<'l> {
         let mut walk = Walk {
             line,
@@ -152,20 +152,18 @@ impl Automaton {
         if walk.alone {
             return walk;
         }
-        let alike = self.begun.compare(line);
-        let (known, mark) = self.begun.mark();
-        if let Some(mark) = mark {
-            (walk.at, walk.state, walk.registers) = (known * WORD, mark.state, mark.registers);
-        }
-        for words in known..alike {
-            if !self.go_to(program, &mut walk, (words + 1) * WORD) {
+        let known = self.begun.follow(line, program.digits_alike());
+        let mark = self.begun.mark(known);
+        walk.at = known.bytes;
+        walk.state = mark.state;
+        walk.registers = mark.registers;
+        if known.again.is_some() {
+            if self.go_to(program, &mut walk, known.bytes + WORD) {
+                let (state, registers) = (walk.state, walk.registers);
+                self.begun.grow(known, Mark { state, registers });
+            } else {
                 walk.alone = !walk.lost;
-                break;
             }
-            self.begun.set(Mark {
-                state: walk.state,
-                registers: walk.registers,
-            });
         }
         walk
     }

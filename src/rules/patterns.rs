@@ -39,6 +39,8 @@ impl Called {
 #[derive(Debug, Clone)]
 pub(super) struct Patterns {
     shared: Arc<Shared>,
+    /// What this worker has met, and its program, in the same places.
+    choices: Vec<Choice>,
     own: Vec<Own>,
 }
 
@@ -53,7 +55,6 @@ struct Shared {
 
 #[derive(Debug, Clone)]
 struct Own {
-    choice: Choice,
     program: Arc<Program>,
     automaton: Automaton,
 }
@@ -91,6 +92,7 @@ impl Patterns {
                 room,
                 users,
             }),
+            choices: Vec::new(),
             own: Vec::new(),
         })
     }
@@ -154,12 +156,12 @@ impl Patterns {
 
     /// Where this worker has the program of a choice.
     fn own(&mut self, choice: Choice) -> Result<usize, TooMany> {
-        if let Some(known) = self.own.iter().position(|own| own.choice == choice) {
+        if let Some(known) = self.choices.iter().position(|&known| known == choice) {
             return Ok(known);
         }
         let program = self.shared.program(choice).ok_or(TooMany)?;
+        self.choices.push(choice);
         self.own.push(Own {
-            choice,
             automaton: Automaton::new(&program),
             program,
         });

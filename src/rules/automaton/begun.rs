@@ -1,19 +1,38 @@
 //! Lines of a log begin alike: the same second, the same host, the same
-//! program. A walk goes on from where that of the line before it stood behind
-//! what both have in common.
+//! program, the same message. How they begin is kept as a tree of words, and a
+//! walk begins behind those that its line has in common with lines before it.
 
 use super::walk::Registers;
+use super::{REGISTERS, STATE};
 
 /// So many bytes are compared at a time, and so often at most.
 pub(super) const WORD: usize = 8;
-const WORDS: usize = 5;
+const WORDS: usize = 9;
 
-/// How the last line began.
-#[derive(Debug, Clone, Default)]
+/// Words that may follow one another; where more do, the oldest is forgotten.
+const BRANCHES: usize = 4;
+
+/// How large the tree gets; then it is begun anew.
+const NODES: usize = 512;
+
+/// How the lines begin.
+#[derive(Debug, Clone)]
 pub(super) struct Begun {
-    words: Vec<[u8; WORD]>,
-    /// Where a walk stands behind each word, as far as that is known.
+    nodes: Vec<Node>,
+    /// Of each node.
     marks: Vec<Mark>,
+    /// The last word that was met at each node and not known there.
+    missed: Vec<Option<u64>>,
+}
+
+/// Where lines stand that begin alike: the words that follow, and the nodes
+/// behind them; nothing is behind those that are not in use.
+#[derive(Debug, Clone, Default)]
+struct Node {
+    words: [u64; BRANCHES],
+    behind: [u16; BRANCHES],
+    /// Which of them is forgotten next.
+    oldest: usize,
 }
 
 /// Where a walk stands.
@@ -23,32 +42,177 @@ pub(super) struct Mark {
     pub(super) registers: Registers,
 }
 
+/// How far a line is known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    node: usize,
+    /// How many bytes of it.
+    pub(super) bytes: usize,
+    /// The word behind them, if it is one that is met again and should be known.
+    pub(super) again: Option<u64>,
+}
+
+impl Default for Begun {
+    fn default() -> Self {
+        let start = Mark {
+            state: STATE,
+            registers: [0; REGISTERS + 1],
+        };
+        Begun {
+            nodes: vec![Node::default()],
+            marks: vec![start],
+            missed: vec![None],
+        }
+    }
+}
+
 impl Begun {
     pub(super) fn clear(&mut self) {
-        self.words.clear();
-        self.marks.clear();
+        *self = Begun::default();
     }
 
-    /// With how many words `line` begins that the last line began with; from
-    /// now on it is the last line.
-    pub(super) fn compare(&mut self, line: &[u8]) -> usize {
+    /// How far lines before `line` began as it does; `digits_alike` says that no
+    /// digit has to be told from another.
+    #[inline]
+    pub(super) fn follow(&mut self, line: &[u8], digits_alike: bool) -> Known {
         let (words, _) = line.as_chunks();
         let words = &words[..words.len().min(WORDS)];
-        let same = words.iter().zip(&self.words).take_while(|(a, b)| a == b);
-        let alike = same.count();
-        self.words.truncate(alike);
-        self.words.extend_from_slice(&words[alike..]);
-        self.marks.truncate(alike);
-        alike
+        let mut node = 0;
+        for (n, word) in words.iter().enumerate() {
+            let word = shape(u64::from_le_bytes(*word), digits_alike);
+            let behind = self.nodes[node].behind(word);
+            if behind == 0 {
+                let again = self.missed[node].replace(word) == Some(word);
+                return Known {
+                    node,
+                    bytes: n * WORD,
+                    again: again.then_some(word),
+                };
+            }
+            node = behind.into();
+        }
+        Known {
+            node,
+            bytes: words.len() * WORD,
+            again: None,
+        }
     }
 
-    /// The last place that is known, and how many words stand before it.
-    pub(super) fn mark(&self) -> (usize, Option<&Mark>) {
-        (self.marks.len(), self.marks.last())
+    /// Where a walk over what is known stands.
+    pub(super) fn mark(&self, known: Known) -> &Mark {
+        &self.marks[known.node]
     }
 
-    /// Notes where a walk stands behind the word that comes next.
-    pub(super) fn set(&mut self, mark: Mark) {
+    /// Notes where a walk stands behind the word that should be known.
+    pub(super) fn grow(&mut self, known: Known, mark: Mark) {
+        let Some(word) = known.again else {
+            return;
+        };
+        if self.nodes.len() == NODES {
+            self.clear();
+            return;
+        }
+        let new = self.nodes.len();
+        self.nodes.push(Node::default());
         self.marks.push(mark);
+        self.missed.push(None);
+        self.nodes[known.node].learn(word, new);
+    }
+}
+
+impl Node {
+    /// The node behind `word`, 0 if there is none.
+    #[inline]
+    fn behind(&self, word: u64) -> u16 {
+        for (known, behind) in self.words.iter().zip(&self.behind) {
+            if *known == word {
+                return *behind;
+            }
+        }
+        0
+    }
+
+    fn learn(&mut self, word: u64, node: usize) {
+        self.words[self.oldest] = word;
+        self.behind[self.oldest] = u16::try_from(node).expect("there are few nodes");
+        self.oldest = (self.oldest + 1) % BRANCHES;
+    }
+}
+
+/// A word with all its digits made one, if that makes no difference.
+fn shape(word: u64, digits_alike: bool) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const LOW: u64 = EACH * 0x7f;
+    const HIGH: u64 = EACH * 0x80;
+    if !digits_alike {
+        return word;
+    }
+    // Of a digit this is its value, of any other byte more than nine.
+    let values = word ^ (EACH * u64::from(b'0'));
+    let others = ((values & LOW) + EACH * (0x7f - 9)) | values;
+    let digits = (!others & HIGH) >> 7;
+    word & !(digits * 0x0f)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn mark(state: u16) -> Mark {
+        let registers = [0; REGISTERS + 1];
+        Mark { state, registers }
+    }
+
+    #[test]
+    fn what_is_met_again_is_known_from_then_on() {
+        let mut begun = Begun::default();
+        let line = b"a line of more than two words";
+        assert!(begun.follow(line, true).again.is_none());
+        let known = begun.follow(line, true);
+        assert_eq!(known.bytes, 0);
+        begun.grow(known, mark(7));
+        let known = begun.follow(line, true);
+        assert_eq!((known.bytes, begun.mark(known).state), (WORD, 7));
+        // Of many that follow one another some are known.
+        for n in 0..100u16 {
+            let line = format!("a line of{n:03} more");
+            for _ in 0..2 {
+                let known = begun.follow(line.as_bytes(), false);
+                begun.grow(known, mark(n));
+            }
+            let known = begun.follow(line.as_bytes(), false);
+            assert_eq!((known.bytes, begun.mark(known).state), (2 * WORD, n));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn words_with_other_digits_have_one_shape(word in prop_oneof![
+            any::<[u8; WORD]>(),
+            prop::array::uniform8(b'-'..b'?'),
+        ]) {
+            let made_one = word.map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
+            let word = u64::from_le_bytes(word);
+            prop_assert_eq!(shape(word, true), u64::from_le_bytes(made_one));
+            prop_assert_eq!(shape(word, false), word);
+        }
+
+        /// However large the tree gets, and whatever is forgotten.
+        #[test]
+        fn what_is_known_is_where_the_walk_stood(lines in prop::collection::vec("[ab]{8}[a-c]{8}[a-d]{8}x?", 0..2000)) {
+            let mut begun = Begun::default();
+            let sum = |line: &str, bytes: usize| line.as_bytes()[..bytes].iter().fold(STATE, |sum, &byte| {
+                sum.wrapping_mul(31).wrapping_add(byte.into())
+            });
+            for line in &lines {
+                let known = begun.follow(line.as_bytes(), true);
+                prop_assert_eq!(begun.mark(known).state, sum(line, known.bytes));
+                if known.again.is_some() {
+                    begun.grow(known, mark(sum(line, known.bytes + WORD)));
+                }
+            }
+        }
     }
 }

@@ -24,7 +24,7 @@ macro_rules! iso_time {
 /// `<38>`, or `<38>1 ` of RFC 5424: what may stand before the time.
 macro_rules! priority {
     () => {
-        r"(?:<\d{1,3}>(?:1 )?)?"
+        r"(?:<\d{1,3}>(?:\d )?)?"
     };
 }
 
