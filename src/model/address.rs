@@ -11,12 +11,12 @@ pub struct Address(IpAddr);
 
 /// One number, so that it costs little: addresses are looked up for each failure.
 impl Hash for Address {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let v6 = match self.0 {
-            IpAddr::V4(v4) => v4.to_ipv6_mapped(),
-            IpAddr::V6(v6) => v6,
-        };
-        state.write_u128(v6.to_bits());
+        match self.0 {
+            IpAddr::V4(v4) => state.write_u32(v4.to_bits()),
+            IpAddr::V6(v6) => state.write_u128(v6.to_bits()),
+        }
     }
 }
 

@@ -20,7 +20,7 @@ mod begun;
 mod follow;
 mod walk;
 
-use begun::{Begun, Mark, WORD};
+use begun::{Begun, Known, Mark, WORD};
 use follow::{At, Moves, Scratch, State, Thread, renumber};
 use walk::entry;
 pub(super) use walk::{Machine, Walk, go_together};
@@ -140,30 +140,36 @@ impl Automaton {
 
     /// Begins to walk over `line`, behind what is known of how it begins.
     pub(super) fn set_out<'l>(&mut self, program: &Program, line: &'l [u8]) -> Walk<'l> {
-        let mut walk = Walk {
+        let alone = self.given_up || u32::try_from(line.len()).is_err();
+        let known = if alone {
+            Known::NOTHING
+        } else {
+            self.begun.follow(line, program.digits_alike())
+        };
+        let mark = self.begun.mark(known);
+        let walk = Walk {
             line,
-            at: 0,
-            state: STATE,
-            registers: [0; REGISTERS + 1],
+            at: known.bytes,
+            state: mark.state,
+            registers: mark.registers,
             round: self.round,
-            alone: self.given_up || u32::try_from(line.len()).is_err(),
+            alone,
             lost: false,
         };
-        if walk.alone {
-            return walk;
-        }
-        let known = self.begun.follow(line, program.digits_alike());
-        let mark = self.begun.mark(known);
-        walk.at = known.bytes;
-        walk.state = mark.state;
-        walk.registers = mark.registers;
         if known.again.is_some() {
-            if self.go_to(program, &mut walk, known.bytes + WORD) {
-                let (state, registers) = (walk.state, walk.registers);
-                self.begun.grow(known, Mark { state, registers });
-            } else {
-                walk.alone = !walk.lost;
-            }
+            return self.learn(program, walk, known);
+        }
+        walk
+    }
+
+    /// Goes on over the word that should be known, and notes where it stands then.
+    #[cold]
+    fn learn<'l>(&mut self, program: &Program, mut walk: Walk<'l>, known: Known) -> Walk<'l> {
+        if self.go_to(program, &mut walk, known.bytes + WORD) {
+            let (state, registers) = (walk.state, walk.registers);
+            self.begun.grow(known, Mark { state, registers });
+        } else {
+            walk.alone = !walk.lost;
         }
         walk
     }
@@ -247,9 +253,9 @@ impl Automaton {
         }
         let (pattern, slots) = self.actions[usize::from(end - ACTION)].matched?;
         let place = |slot: u8| match slot {
-            UNSET => None,
-            HERE => Some(walk.line.len()),
-            register => Some(walk.registers[usize::from(register)] as usize),
+            UNSET => Parts::NONE,
+            HERE => walk.line.len(),
+            register => walk.registers[usize::from(register)] as usize,
         };
         Some((program.place(pattern), Parts::new(slots.map(place))))
     }
@@ -325,7 +331,10 @@ impl Automaton {
         let mut slots: Vec<Option<NonMaxUsize>> = vec![None; program.pike_slots()];
         let input = Input::new(line).anchored(Anchored::Yes);
         let pattern = pike.search_slots(cache, &input, &mut slots)?;
-        let place = |slot: Option<usize>| Some(slots[slot?]?.get());
+        let place = |slot: Option<usize>| {
+            let place = slot.and_then(|slot| slots[slot]);
+            place.map_or(Parts::NONE, NonMaxUsize::get)
+        };
         Some((
             program.place(pattern),
             Parts::new(program.slots_of(pattern).map(place)),

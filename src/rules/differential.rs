@@ -10,7 +10,7 @@ use regex::bytes::Regex;
 
 use super::pattern::{Groups, groups};
 use super::patterns::{Called, Patterns};
-use super::program::Parts;
+use super::program::{PARTS, Parts};
 use super::repeated::unfold;
 use super::samples::clock;
 use super::validate::compile;
@@ -45,13 +45,20 @@ impl Naive {
 
     fn parts(regex: &Regex, groups: Groups, line: &[u8]) -> Option<Parts> {
         let captures = regex.captures(line)?;
-        let range = |group| captures.get(group).map(|part| part.range());
-        Some(Parts {
-            ip: range(groups.ip),
-            time: range(groups.time),
-            status: groups.status.and_then(range),
-            user: groups.user.and_then(range),
-        })
+        let Groups {
+            ip,
+            time,
+            status,
+            user,
+        } = groups;
+        let mut places = [Parts::NONE; 2 * PARTS];
+        let groups = [Some(ip), Some(time), status, user];
+        for (places, group) in places.chunks_exact_mut(2).zip(groups) {
+            if let Some(part) = group.and_then(|group| captures.get(group)) {
+                places.copy_from_slice(&[part.start(), part.end()]);
+            }
+        }
+        Some(Parts::new(places))
     }
 
     fn first(&self, line: &[u8]) -> Option<(usize, Parts)> {
@@ -67,7 +74,7 @@ impl Naive {
             let Some(parts) = Self::parts(regex, *groups, &line) else {
                 continue;
             };
-            let (Some(ip), Some(time)) = (parts.ip, parts.time) else {
+            let (Some(ip), Some(time)) = (parts.ip(), parts.time()) else {
                 continue;
             };
             let Some(address) = Address::parse(&line[ip]) else {
@@ -75,7 +82,7 @@ impl Naive {
                 continue;
             };
             if let Some(statuses) = &self.rule.statuses {
-                let status = std::str::from_utf8(&line[parts.status.unwrap()]).unwrap();
+                let status = std::str::from_utf8(&line[parts.status().unwrap()]).unwrap();
                 if !statuses.contains(&status.parse().unwrap()) {
                     continue;
                 }
@@ -174,7 +181,7 @@ fn users_of(naive: &Naive, line: &[u8]) -> Vec<Option<Vec<u8>>> {
     let (_, regex, groups) = (naive.patterns.iter())
         .find(|(number, ..)| *number == usize::from(failure.pattern))
         .unwrap();
-    let user = Naive::parts(regex, *groups, &line).unwrap().user;
+    let user = Naive::parts(regex, *groups, &line).unwrap().user();
     vec![user.map(|user| line[user].to_vec())]
 }
 

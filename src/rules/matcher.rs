@@ -217,7 +217,7 @@ impl Matcher {
             match self.who_and_when(line, &parts) {
                 Ok((address, at)) => {
                     if let Some(users) = &mut self.users {
-                        users.push(parts.user.map(|user| &line[user]));
+                        users.push(parts.user().map(|user| &line[user]));
                     }
                     let pattern = &self.patterns.all()[place];
                     return Verdict::Failure(Failure {
@@ -239,12 +239,12 @@ impl Matcher {
 
     /// What a match says, or what else it is.
     fn who_and_when(&mut self, line: &[u8], parts: &Parts) -> Result<(Address, Stamp), Verdict> {
-        let (Some(ip), Some(time)) = (parts.ip.clone(), parts.time.clone()) else {
+        let (Some(ip), Some(time)) = (parts.ip(), parts.time()) else {
             return Err(Verdict::Nothing);
         };
         let address = Address::parse(&line[ip]).ok_or(Verdict::HostName)?;
         if let Some(statuses) = &self.statuses {
-            let status = match parts.status.clone() {
+            let status = match parts.status() {
                 Some(status) => number(&line[status]),
                 None => status_behind_request(line),
             };

@@ -39,9 +39,9 @@ impl Called {
 #[derive(Debug, Clone)]
 pub(super) struct Patterns {
     shared: Arc<Shared>,
-    /// What this worker has met, and its program, in the same places.
-    choices: Vec<Choice>,
     own: Vec<Own>,
+    /// By the first of the patterns that were called: which of these it was.
+    last: [usize; 64],
 }
 
 #[derive(Debug)]
@@ -55,6 +55,7 @@ struct Shared {
 
 #[derive(Debug, Clone)]
 struct Own {
+    choice: Choice,
     program: Arc<Program>,
     automaton: Automaton,
 }
@@ -92,8 +93,8 @@ impl Patterns {
                 room,
                 users,
             }),
-            choices: Vec::new(),
             own: Vec::new(),
+            last: [0; 64],
         })
     }
 
@@ -105,7 +106,7 @@ impl Patterns {
     /// The first of the called patterns that matches `line`, and where its
     /// parts stand.
     pub(super) fn first(&mut self, called: Called, line: &[u8]) -> Option<(usize, Parts)> {
-        match self.own(Choice::Several(called)) {
+        match self.called(called) {
             Ok(own) => self.own[own].find(line),
             Err(TooMany) => self.from(0, called, line),
         }
@@ -116,7 +117,7 @@ impl Patterns {
         &mut self,
         lines: [(Called, &[u8]); 2],
     ) -> [Option<(usize, Parts)>; 2] {
-        let own = lines.map(|(called, _)| self.own(Choice::Several(called)));
+        let own = lines.map(|(called, _)| self.called(called));
         let [Ok(one), Ok(other)] = own else {
             return lines.map(|(called, line)| self.first(called, line));
         };
@@ -154,14 +155,27 @@ impl Patterns {
             })
     }
 
+    /// Where this worker has the program for all that are called.
+    #[inline]
+    fn called(&mut self, called: Called) -> Result<usize, TooMany> {
+        let choice = Choice::Several(called);
+        let first = called.0.trailing_zeros() as usize % 64;
+        let last = self.last[first];
+        if self.own.get(last).is_some_and(|own| own.choice == choice) {
+            return Ok(last);
+        }
+        self.last[first] = self.own(choice)?;
+        Ok(self.last[first])
+    }
+
     /// Where this worker has the program of a choice.
     fn own(&mut self, choice: Choice) -> Result<usize, TooMany> {
-        if let Some(known) = self.choices.iter().position(|&known| known == choice) {
+        if let Some(known) = self.own.iter().position(|own| own.choice == choice) {
             return Ok(known);
         }
         let program = self.shared.program(choice).ok_or(TooMany)?;
-        self.choices.push(choice);
         self.own.push(Own {
+            choice,
             automaton: Automaton::new(&program),
             program,
         });

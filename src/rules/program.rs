@@ -17,35 +17,38 @@ pub(super) const PARTS: usize = 4;
 /// Where the parts of a match stand in the line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Parts {
-    pub(super) ip: Option<Range<usize>>,
-    pub(super) time: Option<Range<usize>>,
-    pub(super) status: Option<Range<usize>>,
-    pub(super) user: Option<Range<usize>>,
+    /// The start and the end of each, in the order of [`Groups`].
+    places: [usize; 2 * PARTS],
 }
 
 impl Parts {
-    pub(super) fn new(slots: [Option<usize>; 2 * PARTS]) -> Self {
-        let [
-            ip,
-            ip_end,
-            time,
-            time_end,
-            status,
-            status_end,
-            user,
-            user_end,
-        ] = slots;
-        Parts {
-            ip: range(ip, ip_end),
-            time: range(time, time_end),
-            status: range(status, status_end),
-            user: range(user, user_end),
-        }
-    }
-}
+    /// The place of a part that the match has not.
+    pub(super) const NONE: usize = usize::MAX;
 
-fn range(start: Option<usize>, end: Option<usize>) -> Option<Range<usize>> {
-    Some(start?..end?)
+    pub(super) fn new(places: [usize; 2 * PARTS]) -> Self {
+        Parts { places }
+    }
+
+    pub(super) fn ip(&self) -> Option<Range<usize>> {
+        self.part(0)
+    }
+
+    pub(super) fn time(&self) -> Option<Range<usize>> {
+        self.part(1)
+    }
+
+    pub(super) fn status(&self) -> Option<Range<usize>> {
+        self.part(2)
+    }
+
+    pub(super) fn user(&self) -> Option<Range<usize>> {
+        self.part(3)
+    }
+
+    fn part(&self, number: usize) -> Option<Range<usize>> {
+        let part = self.places[2 * number]..self.places[2 * number + 1];
+        (part.start != Parts::NONE && part.end != Parts::NONE).then_some(part)
+    }
 }
 
 /// Patterns in the order in which they are tried, as one machine: its best

@@ -52,6 +52,14 @@ pub(super) struct Known {
     pub(super) again: Option<u64>,
 }
 
+impl Known {
+    pub(super) const NOTHING: Known = Known {
+        node: 0,
+        bytes: 0,
+        again: None,
+    };
+}
+
 impl Default for Begun {
     fn default() -> Self {
         let start = Mark {
