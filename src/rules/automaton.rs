@@ -11,6 +11,7 @@
 
 use std::collections::HashMap;
 
+use memchr::memchr;
 use regex_automata::util::primitives::{NonMaxUsize, PatternID};
 use regex_automata::{Anchored, Input};
 
@@ -42,11 +43,13 @@ const HERE: u8 = u8::MAX - 1;
 /// those that are looked at.
 pub(super) const MOST: usize = 1 << 15;
 
-/// In a table: not worked out yet, no match, from here on an action, and from
-/// here on the first entry of a state.
+/// In a table: not worked out yet, no match, nothing changes any more before
+/// the line ends, from here on an action, and from here on the first entry of a
+/// state.
 const UNKNOWN: u16 = 0;
 const DEAD: u16 = 1;
-const ACTION: u16 = 2;
+const RESTING: u16 = 2;
+const ACTION: u16 = 3;
 const STATE: u16 = 1 << 15;
 
 /// Actions at most.
@@ -208,16 +211,23 @@ impl Automaton {
     /// Goes on to the byte `end`. Not if the walk ends before, as in `act`.
     fn go_to(&mut self, program: &Program, walk: &mut Walk<'_>, end: usize) -> bool {
         while let Some(next) = self.go(program, walk, end) {
-            if !self.act(program, walk, next) {
+            if !self.act(program, walk, next, end) {
                 return false;
             }
         }
         true
     }
 
-    /// Does over one byte what the table says there. Not if that is the end of
-    /// the walk: it is lost, or the tables were full and are begun anew.
-    pub(super) fn act(&mut self, program: &Program, walk: &mut Walk<'_>, mut next: u16) -> bool {
+    /// Does what the table says of the next byte, and goes no further than to
+    /// the byte `end`. Not if that is the end of the walk: it is lost, or the
+    /// tables were full and are begun anew.
+    pub(super) fn act(
+        &mut self,
+        program: &Program,
+        walk: &mut Walk<'_>,
+        mut next: u16,
+        end: usize,
+    ) -> bool {
         if walk.round != self.round {
             return false;
         }
@@ -230,6 +240,13 @@ impl Automaton {
         if next == DEAD {
             walk.lost = true;
             return false;
+        }
+        if next == RESTING {
+            let at_newline = self.table[entry(walk.state, program.class(b'\n'))];
+            let rest = &walk.line[walk.at..end];
+            let newline = memchr(b'\n', rest).filter(|_| at_newline != RESTING);
+            walk.at = newline.map_or(end, |newline| walk.at + newline);
+            return true;
         }
         if next < STATE {
             next = self.move_registers(&mut walk.registers, next, walk.at);
@@ -289,6 +306,10 @@ impl Automaton {
                 }
                 let next = self.number(program, State { threads, before });
                 if moves.is_empty() {
+                    let stays = usize::from(next - STATE) == from * program.stride();
+                    if stays && self.rests(program, from) {
+                        return Some(RESTING);
+                    }
                     next
                 } else {
                     self.keep(Action {
@@ -302,6 +323,36 @@ impl Automaton {
         let class = byte.map_or(program.end_class(), |byte| program.class(byte));
         self.table[entry(state, class)] = found;
         Some(found)
+    }
+
+    /// Whether no byte leads out of a state, but for a newline perhaps, and if so
+    /// notes that.
+    fn rests(&mut self, program: &Program, state: usize) -> bool {
+        let State { threads, before } = &self.states[state];
+        let mut stays = |byte: u8| {
+            let next = self
+                .scratch
+                .follow(program, &self.states[state], Some(byte));
+            *before == Some(program.seen_as(byte))
+                && renumber(next).is_some_and(|(next, moves)| moves.is_empty() && next == *threads)
+        };
+        let newline = program.class(b'\n');
+        let bytes = program.representatives();
+        if !bytes.iter().all(|&byte| byte == b'\n' || stays(byte)) {
+            return false;
+        }
+        let newline_stays = stays(b'\n');
+        let others = (0..=u8::MAX).filter(|&byte| byte != b'\n' && program.class(byte) == newline);
+        if !newline_stays && others.count() > 0 {
+            return false;
+        }
+        for class in 0..program.end_class() {
+            if class != newline || newline_stays {
+                let first = usize::from(STATE) + state * program.stride();
+                self.table[first + usize::from(class)] = RESTING;
+            }
+        }
+        true
     }
 
     /// What a table has for an action; none if there is no room for it.

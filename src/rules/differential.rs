@@ -285,6 +285,8 @@ const PIECES: &[&str] = &[
     r"\d",
     r"(\d+)",
     "[0-7]*",
+    "(?s:.*)",
+    r"[^\s]*",
 ];
 
 fn expression() -> impl Strategy<Value = String> {
@@ -310,6 +312,7 @@ const LETTERS: &[&[u8]] = &[
     b"_",
     b"1",
     b"8",
+    b"\n",
 ];
 
 fn text() -> impl Strategy<Value = Vec<u8>> {

@@ -134,7 +134,8 @@ impl Patterns {
                 let Own {
                     program, automaton, ..
                 } = &mut self.own[own];
-                both &= next.is_none_or(|next| automaton.act(program, walk, next));
+                let end = walk.line.len();
+                both &= next.is_none_or(|next| automaton.act(program, walk, next, end));
             }
         }
         [self.own[one].finish(&mut a), self.own[other].finish(&mut b)]

@@ -163,6 +163,11 @@ impl Program {
         self.classes[usize::from(byte)].into()
     }
 
+    /// A byte of each class.
+    pub(super) fn representatives(&self) -> &[u8] {
+        &self.representatives[..usize::from(self.end_class)]
+    }
+
     /// The class of each byte.
     pub(super) fn classes(&self) -> &[u8; 256] {
         &self.classes

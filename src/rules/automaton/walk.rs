@@ -8,7 +8,7 @@ pub(super) type Registers = [u32; REGISTERS + 1];
 /// A walk over a line that is under way.
 #[derive(Debug)]
 pub(in super::super) struct Walk<'l> {
-    pub(super) line: &'l [u8],
+    pub(in super::super) line: &'l [u8],
     pub(super) at: usize,
     pub(super) state: u16,
     pub(super) registers: Registers,
