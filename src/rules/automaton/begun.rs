@@ -15,6 +15,10 @@ const BRANCHES: usize = 4;
 /// How large the tree gets; then it is begun anew.
 const NODES: usize = 512;
 
+/// After so many lines so many bytes of a line must be known on the average.
+const TRIED: u64 = 1000;
+const LEAST: u64 = 16;
+
 /// How the lines begin.
 #[derive(Debug, Clone)]
 pub(super) struct Begun {
@@ -23,6 +27,9 @@ pub(super) struct Begun {
     marks: Vec<Mark>,
     /// The last word that was met at each node and not known there.
     missed: Vec<Option<u64>>,
+    /// Lines that were followed, and how many bytes of them were known.
+    lines: u64,
+    bytes: u64,
 }
 
 /// Where lines stand that begin alike: the words that follow, and the nodes
@@ -70,19 +77,42 @@ impl Default for Begun {
             nodes: vec![Node::default()],
             marks: vec![start],
             missed: vec![None],
+            lines: 0,
+            bytes: 0,
         }
     }
 }
 
 impl Begun {
     pub(super) fn clear(&mut self) {
-        *self = Begun::default();
+        let (lines, bytes) = (self.lines, self.bytes);
+        *self = Begun {
+            lines,
+            bytes,
+            ..Begun::default()
+        };
+    }
+
+    /// Whether it is worth the while: not where each line begins with an address.
+    fn pays(&self) -> bool {
+        self.lines < TRIED || self.bytes >= self.lines * LEAST
     }
 
     /// How far lines before `line` began as it does; `digits_alike` says that no
     /// digit has to be told from another.
     #[inline]
     pub(super) fn follow(&mut self, line: &[u8], digits_alike: bool) -> Known {
+        if !self.pays() {
+            return Known::NOTHING;
+        }
+        let known = self.descend(line, digits_alike);
+        self.lines += 1;
+        self.bytes += known.bytes as u64;
+        known
+    }
+
+    #[inline]
+    fn descend(&mut self, line: &[u8], digits_alike: bool) -> Known {
         let (words, _) = line.as_chunks();
         let words = &words[..words.len().min(WORDS)];
         let mut node = 0;
@@ -195,6 +225,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn where_no_line_begins_as_another_nothing_is_kept() {
+        let mut begun = Begun::default();
+        for n in 0..2 * TRIED {
+            let line = format!("{n:016x} and more");
+            begun.follow(line.as_bytes(), false);
+        }
+        let line = b"0000000000000000 and more";
+        for _ in 0..2 {
+            let known = begun.follow(line, false);
+            assert!(known.again.is_none());
+        }
+    }
+
     proptest! {
         #[test]
         fn words_with_other_digits_have_one_shape(word in prop_oneof![
@@ -209,16 +253,19 @@ mod tests {
 
         /// However large the tree gets, and whatever is forgotten.
         #[test]
-        fn what_is_known_is_where_the_walk_stood(lines in prop::collection::vec("[ab]{8}[a-c]{8}[a-d]{8}x?", 0..2000)) {
+        fn what_is_known_is_where_the_walk_stood(numbers in prop::collection::vec(0u16..4096, 0..2000)) {
             let mut begun = Begun::default();
-            let sum = |line: &str, bytes: usize| line.as_bytes()[..bytes].iter().fold(STATE, |sum, &byte| {
-                sum.wrapping_mul(31).wrapping_add(byte.into())
-            });
-            for line in &lines {
-                let known = begun.follow(line.as_bytes(), true);
-                prop_assert_eq!(begun.mark(known).state, sum(line, known.bytes));
+            let sum = |line: &[u8], bytes: usize| {
+                let add = |sum: u16, &byte: &u8| sum.wrapping_mul(31).wrapping_add(byte.into());
+                line[..bytes].iter().fold(STATE, add)
+            };
+            for number in numbers {
+                let words = [number / 1024, number / 64 % 16, number % 8];
+                let line = words.map(|word| [b'a' + u8::try_from(word).unwrap(); WORD]).concat();
+                let known = begun.follow(&line, true);
+                prop_assert_eq!(begun.mark(known).state, sum(&line, known.bytes));
                 if known.again.is_some() {
-                    begun.grow(known, mark(sum(line, known.bytes + WORD)));
+                    begun.grow(known, mark(sum(&line, known.bytes + WORD)));
                 }
             }
         }
