@@ -8,9 +8,9 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use regex::bytes::Regex;
 
-use super::pattern::{Groups, groups};
+use super::pattern::{Groups, PARTS, groups};
 use super::patterns::{Called, Patterns};
-use super::program::{PARTS, Parts};
+use super::program::Parts;
 use super::repeated::unfold;
 use super::samples::clock;
 use super::validate::compile;
@@ -45,15 +45,8 @@ impl Naive {
 
     fn parts(regex: &Regex, groups: Groups, line: &[u8]) -> Option<Parts> {
         let captures = regex.captures(line)?;
-        let Groups {
-            ip,
-            time,
-            status,
-            user,
-        } = groups;
         let mut places = [Parts::NONE; 2 * PARTS];
-        let groups = [Some(ip), Some(time), status, user];
-        for (places, group) in places.chunks_exact_mut(2).zip(groups) {
+        for (places, group) in places.chunks_exact_mut(2).zip(groups.all()) {
             if let Some(part) = group.and_then(|group| captures.get(group)) {
                 places.copy_from_slice(&[part.start(), part.end()]);
             }

@@ -28,6 +28,9 @@ pub(super) struct Parsed {
     pub(super) groups: Groups,
 }
 
+/// Address, time, status and user.
+pub(super) const PARTS: usize = 4;
+
 /// Which group is which part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Groups {
@@ -35,6 +38,13 @@ pub(super) struct Groups {
     pub(super) time: usize,
     pub(super) status: Option<usize>,
     pub(super) user: Option<usize>,
+}
+
+impl Groups {
+    /// Each of them, in this order.
+    pub(super) fn all(self) -> [Option<usize>; PARTS] {
+        [Some(self.ip), Some(self.time), self.status, self.user]
+    }
 }
 
 /// The expression: over bytes, `\d` and `\w` ASCII; only one that can not be

@@ -9,10 +9,7 @@ use regex_automata::util::look::Look;
 use regex_automata::util::primitives::{PatternID, StateID};
 use regex_syntax::hir::{self, Hir};
 
-use super::pattern::{Groups, Parsed, Read};
-
-/// Address, time, status and user.
-pub(super) const PARTS: usize = 4;
+use super::pattern::{Groups, PARTS, Parsed, Read};
 
 /// Where the parts of a match stand in the line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,19 +220,11 @@ impl Program {
 
 fn slots(nfa: &NFA, pattern: usize, groups: Groups, users: bool) -> Option<Slots> {
     let pattern = PatternID::new(pattern).ok()?;
-    let Groups {
-        ip,
-        time,
-        status,
-        user,
-    } = groups;
-    let user = user.filter(|_| users);
+    let user = groups.user.filter(|_| users);
+    let groups = Groups { user, ..groups };
     let of = |group: Option<usize>| nfa.group_info().slots(pattern, group?);
     let mut slots = [None; 2 * PARTS];
-    for (pair, group) in slots
-        .chunks_exact_mut(2)
-        .zip([Some(ip), Some(time), status, user])
-    {
+    for (pair, group) in slots.chunks_exact_mut(2).zip(groups.all()) {
         let (start, end) = of(group).unzip();
         pair.copy_from_slice(&[start, end]);
     }
