@@ -21,7 +21,8 @@ macro_rules! iso_time {
     };
 }
 
-/// `<38>`, or `<38>1 ` of RFC 5424: what may stand before the time.
+/// `<38>`, or `<38>1 ` of RFC 5424: what may stand before the time. Its version
+/// may be any digit, so that no pattern has to tell one digit from another.
 macro_rules! priority {
     () => {
         r"(?:<\d{1,3}>(?:\d )?)?"
