@@ -108,12 +108,14 @@ impl Formats {
         if let Some(known) = clock.recall(text) {
             return Some(known);
         }
-        let stamp = self
-            .0
-            .iter()
-            .find_map(|items| Fields::read(items, text)?.resolve(clock))?;
-        clock.remember(text, stamp);
-        Some(stamp)
+        let read = |(number, items): (usize, &Vec<Item>)| {
+            let fields = Fields::read(items, text)?;
+            let stamp = fields.resolve(clock)?;
+            let fraction = fields.fraction_of(text, &self.0[..=number]);
+            clock.remember(text, fraction.unwrap_or_default(), stamp);
+            Some(stamp)
+        };
+        self.0.iter().enumerate().find_map(read)
     }
 }
 

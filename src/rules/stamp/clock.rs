@@ -1,7 +1,10 @@
 //! What a stamp may leave open: its year and its zone.
 
+use std::ops::Range;
+
 use chrono::{DateTime, Datelike, Local, Offset, TimeZone};
 
+use super::read::nanos;
 use crate::model::Stamp;
 
 /// How many seconds east of Greenwich the clocks of a zone are at a moment, in
@@ -29,6 +32,8 @@ pub struct Clock {
     quarter: Option<(i64, i32)>,
     /// The last text that was a time.
     text: Vec<u8>,
+    /// Where it may have other digits and says the same but for them.
+    fraction: Range<usize>,
     /// What it said; none before there was one.
     stamp: Option<Stamp>,
 }
@@ -57,18 +62,30 @@ impl Clock {
             zone,
             quarter: None,
             text: Vec::new(),
+            fraction: 0..0,
             stamp: None,
         }
     }
 
-    /// What the last text said, if it was this one.
+    /// What the last text said, if it was this one but for the digits of its
+    /// fraction.
     pub(super) fn recall(&self, text: &[u8]) -> Option<Stamp> {
-        self.stamp.filter(|_| self.text == text)
+        let stamp = self.stamp.filter(|_| self.text.len() == text.len())?;
+        let Range { start, end } = self.fraction;
+        if self.text[..start] != text[..start] || self.text[end..] != text[end..] {
+            return None;
+        }
+        if start == end {
+            return Some(stamp);
+        }
+        let nanos = nanos(&text[start..end])?;
+        Some(Stamp { nanos, ..stamp })
     }
 
-    pub(super) fn remember(&mut self, text: &[u8], stamp: Stamp) {
+    pub(super) fn remember(&mut self, text: &[u8], fraction: Range<usize>, stamp: Stamp) {
         self.text.clear();
         self.text.extend_from_slice(text);
+        self.fraction = fraction;
         self.stamp = Some(stamp);
     }
 

@@ -1,5 +1,7 @@
 //! The text of one stamp → its numbers → a moment.
 
+use std::ops::Range;
+
 use chrono::{NaiveDate, NaiveTime};
 
 use super::{Clock, Item};
@@ -45,6 +47,8 @@ pub(super) struct Fields {
     second: u32,
     nanos: u32,
     digits: u8,
+    /// How many bytes stand behind the fraction.
+    behind_fraction: usize,
     east: Option<i32>,
     unix: Option<i64>,
 }
@@ -52,12 +56,35 @@ pub(super) struct Fields {
 impl Fields {
     /// What `text` says under the format `items`, if it follows it to its end.
     pub(super) fn read(items: &[Item], text: &[u8]) -> Option<Self> {
-        let mut fields = Fields::default();
         let mut text = Text(text);
-        for &item in items {
-            fields.take(item, &mut text)?;
-        }
+        let fields = Self::follow(items, &mut text)?;
         text.0.is_empty().then_some(fields)
+    }
+
+    fn follow(items: &[Item], text: &mut Text) -> Option<Self> {
+        let mut fields = Fields::default();
+        for &item in items {
+            fields.take(item, text)?;
+        }
+        Some(fields)
+    }
+
+    /// Where `text`, of which this was read under the last of `formats`, may
+    /// have other digits of its fraction and says the same but for them. None
+    /// if there is none, or if the first formats may then read it.
+    pub(super) fn fraction_of(&self, text: &[u8], formats: &[Vec<Item>]) -> Option<Range<usize>> {
+        let end = text.len() - self.behind_fraction;
+        let start = end - usize::from(self.digits);
+        // Nothing reads on over such a byte, so what is read before it does not
+        // depend on what stands behind it.
+        let before = text[..start].ends_with(b".") || text[..start].ends_with(b",");
+        let fails = |format: &Vec<Item>| {
+            let mut before = Text(&text[..start]);
+            let _ = Self::follow(format, &mut before);
+            !before.0.is_empty()
+        };
+        let (_, first) = formats.split_last()?;
+        (start < end && before && first.iter().all(fails)).then_some(start..end)
     }
 
     fn take(&mut self, item: Item, text: &mut Text) -> Option<()> {
@@ -107,9 +134,8 @@ impl Fields {
         let (fraction, rest) = text.0.split_at(digits);
         text.0 = rest;
         self.digits = u8::try_from(digits).ok()?;
-        self.nanos = (0..9).fold(0, |nanos, at| {
-            nanos * 10 + fraction.get(at).map_or(0, |&digit| u32::from(digit - b'0'))
-        });
+        self.nanos = nanos(fraction)?;
+        self.behind_fraction = rest.len();
         Some(())
     }
 
@@ -252,6 +278,17 @@ impl<'t> Text<'t> {
         self.0 = rest;
         std::str::from_utf8(number).ok()?.parse().ok()
     }
+}
+
+/// How many nanoseconds the digits of a fraction are, one to nine of them; none
+/// if they are no digits.
+pub(super) fn nanos(fraction: &[u8]) -> Option<u32> {
+    let places = 9_u32.checked_sub(u32::try_from(fraction.len()).ok()?)?;
+    let number = fraction.iter().try_fold(0, |number, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit < 10).then_some(number * 10 + u32::from(digit))
+    })?;
+    Some(number * 10_u32.pow(places))
 }
 
 /// What stands behind `start`, in either case, if `text` begins with it.

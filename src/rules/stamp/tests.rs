@@ -302,4 +302,28 @@ proptest! {
         let yearless = formats.parse(text.as_bytes(), &mut clock).unwrap();
         prop_assert_eq!(yearless.secs, secs);
     }
+
+    /// What was remembered of the last text never shows in the next.
+    #[test]
+    fn a_clock_that_has_read_others_reads_the_same(
+        formats in prop::sample::subsequence(
+            vec!["%T.%f %F", "%T%f %F", "%T.%f.%f %F", "%T.%S %F", "%T.%f%m %F", "%T%.f%z %F"], 1..6,
+        ).prop_shuffle(),
+        texts in prop::collection::vec(r"1:5:[0-6]?[0-9]([.]?[0-9]{1,3}){0,2}Z? 2026-01-0[12]", 1..8),
+        digits in prop::collection::vec(prop::collection::vec(0u8..10, 3), 8),
+        from in 4usize..8,
+    ) {
+        let formats = Formats::new(&formats).unwrap();
+        let mut clock = Clock::in_zone(0, utc);
+        for text in &texts {
+            for digits in &digits {
+                let mut digits = digits.iter();
+                let mut other = text.clone().into_bytes();
+                let places = other.iter_mut().skip(from).take(6).filter(|byte| byte.is_ascii_digit());
+                places.zip(&mut digits).for_each(|(place, digit)| *place = b'0' + digit);
+                let fresh = formats.parse(&other, &mut Clock::in_zone(0, utc));
+                prop_assert_eq!(formats.parse(&other, &mut clock), fresh, "{}", String::from_utf8_lossy(&other));
+            }
+        }
+    }
 }
