@@ -18,15 +18,14 @@ use regex_automata::{Anchored, Input};
 use super::pattern::PARTS;
 use super::program::{Parts, Program};
 
-mod begun;
 mod follow;
 mod make;
 mod walk;
+mod words;
 
-use begun::{Begun, Known, Mark, WORD};
 use follow::{At, Moves, Scratch, State, Thread};
-use walk::entry;
-pub(super) use walk::{Machine, Walk, go_together};
+use walk::{Walk, entry};
+use words::{Stop, Unknown, Words};
 
 /// A start and an end for each part.
 const SLOTS: usize = 2 * PARTS;
@@ -73,15 +72,21 @@ pub(super) struct Automaton {
     states: Vec<State>,
     numbers: HashMap<State, u16>,
     scratch: Scratch,
-    begun: Begun,
+    words: Words,
     /// Bytes walked since the tables were last begun anew.
     walked: usize,
-    /// How often they were begun.
-    round: u64,
     /// Pike's machine, once it was needed.
     pike: Option<regex_automata::nfa::thompson::pikevm::Cache>,
     /// Whether the tables do not pay.
     given_up: bool,
+}
+
+/// Why a walk does not come to the end of its line.
+enum Astray {
+    /// Nothing matches.
+    Lost,
+    /// The tables were full and are begun anew.
+    Full,
 }
 
 /// A step that moves registers, or the end of the line.
@@ -102,9 +107,8 @@ impl Automaton {
             states: Vec::new(),
             numbers: HashMap::new(),
             scratch: Scratch::default(),
-            begun: Begun::default(),
+            words: Words::default(),
             walked: 0,
-            round: 0,
             pike: None,
             given_up: program.looks_at_letters(),
         };
@@ -120,9 +124,8 @@ impl Automaton {
         self.actions.clear();
         self.states.clear();
         self.numbers.clear();
-        self.begun.clear();
+        self.words.clear();
         self.walked = 0;
-        self.round += 1;
         let start = Thread {
             at: At::Node(program.start()),
             slots: [UNSET; SLOTS],
@@ -139,123 +142,93 @@ impl Automaton {
     /// Which pattern of `program` matches `line`, the first of those that do,
     /// and where its parts stand.
     pub(super) fn find(&mut self, program: &Program, line: &[u8]) -> Option<(usize, Parts)> {
-        let mut walk = self.set_out(program, line);
-        self.finish(program, &mut walk)
-    }
-
-    /// Begins to walk over `line`, behind what is known of how it begins.
-    pub(super) fn set_out<'l>(&mut self, program: &Program, line: &'l [u8]) -> Walk<'l> {
-        let alone = self.given_up || u32::try_from(line.len()).is_err();
-        let known = if alone {
-            Known::NOTHING
-        } else {
-            self.begun.follow(line, program.digits_alike())
-        };
-        let mark = self.begun.mark(known);
-        let walk = Walk {
+        if self.given_up || u32::try_from(line.len()).is_err() {
+            return self.ask_pike(program, line);
+        }
+        self.walked += line.len();
+        let mut walk = Walk {
             line,
-            at: known.bytes,
-            state: mark.state,
-            registers: mark.registers,
-            round: self.round,
-            alone,
-            lost: false,
+            at: 0,
+            state: STATE,
+            registers: Default::default(),
         };
-        if known.again.is_some() {
-            return self.learn(program, walk, known);
-        }
-        walk
-    }
-
-    /// Goes on over the word that should be known, and notes where it stands then.
-    #[cold]
-    fn learn<'l>(&mut self, program: &Program, mut walk: Walk<'l>, known: Known) -> Walk<'l> {
-        if self.go_to(program, &mut walk, known.bytes + WORD) {
-            let (state, registers) = (walk.state, walk.registers);
-            self.begun.grow(known, Mark { state, registers });
-        } else {
-            walk.alone = !walk.lost;
-        }
-        walk
-    }
-
-    /// Whether `walk` is one that goes on.
-    pub(super) fn goes_on(&self, walk: &Walk<'_>) -> bool {
-        !walk.alone && !walk.lost && walk.round == self.round
-    }
-
-    /// Goes on to the end of the line.
-    pub(super) fn finish(
-        &mut self,
-        program: &Program,
-        walk: &mut Walk<'_>,
-    ) -> Option<(usize, Parts)> {
-        if walk.lost {
-            return None;
-        }
-        if walk.round != self.round {
-            *walk = self.set_out(program, walk.line);
-        }
-        if walk.alone {
-            return self.ask_pike(program, walk.line);
-        }
-        self.walked += walk.line.len();
-        if !walk.lost && self.go_to(program, walk, walk.line.len()) {
-            return self.arrive(program, walk);
-        }
-        if walk.lost {
-            None
-        } else {
-            self.ask_pike(program, walk.line)
+        match self.walk(program, &mut walk) {
+            Ok(()) => self.arrive(program, &walk),
+            Err(Astray::Lost) => None,
+            Err(Astray::Full) => self.ask_pike(program, line),
         }
     }
 
-    /// Goes on to the byte `end`. Not if the walk ends before, as in `act`.
-    fn go_to(&mut self, program: &Program, walk: &mut Walk<'_>, end: usize) -> bool {
-        while let Some(next) = self.go(program, walk, end) {
-            if !self.act(program, walk, next, end) {
-                return false;
+    /// Walks to the end of the line, over known words in one step.
+    fn walk(&mut self, program: &Program, walk: &mut Walk<'_>) -> Result<(), Astray> {
+        let end = walk.line.len();
+        if !self.words.pay() {
+            return self.go_to(program, walk, end);
+        }
+        loop {
+            match self.words.go(walk, program.digits_alike()) {
+                Stop::End => return Ok(()),
+                Stop::Lost => return Err(Astray::Lost),
+                Stop::Rest => return self.go_to(program, walk, end),
+                Stop::Unknown(word) => {
+                    let (from, at) = (walk.state, walk.at);
+                    let end = at + word.length;
+                    let went = self.go_to(program, walk, end);
+                    if word.again && !matches!(went, Err(Astray::Full)) {
+                        self.learn(program, from, &walk.line[at..end], word);
+                    }
+                    went?;
+                }
             }
         }
-        true
+    }
+
+    /// Notes where a word leads.
+    #[cold]
+    fn learn(&mut self, program: &Program, from: u16, word: &[u8], unknown: Unknown) {
+        if let Some((next, moves)) = self.trace(program, from, word) {
+            let ends = next == DEAD || self.table[entry(next, program.class(b' '))] == RESTING;
+            self.words.learn(unknown, next, ends, &moves);
+        }
+    }
+
+    /// Goes on to the byte `end`, byte by byte.
+    fn go_to(&mut self, program: &Program, walk: &mut Walk<'_>, end: usize) -> Result<(), Astray> {
+        while let Some(next) = self.go(program, walk, end) {
+            self.act(program, walk, next, end)?;
+        }
+        Ok(())
     }
 
     /// Does what the table says of the next byte, and goes no further than to
-    /// the byte `end`. Not if that is the end of the walk: it is lost, or the
-    /// tables were full and are begun anew.
-    pub(super) fn act(
+    /// the byte `end`.
+    fn act(
         &mut self,
         program: &Program,
         walk: &mut Walk<'_>,
         mut next: u16,
         end: usize,
-    ) -> bool {
-        if walk.round != self.round {
-            return false;
-        }
+    ) -> Result<(), Astray> {
         if next == UNKNOWN {
-            let Some(found) = self.work_out(program, walk.state, Some(walk.line[walk.at])) else {
-                return false;
-            };
-            next = found;
+            let found = self.work_out(program, walk.state, Some(walk.line[walk.at]));
+            next = found.ok_or(Astray::Full)?;
         }
         if next == DEAD {
-            walk.lost = true;
-            return false;
+            return Err(Astray::Lost);
         }
         if next == RESTING {
             let at_newline = self.table[entry(walk.state, program.class(b'\n'))];
             let rest = &walk.line[walk.at..end];
             let newline = memchr(b'\n', rest).filter(|_| at_newline != RESTING);
             walk.at = newline.map_or(end, |newline| walk.at + newline);
-            return true;
+            return Ok(());
         }
         if next < STATE {
             next = self.move_registers(&mut walk.registers, next, walk.at);
         }
         walk.state = next;
         walk.at += 1;
-        true
+        Ok(())
     }
 
     /// What the end of the line makes of a walk.

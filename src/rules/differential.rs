@@ -355,13 +355,6 @@ proptest! {
             prop_assert_eq!(&patterns.from(0, Called::ALL, line), &found);
             prop_assert_eq!(cramped.first(Called::ALL, line), found);
         }
-        for pair in lines.windows(2) {
-            let both = [&pair[0], &pair[1]];
-            let found = both.map(|line| naive.first(line));
-            let called = both.map(|line| (Called::ALL, line.as_slice()));
-            prop_assert_eq!(&patterns.first_of_both(called), &found);
-            prop_assert_eq!(&cramped.first_of_both(called), &found);
-        }
     }
 
     #[test]

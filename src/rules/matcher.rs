@@ -142,7 +142,6 @@ impl Matcher {
         };
         let find = |prefilter: &Prefilter| prefilter.find(block, 0);
         let mut hit = self.prefilter.as_ref().and_then(find);
-        let mut waiting: Option<Candidate<'_>> = None;
         let mut at = 0;
         while at < block.len() && (hit.is_some() || self.prefilter.is_none()) {
             let from = hit.map_or(at, |hit| hit.start);
@@ -153,19 +152,9 @@ impl Matcher {
                 (calls, hit) = prefilter.calls(block, first, end);
             }
             at = end + 1;
-            let second = self.candidate(&block[start..end], base + start as u64, calls);
-            let Some(first) = waiting.take() else {
-                waiting = Some(second);
-                continue;
-            };
-            let lines = [&first, &second].map(|one| (one.called, &*one.line));
-            let [found, found_second] = self.patterns.first_of_both(lines);
-            note(self.verdict(&first, found), &first);
-            note(self.verdict(&second, found_second), &second);
-        }
-        if let Some(last) = waiting {
-            let found = self.patterns.first(last.called, &last.line);
-            note(self.verdict(&last, found), &last);
+            let candidate = self.candidate(&block[start..end], base + start as u64, calls);
+            let found = self.patterns.first(candidate.called, &candidate.line);
+            note(self.verdict(&candidate, found), &candidate);
         }
         tally
     }

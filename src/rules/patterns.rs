@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::model::Rule;
 
-use super::automaton::{self, Automaton, Machine, Walk, go_together};
+use super::automaton::{self, Automaton};
 use super::pattern::Read;
 use super::program::{Parts, Program};
 
@@ -112,35 +112,6 @@ impl Patterns {
         }
     }
 
-    /// The same for two lines, in less time than one after the other.
-    pub(super) fn first_of_both(
-        &mut self,
-        lines: [(Called, &[u8]); 2],
-    ) -> [Option<(usize, Parts)>; 2] {
-        let own = lines.map(|(called, _)| self.called(called));
-        let [Ok(one), Ok(other)] = own else {
-            return lines.map(|(called, line)| self.first(called, line));
-        };
-        let [(_, a), (_, b)] = lines;
-        let mut a = self.own[one].set_out(a);
-        let mut b = self.own[other].set_out(b);
-        let goes_on = |own: usize, walk| self.own[own].automaton.goes_on(walk);
-        let mut both = goes_on(one, &a) && goes_on(other, &b);
-        while both {
-            let machines = [one, other].map(|own| self.own[own].machine());
-            let due = go_together(machines[0], &mut a, machines[1], &mut b);
-            both = due.iter().any(Option::is_some);
-            for ((own, walk), next) in [(one, &mut a), (other, &mut b)].into_iter().zip(due) {
-                let Own {
-                    program, automaton, ..
-                } = &mut self.own[own];
-                let end = walk.line.len();
-                both &= next.is_none_or(|next| automaton.act(program, walk, next, end));
-            }
-        }
-        [self.own[one].finish(&mut a), self.own[other].finish(&mut b)]
-    }
-
     /// The same, from the pattern in that place on.
     pub(super) fn from(
         &mut self,
@@ -185,18 +156,6 @@ impl Patterns {
 }
 
 impl Own {
-    fn machine(&self) -> Machine<'_> {
-        (&self.automaton, &self.program)
-    }
-
-    fn set_out<'l>(&mut self, line: &'l [u8]) -> Walk<'l> {
-        self.automaton.set_out(&self.program, line)
-    }
-
-    fn finish(&mut self, walk: &mut Walk<'_>) -> Option<(usize, Parts)> {
-        self.automaton.finish(&self.program, walk)
-    }
-
     fn find(&mut self, line: &[u8]) -> Option<(usize, Parts)> {
         self.automaton.find(&self.program, line)
     }

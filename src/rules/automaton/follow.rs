@@ -17,6 +17,15 @@ pub(super) struct State {
     pub(super) before: Option<u8>,
 }
 
+impl State {
+    /// How many registers hold a place.
+    pub(super) fn registers(&self) -> u8 {
+        let slots = self.threads.iter().flat_map(|thread| thread.slots);
+        let held = slots.filter(|&slot| slot < SPARE).max();
+        held.map_or(0, |last| last + 1)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Thread {
     pub(super) at: At,
@@ -175,7 +184,7 @@ pub(super) fn renumber(mut threads: Vec<Thread>) -> Option<(Vec<Thread>, Moves)>
 /// Moves that happen at once, in an order in which each can be made after the
 /// other: none writes what a later one reads. Where they go in a circle the
 /// spare register opens it.
-fn one_by_one(mut moves: Moves) -> Moves {
+pub(super) fn one_by_one(mut moves: Moves) -> Moves {
     let mut ordered = Moves::new();
     while let Some(&(circle, _)) = moves.first() {
         let is_read = |to: u8| moves.iter().any(|&(_, from)| from == to);

@@ -1,23 +1,28 @@
-//! A walk over a line: as far as a table leads, of one line or of two.
+//! A walk over a line, byte by byte as the tables lead.
 
-use super::{ACTION, Action, Automaton, HERE, Program, REGISTERS, STATE};
+pub(super) use super::follow::Moves;
+use super::follow::one_by_one;
+use super::{ACTION, Action, Automaton, DEAD, HERE, Program, REGISTERS, RESTING, STATE, UNKNOWN};
 
-/// The place that each register holds.
-pub(super) type Registers = [u32; REGISTERS + 1];
+/// The place that each register holds. There is room for more registers than
+/// there are, so that a number of one has not to be checked.
+pub(super) type Registers = [u32; ROOM];
+const ROOM: usize = IDLE.0 as usize + 1;
+const _: () = assert!(REGISTERS + 1 < ROOM);
+
+/// In the moves of a word: from so many bytes behind its start.
+const BEHIND: u8 = 1 << 7;
+
+/// A move of nothing.
+pub(super) const IDLE: (u8, u8) = (31, 31);
 
 /// A walk over a line that is under way.
 #[derive(Debug)]
-pub(in super::super) struct Walk<'l> {
-    pub(in super::super) line: &'l [u8],
+pub(super) struct Walk<'l> {
+    pub(super) line: &'l [u8],
     pub(super) at: usize,
     pub(super) state: u16,
     pub(super) registers: Registers,
-    /// Of which tables the state is.
-    pub(super) round: u64,
-    /// Whether there is no walking over this line.
-    pub(in super::super) alone: bool,
-    /// Whether it is known that nothing matches.
-    pub(super) lost: bool,
 }
 
 impl Automaton {
@@ -49,51 +54,61 @@ impl Automaton {
         step(registers, moves, at);
         *next
     }
-}
 
-/// An automaton with its program.
-pub(in super::super) type Machine<'m> = (&'m Automaton, &'m Program);
-
-/// Takes two walks side by side, as far as the tables lead both: what they say of
-/// the next byte of each, where that is no state. A step has to wait for the one
-/// before it, but not for those of another line: two lines take little longer
-/// than one.
-pub(in super::super) fn go_together(
-    (one, one_program): Machine<'_>,
-    a: &mut Walk<'_>,
-    (other, other_program): Machine<'_>,
-    b: &mut Walk<'_>,
-) -> [Option<u16>; 2] {
-    let (one_classes, other_classes) = (one_program.classes(), other_program.classes());
-    let (mut states, mut due) = ([a.state, b.state], [None; 2]);
-    let mut steps = 0;
-    for (&x, &y) in a.line[a.at..].iter().zip(&b.line[b.at..]) {
-        let mut first = one.table[entry(states[0], one_classes[usize::from(x)].into())];
-        let mut second = other.table[entry(states[1], other_classes[usize::from(y)].into())];
-        if first & second < STATE {
-            if first < ACTION || second < ACTION {
-                due = [first, second].map(|next| (next < STATE).then_some(next));
-                break;
-            }
-            if first < STATE {
-                first = one.move_registers(&mut a.registers, first, a.at + steps);
-            }
-            if second < STATE {
-                second = other.move_registers(&mut b.registers, second, b.at + steps);
+    /// Where the tables lead from a state over `word`, and what moves meanwhile;
+    /// none if they do not lead so far.
+    pub(super) fn trace(&self, program: &Program, from: u16, word: &[u8]) -> Option<(u16, Moves)> {
+        let mut places = [0; REGISTERS + 1];
+        for (register, place) in (0..).zip(&mut places) {
+            *place = register;
+        }
+        let mut state = from;
+        for (at, &byte) in (0..).zip(word) {
+            let next = self.table[entry(state, program.class(byte))];
+            match next {
+                UNKNOWN => return None,
+                DEAD => return Some((DEAD, Moves::new())),
+                RESTING => {}
+                STATE.. => state = next,
+                ACTION.. => {
+                    let Action { moves, next, .. } = &self.actions[usize::from(next - ACTION)];
+                    for &(to, from) in moves {
+                        places[usize::from(to)] = match from {
+                            HERE => behind(at),
+                            from => places[usize::from(from)],
+                        };
+                    }
+                    state = *next;
+                }
             }
         }
-        states = [first, second];
-        steps += 1;
+        let held = self.states[usize::from(state - STATE) / program.stride()].registers();
+        let moves = (0..held).map(|to| (to, places[usize::from(to)]));
+        Some((
+            state,
+            one_by_one(moves.filter(|(to, from)| to != from).collect()),
+        ))
     }
-    (a.state, a.at) = (states[0], a.at + steps);
-    (b.state, b.at) = (states[1], b.at + steps);
-    due
 }
 
 /// The entry of a state for a class.
 #[inline]
 pub(super) fn entry(state: u16, class: u16) -> usize {
     usize::from(state) + usize::from(class)
+}
+
+/// The move from so many bytes behind the start of a word.
+pub(super) fn behind(bytes: u8) -> u8 {
+    BEHIND | bytes
+}
+
+/// Makes a move of a word that starts at the byte `at`.
+#[inline]
+pub(super) fn move_behind(registers: &mut Registers, (to, from): (u8, u8), at: usize) {
+    let here = at + usize::from(from & !BEHIND);
+    let here = u32::try_from(here).expect("looked at before the walk");
+    let there = registers[usize::from(from) % ROOM];
+    registers[usize::from(to) % ROOM] = if from < BEHIND { there } else { here };
 }
 
 /// Moves the places of registers, one after the other.

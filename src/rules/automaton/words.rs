@@ -1,0 +1,340 @@
+//! Lines of a log are made of the same words: the same second, the same host,
+//! the same program, the same message, numbers of the same length. Where a word
+//! of eight bytes leads from a state is kept, and a walk goes over it in one step.
+
+use super::DEAD;
+use super::walk::{IDLE, Moves, Registers, Walk, move_behind};
+
+/// So many bytes are a word; the last one of a line may be shorter.
+pub(super) const WORD: usize = 8;
+
+/// Words that are known at a time at most.
+const PLACES: usize = 1 << PLACE_BITS;
+const PLACE_BITS: u32 = 12;
+
+/// Moves of a known word at most.
+const MOVES: usize = 4;
+
+/// After so many lines so many bytes of a line must be known on the average.
+const TRIED: u64 = 1000;
+const LEAST: u64 = 16;
+
+/// What is known of words.
+#[derive(Debug, Clone)]
+pub(super) struct Words {
+    /// By a hash of what they begin with: where one is forgotten when another is
+    /// to be known.
+    steps: Box<[Step; PLACES]>,
+    /// Lines that were walked over, and how many bytes of them were known.
+    lines: u64,
+    bytes: u64,
+}
+
+/// Where a word leads.
+#[derive(Debug, Clone, Copy, Default)]
+struct Step {
+    key: Key,
+    /// What was met here last and is not known.
+    missed: u32,
+    /// The next state, or that nothing matches.
+    next: u16,
+    /// Whether it is the last step: nothing matches, or nothing changes any more.
+    ends: bool,
+    /// Whether there is more than one move.
+    more: bool,
+    moves: [(u8, u8); MOVES],
+}
+
+/// A word, and the state in which it is met; no word is behind the default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Key {
+    word: u64,
+    from: u32,
+}
+
+/// Why a walk goes no further by words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// The line ends.
+    End,
+    /// Nothing matches.
+    Lost,
+    /// Nothing changes any more before the line ends.
+    Rest,
+    /// The next word is not known.
+    Unknown(Unknown),
+}
+
+/// A word that is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unknown {
+    key: Key,
+    /// How many bytes it has.
+    pub(super) length: usize,
+    /// Whether it is met again and should be known.
+    pub(super) again: bool,
+}
+
+impl Key {
+    fn new(state: u16, word: [u8; WORD], digits_alike: bool) -> Self {
+        Key {
+            word: shape(u64::from_le_bytes(word), digits_alike),
+            from: state.into(),
+        }
+    }
+
+    /// That of the last bytes of a line, fewer than a word, in a line that ends
+    /// with `word`.
+    fn last(state: u16, word: [u8; WORD], length: usize, digits_alike: bool) -> Self {
+        let word = u64::from_le_bytes(word) >> (8 * (WORD - length));
+        let Key { word, from } = Key::new(state, word.to_le_bytes(), digits_alike);
+        Key {
+            word,
+            // Or it were a whole word that ends with nulls.
+            from: from | u32::try_from(length).unwrap_or(0) << 16,
+        }
+    }
+
+    fn hash(self) -> u64 {
+        self.word.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    /// The state comes last, as what is known last.
+    fn place(self) -> usize {
+        let bits = (self.hash() >> (u64::BITS - PLACE_BITS)) as usize;
+        (bits ^ self.from as usize) % PLACES
+    }
+}
+
+impl Step {
+    #[inline]
+    fn make(&self, registers: &mut Registers, at: usize) {
+        let [first, rest @ ..] = self.moves;
+        move_behind(registers, first, at);
+        if self.more {
+            for next in rest {
+                move_behind(registers, next, at);
+            }
+        }
+    }
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        let steps = vec![Step::default(); PLACES].into_boxed_slice();
+        Words {
+            steps: steps.try_into().expect("it is as long as it is"),
+            lines: 0,
+            bytes: 0,
+        }
+    }
+}
+
+impl Words {
+    /// Forgets all words, but not whether it pays to know them.
+    pub(super) fn clear(&mut self) {
+        self.steps.fill(Step::default());
+    }
+
+    /// Notes a line, and says whether it is worth the while to know its words.
+    pub(super) fn pay(&mut self) -> bool {
+        self.lines += 1;
+        self.lines < TRIED || self.bytes >= self.lines * LEAST
+    }
+
+    /// Goes on as far as words are known; `digits_alike` says that no digit has to
+    /// be told from another.
+    pub(super) fn go(&mut self, walk: &mut Walk<'_>, digits_alike: bool) -> Stop {
+        let start = walk.at;
+        let stop = self.follow(walk, digits_alike);
+        self.bytes += (walk.at - start) as u64;
+        stop
+    }
+
+    #[inline]
+    fn follow(&mut self, walk: &mut Walk<'_>, digits_alike: bool) -> Stop {
+        let line = walk.line;
+        let (words, last) = line[walk.at..].as_chunks();
+        let (mut at, mut state) = (walk.at, walk.state);
+        let mut unknown = None;
+        for &word in words {
+            let key = Key::new(state, word, digits_alike);
+            let step = &self.steps[key.place()];
+            if step.key != key {
+                unknown = Some(key);
+                break;
+            }
+            step.make(&mut walk.registers, at);
+            (state, at) = (step.next, at + WORD);
+            if step.ends {
+                (walk.state, walk.at) = (state, at);
+                return if state == DEAD {
+                    Stop::Lost
+                } else {
+                    Stop::Rest
+                };
+            }
+        }
+        (walk.state, walk.at) = (state, at);
+        if let Some(key) = unknown {
+            return self.miss(key, WORD);
+        }
+        let length = last.len();
+        if length == 0 {
+            return Stop::End;
+        }
+        let Some(&word) = line.last_chunk() else {
+            // So short a line is none of a log.
+            let (key, again) = (Key::default(), false);
+            return Stop::Unknown(Unknown { key, length, again });
+        };
+        let key = Key::last(state, word, length, digits_alike);
+        let step = &self.steps[key.place()];
+        if step.key != key {
+            return self.miss(key, length);
+        }
+        step.make(&mut walk.registers, at);
+        (walk.state, walk.at) = (step.next, line.len());
+        if step.next == DEAD {
+            Stop::Lost
+        } else {
+            Stop::End
+        }
+    }
+
+    fn miss(&mut self, key: Key, length: usize) -> Stop {
+        let tag = (key.hash() >> 32) as u32 ^ key.from;
+        let missed = &mut self.steps[key.place()].missed;
+        let again = std::mem::replace(missed, tag) == tag;
+        Stop::Unknown(Unknown { key, length, again })
+    }
+
+    /// Notes that a word leads to `next`, with these `moves`, and whether the walk
+    /// `ends` there.
+    pub(super) fn learn(&mut self, unknown: Unknown, next: u16, ends: bool, moves: &Moves) {
+        let mut known = [IDLE; MOVES];
+        if let Some(own) = known.get_mut(..moves.len()) {
+            own.copy_from_slice(moves);
+            self.steps[unknown.key.place()] = Step {
+                key: unknown.key,
+                missed: 0,
+                next,
+                ends,
+                more: moves.len() > 1,
+                moves: known,
+            };
+        }
+    }
+}
+
+/// A word with all its digits made one, if that makes no difference.
+fn shape(word: u64, digits_alike: bool) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const LOW: u64 = EACH * 0x7f;
+    const HIGH: u64 = EACH * 0x80;
+    if !digits_alike {
+        return word;
+    }
+    // Of a digit this is its value, of any other byte more than nine.
+    let values = word ^ (EACH * u64::from(b'0'));
+    let others = ((values & LOW) + EACH * (0x7f - 9)) | values;
+    let digits = (!others & HIGH) >> 7;
+    word & !(digits * 0x0f)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::STATE;
+    use super::super::walk::behind;
+    use super::*;
+
+    fn walk(line: &[u8]) -> Walk<'_> {
+        Walk {
+            line,
+            at: 0,
+            state: STATE,
+            registers: Registers::default(),
+        }
+    }
+
+    /// Goes over the line, and learns each word that is met again: it leads to
+    /// where its number says. How many bytes were known.
+    fn follow(words: &mut Words, line: &[u8]) -> usize {
+        let (mut walk, mut known) = (walk(line), 0);
+        loop {
+            let before = walk.at;
+            let stop = words.go(&mut walk, true);
+            known += walk.at - before;
+            let Stop::Unknown(unknown) = stop else {
+                assert_eq!((stop, walk.at), (Stop::End, line.len()));
+                return known;
+            };
+            walk.at += unknown.length;
+            walk.state = STATE + u16::try_from(walk.at).unwrap();
+            if unknown.again {
+                words.learn(unknown, walk.state, false, &Moves::new());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_met_again_is_known_from_then_on() {
+        let mut words = Words::default();
+        for line in [
+            &b"three words and a bit"[..],
+            b"17 digits are 12 and 17 ",
+            b"brief",
+        ] {
+            assert_eq!(follow(&mut words, line), 0);
+            assert_eq!(follow(&mut words, line), 0);
+            let long = if line.len() < WORD { 0 } else { line.len() };
+            assert_eq!(follow(&mut words, line), long);
+        }
+        assert_eq!(follow(&mut words, b"28 digits are 34 and 56 "), 24);
+        // Not how they end.
+        assert_eq!(follow(&mut words, b"three words and a bit\0\0\0"), 16);
+    }
+
+    #[test]
+    fn where_no_line_is_made_of_known_words_nothing_is_kept() {
+        let mut words = Words::default();
+        for n in 0..TRIED {
+            assert!(words.pay() || n == TRIED - 1);
+            let letters = |n: u64| n.to_le_bytes().map(|byte| b'a' + byte % 16);
+            follow(&mut words, &[letters(n), letters(n / 16)].concat());
+        }
+        assert!(!words.pay());
+    }
+
+    #[test]
+    fn places_move_with_the_word() {
+        let mut words = Words::default();
+        let line = b"two words or three of it";
+        let moves = [(0, behind(3)), (1, 0), (2, behind(7))];
+        for _ in 0..3 {
+            let mut walk = walk(line);
+            while let Stop::Unknown(unknown) = words.go(&mut walk, true) {
+                words.learn(unknown, STATE, false, &moves.to_vec());
+                walk.at += WORD;
+            }
+        }
+        let mut walk = walk(line);
+        assert_eq!(words.go(&mut walk, true), Stop::End);
+        assert_eq!(walk.registers[..3], [19, 19, 23]);
+    }
+
+    proptest! {
+        #[test]
+        fn words_with_other_digits_have_one_shape(word in prop_oneof![
+            any::<[u8; WORD]>(),
+            prop::array::uniform8(b'-'..b'?'),
+        ]) {
+            let made_one = word.map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
+            let word = u64::from_le_bytes(word);
+            prop_assert_eq!(shape(word, true), u64::from_le_bytes(made_one));
+            prop_assert_eq!(shape(word, false), word);
+        }
+    }
+}
