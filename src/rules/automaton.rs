@@ -150,7 +150,7 @@ impl Automaton {
             line,
             at: 0,
             state: STATE,
-            registers: Default::default(),
+            registers: [0; REGISTERS + 1],
         };
         match self.walk(program, &mut walk) {
             Ok(()) => self.arrive(program, &walk),
@@ -188,7 +188,7 @@ impl Automaton {
     fn learn(&mut self, program: &Program, from: u16, word: &[u8], unknown: Unknown) {
         if let Some((next, moves)) = self.trace(program, from, word) {
             let ends = next == DEAD || self.table[entry(next, program.class(b' '))] == RESTING;
-            self.words.learn(unknown, next, ends, &moves);
+            self.words.learn(unknown, next, ends, moves);
         }
     }
 

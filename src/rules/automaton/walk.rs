@@ -4,17 +4,11 @@ pub(super) use super::follow::Moves;
 use super::follow::one_by_one;
 use super::{ACTION, Action, Automaton, DEAD, HERE, Program, REGISTERS, RESTING, STATE, UNKNOWN};
 
-/// The place that each register holds. There is room for more registers than
-/// there are, so that a number of one has not to be checked.
-pub(super) type Registers = [u32; ROOM];
-const ROOM: usize = IDLE.0 as usize + 1;
-const _: () = assert!(REGISTERS + 1 < ROOM);
+/// The place that each register holds.
+pub(super) type Registers = [u32; REGISTERS + 1];
 
 /// In the moves of a word: from so many bytes behind its start.
 const BEHIND: u8 = 1 << 7;
-
-/// A move of nothing.
-pub(super) const IDLE: (u8, u8) = (31, 31);
 
 /// A walk over a line that is under way.
 #[derive(Debug)]
@@ -102,21 +96,27 @@ pub(super) fn behind(bytes: u8) -> u8 {
     BEHIND | bytes
 }
 
-/// Makes a move of a word that starts at the byte `at`.
-#[inline]
-pub(super) fn move_behind(registers: &mut Registers, (to, from): (u8, u8), at: usize) {
-    let here = at + usize::from(from & !BEHIND);
-    let here = u32::try_from(here).expect("looked at before the walk");
-    let there = registers[usize::from(from) % ROOM];
-    registers[usize::from(to) % ROOM] = if from < BEHIND { there } else { here };
+/// Moves the places of registers over a word that starts at the byte `at`.
+pub(super) fn step_over(registers: &mut Registers, moves: &[(u8, u8)], at: usize) {
+    for &(to, from) in moves {
+        registers[usize::from(to)] = if from < BEHIND {
+            registers[usize::from(from)]
+        } else {
+            place(at + usize::from(from & !BEHIND))
+        };
+    }
 }
 
 /// Moves the places of registers, one after the other.
 pub(super) fn step(registers: &mut Registers, moves: &[(u8, u8)], at: usize) {
     for &(to, from) in moves {
         registers[usize::from(to)] = match from {
-            HERE => u32::try_from(at).expect("looked at before the walk"),
+            HERE => place(at),
             from => registers[usize::from(from)],
         };
     }
+}
+
+fn place(at: usize) -> u32 {
+    u32::try_from(at).expect("looked at before the walk")
 }

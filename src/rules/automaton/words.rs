@@ -2,8 +2,10 @@
 //! the same program, the same message, numbers of the same length. Where a word
 //! of eight bytes leads from a state is kept, and a walk goes over it in one step.
 
-use super::DEAD;
-use super::walk::{IDLE, Moves, Registers, Walk, move_behind};
+use std::collections::HashMap;
+
+use super::walk::{Moves, Registers, Walk, step_over};
+use super::{DEAD, STATE};
 
 /// So many bytes are a word; the last one of a line may be shorter.
 pub(super) const WORD: usize = 8;
@@ -11,9 +13,6 @@ pub(super) const WORD: usize = 8;
 /// Words that are known at a time at most.
 const PLACES: usize = 1 << PLACE_BITS;
 const PLACE_BITS: u32 = 12;
-
-/// Moves of a known word at most.
-const MOVES: usize = 4;
 
 /// After so many lines so many bytes of a line must be known on the average.
 const TRIED: u64 = 1000;
@@ -25,31 +24,36 @@ pub(super) struct Words {
     /// By a hash of what they begin with: where one is forgotten when another is
     /// to be known.
     steps: Box<[Step; PLACES]>,
+    /// What moves with a word; first nothing.
+    moves: Vec<Moves>,
+    numbers: HashMap<Moves, u16>,
     /// Lines that were walked over, and how many bytes of them were known.
     lines: u64,
     bytes: u64,
 }
 
-/// Where a word leads.
+/// Where a word leads. Four of them fit into a line of the processor's cache.
 #[derive(Debug, Clone, Copy, Default)]
 struct Step {
-    key: Key,
-    /// What was met here last and is not known.
-    missed: u32,
+    word: u64,
+    from: u16,
     /// The next state, or that nothing matches.
     next: u16,
-    /// Whether it is the last step: nothing matches, or nothing changes any more.
-    ends: bool,
-    /// Whether there is more than one move.
-    more: bool,
-    moves: [(u8, u8); MOVES],
+    /// What moves, and in the highest bit whether it is the last step: nothing
+    /// matches, or nothing changes any more.
+    moves: u16,
+    /// What was met here last and is not known.
+    missed: u16,
 }
 
-/// A word, and the state in which it is met; no word is behind the default.
+/// In the moves of a step.
+const ENDS: u16 = 1 << 15;
+
+/// A word, and the state in which it is met; none is as the default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Key {
     word: u64,
-    from: u32,
+    from: u16,
 }
 
 /// Why a walk goes no further by words.
@@ -79,19 +83,18 @@ impl Key {
     fn new(state: u16, word: [u8; WORD], digits_alike: bool) -> Self {
         Key {
             word: shape(u64::from_le_bytes(word), digits_alike),
-            from: state.into(),
+            from: state,
         }
     }
 
     /// That of the last bytes of a line, fewer than a word, in a line that ends
     /// with `word`.
     fn last(state: u16, word: [u8; WORD], length: usize, digits_alike: bool) -> Self {
-        let word = u64::from_le_bytes(word) >> (8 * (WORD - length));
-        let Key { word, from } = Key::new(state, word.to_le_bytes(), digits_alike);
+        let last = u64::from_le_bytes(word) >> (8 * (WORD - length));
         Key {
-            word,
-            // Or it were a whole word that ends with nulls.
-            from: from | u32::try_from(length).unwrap_or(0) << 16,
+            word: shape(last, digits_alike) | (length as u64) << 56,
+            // No state, or it were a whole word.
+            from: state - STATE,
         }
     }
 
@@ -102,20 +105,13 @@ impl Key {
     /// The state comes last, as what is known last.
     fn place(self) -> usize {
         let bits = (self.hash() >> (u64::BITS - PLACE_BITS)) as usize;
-        (bits ^ self.from as usize) % PLACES
+        (bits ^ usize::from(self.from)) % PLACES
     }
 }
 
 impl Step {
-    #[inline]
-    fn make(&self, registers: &mut Registers, at: usize) {
-        let [first, rest @ ..] = self.moves;
-        move_behind(registers, first, at);
-        if self.more {
-            for next in rest {
-                move_behind(registers, next, at);
-            }
-        }
+    fn is_of(&self, key: Key) -> bool {
+        self.word == key.word && self.from == key.from
     }
 }
 
@@ -124,6 +120,8 @@ impl Default for Words {
         let steps = vec![Step::default(); PLACES].into_boxed_slice();
         Words {
             steps: steps.try_into().expect("it is as long as it is"),
+            moves: vec![Moves::new()],
+            numbers: HashMap::from([(Moves::new(), 0)]),
             lines: 0,
             bytes: 0,
         }
@@ -134,6 +132,8 @@ impl Words {
     /// Forgets all words, but not whether it pays to know them.
     pub(super) fn clear(&mut self) {
         self.steps.fill(Step::default());
+        self.moves.truncate(1);
+        self.numbers.retain(|_, number| *number == 0);
     }
 
     /// Notes a line, and says whether it is worth the while to know its words.
@@ -159,21 +159,23 @@ impl Words {
         let mut unknown = None;
         for &word in words {
             let key = Key::new(state, word, digits_alike);
-            let step = &self.steps[key.place()];
-            if step.key != key {
+            let step = self.steps[key.place()];
+            if !step.is_of(key) {
                 unknown = Some(key);
                 break;
             }
-            step.make(&mut walk.registers, at);
-            (state, at) = (step.next, at + WORD);
-            if step.ends {
-                (walk.state, walk.at) = (state, at);
-                return if state == DEAD {
-                    Stop::Lost
-                } else {
-                    Stop::Rest
-                };
+            if step.moves != 0 {
+                self.make(step.moves, &mut walk.registers, at);
+                if step.moves >= ENDS {
+                    (walk.state, walk.at) = (step.next, at + WORD);
+                    return if step.next == DEAD {
+                        Stop::Lost
+                    } else {
+                        Stop::Rest
+                    };
+                }
             }
+            (state, at) = (step.next, at + WORD);
         }
         (walk.state, walk.at) = (state, at);
         if let Some(key) = unknown {
@@ -190,10 +192,10 @@ impl Words {
         };
         let key = Key::last(state, word, length, digits_alike);
         let step = &self.steps[key.place()];
-        if step.key != key {
+        if !step.is_of(key) {
             return self.miss(key, length);
         }
-        step.make(&mut walk.registers, at);
+        self.make(step.moves, &mut walk.registers, at);
         (walk.state, walk.at) = (step.next, line.len());
         if step.next == DEAD {
             Stop::Lost
@@ -202,28 +204,36 @@ impl Words {
         }
     }
 
+    fn make(&self, moves: u16, registers: &mut Registers, at: usize) {
+        step_over(registers, &self.moves[usize::from(moves % ENDS)], at);
+    }
+
     fn miss(&mut self, key: Key, length: usize) -> Stop {
-        let tag = (key.hash() >> 32) as u32 ^ key.from;
+        let tag = (key.hash() >> 48) as u16 ^ key.from;
         let missed = &mut self.steps[key.place()].missed;
         let again = std::mem::replace(missed, tag) == tag;
         Stop::Unknown(Unknown { key, length, again })
     }
 
-    /// Notes that a word leads to `next`, with these `moves`, and whether the walk
+    /// Notes that a word leads to `next`, with these moves, and whether the walk
     /// `ends` there.
-    pub(super) fn learn(&mut self, unknown: Unknown, next: u16, ends: bool, moves: &Moves) {
-        let mut known = [IDLE; MOVES];
-        if let Some(own) = known.get_mut(..moves.len()) {
-            own.copy_from_slice(moves);
-            self.steps[unknown.key.place()] = Step {
-                key: unknown.key,
-                missed: 0,
-                next,
-                ends,
-                more: moves.len() > 1,
-                moves: known,
-            };
+    pub(super) fn learn(&mut self, unknown: Unknown, next: u16, ends: bool, moves: Moves) {
+        if self.moves.len() == usize::from(ENDS) {
+            self.clear();
         }
+        let new = u16::try_from(self.moves.len()).expect("they are few");
+        let number = *self.numbers.entry(moves).or_insert_with_key(|moves| {
+            self.moves.push(moves.clone());
+            new
+        });
+        let Key { word, from } = unknown.key;
+        self.steps[unknown.key.place()] = Step {
+            word,
+            from,
+            next,
+            moves: number | if ends { ENDS } else { 0 },
+            missed: 0,
+        };
     }
 }
 
@@ -246,7 +256,7 @@ fn shape(word: u64, digits_alike: bool) -> u64 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::STATE;
+    use super::super::REGISTERS;
     use super::super::walk::behind;
     use super::*;
 
@@ -255,7 +265,7 @@ mod tests {
             line,
             at: 0,
             state: STATE,
-            registers: Registers::default(),
+            registers: [0; REGISTERS + 1],
         }
     }
 
@@ -274,7 +284,7 @@ mod tests {
             walk.at += unknown.length;
             walk.state = STATE + u16::try_from(walk.at).unwrap();
             if unknown.again {
-                words.learn(unknown, walk.state, false, &Moves::new());
+                words.learn(unknown, walk.state, false, Moves::new());
             }
         }
     }
@@ -316,7 +326,7 @@ mod tests {
         for _ in 0..3 {
             let mut walk = walk(line);
             while let Stop::Unknown(unknown) = words.go(&mut walk, true) {
-                words.learn(unknown, STATE, false, &moves.to_vec());
+                words.learn(unknown, STATE, false, moves.to_vec());
                 walk.at += WORD;
             }
         }
