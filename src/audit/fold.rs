@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::judge::{Beat, NeverBanned, Standing};
 use crate::model::{Address, Failure, Stamp, Thresholds, Variant};
 
-use super::addresses::Addresses;
+use super::addresses::{Addresses, Row};
 use super::findings::{self, Findings};
 use super::histogram::Histogram;
 use super::names::Names;
@@ -89,6 +89,29 @@ impl RuleFold {
     }
 }
 
+/// What is known of an address under the rule that is being read: all that each
+/// of its failures changes, side by side.
+#[derive(Debug)]
+struct Seen {
+    failures: u64,
+    first: Stamp,
+    last: Stamp,
+    never: bool,
+    standing: Standing<Vec<Beat>>,
+}
+
+impl Seen {
+    fn new(row: &Row) -> Self {
+        Seen {
+            failures: 0,
+            first: Stamp::from_secs(i64::MAX),
+            last: Stamp::from_secs(i64::MIN),
+            never: row.never,
+            standing: Standing::default(),
+        }
+    }
+}
+
 /// Follows everything that the logs tell, rule by rule. Its memory grows with
 /// the number of addresses and bans, and with that of the failures only where
 /// other thresholds are to be tried.
@@ -98,8 +121,8 @@ pub struct Fold<'a> {
     never: &'a NeverBanned,
     pub(super) addresses: Addresses,
     pub(super) rules: Vec<RuleFold>,
-    /// Where each address stands under the rule that is being read.
-    standings: Vec<Standing<Vec<Beat>>>,
+    /// By the number of an address.
+    seen: Vec<Seen>,
     pub(super) bans: Vec<Ban>,
     pub(super) users: Names,
     pub(super) named: u64,
@@ -119,7 +142,7 @@ impl<'a> Fold<'a> {
             never,
             addresses: Addresses::default(),
             rules: Vec::new(),
-            standings: Vec::new(),
+            seen: Vec::new(),
             bans: Vec::new(),
             users: Names::default(),
             named: 0,
@@ -147,7 +170,7 @@ impl<'a> Fold<'a> {
             failures: 0,
             logins: 0,
         });
-        self.standings.clear();
+        self.seen.clear();
     }
 
     /// Takes the next failure of the rule that was begun last, with the user
@@ -170,39 +193,42 @@ impl<'a> Fold<'a> {
         let number = self
             .addresses
             .number(failure.address, covered(failure.address));
-        let row = &mut self.addresses.rows[number];
         if rule.logins_from.is_some_and(|from| failure.pattern >= from) {
+            let row = &mut self.addresses.rows[number];
             row.logins = row.logins.saturating_add(1);
             rule.logins += 1;
             rule.histogram.add(at.secs, 0, 0);
             return Was::Login;
         }
-        row.first = row.first.min(at);
-        row.last = row.last.max(at);
         rule.failures += count;
-        if rule.counts.len() <= number {
-            rule.counts.resize(number + 1, 0);
-        }
-        rule.counts[number] += count;
         if let Some(user) = user {
             self.users.add(user, count);
             self.named += count;
         }
         self.trials.keep(number, failure);
-        let banned = !row.never && self.judge(place, number, failure);
+        let banned = self.see(place, number, failure);
         self.rules[place]
             .histogram
             .add(at.secs, count, u64::from(banned));
         Was::Failure
     }
 
-    /// Decides as a run does; true if the failure has brought a ban.
-    fn judge(&mut self, rule: usize, number: usize, failure: &Failure) -> bool {
-        if self.standings.len() <= number {
-            self.standings.resize_with(number + 1, Standing::default);
+    /// Notes a failure and decides as a run does; true if it has brought a ban.
+    fn see(&mut self, rule: usize, number: usize, failure: &Failure) -> bool {
+        let known = self.seen.len();
+        if known <= number {
+            let new = &self.addresses.rows[known..=number];
+            self.seen.extend(new.iter().map(Seen::new));
         }
-        let standing = &mut self.standings[number];
         let at = failure.at;
+        let seen = &mut self.seen[number];
+        seen.failures += u64::from(failure.count);
+        seen.first = seen.first.min(at);
+        seen.last = seen.last.max(at);
+        let standing = &mut seen.standing;
+        if seen.never {
+            return false;
+        }
         if !standing.counts(at.secs) {
             self.stopped += u64::from(failure.count);
             return false;
@@ -227,9 +253,14 @@ impl<'a> Fold<'a> {
 
     /// Ends the rule that was begun last.
     pub fn end_rule(&mut self) {
-        if let Some(rule) = self.rules.last() {
+        if let Some(rule) = self.rules.last_mut() {
             let own = rule.thresholds;
-            self.standings = Vec::new();
+            let seen = std::mem::take(&mut self.seen);
+            for (row, seen) in self.addresses.rows.iter_mut().zip(&seen) {
+                row.first = row.first.min(seen.first);
+                row.last = row.last.max(seen.last);
+            }
+            rule.counts = seen.into_iter().map(|seen| seen.failures).collect();
             self.trials.end_rule(own, &self.addresses.rows);
         }
     }

@@ -21,7 +21,7 @@ pub struct Heard<'a> {
     pub place: (usize, usize),
     /// The failure.
     pub failure: &'a Failure,
-    /// Its line, without the newline.
+    /// Its line, without the newline; none if the matcher keeps users.
     pub line: &'a [u8],
     /// The user it names, if the matcher keeps users.
     pub user: Option<&'a [u8]>,

@@ -87,12 +87,15 @@ impl Matched {
         let (lines, base) = (self.block.lines(), self.block.base);
         let (mut failures, mut newest) = (0, None);
         (self.tally, self.found) = pool.with(clock, |matcher, found| {
-            // Users are told apart by their place among the failures.
-            let wants_all = matcher.keeps_users();
+            // Users are told apart by their place among the failures, and who
+            // wants them wants no lines.
+            let wants_users = matcher.keeps_users();
             let tally = matcher.scan(lines, base, |failure, line| {
                 failures += u64::from(failure.count);
                 newest = newest.max(Some(failure.at));
-                if wants_all || !pool.unwanted.contains(&failure.address) {
+                if wants_users {
+                    found.push(failure, &[]);
+                } else if !pool.unwanted.contains(&failure.address) {
                     found.push(failure, line);
                 }
             });
