@@ -25,7 +25,7 @@ pub(super) struct Words {
     /// to be known.
     steps: Box<[Step; PLACES]>,
     /// What moves with a word; first nothing.
-    moves: Vec<Moves>,
+    moves: Vec<Moving>,
     numbers: HashMap<Moves, u16>,
     /// Lines that were walked over, and how many bytes of them were known.
     lines: u64,
@@ -45,6 +45,16 @@ struct Step {
     /// What was met here last and is not known.
     missed: u16,
 }
+
+/// Moves in one place.
+#[derive(Debug, Clone, Copy, Default)]
+struct Moving {
+    length: usize,
+    moves: [(u8, u8); MOVES],
+}
+
+/// Moves of a known word at most.
+const MOVES: usize = 8;
 
 /// In the moves of a step.
 const ENDS: u16 = 1 << 15;
@@ -120,7 +130,7 @@ impl Default for Words {
         let steps = vec![Step::default(); PLACES].into_boxed_slice();
         Words {
             steps: steps.try_into().expect("it is as long as it is"),
-            moves: vec![Moves::new()],
+            moves: vec![Moving::default()],
             numbers: HashMap::from([(Moves::new(), 0)]),
             lines: 0,
             bytes: 0,
@@ -205,7 +215,8 @@ impl Words {
     }
 
     fn make(&self, moves: u16, registers: &mut Registers, at: usize) {
-        step_over(registers, &self.moves[usize::from(moves % ENDS)], at);
+        let Moving { length, moves } = &self.moves[usize::from(moves % ENDS)];
+        step_over(registers, &moves[..*length], at);
     }
 
     fn miss(&mut self, key: Key, length: usize) -> Stop {
@@ -218,12 +229,21 @@ impl Words {
     /// Notes that a word leads to `next`, with these moves, and whether the walk
     /// `ends` there.
     pub(super) fn learn(&mut self, unknown: Unknown, next: u16, ends: bool, moves: Moves) {
+        let length = moves.len();
+        if length > MOVES {
+            return;
+        }
         if self.moves.len() == usize::from(ENDS) {
             self.clear();
         }
         let new = u16::try_from(self.moves.len()).expect("they are few");
         let number = *self.numbers.entry(moves).or_insert_with_key(|moves| {
-            self.moves.push(moves.clone());
+            let mut moving = Moving {
+                length,
+                ..Moving::default()
+            };
+            moving.moves[..length].copy_from_slice(moves);
+            self.moves.push(moving);
             new
         });
         let Key { word, from } = unknown.key;

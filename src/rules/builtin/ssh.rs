@@ -32,6 +32,13 @@ macro_rules! end {
     };
 }
 
+/// What stands behind the address: ` ssh2`, or ` ssh2: ` and a key.
+macro_rules! key_or_end {
+    () => {
+        concat!(r"(?: ssh\d: .*$|(?: ssh\d)?", end!(), ")")
+    };
+}
+
 /// Also a host's name, or sshd's `UNKNOWN`: that is for the matcher to refuse.
 macro_rules! ip {
     () => {
@@ -104,8 +111,7 @@ pub(super) const PATTERNS: &[&str] = &[
         r" for (?P<user>\S+|<invalid username>) from ",
         ip!(),
         port!(),
-        r"(?: ssh\d(?:: .*)?)?",
-        end!()
+        key_or_end!()
     ),
     // A name that somebody typed, and no key: the last address.
     concat!(
@@ -236,8 +242,7 @@ pub(super) const LOGINS: &[&str] = &[concat!(
     r"Accepted \S+ for (?P<user>\S+) from ",
     ip!(),
     port!(),
-    r"(?: ssh\d(?:: .*)?)?",
-    end!()
+    key_or_end!()
 )];
 
 /// What stands in every match of each pattern: one of these.
