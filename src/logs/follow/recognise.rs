@@ -299,11 +299,13 @@ impl Look<'_> {
             Some(opened) => is_file_of(known, opened),
             None => known.stat.inode == candidate.inode.1,
         };
-        // Nobody can tell what a file was before it was compressed.
+        // Nobody can tell what a file was before it was compressed; a copy of the
+        // live log may have been seen before a byte was copied.
         let may_be_it = |candidate: &Candidate| {
             let packed = candidate.opened.as_ref();
             is_it(candidate)
-                || candidate.is_new() && packed.is_some_and(|opened| opened.packing.is_some())
+                || matches!(candidate.is, Is::New | Is::Copy)
+                    && packed.is_some_and(|opened| opened.packing.is_some())
         };
         known.cursor.offset == 0
             && (self.live.iter().any(is_it) || self.rotated.iter().any(may_be_it))

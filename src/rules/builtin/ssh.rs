@@ -26,16 +26,22 @@ macro_rules! head {
     };
 }
 
+macro_rules! preauth {
+    () => {
+        r"(?: \[preauth\])? *"
+    };
+}
+
 macro_rules! end {
     () => {
-        r"(?: \[preauth\])? *$"
+        concat!(preauth!(), "$")
     };
 }
 
 /// What stands behind the address: ` ssh2`, or ` ssh2: ` and a key.
 macro_rules! key_or_end {
     () => {
-        concat!(r"(?: ssh\d: .*$|(?: ssh\d)?", end!(), ")")
+        concat!(r"(?: ssh\d: .*|(?: ssh\d)?", preauth!(), ")$")
     };
 }
 
