@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use foldhash::quality::RandomState;
@@ -18,9 +19,32 @@ pub(super) struct Pool<'a> {
     template: &'a Matcher,
     idle: Mutex<Vec<(Matcher, Found)>>,
     spare: Mutex<Vec<Vec<Matched>>>,
-    /// Whose failures nobody wants any more. The addresses are the attacker's
-    /// choice: the hash is keyed anew in each process.
-    unwanted: HashSet<Address, RandomState>,
+    unwanted: Unwanted,
+}
+
+/// Whose failures nobody wants any more. They are looked up for each failure: so
+/// that a core's cache holds them, those of IPv4 take no more room than they need.
+/// The addresses are the attacker's choice: the hash is keyed anew in each process.
+#[derive(Default)]
+struct Unwanted {
+    v4: HashSet<u32, RandomState>,
+    v6: HashSet<u128, RandomState>,
+}
+
+impl Unwanted {
+    fn insert(&mut self, address: Address) {
+        match address.ip() {
+            IpAddr::V4(v4) => self.v4.insert(v4.to_bits()),
+            IpAddr::V6(v6) => self.v6.insert(v6.to_bits()),
+        };
+    }
+
+    fn has(&self, address: Address) -> bool {
+        match address.ip() {
+            IpAddr::V4(v4) => self.v4.contains(&v4.to_bits()),
+            IpAddr::V6(v6) => self.v6.contains(&v6.to_bits()),
+        }
+    }
 }
 
 impl<'a> Pool<'a> {
@@ -29,13 +53,15 @@ impl<'a> Pool<'a> {
             template,
             idle: Mutex::default(),
             spare: Mutex::default(),
-            unwanted: HashSet::default(),
+            unwanted: Unwanted::default(),
         }
     }
 
     /// From now on failures of these addresses are counted and no more.
     pub(super) fn leave_out(&mut self, addresses: Vec<Address>) {
-        self.unwanted.extend(addresses);
+        for address in addresses {
+            self.unwanted.insert(address);
+        }
     }
 
     /// Lends a matcher, and an empty place for what it finds.
@@ -95,7 +121,7 @@ impl Matched {
                 newest = newest.max(Some(failure.at));
                 if wants_users {
                     found.push(failure, &[]);
-                } else if !pool.unwanted.contains(&failure.address) {
+                } else if !pool.unwanted.has(failure.address) {
                     found.push(failure, line);
                 }
             });

@@ -232,6 +232,8 @@ impl<'t> Text<'t> {
 
     /// Which of `names` comes next, from 1: whole, or its first three letters.
     fn name(&mut self, names: &[&str]) -> Option<u32> {
+        // Where another format would fit stands a digit.
+        self.0.first().filter(|first| first.is_ascii_alphabetic())?;
         (1..).zip(names).find_map(|(at, name)| {
             let (short, rest) = name.as_bytes().split_at(name.len().min(3));
             let left = behind(self.0, short)?;
