@@ -6,8 +6,9 @@
 //! would follow, the preferred one first, with a register for each part's
 //! start and end; what the machine would do at a byte is worked out once and
 //! then looked up. So the answer is that of the regular expressions, captures
-//! included, at the price of one look at a table a byte. Where the table would
-//! grow too large, Pike's machine itself is asked.
+//! included, at the price of one look at a table a byte, and of one for all eight
+//! bytes of a word that lines have in common. Where the table would grow too
+//! large, Pike's machine itself is asked.
 
 use std::collections::HashMap;
 

@@ -5,7 +5,8 @@
 //! and `prefilter` (where they are), `patterns` (which of them match first) with
 //! `pattern` (one expression and its groups), `program` (several compiled) and
 //! `automaton` (the walk over a line), `repeated` (a line that stands for
-//! several), `stamp` (time) and `users` (who somebody tried to be). `validate` says what is wrong with a user's.
+//! several), `stamp` (time) and `users` (who somebody tried to be). `validate`
+//! says what is wrong with a user's.
 //! Pure: bytes in, failures out.
 
 mod automaton;
