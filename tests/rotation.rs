@@ -421,6 +421,21 @@ fn a_log_that_was_empty_and_was_deleted_unread_is_told() {
 }
 
 #[test]
+fn a_copy_that_was_seen_before_it_held_a_byte_is_no_loss() {
+    let text = failures("203.0.113.9", 3);
+    let sandbox = Sandbox::new().log("auth.log", text.clone());
+    sandbox.scan_json();
+    sandbox.file("auth.log.1", "");
+    sandbox.scan().exits(0);
+    fs::remove_file(sandbox.path("auth.log.1")).unwrap();
+    sandbox.file("auth.log.1.gz", gzip(text.as_bytes()));
+    sandbox.append("auth.log", failure("203.0.113.9", 4));
+    // All is read but for what is new, and no loss is told.
+    assert_eq!(failures_of(&sandbox.scan_json()), 1);
+    sandbox.scan().exits(0);
+}
+
+#[test]
 fn an_empty_log_that_is_rotated_is_no_loss() {
     for packs in [false, true] {
         let sandbox = Sandbox::new().log("auth.log", "");
