@@ -141,6 +141,10 @@ impl Default for Words {
 impl Words {
     /// Forgets all words, but not whether it pays to know them.
     pub(super) fn clear(&mut self) {
+        // Before the first line there is nothing to forget.
+        if self.lines == 0 {
+            return;
+        }
         self.steps.fill(Step::default());
         self.moves.truncate(1);
         self.numbers.retain(|_, number| *number == 0);
