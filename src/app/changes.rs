@@ -1,12 +1,14 @@
 //! What a run is about to change. Gathered first, committed at once.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::judge::Window;
-use crate::model::{Address, Ban, Cause, Generation, Origin, Rule, Thresholds, Unban, Witnesses};
+use crate::model::{
+    Address, Ban, Cause, Generation, JournalCursor, Origin, Rule, Thresholds, Unban, Witnesses,
+};
 use crate::store::{Commit, Store, StoreError};
 
 use super::shared::Shared;
@@ -48,7 +50,7 @@ pub(super) struct Read {
     /// The logs of which something has changed, with their generations.
     pub(super) logs: Vec<(PathBuf, Vec<Generation>)>,
     /// The journals of which something was read, with their new cursors.
-    pub(super) journals: Vec<(String, String)>,
+    pub(super) journals: Vec<(String, JournalCursor)>,
     /// The windows that are other than the stored ones.
     pub(super) windows: Vec<(Address, Window)>,
     pub(super) newest: Option<i64>,
@@ -90,6 +92,61 @@ impl Changes {
             entry.late &= late;
         }
         cleared
+    }
+
+    /// What is to be changed next, when these changes were committed: nothing yet.
+    pub(super) fn next(self) -> Self {
+        Changes {
+            shared: self.shared.next(),
+            ..Changes::default()
+        }
+    }
+
+    /// Applies un-bans that were committed while the logs were read to what was read;
+    /// `cleared` tells until when the failures of an address do not count. Of the rules
+    /// that are returned nothing is kept: a ban of theirs is void, and failures behind
+    /// the un-ban may have been passed over because of it. The next run reads them again.
+    pub(super) fn reconcile(
+        &mut self,
+        cleared: impl Fn(Address) -> Result<Option<i64>, StoreError>,
+    ) -> Result<BTreeSet<Arc<str>>, StoreError> {
+        let here = self.cleared();
+        let until = |address: Address| {
+            let here = here.get(&address).map(|cleared| cleared.until);
+            Ok::<_, StoreError>(here.max(cleared(address)?).unwrap_or(i64::MIN))
+        };
+        let newest = self
+            .read
+            .iter()
+            .map(|read| (read.rule.clone(), read.newest));
+        let newest: BTreeMap<Arc<str>, Option<i64>> = newest.collect();
+        let mut again = BTreeSet::new();
+        let mut kept = Vec::with_capacity(self.bans.len());
+        for (ban, witnesses) in std::mem::take(&mut self.bans) {
+            let of_log = ban.rule.clone().filter(|_| ban.origin == Origin::Log);
+            if let Some(rule) = of_log {
+                let until = until(ban.address)?;
+                let oldest = witnesses.iter().map(|witness| witness.at.secs).min();
+                if oldest.unwrap_or(ban.at.secs).min(ban.at.secs) <= until {
+                    let newest = newest.get(&rule).copied().flatten();
+                    if newest.is_some_and(|newest| newest > until) {
+                        again.insert(rule);
+                    }
+                    continue;
+                }
+            }
+            kept.push((ban, witnesses));
+        }
+        let is_kept = |rule: Option<&Arc<str>>| rule.is_none_or(|rule| !again.contains(rule));
+        kept.retain(|(ban, _)| ban.origin != Origin::Log || is_kept(ban.rule.as_ref()));
+        self.bans = kept;
+        self.read.retain(|read| is_kept(Some(&read.rule)));
+        for read in &mut self.read {
+            for (address, window) in &mut read.windows {
+                window.forget_up_to(until(*address)?);
+            }
+        }
+        Ok(again)
     }
 
     /// The bans that are to be recorded.
@@ -188,5 +245,120 @@ impl Changes {
             commit.add(bans, now)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::judge::{Judge, NeverBanned, Standing};
+    use crate::model::{Failure, Stamp};
+
+    fn address(n: u8) -> Address {
+        Address::parse(format!("192.0.2.{n}").as_bytes()).unwrap()
+    }
+
+    fn failure(n: u8, at: i64) -> Failure {
+        Failure {
+            address: address(n),
+            at: Stamp::from_secs(at),
+            count: 1,
+            pattern: 0,
+            instant: false,
+            offset: 0,
+        }
+    }
+
+    /// What a run decides of these failures, if those of the first address do not
+    /// count up to `cleared`.
+    fn decide(failures: &[Failure], thresholds: Thresholds, cleared: Option<i64>) -> Changes {
+        let never = NeverBanned::default();
+        let mut judge = Judge::new(thresholds, &never);
+        judge.introduce(
+            address(1),
+            Standing::of(cleared, None, Witnesses::default()),
+        );
+        let mut changes = Changes::default();
+        for failure in failures {
+            let decision = judge.hear(failure, |kept, counted| {
+                kept.push(failure, counted, Path::new("log"), b"line");
+            });
+            changes.bans.extend(decision.map(|decision| {
+                let ban = Ban {
+                    address: failure.address,
+                    rule: Some("ssh".into()),
+                    server: "web1".into(),
+                    at: failure.at,
+                    ends: decision.ends,
+                    failures: decision.failures,
+                    instant: false,
+                    origin: Origin::Log,
+                    reason: String::new(),
+                    country: None,
+                };
+                (ban, decision.witnesses)
+            }));
+        }
+        changes.read = vec![Read {
+            rule: "ssh".into(),
+            thresholds,
+            logs: Vec::new(),
+            journals: Vec::new(),
+            windows: judge.into_changed_windows(),
+            newest: failures.iter().map(|failure| failure.at.secs).max(),
+            failures: 0,
+        }];
+        changes
+    }
+
+    /// Who is banned when, and what windows are open.
+    fn outcome(changes: &Changes) -> (Vec<(Address, i64)>, Vec<(Address, Witnesses)>) {
+        let bans = changes
+            .bans
+            .iter()
+            .map(|(ban, _)| (ban.address, ban.at.secs));
+        let windows = changes.read.iter().flat_map(|read| &read.windows);
+        let windows = windows.map(|(address, window)| (*address, window.kept().clone()));
+        let open = windows.filter(|(_, window)| !window.is_empty());
+        (bans.collect(), open.collect())
+    }
+
+    proptest! {
+        /// An un-ban that comes while a run reads is the same as one that came before it
+        /// began: or the rule is read again, which is so only where failures stand behind
+        /// the un-ban that a ban, void now, has kept from counting.
+        #[test]
+        fn an_unban_may_come_while_the_logs_are_read(
+            steps in prop::collection::vec((0i64..9, 1u8..4), 0..60), cleared in 0i64..300,
+            attempts in 1u32..5, ban in prop::option::of(1u32..30),
+        ) {
+            let thresholds = Thresholds {
+                failed_attempts: NonZeroU32::new(attempts).unwrap(),
+                ban_time: ban.and_then(NonZeroU32::new),
+                ..Thresholds::default()
+            };
+            let mut at = 0;
+            let failures: Vec<Failure> = steps
+                .iter()
+                .map(|&(gap, n)| {
+                    at += gap;
+                    failure(n, at)
+                })
+                .collect();
+            let mut met = decide(&failures, thresholds, None);
+            let until = |who: Address| Ok((who == address(1)).then_some(cleared));
+            let again = met.reconcile(until).unwrap();
+            if again.is_empty() {
+                prop_assert_eq!(outcome(&met), outcome(&decide(&failures, thresholds, Some(cleared))));
+            } else {
+                prop_assert!(at > cleared);
+                prop_assert_eq!(outcome(&met), (Vec::new(), Vec::new()));
+            }
+        }
     }
 }

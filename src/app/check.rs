@@ -1,6 +1,7 @@
 //! `pyfilter check`: what is wrong with configuration and host, and what to do
 //! about it.
 
+mod behind;
 mod firewall;
 mod geo;
 mod redis;
@@ -86,6 +87,7 @@ pub(super) fn check(context: Context, args: &cli::Check) -> Exit {
     configuration(&context, &mut findings);
     rules::look(&context, &mut findings);
     let store = store(&context, &mut findings);
+    behind::look(&context, store.as_ref(), &mut findings);
     redis::look(&context, store.as_ref(), &mut findings);
     firewall::look(&context, store.as_ref(), &mut findings);
     geo::look(&context, &mut findings);

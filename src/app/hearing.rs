@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::judge::{Decision, Judge, Standing, Window};
-use crate::logs::{self, More, Piece, Reading, Sizes};
+use crate::logs::{self, Budget, More, Reading, Sink, Sizes, Unread};
 use crate::model::{Address, Ban, Escaped, Origin, Problem, Rule, Witnesses};
 use crate::report::ban_reason;
 use crate::rules::{Clock, Matcher};
@@ -39,7 +40,6 @@ pub(super) struct Hearing<'a> {
     /// Whether the store remembers nothing of anybody, so that it need not be asked.
     first: bool,
     pub(super) bans: Vec<(Ban, Witnesses)>,
-    failed: Option<StoreError>,
 }
 
 impl<'a> Hearing<'a> {
@@ -58,7 +58,6 @@ impl<'a> Hearing<'a> {
             judge,
             first: false,
             bans: Vec::new(),
-            failed: None,
         }
     }
 
@@ -66,11 +65,13 @@ impl<'a> Hearing<'a> {
     pub(super) fn listen(
         &mut self,
         places: &[Vec<Place>],
-        sources: Vec<Vec<Piece>>,
+        sources: Vec<Unread>,
+        budget: &mut Budget,
         problems: &mut Vec<Problem>,
     ) -> Result<Vec<Vec<Reading>>, StoreError> {
         // Compiling the patterns costs more than a run that has nothing to read.
-        if sources.iter().all(Vec::is_empty) {
+        if sources.iter().all(|source| source.pieces.is_empty()) {
+            budget.leave_over(sources.len());
             return Ok(sources.iter().map(|_| Vec::new()).collect());
         }
         let matcher = match Matcher::new(self.rule, Clock::new(self.context.now)) {
@@ -80,41 +81,29 @@ impl<'a> Hearing<'a> {
                 problems.push(Problem::new(format!(
                     "rule {rule} can not be used: {error}"
                 )));
-                let unread = |piece: &Piece| Reading {
-                    end: piece.from(),
-                    ..Reading::default()
-                };
-                return Ok(sources
-                    .iter()
-                    .map(|pieces| pieces.iter().map(unread).collect())
-                    .collect());
+                budget.leave_over(sources.len());
+                let none = |source: &Unread| source.pieces.iter().map(Reading::none_of).collect();
+                return Ok(sources.iter().map(none).collect());
             }
         };
         let _progress = self.progress(places, &sources);
-        if let Some(store) = &self.store {
-            store.hold()?;
-        }
         self.first = self.store.as_deref().map_or(Ok(true), Store::is_blank)?;
-        let busy = sources.iter().filter(|pieces| !pieces.is_empty()).count();
-        let readings = logs::scan(sources, &matcher, Sizes::for_sources(busy), |heard| {
-            let (source, piece) = heard.place;
-            if self.failed.is_none()
-                && let Err(error) = self.hear(&places[source][piece].path, &heard)
-            {
-                self.failed = Some(error);
-            }
-            if self.judge.is_done_with(heard.failure.address) {
-                More::Unwanted
-            } else {
-                More::Wanted
-            }
-        });
-        self.failed.take().map_or(Ok(readings), Err)
+        let busy = sources.iter().filter(|source| !source.pieces.is_empty());
+        let sizes = Sizes::for_sources(busy.count());
+        let mut counting = Counting {
+            hearing: self,
+            places,
+            held: None,
+            failed: None,
+        };
+        let readings = logs::scan_within(budget, sources, &matcher, sizes, &mut counting);
+        counting.let_go();
+        counting.failed.take().map_or(Ok(readings), Err)
     }
 
-    fn progress(&self, places: &[Vec<Place>], sources: &[Vec<Piece>]) -> Progress {
+    fn progress(&self, places: &[Vec<Place>], sources: &[Unread]) -> Progress {
         let places = places.iter().flatten().map(|place| &*place.path);
-        let pieces = places.zip(sources.iter().flatten());
+        let pieces = places.zip(sources.iter().flat_map(|source| &source.pieces));
         Progress::over(self.context.shows_progress, pieces)
     }
 
@@ -196,5 +185,62 @@ impl<'a> Hearing<'a> {
     pub(super) fn windows(&mut self) -> Vec<(Address, Window)> {
         let next = Judge::new(self.rule.thresholds, &self.context.never);
         std::mem::replace(&mut self.judge, next).into_changed_windows()
+    }
+}
+
+/// How long the store may be held at a time: who commits meanwhile, as `ban` does
+/// while a scan reads, waits for that.
+const HELD: Duration = Duration::from_millis(20);
+
+/// Takes the failures that are read.
+struct Counting<'h, 'a> {
+    hearing: &'h mut Hearing<'a>,
+    places: &'h [Vec<Place>],
+    /// Since when the store is held, as it is while much is asked of it.
+    held: Option<Instant>,
+    failed: Option<StoreError>,
+}
+
+impl Counting<'_, '_> {
+    fn count(&mut self, heard: &logs::Heard<'_>) -> Result<(), StoreError> {
+        if self.held.is_none()
+            && let Some(store) = self.hearing.store.as_deref()
+        {
+            store.hold()?;
+            self.held = Some(Instant::now());
+        }
+        let (source, piece) = heard.place;
+        self.hearing.hear(&self.places[source][piece].path, heard)
+    }
+
+    fn let_go(&mut self) {
+        if self.held.take().is_some()
+            && let Some(store) = self.hearing.store.as_deref()
+            && let Err(error) = store.let_go()
+        {
+            self.failed.get_or_insert(error);
+        }
+    }
+}
+
+impl Sink for Counting<'_, '_> {
+    fn take(&mut self, heard: logs::Heard<'_>) -> More {
+        if self.failed.is_some() {
+            return More::NoRoom;
+        }
+        if let Err(error) = self.count(&heard) {
+            self.failed = Some(error);
+        }
+        if self.hearing.judge.is_done_with(heard.failure.address) {
+            More::Unwanted
+        } else {
+            More::Wanted
+        }
+    }
+
+    fn pause(&mut self) {
+        if self.held.is_some_and(|since| since.elapsed() > HELD) {
+            self.let_go();
+        }
     }
 }

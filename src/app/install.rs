@@ -23,7 +23,7 @@ use std::time::Duration;
 use crate::cli::{Global, Install, STATE_DIR};
 use crate::config::Config;
 use crate::model::Stamp;
-use crate::system::{self, Lock, ProgramError};
+use crate::system::{self, Exclusive, Lock, ProgramError};
 
 use super::context::Context;
 use super::run::{self, Errand};
@@ -108,7 +108,7 @@ pub(super) fn lock() -> Result<Lock, String> {
     let dir = Path::new(STATE_DIR);
     step::make_private(dir)?;
     let since = Stamp::from_secs(system::now().timestamp()).to_local();
-    Lock::take(dir, PATIENCE, &since).map_err(|error| error.to_string())
+    Lock::take(dir, Exclusive::Store, PATIENCE, &since).map_err(|error| error.to_string())
 }
 
 /// Whatever it can not do is told, and tried again by the next one.

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use crate::logs::{self, Journal, JournalError, Piece, Progress};
-use crate::model::Problem;
+use crate::model::{JournalCursor, Problem};
 
 /// A journal that is being read.
 pub(super) struct Journaled {
     name: String,
     progress: Progress,
-    /// Where the last run left it.
-    before: Option<String>,
+    /// Where the last run left it, and whether there was more to read.
+    before: Option<JournalCursor>,
 }
 
 impl Journaled {
@@ -18,10 +18,11 @@ impl Journaled {
     pub(super) fn begin(
         journal: &Journal,
         place: Option<&Path>,
-        before: Option<String>,
+        before: Option<JournalCursor>,
         now: i64,
     ) -> Result<(Self, Piece), JournalError> {
-        let (piece, progress) = logs::journal(journal, place, before.as_deref(), now)?;
+        let cursor = before.as_ref().map(|before| before.cursor.as_str());
+        let (piece, progress) = logs::journal(journal, place, cursor, now)?;
         Ok((
             Journaled {
                 name: journal.name.clone(),
@@ -44,12 +45,21 @@ impl Journaled {
             .collect()
     }
 
-    /// Its name, and where the next run goes on, if that is elsewhere.
-    pub(super) fn new_cursor(self) -> Option<(String, String)> {
-        let now = self
-            .progress
-            .cursor()
-            .filter(|now| self.before.as_ref() != Some(now))?;
-        Some((self.name, now))
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the last run left entries of it.
+    pub(super) fn is_behind(&self) -> bool {
+        self.before.as_ref().is_some_and(|before| before.left)
+    }
+
+    /// Its name, and where the next run goes on when its lines were read up to the
+    /// byte `end`, if that is elsewhere; `left` says that there are more.
+    pub(super) fn new_cursor(self, end: u64, left: bool) -> Option<(String, JournalCursor)> {
+        let cursor = self.progress.cursor_at(end)?;
+        let now = JournalCursor { cursor, left };
+        (self.before.as_ref() != Some(&now)).then_some((self.name, now))
     }
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::logs::{
-    self, Changed, Discovered, Followed, JournalError, OpenError, Piece, Reading, Status, Task,
+    self, Budget, Changed, Discovered, Followed, JournalError, Left, OpenError, Piece, Reading,
+    Status, Task, Unread,
 };
 use crate::model::{Address, Ban, Escaped, Generation, Problem, Rule, Witnesses};
 use crate::report::SourceRow;
@@ -24,13 +25,47 @@ pub(super) struct Outcome {
     pub(super) read: Option<Read>,
     pub(super) sources: Vec<SourceRow>,
     pub(super) problems: Vec<Problem>,
+    /// What a person should know, while nothing is wrong.
+    pub(super) warnings: Vec<String>,
 }
 
 /// How often a rule's logs are read again when they change meanwhile.
 const TRIES: u32 = 3;
 
-/// Reads the logs of a rule on from where the last run left them. `cleared`
-/// says who is being un-banned in this run.
+/// The order in which rules are read: first those that have little to be read, so
+/// that what they leave of their time is there for the others.
+pub(super) fn order(
+    store: Option<&Store>,
+    rules: &[Rule],
+    found: &[Discovered],
+) -> Result<Vec<usize>, StoreError> {
+    let mut order: Vec<usize> = (0..rules.len()).collect();
+    if order.len() > 1 {
+        let unread = rules.iter().zip(found);
+        let unread = unread.map(|(rule, found)| unread_bytes(store, rule, found));
+        let unread = unread.collect::<Result<Vec<u64>, StoreError>>()?;
+        order.sort_by_key(|&n| unread[n]);
+    }
+    Ok(order)
+}
+
+/// About how many bytes of a rule's logs are to be read: of the live files alone.
+fn unread_bytes(store: Option<&Store>, rule: &Rule, found: &Discovered) -> Result<u64, StoreError> {
+    let known = store
+        .map(|store| store.generations(&rule.name))
+        .transpose()?
+        .unwrap_or_default();
+    let unread = |log: &logs::Log| {
+        let size = std::fs::metadata(&log.name).map_or(0, |metadata| metadata.len());
+        let live = known.get(&log.name);
+        let live = live.and_then(|known| known.iter().find(|known| known.live));
+        size.saturating_sub(live.map_or(0, |known| known.cursor.offset))
+    };
+    Ok(found.logs.iter().map(unread).fold(0, u64::saturating_add))
+}
+
+/// Reads the logs of a rule on from where the last run left them, as far as the
+/// budget goes. `cleared` says who is being un-banned in this run.
 ///
 /// Logs may be rotated while they are read. What was heard of one that turns
 /// out to be another is forgotten, and all is done again.
@@ -40,13 +75,15 @@ pub(super) fn read_rule(
     rule: &Rule,
     found: &Discovered,
     cleared: &HashMap<Address, Cleared>,
+    budget: &mut Budget,
 ) -> Result<Outcome, StoreError> {
     for _ in 0..TRIES {
         let mut plan = Plan::new(context, store.as_deref(), rule, found)?;
         let mut hearing = Hearing::new(context, rule, store.as_deref_mut(), Past::Stored(cleared));
-        let pieces = std::mem::take(&mut plan.pieces);
-        let readings = hearing.listen(&plan.places, pieces, &mut plan.outcome.problems)?;
-        if let Ok((mut outcome, mut read)) = plan.settle(rule, &readings) {
+        let unread = std::mem::take(&mut plan.unread);
+        let problems = &mut plan.outcome.problems;
+        let readings = hearing.listen(&plan.places, unread, budget, problems)?;
+        if let Ok((mut outcome, mut read)) = plan.settle(context, rule, &readings) {
             read.windows = hearing.windows();
             (outcome.bans, outcome.read) = (hearing.bans, Some(read));
             return Ok(outcome);
@@ -68,8 +105,8 @@ struct Plan {
     outcome: Outcome,
     logs: Vec<Planned>,
     journals: Vec<Journaled>,
-    /// Of each source, what is read.
-    pieces: Vec<Vec<Piece>>,
+    /// Of each source, what is to be read.
+    unread: Vec<Unread>,
     /// Of each piece, where it stands.
     places: Vec<Vec<Place>>,
 }
@@ -102,11 +139,12 @@ impl Plan {
             plan.add_log(rule, &log.name, known, followed);
         }
         for journal in &found.journals {
-            let cursor = store
+            let known = store
                 .map(|store| store.journal_cursor(&rule.name, &journal.name))
-                .transpose()?;
+                .transpose()?
+                .flatten();
             let place = context.config.journal.as_deref();
-            let begun = Journaled::begin(journal, place, cursor.flatten(), context.now);
+            let begun = Journaled::begin(journal, place, known, context.now);
             plan.add_journal(rule, &journal.name, begun);
         }
         Ok(plan)
@@ -129,7 +167,10 @@ impl Plan {
             pieces.push(piece);
             tasks.push(task);
         }
-        self.pieces.push(pieces);
+        self.unread.push(Unread {
+            pieces,
+            is_behind: is_behind(&known),
+        });
         self.places.push(places);
         self.logs.push(Planned {
             name: name.to_owned(),
@@ -150,7 +191,10 @@ impl Plan {
             Ok((journal, piece)) => {
                 let place = self.place(rule, path, Status::Read, 0);
                 self.places.push(vec![place]);
-                self.pieces.push(vec![piece]);
+                self.unread.push(Unread {
+                    pieces: vec![piece],
+                    is_behind: journal.is_behind(),
+                });
                 self.journals.push(journal);
             }
             Err(error) => {
@@ -177,6 +221,7 @@ impl Plan {
     /// while it was read.
     fn settle(
         mut self,
+        context: &Context,
         rule: &Rule,
         readings: &[Vec<Reading>],
     ) -> Result<(Outcome, Read), Changed> {
@@ -189,6 +234,14 @@ impl Plan {
                 let generation = &mut log.now[task.generation];
                 *generation = logs::settle(task, generation, reading)?;
             }
+            let was_behind = is_behind(&log.known);
+            let left: u64 = log.now.iter().map(|generation| generation.left).sum();
+            outcome.warnings.extend(told(
+                context,
+                &log.name,
+                was_behind,
+                (left > 0).then(|| format!("{left} bytes")),
+            ));
         }
         for (journal, (places, readings)) in self.journals.into_iter().zip(sources) {
             for (place, reading) in places.iter().zip(readings) {
@@ -196,7 +249,14 @@ impl Plan {
                 outcome.sources[place.row].to = journal.entries();
                 outcome.problems.extend(journal.problems());
             }
-            read.journals.extend(journal.new_cursor());
+            let was_behind = journal.is_behind();
+            let is_behind = readings.iter().any(|reading| reading.left != Left::Nothing);
+            let left = is_behind.then(|| "entries".to_owned());
+            outcome
+                .warnings
+                .extend(told(context, Path::new(journal.name()), was_behind, left));
+            let end = readings.iter().map(|reading| reading.end).sum();
+            read.journals.extend(journal.new_cursor(end, is_behind));
         }
         let changed = self.logs.into_iter().filter(|log| log.now != log.known);
         read.logs = changed.map(|log| (log.name, log.now)).collect();
@@ -209,6 +269,30 @@ impl Plan {
     }
 }
 
+/// Whether the last run left something of a log.
+fn is_behind(known: &[Generation]) -> bool {
+    known.iter().any(|generation| generation.left > 0)
+}
+
+/// What is to be said when a source falls behind, of which so much was `left`, or is
+/// read to its end again.
+fn told(
+    context: &Context,
+    source: &Path,
+    was_behind: bool,
+    left: Option<String>,
+) -> Option<String> {
+    let path = Escaped::path(source);
+    match (was_behind, left) {
+        (false, Some(left)) => Some(format!(
+            "{path}: falls behind: {left} of it could not be read in its part of the {} s that a run has (settings.run_time); the next runs go on with it, and nothing else waits for it",
+            context.config.run_time.as_secs()
+        )),
+        (true, None) => Some(format!("{path}: is read to its end again")),
+        _ => None,
+    }
+}
+
 /// Reads files that were named on the command line from their start, with
 /// windows of their own. What an un-ban has cleared, or is banned already, is
 /// no ban again.
@@ -217,13 +301,14 @@ pub(super) fn read_files(
     store: Option<&mut Store>,
     rule: &Rule,
     files: &[PathBuf],
+    budget: &mut Budget,
 ) -> Result<Outcome, StoreError> {
     let mut outcome = Outcome::default();
     let (mut sources, mut places) = (Vec::new(), Vec::new());
     for path in &logs::each_once(files.to_vec()) {
         let status = match logs::whole(path) {
             Ok(piece) => {
-                sources.push(vec![piece]);
+                sources.push(vec![piece].into());
                 places.push(vec![Place {
                     path: Arc::from(path.as_path()),
                     row: outcome.sources.len(),
@@ -245,7 +330,7 @@ pub(super) fn read_files(
         outcome.sources.push(row(rule, path, status, 0));
     }
     let mut hearing = Hearing::new(context, rule, store, Past::Apart);
-    let readings = hearing.listen(&places, sources, &mut outcome.problems)?;
+    let readings = hearing.listen(&places, sources, budget, &mut outcome.problems)?;
     for (place, reading) in places.iter().flatten().zip(readings.iter().flatten()) {
         note(rule, place, reading, &mut outcome);
     }
@@ -262,6 +347,7 @@ pub(super) fn row(rule: &Rule, path: &Path, status: Status, at: u64) -> SourceRo
         status,
         from: at,
         to: at,
+        left: Some(0),
         failures: 0,
         host_names: 0,
     }
@@ -272,6 +358,11 @@ pub(super) fn note(rule: &Rule, place: &Place, reading: &Reading, outcome: &mut 
     let row = &mut outcome.sources[place.row];
     (row.to, row.failures, row.host_names) =
         (reading.end, reading.failures, reading.tally.host_names);
+    row.left = match reading.left {
+        Left::Nothing => Some(0),
+        Left::Bytes(bytes) => Some(bytes),
+        Left::Entries => None,
+    };
     let mut problem = |text: String| {
         outcome.problems.push(Problem::at(
             &*place.path,
@@ -288,6 +379,14 @@ pub(super) fn note(rule: &Rule, place: &Place, reading: &Reading, outcome: &mut 
         problem(format!(
             "{count} lines of more than {} bytes were left out, the first at byte {offset}",
             logs::LONGEST_LINE
+        ));
+    }
+    if reading.out_of_reach {
+        let rule = Escaped::text(&rule.name);
+        problem(format!(
+            "the byte {} of what is packed in it, up to which it was read, could not be reached again within 60 s, so the rest is left out; read it with: pyfilter scan --rule {rule} {}",
+            reading.end,
+            Escaped::path(&place.path)
         ));
     }
     if reading.cut_short {

@@ -1,14 +1,15 @@
 //! ONE run, readable as a list of steps: finish what the last one left, look
 //! at what people and time did, do the errand, commit, apply, tell.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::logs::{Budget, Discovered};
 use crate::model::{Address, Ban, Cause, Escaped, Origin, Problem, Rule, Stamp, Unban, Witnesses};
 use crate::report::{SourceRow, Summary};
 use crate::store::{Store, StoreError, Untold};
-use crate::system::{Lock, LockError};
+use crate::system::{self, Exclusive, Lock, LockError};
 
 use super::changes::{Changes, Read};
 use super::context::Context;
@@ -19,6 +20,9 @@ use super::sharing::Sharing;
 use super::snapshots::{self, Snapshots};
 use super::voice::Voice;
 use super::wall::Wall;
+
+/// How long a scan waits to commit what it has read.
+const AFTER_READING: Duration = Duration::from_secs(60);
 
 /// What a run is for.
 #[derive(Debug)]
@@ -41,6 +45,14 @@ pub(super) enum Errand {
 }
 
 impl Errand {
+    /// Whether it reads logs, which takes long and is done by one run at a time.
+    fn reads(&self) -> bool {
+        match self {
+            Errand::Scan(_) | Errand::FirstScan(_) | Errand::Files(..) => true,
+            Errand::Ban(_) | Errand::Unban(..) | Errand::UnbanAll(_) | Errand::Restore => false,
+        }
+    }
+
     /// How long it waits for another run to end.
     fn patience(&self) -> Duration {
         match self {
@@ -76,7 +88,7 @@ pub(super) struct Done {
 #[derive(Debug)]
 struct Owed {
     store: Store,
-    _lock: Lock,
+    _locks: Locks,
 }
 
 impl Done {
@@ -92,11 +104,14 @@ impl Done {
 }
 
 /// Does one run from its beginning to its end.
+///
+/// What people, time and other servers did is committed and applied before logs are
+/// read; then the store is free, so that `ban` and `unban` need not wait. What they
+/// did meanwhile is looked at before the reading is committed.
 pub(super) fn run(mut context: Context, errand: &Errand, voice: Voice) -> Result<Done, Stop> {
     let begun = Instant::now();
     make_state_dir(&context)?;
-    let since = Stamp::from_secs(context.now).to_local();
-    let lock = Lock::take(&context.state_dir, errand.patience(), &since)?;
+    let mut locks = Locks::take(&context, errand)?;
     let mut store = open(&mut context)?;
     let mut wall = Wall::default();
     wall.finish(&context, &mut store)?;
@@ -108,8 +123,27 @@ pub(super) fn run(mut context: Context, errand: &Errand, voice: Voice) -> Result
         Errand::Restore => Sharing::none(&context, &mut changes),
         _ => Sharing::receive(&mut context, &store, &mut changes)?,
     };
-    let sources = work(&mut context, Some(&mut store), errand, &mut changes, voice)?;
-    locate(&mut context, changes.bans_mut());
+    let mut course = Course {
+        wall,
+        snapshots,
+        changes,
+        sources: Vec::new(),
+        early: Vec::new(),
+    };
+    if errand.reads() {
+        course = course.read(&mut context, &mut store, &mut locks, errand, voice)?;
+    } else {
+        let Course { changes, .. } = &mut course;
+        work(&mut context, Some(&mut store), errand, changes, voice)?;
+        locate(&mut context, changes.bans_mut());
+    }
+    let Course {
+        mut wall,
+        mut snapshots,
+        changes,
+        sources,
+        early,
+    } = course;
     changes.commit(&mut store, context.now)?;
     // The process ends soon, and to free a million windows takes a tenth of such a run.
     std::mem::forget(changes);
@@ -121,21 +155,17 @@ pub(super) fn run(mut context: Context, errand: &Errand, voice: Voice) -> Result
     wall.close(&mut store, &written)?;
     sharing.send(&mut context, &mut store)?;
     let firewall = wall.into_row(context.config.firewall.backend, &store)?;
+    once_each(&mut context.problems);
     metrics::leave(&mut context, &store, &sources, begun)?;
-    let owed = (told && !untold.is_empty()).then_some(Owed { store, _lock: lock });
+    let owed = (told && !untold.is_empty()).then_some(Owed {
+        store,
+        _locks: locks,
+    });
     context.warnings.iter().for_each(Voice::warn);
-
-    let (mut bans, mut unbans) = (Vec::new(), Vec::new());
-    for event in untold {
-        match event {
-            Untold::Ban(ban) => bans.push(ban),
-            Untold::Unban(unban) => unbans.push(unban),
-        }
-    }
-    let server = context.server.to_string();
+    let (bans, unbans) = apart(with_early(early, untold));
     let summary = Summary {
         dry_run: false,
-        server,
+        server: context.server.to_string(),
         sources,
         bans,
         unbans,
@@ -143,6 +173,152 @@ pub(super) fn run(mut context: Context, errand: &Errand, voice: Voice) -> Result
         problems: context.problems,
     };
     Ok(Done { summary, owed })
+}
+
+/// The locks of a run.
+#[derive(Debug)]
+struct Locks {
+    _reading: Option<Lock>,
+    store: Option<Lock>,
+    dir: PathBuf,
+    /// When the run began, local time.
+    since: String,
+}
+
+impl Locks {
+    fn take(context: &Context, errand: &Errand) -> Result<Self, LockError> {
+        let dir = context.state_dir.clone();
+        let since = Stamp::from_secs(context.now).to_local();
+        let take = |what| Lock::take(&dir, what, errand.patience(), &since);
+        let reading = errand
+            .reads()
+            .then(|| take(Exclusive::Reading))
+            .transpose()?;
+        let store = Some(take(Exclusive::Store)?);
+        Ok(Locks {
+            _reading: reading,
+            store,
+            dir,
+            since,
+        })
+    }
+
+    /// Lets other runs have the store.
+    fn let_go(&mut self) {
+        self.store = None;
+    }
+
+    fn take_again(&mut self) -> Result<(), LockError> {
+        let lock = Lock::take(&self.dir, Exclusive::Store, AFTER_READING, &self.since);
+        self.store = Some(lock?);
+        Ok(())
+    }
+}
+
+/// What a run has come to.
+struct Course {
+    wall: Wall,
+    snapshots: Snapshots,
+    changes: Changes,
+    sources: Vec<SourceRow>,
+    /// What it has committed before it began to read.
+    early: Vec<Untold>,
+}
+
+impl Course {
+    /// Reads the logs, while other runs may have the store.
+    fn read(
+        mut self,
+        context: &mut Context,
+        store: &mut Store,
+        locks: &mut Locks,
+        errand: &Errand,
+        voice: Voice,
+    ) -> Result<Self, Stop> {
+        let mut is_another = !self.changes.is_empty();
+        if is_another {
+            self.settle(context, store)?;
+            self.early = store.untold()?;
+            self.snapshots = Snapshots::read(context, store, &mut self.changes)?;
+        }
+        let state = store.state()?;
+        store.let_go()?;
+        locks.let_go();
+        self.sources = work(context, Some(store), errand, &mut self.changes, voice)?;
+        locate(context, self.changes.bans_mut());
+        locks.take_again()?;
+        context.now = context.now.max(system::now().timestamp());
+        if store.state()? == state {
+            // Nobody can have told it meanwhile.
+            self.early.clear();
+        } else {
+            is_another = true;
+            self.snapshots = Snapshots::read(context, store, &mut self.changes)?;
+            let cleared = |address| store.cleared_until(address);
+            let again = self.changes.reconcile(cleared)?;
+            context
+                .warnings
+                .extend(again.iter().map(|rule| read_again(rule)));
+        }
+        if is_another {
+            self.wall = Wall::default();
+            self.wall.finish(context, store)?;
+        }
+        Ok(self)
+    }
+
+    /// Commits and applies what people, time and other servers did.
+    fn settle(&mut self, context: &mut Context, store: &mut Store) -> Result<(), StoreError> {
+        locate(context, self.changes.bans_mut());
+        self.changes.commit(store, context.now)?;
+        let problems = context.problems.len();
+        self.wall.apply(context, store)?;
+        // What can not be done now is tried once more after the reading, and told then.
+        context.problems.truncate(problems);
+        let written = self.snapshots.write(context, store)?;
+        self.wall.close(store, &written)?;
+        self.changes = std::mem::take(&mut self.changes).next();
+        Ok(())
+    }
+}
+
+/// What is said of a rule whose reading is thrown away.
+fn read_again(rule: &str) -> String {
+    let rule = Escaped::text(rule);
+    format!(
+        "rule {rule}: an address was un-banned while its logs were read, and failures later than that stand in them: the next run reads them again"
+    )
+}
+
+/// Each problem once, where it first stood.
+fn once_each(problems: &mut Vec<Problem>) {
+    let mut seen = BTreeSet::new();
+    problems.retain(|problem| seen.insert(problem.message.clone()));
+}
+
+/// The bans and the un-bans among events.
+fn apart(events: Vec<Untold>) -> (Vec<Ban>, Vec<Unban>) {
+    let (mut bans, mut unbans) = (Vec::new(), Vec::new());
+    for event in events {
+        match event {
+            Untold::Ban(ban) => bans.push(ban),
+            Untold::Unban(unban) => unbans.push(unban),
+        }
+    }
+    (bans, unbans)
+}
+
+/// All events of a run: those that it committed before the reading were told by
+/// another run meanwhile, unless they still wait.
+fn with_early(early: Vec<Untold>, untold: Vec<Untold>) -> Vec<Untold> {
+    let key = |event: &Untold| match event {
+        Untold::Ban(ban) => (ban.address, ban.at.secs, true),
+        Untold::Unban(unban) => (unban.address, unban.at, false),
+    };
+    let waiting: HashSet<_> = untold.iter().map(key).collect();
+    let told = early.into_iter();
+    let told = told.filter(|event| !waiting.contains(&key(event)));
+    told.chain(untold).collect()
 }
 
 /// Shows what the same run would do, and changes nothing.
@@ -172,6 +348,7 @@ pub(super) fn dry_run(mut context: Context, errand: &Errand, voice: Voice) -> Re
             "standard output can not be written: {error}"
         )));
     }
+    context.warnings.iter().for_each(Voice::warn);
     let server = context.server.to_string();
     let summary = Summary {
         dry_run: true,
@@ -277,29 +454,36 @@ fn work(
         }));
         sources.extend(outcome.sources);
         context.problems.extend(outcome.problems);
+        context.warnings.extend(outcome.warnings);
     };
     match errand {
         Errand::Scan(rules) | Errand::FirstScan(rules) => {
-            for rule in rules {
-                let found = crate::logs::discover(&rule.sources);
+            let found: Vec<Discovered> = rules
+                .iter()
+                .map(|rule| crate::logs::discover(&rule.sources))
+                .collect();
+            for (rule, found) in rules.iter().zip(&found) {
                 context.problems.extend_from_slice(&found.problems);
-                voice.begin(
-                    &rule.name,
-                    !(found.logs.is_empty() && found.journals.is_empty()),
-                );
-                let outcome = reading::read_rule(
-                    context,
-                    store.as_deref_mut(),
-                    rule,
-                    &found,
-                    &changes.cleared(),
-                )?;
+                voice.begin(&rule.name, found.sources() > 0);
+            }
+            let sources = found.iter().map(Discovered::sources).sum();
+            let mut budget = Budget::new(context.config.run_time, sources);
+            let cleared = changes.cleared();
+            let mut outcomes: Vec<Outcome> = rules.iter().map(|_| Outcome::default()).collect();
+            for n in reading::order(store.as_deref(), rules, &found)? {
+                let (rule, found) = (&rules[n], &found[n]);
+                let store = store.as_deref_mut();
+                outcomes[n] =
+                    reading::read_rule(context, store, rule, found, &cleared, &mut budget)?;
+            }
+            for outcome in outcomes {
                 take(context, outcome, changes);
             }
         }
         Errand::Files(rule, files) => {
             voice.begin(&rule.name, true);
-            let outcome = reading::read_files(context, store, rule, files)?;
+            let mut budget = Budget::unlimited();
+            let outcome = reading::read_files(context, store, rule, files, &mut budget)?;
             take(context, outcome, changes);
         }
         Errand::Ban(bans) => changes

@@ -35,6 +35,15 @@ pub(super) struct Looked {
 }
 
 impl Shared {
+    /// Nothing to note yet, for the same errand.
+    pub(super) fn next(self) -> Self {
+        Shared {
+            tells: self.tells,
+            only_here: self.only_here,
+            ..Shared::default()
+        }
+    }
+
     /// Whether there is nothing to note.
     pub(super) fn is_empty(&self) -> bool {
         self.lifts.is_empty()

@@ -112,7 +112,7 @@ impl Snapshots {
     /// Brings both files to the set of bans that is in force, and gives the
     /// digests of those that were written.
     pub(super) fn write(
-        self,
+        &mut self,
         context: &mut Context,
         store: &Store,
     ) -> Result<Vec<(Family, String)>, StoreError> {
@@ -130,7 +130,7 @@ impl Snapshots {
         };
         let in_force = store.in_force()?;
         let mut written = Vec::new();
-        for found in self.0 {
+        for found in std::mem::take(&mut self.0) {
             let family = found.family;
             match found.write(context, &shown, &in_force) {
                 Ok(digest) => written.extend(digest.map(|digest| (family, digest))),

@@ -24,6 +24,7 @@ pub(super) static SETTINGS: Keys = Keys {
         "request_time",
         "window",
         "ban_time",
+        "run_time",
         "deny_type",
         "ignored_ips",
         "journal",

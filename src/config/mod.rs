@@ -26,6 +26,7 @@ mod values;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -54,6 +55,8 @@ pub struct Config {
     pub ignored: Vec<IpNet>,
     /// The thresholds of every rule that does not set its own.
     pub thresholds: Thresholds,
+    /// How long a run reads logs at most.
+    pub run_time: Duration,
     /// The rules of the file, in its order.
     pub rules: Vec<Rule>,
     /// The servers' exchange.

@@ -4,6 +4,7 @@
 //! what is returned beside them is thrown away.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -12,6 +13,9 @@ use super::raw::Value;
 use super::{Config, Database, Redis, firewall, keys, rule, values};
 use crate::model::{Rule, Thresholds, check_server_name};
 use crate::rules;
+
+/// How long a run reads, by default. A timer starts one each minute.
+const RUN_TIME: Duration = Duration::from_secs(30);
 
 pub(super) fn config(root: &Section, base: &Path, check: &mut Check) -> Config {
     let settings = root.below("settings", &keys::SETTINGS, check);
@@ -29,6 +33,8 @@ pub(super) fn config(root: &Section, base: &Path, check: &mut Check) -> Config {
     }
     let database = database(&settings, check);
     let thresholds = values::thresholds(&settings, Thresholds::default(), check);
+    let run_time = settings.get("run_time");
+    let run_time = run_time.and_then(|field| values::seconds(&field, check));
     Config {
         path: None,
         server_name: server_name(&settings, &sync_bans, database, check),
@@ -37,6 +43,7 @@ pub(super) fn config(root: &Section, base: &Path, check: &mut Check) -> Config {
         firewall: firewall::firewall(&settings, base, check),
         ignored: ignored(&settings, check),
         thresholds,
+        run_time: run_time.unwrap_or(RUN_TIME),
         rules: rules(&settings, thresholds, base, check),
         redis: connection(&redis, &sync_bans, base, check),
         event_log: event_log(root, base, check),

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -75,6 +76,24 @@ fn span(field: &Field, check: &mut Check) -> Option<NonZeroU32> {
         field.fault(check, wrong.to_string());
         None
     })
+}
+
+/// A time of at least a second that comes to its end.
+pub(super) fn seconds(field: &Field, check: &mut Check) -> Option<Duration> {
+    let text = match &field.node.value {
+        Value::Number(number) => *number,
+        Value::Text(text) => text,
+        _ => {
+            field.unexpected(check, "seconds, or a time such as \"30s\" or \"5m\"");
+            return None;
+        }
+    };
+    match parse_span(&shown(text)) {
+        Ok(Some(seconds)) => return Some(Duration::from_secs(seconds.get().into())),
+        Ok(None) => field.fault(check, "must be a time that comes to its end"),
+        Err(wrong) => field.fault(check, wrong.to_string()),
+    }
+    None
 }
 
 /// What a text of `log_files` names; nothing if it is empty.

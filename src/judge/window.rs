@@ -97,6 +97,14 @@ impl<K: Kept> Window<K> {
     }
 }
 
+impl Window {
+    /// Drops failures stamped at `until` or before: their address was un-banned then.
+    pub fn forget_up_to(&mut self, until: i64) {
+        self.changed |= !self.kept.is_empty();
+        self.kept.forget_up_to(until);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroU32;

@@ -5,6 +5,7 @@
 
 use std::io::{self, Read};
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use memchr::{memchr, memrchr};
 
@@ -20,6 +21,9 @@ const STEP: usize = 64 << 10;
 
 /// How much of a stream is skipped at once.
 const SKIP: u64 = 512 << 10;
+
+/// How much of a stream is read for one block while no line ends in it.
+const PASSED_OVER: u64 = 4 << 20;
 
 /// What is read along with a block because its last line is likely to end there.
 const SLACK: usize = 4 << 10;
@@ -162,25 +166,50 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Goes on with a stream at its byte `from`, at which a line starts.
-    pub(super) fn new(mut stream: Box<dyn Read + Send>, from: u64, ends: bool) -> io::Result<Self> {
+    /// Goes on with a stream at its byte `from`: where a line starts, or within
+    /// one that is too long.
+    ///
+    /// # Errors
+    /// The stream breaks before that byte, or the byte is not reached in `time`
+    /// ([`io::ErrorKind::TimedOut`]).
+    pub(super) fn new(
+        mut stream: Box<dyn Read + Send>,
+        from: u64,
+        ends: bool,
+        time: Duration,
+    ) -> io::Result<Self> {
         let mut bytes = vec![0; usize_of(from.min(SKIP))];
-        let (mut skipped, mut over) = (0, false);
+        let (mut skipped, mut over, mut last) = (0, false, b'\n');
+        let begun = Instant::now();
         while skipped < from && !over {
+            if begun.elapsed() > time {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
             let step = usize_of((from - skipped).min(SKIP));
             let (read, ended) = read_some(&mut stream, &mut bytes[..step]);
             ended?;
             over = read < step;
             skipped += read as u64;
+            last = bytes[..read].last().copied().unwrap_or(last);
         }
         Ok(Lines {
             stream,
             rest: Vec::new(),
             at: from,
-            leaving: false,
+            leaving: last != b'\n',
             ends,
             over,
         })
+    }
+
+    /// The byte of the stream up to which it was read.
+    pub(super) fn position(&self) -> u64 {
+        self.at + self.rest.len() as u64
+    }
+
+    /// Whether what comes next belongs to a line that is too long.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving
     }
 
     /// Whether there is nothing more to read.
@@ -194,7 +223,8 @@ impl Lines {
     }
 
     /// Reads about `size` bytes and puts their whole lines into `block`, also
-    /// if the reading ends in an error.
+    /// if the reading ends in an error. More is read where no line ends, up to a
+    /// bound: then the block is empty.
     pub(super) fn fill(&mut self, size: usize, block: &mut Block) -> io::Result<()> {
         (block.long_line, block.cut_short) = (None, false);
         let bytes = &mut block.bytes;
@@ -203,11 +233,12 @@ impl Lines {
         bytes.resize(bytes.len().max(filled + size), 0);
         bytes[..filled].copy_from_slice(&self.rest);
         self.rest.clear();
-        let mut result;
-        loop {
+        let (mut result, mut passed) = (Ok(()), 0);
+        while passed < PASSED_OVER {
             bytes.resize(bytes.len().max(filled + size), 0);
             let (read, ended) = read_some(&mut self.stream, &mut bytes[filled..filled + size]);
             filled += read;
+            passed += read as u64;
             self.over = read < size;
             result = ended;
             if self.leaving {
@@ -250,12 +281,14 @@ impl Lines {
 }
 
 /// Where the last whole line of `file` ends, looked for backwards from `size`
-/// and not before `from`, which is a line's start.
+/// and not before `from`. A last line that is longer than [`LONGEST_LINE`] is
+/// left out, whether it has an end or not: then it is `size`.
 pub(super) fn end_of_lines(file: &impl ReadAt, from: u64, size: u64) -> io::Result<u64> {
-    let mut step = vec![0; usize_of((STEP as u64).min(size.saturating_sub(from)))];
+    let first = size.saturating_sub(LONGEST_LINE as u64 + 1).max(from);
+    let mut step = vec![0; usize_of((STEP as u64).min(size.saturating_sub(first)))];
     let mut end = size;
-    while end > from {
-        let start = end.saturating_sub(step.len() as u64).max(from);
+    while end > first {
+        let start = end.saturating_sub(step.len() as u64).max(first);
         let piece = &mut step[..usize_of(end - start)];
         let filled = file.read_at(piece, start)?;
         if let Some(newline) = memrchr(b'\n', &piece[..filled]) {
@@ -263,7 +296,7 @@ pub(super) fn end_of_lines(file: &impl ReadAt, from: u64, size: u64) -> io::Resu
         }
         end = start;
     }
-    Ok(from)
+    Ok(if first > from { size } else { from })
 }
 
 fn usize_of(length: u64) -> usize {

@@ -37,6 +37,14 @@ pub struct Discovered {
     pub problems: Vec<Problem>,
 }
 
+impl Discovered {
+    /// How many sources there are.
+    #[must_use]
+    pub fn sources(&self) -> usize {
+        self.logs.len() + self.journals.len()
+    }
+}
+
 /// Finds the logs that `specs` name: a path without wildcard whether it is
 /// there or not, of a glob what matches and is no directory. Generations of
 /// one log are one log.

@@ -3,13 +3,14 @@
 //!
 //! | a file that | is | and is read |
 //! |---|---|---|
-//! | looks to the file system as we left it | that generation | not |
+//! | looks to the file system as we left it, and was read | that generation | not |
 //! | holds all bytes that we read of a generation | that generation | on from there |
 //! | is compressed and holds them | that generation | on from there |
 //! | holds a beginning of what stands in the live file | a copy that is being made | not, this time |
 //! | holds a beginning of what stands in another generation | a copy that was made of it | not |
 //! | holds a beginning of what we read, which is gone | the copy that was made of it | not: all of it was read |
 //! | was there at first contact and is not named | known | not |
+//! | is compressed, and too much is packed in it to find that out | passed over | not; that is told once |
 //! | is anything else | a new generation | from its start |
 
 mod copies;
@@ -83,6 +84,8 @@ enum Is {
     New,
     /// A copy of the live file that is being made.
     BeingMade,
+    /// A compressed one that can not be unpacked far enough in time to know.
+    OutOfReach,
 }
 
 /// Seconds of a day.
@@ -185,6 +188,8 @@ struct Look<'a> {
     rotated: Vec<Candidate>,
     problems: Vec<Problem>,
     live_error: Option<OpenError>,
+    /// Whether a file may be any generation, since that could not be found out in time.
+    is_unsure: bool,
 }
 
 /// What a look came to, and what it saw.
@@ -217,6 +222,7 @@ impl<'a> Look<'a> {
             rotated: Vec::new(),
             problems: Vec::new(),
             live_error: None,
+            is_unsure: false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The systemd journal of some units, as the lines that rsyslog would have
 //! written: the same patterns match.
 
+use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -37,6 +38,10 @@ const FIRST_LOOK: i64 = 7 * 86_400;
 /// An entry of more bytes than this is left out.
 const LONGEST_ENTRY: u64 = 8 << 20;
 
+/// How many bytes of lines may have been read ahead of what counts when a reading
+/// stops: the longest line that is kept, and some blocks.
+const MARKED: u64 = 8 << 20;
+
 /// The journal of some units.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Journal {
@@ -65,8 +70,13 @@ pub struct Progress(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// The cursor of the last entry.
+    /// The cursor from which the reading began, then that of the last entry whose
+    /// mark was dropped.
     cursor: Option<String>,
+    /// How many bytes of lines the entries came to so far.
+    written: u64,
+    /// Of the latest entries, the byte behind the line of each and its cursor.
+    marks: VecDeque<(u64, String)>,
     entries: u64,
     /// Whether the entry was not found from which to go on.
     lost: bool,
@@ -79,10 +89,16 @@ impl Progress {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The cursor of the last entry that was read.
+    /// The cursor of the last entry whose line ends at or before the byte `end` of
+    /// the lines, which lies no more than [`MARKED`] behind what was read; else the
+    /// one from which the reading began.
     #[must_use]
-    pub fn cursor(&self) -> Option<String> {
-        self.with(|state| state.cursor.clone())
+    pub fn cursor_at(&self, end: u64) -> Option<String> {
+        self.with(|state| {
+            let mut before = state.marks.iter().rev().filter(|(at, _)| *at <= end);
+            let last = before.next().map(|(_, cursor)| cursor.clone());
+            last.or_else(|| state.cursor.clone())
+        })
     }
 
     /// How many entries were read.
@@ -99,6 +115,21 @@ impl Progress {
             let lost = state.lost.then(|| lost.to_owned());
             lost.into_iter().chain(state.error.clone().map(|said| format!("journalctl failed: {said}"))).collect()
         })
+    }
+}
+
+impl State {
+    /// Notes an entry whose line has so many bytes.
+    fn mark(&mut self, length: u64, cursor: Option<String>) {
+        self.entries += 1;
+        self.written += length;
+        self.marks
+            .extend(cursor.map(|cursor| (self.written, cursor)));
+        while let Some((at, _)) = self.marks.front()
+            && *at + MARKED < self.written
+        {
+            self.cursor = self.marks.pop_front().map(|(_, cursor)| cursor);
+        }
     }
 }
 
@@ -171,6 +202,7 @@ fn begin(
         stream: Box::new(Metered(lines)),
         from: 0,
         ends: true,
+        packed: None,
     };
     Ok((
         Piece {
@@ -304,11 +336,9 @@ impl Lines {
             }
             self.progress.with(|state| state.lost = true);
         }
-        self.progress.with(|state| {
-            state.entries += 1;
-            state.cursor = cursor.or(state.cursor.take());
-        });
         self.line = line(&entry);
+        let length = self.line.len() as u64;
+        self.progress.with(|state| state.mark(length, cursor));
         Ok(true)
     }
 

@@ -11,11 +11,13 @@
 //! | `journal` | the systemd journal → lines |
 //! | `open`, `unpack` | a path → a regular file; compressed → a stream |
 //! | `blocks` | a file or stream → blocks of whole lines |
-//! | `wave`, `piece`, `scan` | pieces of several logs → their failures, in parallel |
+//! | `wave`, `piece`, `source`, `scan` | pieces of several logs → their failures, in parallel |
+//! | `budget` | how long each of them may be read; pure |
 //! | `meter` | how much was read so far, for who waits |
 //! | `tail` | the last lines of a file, for `check` |
 
 mod blocks;
+mod budget;
 mod discover;
 mod follow;
 mod globs;
@@ -29,20 +31,22 @@ mod reading;
 mod scan;
 mod settle;
 mod sizes;
+mod source;
 mod status;
 mod tail;
 mod unpack;
 mod wave;
 
 pub use blocks::LONGEST_LINE;
+pub use budget::Budget;
 pub use discover::{Discovered, Log, discover, each_once, ssh_journal};
 pub use follow::{Followed, Task, follow, generations};
 pub use journal::{Journal, JournalError, Progress, journal, newest_entry, whole_journal};
 pub use meter::{Metered, bytes_read};
 pub use open::{OpenError, stream, whole};
 pub use piece::{Content, Piece};
-pub use reading::Reading;
-pub use scan::{Heard, More, scan};
+pub use reading::{Left, Reading};
+pub use scan::{Heard, More, Sink, Unread, scan, scan_within};
 pub use settle::{Changed, settle};
 pub use sizes::Sizes;
 pub use status::Status;

@@ -3,14 +3,15 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use crate::model::{Cursor, FileStat};
 use crate::rules::Clock;
 
 use super::identity::bytes_at;
 use super::meter::Metered;
-use super::piece::{Content, Piece};
-use super::unpack::{Packing, Unknown, gzip_time, packing, unpack};
+use super::piece::{Content, Packed, Piece};
+use super::unpack::{Packing, Unknown, gzip_time, packing, unpack, unpack_counted};
 
 /// Why a log can not be read. Fits behind its path.
 #[derive(Debug, thiserror::Error)]
@@ -136,11 +137,18 @@ impl Opened {
     pub(super) fn piece(&self, from: u64, to: u64, ends: bool) -> io::Result<Piece> {
         let content = match self.packing {
             None => Content::Plain(self.file.clone(), from..to.max(from)),
-            Some(packing) => Content::Stream {
-                stream: unpack(&self.file, packing)?,
-                from,
-                ends,
-            },
+            Some(packing) => {
+                let read = Arc::<AtomicU64>::default();
+                Content::Stream {
+                    stream: unpack_counted(&self.file, packing, read.clone())?,
+                    from,
+                    ends,
+                    packed: Some(Packed {
+                        size: self.stat.size,
+                        read,
+                    }),
+                }
+            }
         };
         Ok(Piece {
             content,

@@ -6,16 +6,35 @@ use crate::model::Stamp;
 use crate::rules::Tally;
 
 use super::blocks::Block;
+use super::piece::Piece;
 use super::wave::Matched;
 
 /// How many of a piece's first and last bytes are kept to recognise it by.
 const ENDS: usize = 1024;
 
+/// What of a piece was left for a later run.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing: it was read to its end, or to where it breaks.
+    #[default]
+    Nothing,
+    /// So many bytes, at least one, as they stand on the disk.
+    Bytes(u64),
+    /// Something of a journal, which has no size.
+    Entries,
+}
+
 /// What came of reading a piece.
 #[derive(Debug, Default)]
 pub struct Reading {
-    /// The byte behind the last line that was read.
+    /// The byte behind the last line that was read, or within a line that is too
+    /// long, up to where it was passed over.
     pub end: u64,
+    /// What was left because the budget of the run was used up.
+    pub left: Left,
+    /// Whether the byte to go on from could not be reached in time, since all
+    /// before it has to be unpacked again.
+    pub out_of_reach: bool,
     /// How many failures there were; a repeated line counts as often.
     pub failures: u64,
     /// The newest stamp of them.
@@ -37,6 +56,16 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// Nothing was read of a piece.
+    #[must_use]
+    pub fn none_of(piece: &Piece) -> Self {
+        Reading {
+            end: piece.from(),
+            left: piece.left(),
+            ..Reading::default()
+        }
+    }
+
     /// Adds what was met in a block of a piece that is read from the byte `from` on.
     pub(super) fn add(&mut self, matched: &Matched, from: u64) {
         let Matched { block, tally, .. } = matched;
@@ -49,6 +78,15 @@ impl Reading {
         }
         self.keep_ends(block, from);
         self.cut_short = block.cut_short;
+    }
+
+    /// Everything up to `end` belongs to lines that were left out.
+    pub(super) fn pass_over(&mut self, end: u64) {
+        if end > self.end {
+            self.end = end;
+            // What stands before it was not kept.
+            self.tail.clear();
+        }
     }
 
     /// Keeps what a cursor needs of a block's lines.

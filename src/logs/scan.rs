@@ -2,17 +2,19 @@
 //! while the next blocks are being read and matched.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use crate::model::{Failure, Stamp};
+use crate::model::Failure;
 use crate::rules::Matcher;
 
+use super::budget::{Budget, divide};
 use super::piece::{Piece, Reader};
 use super::reading::Reading;
 use super::sizes::Sizes;
-use super::wave::{Found, Pool};
+use super::source::{Head, Source, Turn, merge};
+use super::wave::Pool;
 
 /// A failure, in the order in which it counts.
 #[derive(Debug)]
@@ -34,6 +36,41 @@ pub enum More {
     Wanted,
     /// They need not be handed over, but may be.
     Unwanted,
+    /// There is no room for more: the reading ends as if its time were over.
+    NoRoom,
+}
+
+/// Takes the failures that are found, in the order in which they count.
+pub trait Sink: Send {
+    /// Takes the next failure.
+    fn take(&mut self, heard: Heard<'_>) -> More;
+
+    /// No failure may come for a while: what is held on to should be let go.
+    fn pause(&mut self) {}
+}
+
+impl<F: FnMut(Heard<'_>) -> More + Send> Sink for F {
+    fn take(&mut self, heard: Heard<'_>) -> More {
+        self(heard)
+    }
+}
+
+/// What is to be read of a source.
+#[derive(Debug, Default)]
+pub struct Unread {
+    /// The pieces of a log, oldest first.
+    pub pieces: Vec<Piece>,
+    /// Whether it has fallen behind: it is read alone, after all the others.
+    pub is_behind: bool,
+}
+
+impl From<Vec<Piece>> for Unread {
+    fn from(pieces: Vec<Piece>) -> Self {
+        Unread {
+            pieces,
+            is_behind: false,
+        }
+    }
 }
 
 /// Reads all sources in parallel and hands their failures to `hear`: of each
@@ -45,189 +82,169 @@ pub fn scan(
     sizes: Sizes,
     mut hear: impl FnMut(Heard<'_>) -> More + Send,
 ) -> Vec<Vec<Reading>> {
-    let mut pool = Pool::new(matcher);
-    // Among several sources one failure left out may change the order of others.
-    let alone = sources.len() == 1;
-    let mut sources: Vec<Source> = sources
-        .into_iter()
-        .map(|pieces| Source::new(pieces, sizes))
-        .collect();
-    sources
-        .par_iter_mut()
-        .for_each(|source| source.read_on(&pool));
-    let mut heads: Vec<Head> = sources.iter().map(|_| Head::default()).collect();
-    for (source, head) in sources.iter_mut().zip(&mut heads) {
-        source.exchange(head);
-    }
-    while heads.iter_mut().any(|head| !head.is_over()) {
-        let mut unwanted = Vec::new();
-        let mut tell = |heard: Heard<'_>| {
-            let address = heard.failure.address;
-            if hear(heard) == More::Unwanted && alone {
-                unwanted.push(address);
-            }
-        };
-        rayon::join(
-            || {
-                sources
-                    .par_iter_mut()
-                    .for_each(|source| source.read_on(&pool));
-            },
-            || merge(&mut heads, &mut tell),
-        );
-        pool.leave_out(unwanted);
-        for (source, head) in sources.iter_mut().zip(&mut heads) {
-            source.exchange(head);
-        }
-    }
-    sources
-        .into_iter()
-        .map(|source| {
-            source
-                .readers
-                .into_iter()
-                .map(Reader::into_reading)
-                .collect()
-        })
-        .collect()
+    let sources = sources.into_iter().map(Unread::from).collect();
+    scan_within(&mut Budget::unlimited(), sources, matcher, sizes, &mut hear)
 }
 
-/// The failures of a source that come next.
-#[derive(Default)]
-struct Head {
-    /// Those of each block with the piece it is of.
-    found: VecDeque<(usize, Found)>,
-    /// Whether nothing can follow them.
-    last: bool,
-}
-
-impl Head {
-    /// The block that has the next failure, with its piece.
-    fn front(&mut self) -> Option<&mut (usize, Found)> {
-        while self
-            .found
-            .front()
-            .is_some_and(|(_, found)| found.peek().is_none())
-        {
-            self.found.pop_front();
-        }
-        self.found.front_mut()
-    }
-
-    fn weight(&self) -> usize {
-        self.found.iter().map(|(_, found)| found.weight()).sum()
-    }
-
-    fn is_over(&mut self) -> bool {
-        self.front().is_none() && self.last
-    }
-
-    /// Puts the next failure among the others; false if none can be known
-    /// before more was read.
-    fn offer(&mut self, source: usize, next: &mut BinaryHeap<Reverse<(Stamp, usize)>>) -> bool {
-        match self.front().and_then(|(_, found)| found.peek()) {
-            Some(failure) => next.push(Reverse((failure.at, source))),
-            None => return self.last,
-        }
-        true
-    }
-
-    /// Hands over the failures that come before `other`, one at least.
-    fn hand_over(
-        &mut self,
-        source: usize,
-        other: Option<(Stamp, usize)>,
-        hear: &mut impl FnMut(Heard<'_>),
-    ) {
-        let mut first = true;
-        while let Some((piece, found)) = self.front() {
-            let place = (source, *piece);
-            while let Some(failure) = found.peek() {
-                if !first && other.is_some_and(|other| other < (failure.at, source)) {
-                    return;
-                }
-                first = false;
-                let (line, user) = found.line();
-                hear(Heard {
-                    place,
-                    failure,
-                    line,
-                    user,
-                });
-                found.pop();
-            }
-        }
-    }
-}
-
-/// Hands over failures until those of a source are used up that may have more.
-fn merge(heads: &mut [Head], hear: &mut impl FnMut(Heard<'_>)) {
-    let mut next = BinaryHeap::new();
-    for (source, head) in heads.iter_mut().enumerate() {
-        if !head.offer(source, &mut next) {
-            return;
-        }
-    }
-    while let Some(Reverse((_, source))) = next.pop() {
-        let other = next.peek().map(|&Reverse(other)| other);
-        heads[source].hand_over(source, other, hear);
-        if !heads[source].offer(source, &mut next) {
-            return;
-        }
-    }
-}
-
-/// A source: the pieces of a log, oldest first.
-struct Source {
-    readers: Vec<Reader>,
-    /// The piece whose failures come next.
-    first: usize,
+/// The same within a budget.
+///
+/// A source that uses up its share of it is left out of that order. It goes on
+/// alone when all others were read, as those do that had fallen behind before, with
+/// the time that is left over, and stops where that is used up.
+pub fn scan_within(
+    budget: &mut Budget,
+    sources: Vec<Unread>,
+    matcher: &Matcher,
     sizes: Sizes,
+    sink: &mut impl Sink,
+) -> Vec<Vec<Reading>> {
+    let source = |unread| Source::new(unread, sizes, budget);
+    let mut scan = Scan {
+        pool: Pool::new(matcher),
+        // Among several sources one failure left out may change the order of others.
+        alone: sources.len() == 1,
+        sources: sources.into_iter().map(source).collect(),
+    };
+    let together = scan.sources.iter().enumerate();
+    let together = together.filter(|(_, source)| source.turn == Turn::Together);
+    let together: Vec<usize> = together.map(|(n, _)| n).collect();
+    let mut has_room = scan.read(&together, budget, sink);
+    let mut waiting = scan.waiting();
+    while let Some(n) = waiting.pop() {
+        let source = &mut scan.sources[n];
+        source.turn = Turn::Alone;
+        budget.extend(&mut source.account, waiting.len() + 1);
+        if !has_room || source.account.is_used_up() {
+            source.stop();
+        }
+        has_room &= scan.read(&[n], budget, sink);
+    }
+    let readings = |source: Source| source.readers.into_iter().map(Reader::into_reading);
+    let readings = scan
+        .sources
+        .into_iter()
+        .map(|source| readings(source).collect());
+    readings.collect()
 }
 
-impl Source {
-    fn new(pieces: Vec<Piece>, sizes: Sizes) -> Self {
-        Source {
-            readers: pieces
-                .into_iter()
-                .map(|piece| Reader::new(piece, sizes))
-                .collect(),
-            first: 0,
-            sizes,
+/// A reading that goes on.
+struct Scan<'a> {
+    pool: Pool<'a>,
+    sources: Vec<Source>,
+    /// Whether there is only one source.
+    alone: bool,
+}
+
+impl Scan<'_> {
+    /// Reads the sources whose turn it is, until each is read or its time is used
+    /// up; false if `sink` has no room for more.
+    fn read(&mut self, turn: &[usize], budget: &mut Budget, sink: &mut impl Sink) -> bool {
+        if turn.is_empty() {
+            return true;
+        }
+        let mut begun = Instant::now();
+        let mut has_room = true;
+        self.read_on();
+        self.exchange();
+        loop {
+            let turn = turn.iter().copied();
+            let turn: Vec<usize> = turn.filter(|&n| self.sources[n].is_its_turn()).collect();
+            if turn.is_empty() {
+                sink.pause();
+                return has_room;
+            }
+            let mut unwanted = Vec::new();
+            let mut heads: Vec<(usize, Head)> = turn
+                .iter()
+                .map(|&n| (n, std::mem::take(&mut self.sources[n].head)))
+                .collect();
+            let mut tell = |heard: Heard<'_>| {
+                let address = heard.failure.address;
+                match sink.take(heard) {
+                    More::Unwanted if self.alone => unwanted.push(address),
+                    More::Wanted | More::Unwanted => {}
+                    More::NoRoom => has_room = false,
+                }
+            };
+            let (pool, sources) = (&self.pool, &mut self.sources);
+            rayon::join(
+                || {
+                    let its_turn = sources.par_iter_mut().filter(|source| source.is_its_turn());
+                    its_turn.for_each(|source| source.read_on(pool));
+                },
+                || merge(&mut heads, &mut tell),
+            );
+            sink.pause();
+            for (n, head) in heads {
+                self.sources[n].head = head;
+            }
+            self.pool.leave_out(unwanted);
+            let now = Instant::now();
+            self.spend(&turn, now - begun, budget);
+            begun = now;
+            if !has_room {
+                for &n in &turn {
+                    self.sources[n].stop();
+                }
+            }
+            self.exchange();
+            for &n in &turn {
+                let source = &mut self.sources[n];
+                if source.is_over() {
+                    source.turn = Turn::Over;
+                    budget.settle(&mut source.account);
+                }
+            }
         }
     }
 
-    /// Reads and matches on: in the piece whose failures come next, and
-    /// meanwhile in those behind it, as far as their failures fit into memory.
-    fn read_on(&mut self, pool: &Pool<'_>) {
-        let mut open: Vec<(usize, &mut Reader)> = self
-            .readers
+    fn read_on(&mut self) {
+        let pool = &self.pool;
+        let its_turn = self
+            .sources
+            .par_iter_mut()
+            .filter(|source| source.is_its_turn());
+        its_turn.for_each(|source| source.read_on(pool));
+    }
+
+    fn exchange(&mut self) {
+        let its_turn = self
+            .sources
             .iter_mut()
-            .skip(self.first)
-            .filter(|reader| !reader.is_over())
-            .take(self.sizes.pieces)
-            .enumerate()
-            .collect();
-        open.par_iter_mut()
-            .for_each(|(place, reader)| reader.read_on(pool, *place > 0));
+            .filter(|source| source.is_its_turn());
+        its_turn.for_each(Source::exchange);
     }
 
-    /// Hands over what was read, as far as there is room for it.
-    fn exchange(&mut self, head: &mut Head) {
-        let mut weight = head.weight();
-        while let Some(reader) = self.readers.get_mut(self.first) {
-            if weight >= self.sizes.room {
-                return;
-            }
-            if let Some(found) = reader.hand_over() {
-                weight += found.weight();
-                head.found.push_back((self.first, found));
-            } else if reader.is_over() {
-                self.first += 1;
-            } else {
-                return;
+    /// Notes how long a step took. Sources that have used up their time wait for
+    /// what the others leave over; one that is alone stops.
+    fn spend(&mut self, turn: &[usize], step: Duration, budget: &mut Budget) {
+        if !budget.is_limited() {
+            return;
+        }
+        let spent: Vec<(u64, Duration)> = turn.iter().map(|&n| self.sources[n].spent()).collect();
+        let ways_back: Duration = spent.iter().map(|(_, way_back)| *way_back).sum();
+        let bytes: Vec<u64> = spent.iter().map(|(bytes, _)| *bytes).collect();
+        let times = divide(step.saturating_sub(ways_back), &bytes);
+        for (&n, time) in turn.iter().zip(times) {
+            let source = &mut self.sources[n];
+            if !budget.spend(&mut source.account, time) && !source.is_over() {
+                match source.turn {
+                    Turn::Together => source.turn = Turn::Waiting,
+                    _ => source.stop(),
+                }
             }
         }
-        head.last = true;
+    }
+
+    /// The sources that wait until they are read alone; those with the least left come last.
+    fn waiting(&self) -> Vec<usize> {
+        let waiting = self.sources.iter().enumerate();
+        let waiting = waiting.filter(|(_, source)| source.turn == Turn::Waiting);
+        let mut waiting: Vec<usize> = waiting.map(|(n, _)| n).collect();
+        waiting.sort_by_key(|&n| Reverse(self.sources[n].rest()));
+        waiting
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use crate::model::{Cursor, Generation, Kind};
 
 use super::follow::Task;
 use super::identity::{bytes_at, cursor, cursor_of};
-use super::reading::Reading;
+use super::reading::{Left, Reading};
 
 /// The file changed while it was read, so that what was heard of it can not
 /// be trusted: the reading is to be done again.
@@ -40,11 +40,16 @@ pub fn settle(
         }
     };
     // What is compressed is not written to any more.
-    let cut = task.opened.packing.is_some() && reading.rest > 0 && reading.error.is_none();
+    let is_whole = reading.error.is_none() && reading.left == Left::Nothing;
+    let cut = task.opened.packing.is_some() && reading.rest > 0 && is_whole;
     let kind = if cut { Kind::Cut } else { generation.kind };
     Ok(Generation {
         cursor,
         kind,
+        left: match reading.left {
+            Left::Bytes(bytes) => bytes,
+            Left::Nothing | Left::Entries => 0,
+        },
         ..generation.clone()
     })
 }

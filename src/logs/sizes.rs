@@ -5,6 +5,8 @@ pub struct Sizes {
     pub block: u64,
     /// Blocks of a file that are read together.
     pub blocks: usize,
+    /// How many bytes of a piece are read before others have their turn.
+    pub stride: u64,
     /// How many pieces of a source are read at the same time.
     pub pieces: usize,
     /// How many bytes the failures of a source may take that wait to be
@@ -26,6 +28,7 @@ impl Sizes {
         Sizes {
             block: block as u64,
             blocks: (threads * 8).min(share / block).max(1),
+            stride: 4 << 20,
             pieces: threads,
             room: share.clamp(64 << 10, 2 << 20),
             ahead: (share / threads).clamp(64 << 10, 4 << 20),

@@ -3,6 +3,9 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use super::identity::bytes_at;
 use super::meter;
@@ -40,13 +43,20 @@ pub(super) fn packing(file: &File) -> io::Result<Result<Option<Packing>, Unknown
 /// A stream of what is packed in `file`, all members of it. Its memory does
 /// not grow with what comes out.
 pub(super) fn unpack(file: &File, packing: Packing) -> io::Result<Box<dyn Read + Send>> {
-    let file = BufReader::with_capacity(
-        64 << 10,
-        FromStart {
-            file: file.try_clone()?,
-            at: 0,
-        },
-    );
+    unpack_counted(file, packing, Arc::default())
+}
+
+/// The same; `read` tells how many of the packed bytes were read so far.
+pub(super) fn unpack_counted(
+    file: &File,
+    packing: Packing,
+    read: Arc<AtomicU64>,
+) -> io::Result<Box<dyn Read + Send>> {
+    let file = FromStart {
+        file: file.try_clone()?,
+        at: read,
+    };
+    let file = BufReader::with_capacity(64 << 10, file);
     Ok(match packing {
         Packing::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
         Packing::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(file)),
@@ -73,13 +83,14 @@ pub(super) fn gzip_time(file: &File) -> Option<i64> {
 /// A file from its start, whatever others read of it.
 struct FromStart {
     file: File,
-    at: u64,
+    at: Arc<AtomicU64>,
 }
 
 impl Read for FromStart {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = std::os::unix::fs::FileExt::read_at(&self.file, buffer, self.at)?;
-        self.at += read as u64;
+        let at = self.at.load(Ordering::Relaxed);
+        let read = std::os::unix::fs::FileExt::read_at(&self.file, buffer, at)?;
+        self.at.store(at + read as u64, Ordering::Relaxed);
         meter::count(read as u64);
         Ok(read)
     }
@@ -115,6 +126,35 @@ impl<R: io::BufRead> Read for Frames<R> {
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
             self.decoder = Some(Box::new(decoder));
         }
+    }
+}
+
+/// A stream that breaks when it has been read for longer than it may be: what is packed
+/// in a file may be a thousand times as much as the file has bytes.
+pub(super) struct TimeLimited<R> {
+    stream: R,
+    ends: Instant,
+}
+
+impl<R> TimeLimited<R> {
+    /// From now on for at most `limit`.
+    pub(super) fn new(stream: R, limit: Duration) -> Self {
+        let ends = Instant::now() + limit;
+        TimeLimited { stream, ends }
+    }
+
+    /// Whether its time is over.
+    pub(super) fn is_over(&self) -> bool {
+        Instant::now() >= self.ends
+    }
+}
+
+impl<R: Read> Read for TimeLimited<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.is_over() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.stream.read(buffer)
     }
 }
 

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     /// The byte behind the last whole line that was read; of a compressed
-    /// file, of what is packed in it.
+    /// file, of what is packed in it. Or a byte within a line that is too long to
+    /// count, up to which it was passed over.
     pub offset: u64,
     /// The first bytes of the file, not beyond `offset`, at most [`Cursor::HEAD`].
     pub head: Box<[u8]>,
@@ -41,6 +42,9 @@ pub struct Generation {
     pub live: bool,
     /// What is to be made of it.
     pub kind: Kind,
+    /// How many bytes of it, as they stand on the disk, the last run left because
+    /// its time for reading was used up.
+    pub left: u64,
     /// The day it was last met, in Unix seconds.
     pub seen: i64,
 }
@@ -75,4 +79,14 @@ pub struct FileStat {
     pub modified: i64,
     /// When its inode last changed, in nanoseconds since 1970.
     pub changed: i64,
+}
+
+/// How far a journal was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalCursor {
+    /// The entry that was read last, as `journalctl` names it.
+    pub cursor: String,
+    /// Whether the last run left entries behind it because its time for reading
+    /// was used up.
+    pub left: bool,
 }

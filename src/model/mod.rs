@@ -29,7 +29,7 @@ mod witnesses;
 pub use address::{Address, Family};
 pub use ban::{Ban, Cause, Origin, Unban};
 pub use country::{Country, CountryCode};
-pub use cursor::{Cursor, FileStat, Fingerprint, Generation, Kind};
+pub use cursor::{Cursor, FileStat, Fingerprint, Generation, JournalCursor, Kind};
 pub use escape::Escaped;
 pub use failure::{Failure, Witness};
 pub use firewall::{Backend, Deny, Firewall, Made};

@@ -53,6 +53,7 @@ pub(super) fn source(source: &SourceRow) -> Value {
         "status": source.status,
         "from": source.from,
         "to": source.to,
+        "left": source.left,
         "failures": source.failures,
         "host_names": source.host_names,
     })

@@ -43,6 +43,9 @@ pub struct SourceRow {
     pub from: u64,
     /// The byte up to which it was read.
     pub to: u64,
+    /// How many bytes of it, as they stand on the disk, were left for later runs; none
+    /// if some were and nobody can say how many.
+    pub left: Option<u64>,
     /// How many failures were in there.
     pub failures: u64,
     /// How many lines named a host where an address should be.

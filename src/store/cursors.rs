@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{OptionalExtension as _, Row, params};
 
-use crate::model::{Cursor, FileStat, Fingerprint, Generation, Kind};
+use crate::model::{Cursor, FileStat, Fingerprint, Generation, JournalCursor, Kind};
 
 use super::{Commit, Store, StoreError};
 
@@ -63,6 +63,7 @@ fn generation(row: &Row<'_>) -> rusqlite::Result<Generation> {
             rusqlite::types::Type::Text,
         ))?,
         seen: row.get(13)?,
+        left: unsigned(14)?,
     })
 }
 
@@ -75,7 +76,7 @@ impl Store {
         &self,
         rule: &str,
     ) -> Result<BTreeMap<PathBuf, Vec<Generation>>, StoreError> {
-        let select = "SELECT log, path, device, inode, size, modified, changed, offset, head, tail_length, tail_hash, live, kind, seen \
+        let select = "SELECT log, path, device, inode, size, modified, changed, offset, head, tail_length, tail_hash, live, kind, seen, left \
                       FROM generation WHERE rule = ? ORDER BY log, sequence";
         let rows: rusqlite::Result<Vec<(PathBuf, Generation)>> = self
             .connection
@@ -96,13 +97,29 @@ impl Store {
     ///
     /// # Errors
     /// The store can not be read.
-    pub fn journal_cursor(&self, rule: &str, name: &str) -> Result<Option<String>, StoreError> {
-        let select = "SELECT cursor FROM journal WHERE rule = ? AND name = ?";
-        self.wrap(
-            self.connection
-                .query_row(select, [rule, name], |row| row.get(0))
-                .optional(),
-        )
+    pub fn journal_cursor(
+        &self,
+        rule: &str,
+        name: &str,
+    ) -> Result<Option<JournalCursor>, StoreError> {
+        let select = "SELECT cursor, left FROM journal WHERE rule = ? AND name = ?";
+        let cursor = self.connection.query_row(select, [rule, name], |row| {
+            Ok(JournalCursor {
+                cursor: row.get(0)?,
+                left: row.get(1)?,
+            })
+        });
+        self.wrap(cursor.optional())
+    }
+
+    /// The journals of `rule` of which the last run left entries.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn journals_behind(&self, rule: &str) -> Result<Vec<String>, StoreError> {
+        let select = "SELECT name FROM journal WHERE rule = ? AND left";
+        let names = self.connection.prepare(select);
+        self.wrap(names.and_then(|mut names| names.query_map([rule], |row| row.get(0))?.collect()))
     }
 
     /// The newest stamp that `rule` has read.
@@ -138,7 +155,7 @@ impl Commit<'_> {
                 .and_then(|mut delete| delete.execute(params![rule, log])),
         )?;
         let insert =
-            "INSERT INTO generation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+            "INSERT INTO generation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         for (sequence, generation) in (0i64..).zip(generations) {
             let Generation {
                 path,
@@ -146,6 +163,7 @@ impl Commit<'_> {
                 cursor,
                 live,
                 kind,
+                left,
                 seen,
             } = generation;
             let signed = u64::cast_signed;
@@ -165,7 +183,8 @@ impl Commit<'_> {
                 signed(cursor.tail.hash),
                 live,
                 word(*kind),
-                seen
+                seen,
+                signed(*left)
             ];
             self.wrap(
                 self.transaction
@@ -184,13 +203,14 @@ impl Commit<'_> {
         &self,
         rule: &str,
         name: &str,
-        cursor: &str,
+        cursor: &JournalCursor,
         now: i64,
     ) -> Result<(), StoreError> {
-        let set = "INSERT OR REPLACE INTO journal VALUES (?, ?, ?, ?)";
+        let set = "INSERT OR REPLACE INTO journal VALUES (?, ?, ?, ?, ?)";
+        let JournalCursor { cursor, left } = cursor;
         self.wrap(
             self.transaction
-                .execute(set, params![rule, name, cursor, now]),
+                .execute(set, params![rule, name, cursor, now, left]),
         )
         .map(drop)
     }

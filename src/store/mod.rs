@@ -205,14 +205,32 @@ impl Store {
         self.wrap(self.connection.execute_batch("BEGIN"))
     }
 
+    /// Lets others commit what is held, until [`Store::hold`] holds it again.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn let_go(&self) -> Result<(), StoreError> {
+        if self.connection.is_autocommit() {
+            return Ok(());
+        }
+        self.wrap(self.connection.execute_batch("COMMIT"))
+    }
+
+    /// A number that is another one after somebody else has committed.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn state(&self) -> Result<i64, StoreError> {
+        let state = "PRAGMA data_version";
+        self.wrap(self.connection.query_row(state, [], |row| row.get(0)))
+    }
+
     /// Begins what a run changes.
     ///
     /// # Errors
     /// The store can not be written.
     pub fn begin(&mut self) -> Result<Commit<'_>, StoreError> {
-        if !self.connection.is_autocommit() {
-            self.wrap(self.connection.execute_batch("COMMIT"))?;
-        }
+        self.let_go()?;
         let begun = self
             .connection
             .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate);

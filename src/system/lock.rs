@@ -9,6 +9,25 @@ use crate::model::Escaped;
 /// How often a held lock is tried again.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// What only one run does at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exclusive {
+    /// Reading the logs, from the cursors to the commit that moves them.
+    Reading,
+    /// Changing the store, and bringing the world to what was committed.
+    Store,
+}
+
+impl Exclusive {
+    fn file(self) -> &'static str {
+        match self {
+            Exclusive::Reading => "reading.lock",
+            // The only one that 3.0.0 knows.
+            Exclusive::Store => "lock",
+        }
+    }
+}
+
 /// Only one run at a time: held until it is dropped, or its process dies.
 #[derive(Debug)]
 pub struct Lock(#[expect(dead_code, reason = "the lock lasts as long as the open file")] File);
@@ -37,18 +56,24 @@ fn hint(error: &io::Error) -> &'static str {
         io::ErrorKind::PermissionDenied => "; run with sudo, or choose another --state-dir",
         io::ErrorKind::ReadOnlyFilesystem => "; is the file system mounted read-only?",
         io::ErrorKind::StorageFull => "; make room on the disk",
+        _ if error.raw_os_error() == Some(libc::ELOOP) => "; it is a symbolic link: remove it",
         _ => "",
     }
 }
 
 impl Lock {
-    /// Takes the lock in `dir`, waiting for at most `patience`; `since` is
+    /// Takes a lock in `dir`, waiting for at most `patience`; `since` is
     /// what others are told.
     ///
     /// # Errors
     /// Another run has it for longer, or it can not be had at all.
-    pub fn take(dir: &Path, patience: Duration, since: &str) -> Result<Self, LockError> {
-        let path = dir.join("lock");
+    pub fn take(
+        dir: &Path,
+        what: Exclusive,
+        patience: Duration,
+        since: &str,
+    ) -> Result<Self, LockError> {
+        let path = dir.join(what.file());
         let broken = |error| LockError::Broken {
             path: path.clone(),
             error,
@@ -59,6 +84,8 @@ impl Lock {
             .create(true)
             .truncate(false)
             .mode(0o600)
+            // What a link names is not ours to write.
+            .custom_flags(libc::O_NOFOLLOW)
             .open(&path)
             .map_err(broken)?;
         let begun = Instant::now();
@@ -94,24 +121,64 @@ mod tests {
     #[test]
     fn the_second_run_is_told_since_when_the_first_is_at_work() {
         let dir = tempfile::tempdir().unwrap();
-        let first = Lock::take(dir.path(), Duration::ZERO, "2026-03-22 14:18:18").unwrap();
-        let second = Lock::take(dir.path(), Duration::ZERO, "2026-03-22 14:19:18").unwrap_err();
+        let first = Lock::take(
+            dir.path(),
+            Exclusive::Store,
+            Duration::ZERO,
+            "2026-03-22 14:18:18",
+        )
+        .unwrap();
+        let second = Lock::take(
+            dir.path(),
+            Exclusive::Store,
+            Duration::ZERO,
+            "2026-03-22 14:19:18",
+        )
+        .unwrap_err();
         assert_eq!(
             second.to_string(),
             "another run is at work since 2026-03-22 14:18:18; nothing was done"
         );
         drop(first);
-        Lock::take(dir.path(), Duration::ZERO, "2026-03-22 14:20:18").unwrap();
+        Lock::take(
+            dir.path(),
+            Exclusive::Store,
+            Duration::ZERO,
+            "2026-03-22 14:20:18",
+        )
+        .unwrap();
     }
 
     #[test]
     fn a_lock_that_can_not_be_made_says_where() {
-        let error = Lock::take(Path::new("/nonexistent"), Duration::ZERO, "now").unwrap_err();
+        let dir = Path::new("/nonexistent");
+        let error = Lock::take(dir, Exclusive::Store, Duration::ZERO, "now").unwrap_err();
         assert!(
             error
                 .to_string()
                 .starts_with("/nonexistent/lock: can not be locked: "),
             "{error}"
         );
+    }
+
+    #[test]
+    fn reading_and_committing_do_not_wait_for_each_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let take = |what| Lock::take(dir.path(), what, Duration::ZERO, "2026-03-22 14:18:18");
+        let _reading = take(Exclusive::Reading).unwrap();
+        let _store = take(Exclusive::Store).unwrap();
+        assert!(take(Exclusive::Reading).is_err() && take(Exclusive::Store).is_err());
+    }
+
+    #[test]
+    fn a_link_in_place_of_the_lock_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let other = dir.path().join("other");
+        std::fs::write(&other, "precious").unwrap();
+        std::os::unix::fs::symlink(&other, dir.path().join("lock")).unwrap();
+        let error = Lock::take(dir.path(), Exclusive::Store, Duration::ZERO, "now").unwrap_err();
+        let said = error.to_string();
+        assert!(said.ends_with("it is a symbolic link: remove it"), "{said}");
+        assert_eq!(std::fs::read(&other).unwrap(), b"precious");
     }
 }

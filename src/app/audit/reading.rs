@@ -219,6 +219,7 @@ fn standard_input(now: i64) -> Piece {
             stream: Box::new(Metered(io::stdin())),
             from: 0,
             ends: true,
+            packed: None,
         },
         clock: Clock::new(now),
     }

@@ -5,12 +5,13 @@ use std::hash::Hasher as _;
 use std::num::NonZeroU32;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use siphasher::sip::SipHasher13;
 
 use crate::app::context::Context;
 use crate::app::reading;
-use crate::logs::{self, Journal};
+use crate::logs::{self, Budget, Journal};
 use crate::model::{Escaped, Rule, SourceSpec, Stamp, Thresholds, WindowKind};
 use crate::report::nothing_to_check;
 use crate::rules::{Clock, Matcher, NAMES};
@@ -19,6 +20,9 @@ use super::{Findings, Level};
 
 /// By how many seconds a file may be behind the journal.
 const STALE: i64 = 300;
+
+/// How long a log is read to see what other thresholds would have made of it.
+const WHAT_IF: Duration = Duration::from_secs(3);
 
 /// How many of a log's last lines the patterns are tried on.
 const LINES: usize = 10_000;
@@ -160,14 +164,19 @@ fn blind(context: &Context, rule: &Rule, logs: &[PathBuf], findings: &mut Findin
     }
 }
 
-/// What fail2ban's usual thresholds would have made of the log.
+/// What fail2ban's usual thresholds would have made of the log, as far as it can be
+/// read in a while.
 fn what_if(context: &Context, rule: &Rule, log: &Path, findings: &mut Findings) {
-    let banned = |thresholds: Thresholds| {
+    let mut is_whole = true;
+    let mut banned = |thresholds: Thresholds| {
         let rule = Rule {
             thresholds,
             ..rule.clone()
         };
-        let outcome = reading::read_files(context, None, &rule, &[log.to_owned()]).ok()?;
+        let files = [log.to_owned()];
+        let mut budget = Budget::new(WHAT_IF, 1);
+        let outcome = reading::read_files(context, None, &rule, &files, &mut budget).ok()?;
+        is_whole &= outcome.sources.iter().all(|row| row.left == Some(0));
         Some(
             outcome
                 .bans
@@ -185,8 +194,9 @@ fn what_if(context: &Context, rule: &Rule, log: &Path, findings: &mut Findings) 
         ..rule.thresholds
     };
     if let (Some(now), Some(then)) = (banned(rule.thresholds), banned(usual)) {
+        let part = if is_whole { "" } else { "the first part of " };
         findings.fine(format!(
-            "rule {}: {} would have {now} addresses banned as it is, and {then} with 5 failures in 600 s (\"window\": \"sliding\", \"request_time\": 600)",
+            "rule {}: {part}{} would have {now} addresses banned as it is, and {then} with 5 failures in 600 s (\"window\": \"sliding\", \"request_time\": 600)",
             Escaped::text(&rule.name),
             Escaped::path(log)
         ));

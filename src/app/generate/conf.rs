@@ -11,12 +11,13 @@ use crate::app::init::{self, Host};
 use super::roff;
 
 /// A value for each key that is not its default.
-const EXAMPLES: [(&str, &str); 45] = [
+const EXAMPLES: [(&str, &str); 46] = [
     ("settings.server_name", "\"web 2\""),
     ("settings.failed_attempts", "3"),
     ("settings.request_time", "600"),
     ("settings.window", "\"sliding\""),
     ("settings.ban_time", "\"7d\""),
+    ("settings.run_time", "\"5m\""),
     (
         "settings.ignored_ips",
         "[\"192.0.2.0/24\", \"2001:db8::1\"]",

@@ -7,9 +7,10 @@ use std::io::{self, Read};
 
 use crate::model::Cursor;
 
+use super::super::budget::WAY_BACK;
 use super::super::identity::{bytes_at, is_part_of};
 use super::super::open::{Opened, open_log};
-use super::super::unpack::unpack;
+use super::super::unpack::{TimeLimited, unpack};
 use super::{Candidate, Is};
 
 /// A file's text, by its ends.
@@ -36,7 +37,8 @@ fn text_at(opened: &Opened, start: u64, length: u64) -> io::Result<Vec<u8>> {
     let Some(packing) = opened.packing else {
         return bytes_at(&*opened.file, start, length);
     };
-    let mut stream = AsFarAsItGoes(unpack(&opened.file, packing)?);
+    let stream = TimeLimited::new(unpack(&opened.file, packing)?, WAY_BACK);
+    let mut stream = AsFarAsItGoes(stream);
     let mut bytes = Vec::new();
     io::copy(&mut stream.by_ref().take(start), &mut io::sink())?;
     stream.take(length).read_to_end(&mut bytes)?;
@@ -48,11 +50,12 @@ pub(super) fn length_of(opened: &Opened, most: u64) -> io::Result<u64> {
     let Some(packing) = opened.packing else {
         return Ok(opened.stat.size);
     };
-    let stream = AsFarAsItGoes(unpack(&opened.file, packing)?);
-    io::copy(&mut stream.take(most), &mut io::sink())
+    let stream = TimeLimited::new(unpack(&opened.file, packing)?, WAY_BACK);
+    io::copy(&mut AsFarAsItGoes(stream).take(most), &mut io::sink())
 }
 
-/// A stream that ends where it breaks: a compressed copy may be cut, too.
+/// A stream that ends where it breaks, or when its time is over: a compressed copy may
+/// be cut, too.
 struct AsFarAsItGoes<R>(R);
 
 impl<R: Read> Read for AsFarAsItGoes<R> {

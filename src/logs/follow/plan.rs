@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::model::{Cursor, Escaped, FileStat, Generation, Kind, Problem};
 
 use super::super::blocks::end_of_lines;
+use super::super::budget::WAY_BACK;
 use super::super::identity::{cursor, unread};
 use super::super::open::{OpenError, Opened};
 use super::super::status::Status;
@@ -17,6 +18,7 @@ impl Look<'_> {
         let first_contact = self.known.is_empty();
         let lost = self.lost_live().or_else(|| self.lost_unread());
         let gone: BTreeSet<usize> = self.gone_early().collect();
+        let unread: BTreeSet<usize> = self.gone_unread().collect();
         for candidate in std::mem::take(&mut self.rotated) {
             let named = self.log.named.contains(&candidate.path);
             self.take_rotated(candidate, first_contact && !named, &mut followed);
@@ -25,7 +27,7 @@ impl Look<'_> {
             Some(live) => self.take_live(live, lost, &mut followed),
             None => self.without_live(lost, &mut followed),
         }
-        self.remember(&gone, &mut followed);
+        self.remember(&gone, &unread, &mut followed);
         self.problems.append(&mut followed.problems);
         followed.problems = self.problems;
         followed
@@ -33,13 +35,16 @@ impl Look<'_> {
 
     /// Keeps what was not found: it may come back. Where the log itself is
     /// missing it still is the live one.
-    fn remember(&self, gone: &BTreeSet<usize>, followed: &mut Followed) {
+    fn remember(&self, gone: &BTreeSet<usize>, unread: &BTreeSet<usize>, followed: &mut Followed) {
         let missing = self.live_error.is_some();
         for (n, known) in self.known.iter().enumerate() {
             let live = known.live && missing;
             let told = known.cursor.offset == 0 && !live;
             let mut kind = known.kind;
-            if gone.contains(&n) {
+            let is_unread = unread.contains(&n);
+            if is_unread {
+                followed.problems.push(self.lost_bytes(known));
+            } else if gone.contains(&n) {
                 followed.problems.push(self.gone(known));
             }
             // It is told once; of the live one it was, as a gap.
@@ -50,10 +55,22 @@ impl Look<'_> {
                 followed.generations.push(Generation {
                     live,
                     kind,
+                    left: if is_unread { 0 } else { known.left },
                     ..known.clone()
                 });
             }
         }
+    }
+
+    fn lost_bytes(&self, known: &Generation) -> Problem {
+        let name = Escaped::path(&known.path);
+        Problem::at(
+            &self.log.name,
+            format!(
+                "{name}: is gone, and {} bytes of it had not been read yet: let logrotate keep more generations, or give runs more time (settings.run_time)",
+                known.left
+            ),
+        )
     }
 
     fn gone(&self, known: &Generation) -> Problem {
@@ -74,6 +91,7 @@ impl Look<'_> {
         let shown = Escaped::path(&path).to_string();
         match (is, opened) {
             (Is::BeingMade, _) => {}
+            (Is::OutOfReach, Some(opened)) => self.pass_over(path, &opened, false, followed),
             (Is::Same(known), _) => {
                 let mut generation = Generation {
                     live: false,
@@ -147,8 +165,24 @@ impl Look<'_> {
                     ..generation
                 });
             }
+            (Is::OutOfReach, Some(opened)) => self.pass_over(path, &opened, true, followed),
             (is, Some(opened)) => self.read_on(path, opened, &is, true, status, followed),
             (_, None) => {}
+        }
+    }
+
+    /// Takes a compressed file for read of which nobody can tell in time what was read.
+    fn pass_over(&self, path: PathBuf, opened: &Opened, live: bool, followed: &mut Followed) {
+        let shown = Escaped::path(&path).to_string();
+        let told = format!(
+            "{shown}: so much is packed in it that what was read of it can not be found again within {} s, so it is passed over; read it with: pyfilter scan --rule RULE {shown}",
+            WAY_BACK.as_secs()
+        );
+        followed.problems.push(Problem::at(&path, told));
+        if let Ok(Some(cursor)) = cursor(&*opened.file, opened.stat.size) {
+            let kind = Kind::SkippedPacked;
+            let generation = self.met(path, opened, cursor, live, kind);
+            followed.generations.push(generation);
         }
     }
 
@@ -204,7 +238,7 @@ impl Look<'_> {
         };
         let cursor = known.map_or_else(unread, |known| known.cursor.clone());
         let from = cursor.offset;
-        let generation = self.met(path.clone(), &opened, cursor, live, kind);
+        let mut generation = self.met(path.clone(), &opened, cursor, live, kind);
         let skipped = matches!(kind, Kind::Skipped | Kind::SkippedPacked);
         let to = match opened.packing {
             _ if skipped => Ok(from),
@@ -212,6 +246,10 @@ impl Look<'_> {
             Some(_) => Ok(u64::MAX),
         };
         let planned = to.and_then(|to| Ok((to, opened.piece(from, to, false)?)));
+        if planned.is_err() {
+            // Else the next run would take it for read.
+            generation.left = opened.stat.size.max(1);
+        }
         followed.generations.push(generation);
         match planned {
             Err(error) => followed.problems.push(unreadable(&path, &error.into())),
@@ -260,18 +298,21 @@ impl Look<'_> {
             cursor,
             live,
             kind,
+            left: 0,
             seen: self.today,
         }
     }
 
     /// What was written to the live file we knew, and is nowhere now.
     fn gap(&self, known: usize) -> Problem {
-        let Generation { cursor, stat, .. } = &self.known[known];
+        let Generation {
+            cursor, stat, left, ..
+        } = &self.known[known];
         let name = Escaped::path(&self.log.name);
         // With `rotate 0` and `ifempty` this may be an empty log that was deleted.
         // Nothing is left that tells it from one that was written to meanwhile, so
         // it is told all the same, with what keeps it from coming again.
-        if cursor.offset == 0 && stat.size == 0 {
+        if cursor.offset == 0 && stat.size == 0 && *left == 0 {
             return Problem::at(
                 &self.log.name,
                 format!(
@@ -279,7 +320,8 @@ impl Look<'_> {
                 ),
             );
         }
-        let least = match stat.size.saturating_sub(cursor.offset) {
+        let unread = stat.size.saturating_sub(cursor.offset);
+        let least = match if *left > 0 { *left } else { unread } {
             0 => String::from("how much is not known"),
             bytes => format!("at least {bytes} bytes"),
         };

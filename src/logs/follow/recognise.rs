@@ -6,11 +6,12 @@ use std::path::PathBuf;
 
 use crate::model::{Cursor, Generation, Kind};
 
+use super::super::budget::WAY_BACK;
 use super::super::discover::{Directories, Log};
 use super::super::identity::{find_in_stream, is_of};
 use super::super::names::{Age, sort_by_age};
 use super::super::open::{OpenError, Opened, open_log, stat_of};
-use super::super::unpack::unpack;
+use super::super::unpack::{TimeLimited, unpack};
 use super::copies::{Originals, is_read_copy, length_of};
 use super::{Candidate, Is, Look, Moment, plain_name, unreadable};
 
@@ -83,11 +84,12 @@ impl Look<'_> {
     fn candidate(&self, path: PathBuf, age: Age) -> Result<Candidate, OpenError> {
         let stat = stat_of(&std::fs::metadata(&path)?);
         let inode = (stat.device, stat.inode);
-        if let Some(same) = self
+        let same = self
             .known
             .iter()
-            .position(|known| known.stat == stat && known.path == path)
-        {
+            .position(|known| known.stat == stat && known.path == path);
+        let is_read = |known: &usize| self.known[*known].left == 0;
+        if let Some(same) = same.filter(is_read) {
             return Ok(Candidate {
                 path,
                 age,
@@ -98,13 +100,18 @@ impl Look<'_> {
             });
         }
         let opened = open_log(&path)?;
+        // To look for the cursor in a compressed file takes as long as to go back to it.
+        let goes_on = same.filter(|&known| {
+            let Generation { stat, cursor, .. } = &self.known[known];
+            opened.packing.is_some() && opened.stat == *stat && cursor.offset > 0
+        });
         Ok(Candidate {
             path,
             age,
             modified: opened.stat.modified,
             inode: (opened.stat.device, opened.stat.inode),
             opened: Some(opened),
-            is: Is::New,
+            is: goes_on.map_or(Is::New, Is::Known),
         })
     }
 
@@ -113,7 +120,7 @@ impl Look<'_> {
         let mut live = self.live.take();
         let mut rotated = std::mem::take(&mut self.rotated);
         for candidate in live.iter().chain(&rotated) {
-            if let Is::Same(known) = candidate.is {
+            if let Is::Same(known) | Is::Known(known) = candidate.is {
                 self.found.insert(known);
             }
         }
@@ -143,7 +150,7 @@ impl Look<'_> {
             live.is = Is::Known(known);
         }
         let mut claims = Vec::new();
-        for (n, candidate) in rotated.iter().enumerate() {
+        for (n, candidate) in rotated.iter_mut().enumerate() {
             claims.extend(self.claim(candidate).map(|known| (n, known)));
         }
         let length = |n: usize| {
@@ -183,13 +190,22 @@ impl Look<'_> {
     }
 
     /// The generation whose bytes a file that is not as we left it holds.
-    fn claim(&mut self, candidate: &Candidate) -> Option<usize> {
+    /// Of one that can not be unpacked far enough in time to know, that is noted.
+    fn claim(&mut self, candidate: &mut Candidate) -> Option<usize> {
         let opened = candidate.opened.as_ref().filter(|_| candidate.is_new())?;
-        self.known_as(opened).unwrap_or_else(|error| {
-            self.problems
-                .push(unreadable(&candidate.path, &error.into()));
-            None
-        })
+        match self.known_as(opened) {
+            Ok(known) => known,
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                candidate.is = Is::OutOfReach;
+                self.is_unsure = true;
+                None
+            }
+            Err(error) => {
+                self.problems
+                    .push(unreadable(&candidate.path, &error.into()));
+                None
+            }
+        }
     }
 
     /// Finds the copies among the files that seem new.
@@ -255,8 +271,12 @@ impl Look<'_> {
                 let cursors = known.iter().map(|&known| &self.known[known].cursor);
                 let cursors: Vec<&Cursor> = cursors.collect();
                 // A stream that ends in an error is known as far as it goes; reading it says so.
-                let mut stream = unpack(&opened.file, packing)?;
-                if let Some(n) = find_in_stream(&mut stream, &cursors) {
+                let mut stream = TimeLimited::new(unpack(&opened.file, packing)?, WAY_BACK);
+                let found = find_in_stream(&mut stream, &cursors);
+                if stream.is_over() {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+                if let Some(n) = found {
                     return Ok(Some(known[n]));
                 }
             }
@@ -283,11 +303,17 @@ impl Look<'_> {
         self.lost(|known| self.live.is_some() && !known.live && known.kind == Kind::Followed)
     }
 
+    /// The generations that were rotated away and are gone before they were read.
+    pub(super) fn gone_unread(&self) -> impl Iterator<Item = usize> {
+        self.lost(|known| self.live.is_some() && !known.live && known.left > 0)
+    }
+
     /// Those of the known that were not found again.
     fn lost(&self, of: impl Fn(&Generation) -> bool) -> impl Iterator<Item = usize> {
         let known = self.known.iter().enumerate();
         let lost = known.filter(move |(n, known)| {
-            of(known) && !self.found.contains(n) && !self.may_be_unread(known)
+            let is_found = self.found.contains(n) || self.is_unsure;
+            of(known) && !is_found && !self.may_be_unread(known)
         });
         lost.map(|(n, _)| n)
     }

@@ -1,0 +1,229 @@
+//! Readings that stop when their time is used up, and go on later.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use flate2::write::GzEncoder;
+use proptest::prelude::*;
+
+use super::super::discover::Log;
+use super::super::follow::follow;
+use super::super::reading::Left;
+use super::super::settle::settle;
+use super::*;
+use crate::model::{Generation, Pattern, Positions, Rule, SourceSpec, Thresholds};
+use crate::rules::Clock;
+
+/// So small that any run leaves something of what the tests write.
+const SMALL: Sizes = Sizes {
+    block: 512,
+    blocks: 2,
+    stride: 1024,
+    pieces: 2,
+    room: 4096,
+    ahead: 1024,
+};
+
+fn rule() -> Rule {
+    let text =
+        r"^(?P<time>\S+) web1 sshd\[7\]: Failed password for root from (?P<ip>\S+) port 4711 ssh2$";
+    Rule {
+        name: "test".into(),
+        enabled: true,
+        sources: Vec::new(),
+        olddir: Vec::new(),
+        patterns: vec![Pattern {
+            text: text.to_owned(),
+            instant: false,
+            positions: Positions::AddressTime,
+        }],
+        time_formats: vec!["%Y-%m-%dT%H:%M:%S%z".to_owned()],
+        statuses: None,
+        thresholds: Thresholds::default(),
+    }
+}
+
+fn line(n: usize) -> String {
+    format!(
+        "2026-03-22T00:00:00+00:00 web1 sshd[7]: Failed password for root from 198.51.{}.{} port 4711 ssh2\n",
+        n / 250,
+        n % 250 + 1
+    )
+}
+
+/// What stands in a log: that many lines, one that is too long, or a hole.
+#[derive(Debug, Clone)]
+enum Part {
+    Lines(usize),
+    TooLong,
+    Hole,
+}
+
+fn part() -> impl Strategy<Value = Part> {
+    prop_oneof![
+        6 => (1usize..40).prop_map(Part::Lines),
+        1 => Just(Part::TooLong),
+        1 => Just(Part::Hole),
+    ]
+}
+
+/// Writes a log; returns how many failures count in it.
+fn write(path: &Path, parts: &[Part], packs: bool) -> usize {
+    let mut file = File::create(path).unwrap();
+    let (mut lines, mut text) = (0, Vec::new());
+    for part in parts {
+        match part {
+            Part::Lines(count) => {
+                (0..*count).for_each(|n| text.extend(line(lines + n).into_bytes()));
+                lines += count;
+            }
+            Part::TooLong => text.extend([vec![b'x'; 3 << 20], b"\n".to_vec()].concat()),
+            Part::Hole if packs => {}
+            Part::Hole => {
+                file.write_all(&text).unwrap();
+                text.clear();
+                let end = std::io::Seek::stream_position(&mut file).unwrap() + (8 << 20);
+                file.set_len(end).unwrap();
+                std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(end)).unwrap();
+                text.push(b'\n');
+            }
+        }
+    }
+    if packs {
+        let mut packed = GzEncoder::new(file, flate2::Compression::fast());
+        packed.write_all(&text).unwrap();
+        packed.finish().unwrap();
+    } else {
+        file.write_all(&text).unwrap();
+    }
+    lines
+}
+
+fn log(path: &Path) -> Log {
+    let found = super::super::discover::discover(&[SourceSpec::Files(path.to_owned())]);
+    found.logs.into_iter().next().unwrap()
+}
+
+/// The addresses that one run finds, going on from what is known, which then is
+/// what the next run knows; and whether something was left.
+fn run(path: &Path, known: &mut Vec<Generation>, matcher: &Matcher) -> (Vec<String>, bool) {
+    let log = log(path);
+    let followed = follow(&[(&log, known)], &[], 0).pop().unwrap();
+    assert!(followed.problems.is_empty(), "{:?}", followed.problems);
+    *known = followed.generations;
+    let (tasks, pieces): (Vec<_>, Vec<Piece>) = followed.tasks.into_iter().unzip();
+    let mut found = Vec::new();
+    let mut budget = Budget::new(Duration::ZERO, 1);
+    let mut sink = |heard: Heard<'_>| {
+        found.push(heard.failure.address.to_string());
+        More::Wanted
+    };
+    let readings = scan_within(&mut budget, vec![pieces.into()], matcher, SMALL, &mut sink);
+    for (task, reading) in tasks.iter().zip(&readings[0]) {
+        let generation = &mut known[task.generation];
+        *generation = settle(task, generation, reading).expect("nobody writes to it");
+    }
+    let left = readings[0]
+        .iter()
+        .any(|reading| reading.left != Left::Nothing);
+    (found, left)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// However little each run reads, the runs together find what stands there, each
+    /// line once and in its order: also behind holes and lines that are too long, and
+    /// in older generations first.
+    #[test]
+    fn runs_that_stop_early_find_together_what_is_there(
+        parts in prop::collection::vec(part(), 1..6), older in prop::option::of(prop::collection::vec(part(), 1..4)), packs: bool,
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let path: PathBuf = dir.path().join("log");
+        let matcher = Matcher::new(&rule(), Clock::new(0)).unwrap();
+        // Known from before it had a line, so that the older generation is read, too.
+        std::fs::write(&path, "").unwrap();
+        let mut known = Vec::new();
+        run(&path, &mut known, &matcher);
+        let mut expected = Vec::new();
+        let numbers = |count| (0..count).map(|n| {
+            let line = line(n);
+            line.split(' ').nth(8).unwrap().to_owned()
+        });
+        if let Some(older) = older {
+            let rotated = dir.path().join(if packs { "log.1.gz" } else { "log.1" });
+            expected.extend(numbers(write(&rotated, &older, packs)));
+            std::fs::remove_file(&path).unwrap();
+        }
+        expected.extend(numbers(write(&path, &parts, false)));
+        let (mut found, mut runs) = (Vec::new(), 0);
+        loop {
+            let (more, left) = run(&path, &mut known, &matcher);
+            found.extend(more);
+            runs += 1;
+            prop_assert!(runs < 100_000);
+            if !left {
+                break;
+            }
+        }
+        prop_assert_eq!(found, expected);
+        let (more, left) = run(&path, &mut known, &matcher);
+        prop_assert!(more.is_empty() && !left);
+    }
+}
+
+#[test]
+fn a_byte_of_a_compressed_log_that_can_not_be_reached_in_time_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log.gz");
+    write(&path, &[Part::Lines(20_000)], true);
+    let opened = super::super::open::open_log(&path).unwrap();
+    let matcher = Matcher::new(&rule(), Clock::new(0)).unwrap();
+    let from = line(0).len() as u64;
+    let read = |time| {
+        let piece = opened.piece(from, 0, false).unwrap();
+        let mut budget = Budget::unlimited().with_way_back(time);
+        let mut sink = |_: Heard<'_>| More::Wanted;
+        scan_within(
+            &mut budget,
+            vec![vec![piece].into()],
+            &matcher,
+            SMALL,
+            &mut sink,
+        )
+        .pop()
+        .and_then(|mut readings| readings.pop())
+        .unwrap()
+    };
+    let reading = read(Duration::MAX);
+    assert_eq!((reading.failures, reading.out_of_reach), (19_999, false));
+    let reading = read(Duration::ZERO);
+    assert_eq!((reading.failures, reading.out_of_reach), (0, true));
+    assert_eq!((reading.end, reading.left), (from, Left::Nothing));
+}
+
+/// One source never ends and comes first by its stamps: the others are read all the same.
+#[test]
+fn a_source_that_uses_up_its_time_holds_up_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let matcher = Matcher::new(&rule(), Clock::new(0)).unwrap();
+    let unread = |name: &str, lines: usize, year: &str| {
+        let path = dir.path().join(name);
+        let text: String = (0..lines).map(|n| line(n).replace("2026", year)).collect();
+        std::fs::write(&path, text).unwrap();
+        Unread::from(vec![super::super::open::whole(&path).unwrap()])
+    };
+    let sources = vec![unread("old", 30_000, "1970"), unread("new", 100, "2026")];
+    let mut found = [0; 2];
+    let mut sink = |heard: Heard<'_>| {
+        found[heard.place.0] += 1;
+        More::Wanted
+    };
+    let mut budget = Budget::new(Duration::from_micros(2), 2);
+    let readings = scan_within(&mut budget, sources, &matcher, SMALL, &mut sink);
+    assert_ne!(readings[0][0].left, Left::Nothing);
+    assert_eq!(readings[0][0].failures, found[0]);
+    assert!(found[0] < 30_000 && found[1] > 0);
+}
