@@ -438,7 +438,7 @@ fn wrong_usage_is_told_and_nothing_is_done() {
         ),
         (
             &["match", "--rule", "web", "auth.log"],
-            "there is no rule web: the rules are ssh, mysql, apache, nginx",
+            "there is no rule web: the rules are ssh, mysql, apache, nginx, mariadb-audit",
         ),
     ] {
         sandbox.run(words).exits(2).prints("").warns(told);

@@ -1,5 +1,7 @@
 //! `pyfilter init`: writes a configuration that fits this host.
 
+mod mariadb;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{ErrorKind, Write as _};
@@ -8,8 +10,9 @@ use std::path::Path;
 use anyhow::{Result, anyhow, bail};
 
 use crate::config;
+use crate::logs;
 use crate::model::{Escaped, check_server_name};
-use crate::rules;
+use crate::rules::{self, Forgeable, Wrote};
 
 /// Every key with its meaning; `@…@` is the host's part.
 const TEMPLATE: &str = include_str!("init.template.json");
@@ -27,6 +30,9 @@ const LOGS: [(&str, &str); 9] = [
     ("nginx", "/var/log/nginx/access.log"),
 ];
 
+/// How many of a log's last lines say which version of the service wrote them.
+const LINES: usize = 10_000;
+
 /// What a configuration must know of a host to fit it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Host {
@@ -36,21 +42,41 @@ pub struct Host {
     pub logs: Vec<(&'static str, &'static str)>,
     /// Whether containers run on it.
     pub docker: bool,
+    /// Built-in rules that it could have, but whose logs anybody can forge.
+    pub forgeable: Vec<&'static str>,
 }
 
 impl Host {
     /// Looks at this host.
     #[must_use]
     pub fn probe() -> Self {
-        let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        Host::below(Path::new("/"))
+    }
+
+    /// Looks at the host whose files are below `root`.
+    fn below(root: &Path) -> Self {
+        let at = |path: &str| root.join(path.trim_start_matches('/'));
+        let name = fs::read_to_string(at("/proc/sys/kernel/hostname")).unwrap_or_default();
         let name = Some(name.trim().to_owned());
-        let logs = LOGS
-            .into_iter()
-            .filter(|(_, path)| Path::new(path).is_file());
+        let there = LOGS.into_iter().filter(|(_, path)| at(path).is_file());
+        let (mut logs, forged): (Vec<_>, Vec<_>) =
+            there.partition(|(rule, path)| can_be_trusted(rule, root, &at(path)));
+        let mut forgeable: Vec<_> = forged.into_iter().map(|(rule, _)| rule).collect();
+        match mariadb::audit_source(root) {
+            Some(source) => {
+                logs.push(("mariadb-audit", source));
+                forgeable.clear();
+            }
+            // Its error log may be in the journal alone.
+            None if mariadb::is_installed(root) => forgeable.push("mysql"),
+            None => {}
+        }
+        forgeable.dedup();
         Host {
             name: name.filter(|name| check_server_name(name).is_ok()),
-            logs: logs.collect(),
-            docker: Path::new("/run/docker.sock").exists(),
+            logs,
+            docker: at("/run/docker.sock").exists(),
+            forgeable,
         }
     }
 
@@ -62,6 +88,24 @@ impl Host {
         rules.dedup();
         rules
     }
+}
+
+/// Whether nobody can forge lines of this log of a built-in rule. A log that does
+/// not say who writes it is judged by the server that is installed.
+fn can_be_trusted(rule: &str, root: &Path, path: &Path) -> bool {
+    let Some(forgeable) = forgeable(rule) else {
+        return true;
+    };
+    let lines = logs::last_lines(path, LINES).unwrap_or_default();
+    match forgeable.wrote(&lines) {
+        Wrote::Fixed => true,
+        Wrote::Raw => false,
+        Wrote::Unknown => mariadb::is_mysql_8(root),
+    }
+}
+
+fn forgeable(rule: &str) -> Option<&'static Forgeable> {
+    rules::builtin(rule)?.forgeable
 }
 
 /// Writes the configuration for `host` to `path`, readable by its owner alone
@@ -90,10 +134,17 @@ pub fn init(path: &Path, force: bool, host: &Host) -> Result<String> {
     } else {
         format!("pyfilter -c {shown}")
     };
-    Ok(format!(
-        "Wrote {shown} with rules for {}.\nNext: {call} check, then {call} scan --dry-run",
+    let mut said = format!(
+        "Wrote {shown} with rules for {}.\n",
         host.rules().join(", ")
-    ))
+    );
+    for rule in &host.forgeable {
+        if let Some(Forgeable { why, remedy, .. }) = forgeable(rule) {
+            let _ = writeln!(said, "No rule {rule}: {why}; {remedy}.");
+        }
+    }
+    let _ = write!(said, "Next: {call} check, then {call} scan --dry-run");
+    Ok(said)
 }
 
 /// The whole file or nothing of it: written beside its place, then renamed.
@@ -155,7 +206,7 @@ fn service_rules(host: &Host) -> String {
             let urls: Vec<String> = builtin.urls.iter().map(|url| json(url)).collect();
             let _ = write!(out, ",\n        \"urls\": [{}]", urls.join(", "));
         }
-        if let Some(statuses) = builtin.statuses {
+        if let (Some(statuses), [_, ..]) = (builtin.statuses, builtin.urls) {
             let statuses: Vec<String> = statuses.iter().map(ToString::to_string).collect();
             let _ = write!(
                 out,
@@ -184,6 +235,7 @@ mod tests {
             name: Some("web \"2\"".to_owned()),
             logs: LOGS.to_vec(),
             docker: true,
+            forgeable: Vec::new(),
         }
     }
 
@@ -209,6 +261,91 @@ mod tests {
         };
         assert_eq!(ssh.sources, [SourceSpec::Auto]);
         load(&Host::probe());
+    }
+
+    /// A host with these files.
+    fn with(files: &[(&str, &[u8])]) -> Host {
+        let root = tempfile::tempdir().unwrap();
+        for (path, bytes) in files {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        Host::below(root.path())
+    }
+
+    fn recorded(path: &str) -> Vec<u8> {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/services/mariadb");
+        fs::read(fixtures.join(path)).unwrap()
+    }
+
+    const AUDIT: &[u8] =
+        b"[mariadbd]\nserver_audit_logging = ON\nserver_audit_output_type = SYSLOG\n";
+
+    #[test]
+    fn a_log_into_which_anybody_can_write_lines_is_not_offered() {
+        const LOG: &str = "var/log/mysql/error.log";
+        let offered = [("mysql", "/var/log/mysql/error.log")];
+        for version in ["10.11", "11.8"] {
+            let host = with(&[(LOG, &recorded(&format!("{version}/error.log")))]);
+            assert_eq!((host.logs, host.forgeable), (vec![], vec!["mysql"]));
+        }
+        // What a client of MariaDB forges does not make it another server.
+        let forged = b"2026-03-22  4:18:18 7 [Warning] Access denied for user 'a\n2026-03-22T14:18:18.1Z 9 [Note] [MY-010926] [Server] x\n";
+        assert_eq!(with(&[(LOG, forged)]).forgeable, ["mysql"]);
+
+        // Users of MySQL lose nothing.
+        let mysql = recorded("mysql-9.7/error.log");
+        assert_eq!(with(&[(LOG, &mysql)]).logs, offered);
+        // After logrotate the server's files tell.
+        let plugin = "usr/lib/mysql/plugin/component_log_sink_json.so";
+        assert_eq!(with(&[(LOG, b""), (plugin, b"")]).logs, offered);
+        assert_eq!(with(&[(LOG, b"")]).forgeable, ["mysql"]);
+        let both = [(LOG, &b""[..]), (plugin, b""), ("usr/sbin/mariadbd", b"")];
+        assert_eq!(with(&both).forgeable, ["mysql"]);
+    }
+
+    #[test]
+    fn what_the_plugin_of_mariadb_writes_to_syslog_is_offered() {
+        let files: [(&str, &[u8]); 5] = [
+            ("var/log/mysql/error.log", &recorded("11.8/error.log")),
+            ("etc/mysql/mariadb.conf.d/60-audit.cnf", AUDIT),
+            ("usr/sbin/mariadbd", b""),
+            ("run/systemd/system/unit", b""),
+            ("usr/bin/journalctl", b""),
+        ];
+        let host = with(&files);
+        assert_eq!(host.logs, [("mariadb-audit", "journal:mariadb.service")]);
+        assert!(host.forgeable.is_empty());
+        let config = load(&host);
+        let rule = config.rules.last().unwrap();
+        assert_eq!(
+            rule.sources,
+            [SourceSpec::Journal("mariadb.service".into())]
+        );
+        assert_eq!(rule.statuses.as_deref(), Some(&[1045, 1698][..]));
+
+        let without = with(&[("usr/sbin/mariadbd", b"")]);
+        assert_eq!(
+            (&*without.logs, &*without.forgeable),
+            (&[][..], &["mysql"][..])
+        );
+    }
+
+    #[test]
+    fn a_rule_that_is_left_out_is_told_with_the_reason() {
+        let place = tempfile::tempdir().unwrap();
+        let host = Host {
+            forgeable: vec!["mysql"],
+            ..Host::default()
+        };
+        let said = init(&place.path().join("config.json"), false, &host).unwrap();
+        let line = said.lines().nth(1).unwrap();
+        assert!(
+            line.starts_with("No rule mysql: MariaDB, and MySQL before 8, write "),
+            "{said}"
+        );
+        assert!(line.contains("server_audit write to syslog"), "{said}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::samples::{Plain, clock};
 
 static SSH_RULE: LazyLock<Plain> = LazyLock::new(|| Plain::new("ssh"));
 static MYSQL_RULE: LazyLock<Plain> = LazyLock::new(|| Plain::new("mysql"));
+static MARIADB_RULE: LazyLock<Plain> = LazyLock::new(|| Plain::new("mariadb-audit"));
 static WEB_RULES: LazyLock<[Plain; 2]> = LazyLock::new(|| ["apache", "nginx"].map(Plain::new));
 
 /// Who types; nobody else ever connected.
@@ -94,6 +95,18 @@ const MYSQL: &[&str] = &[
     "Mar  2 04:05:06 db1 app[7]: TEXT",
 ];
 
+/// Events of `server_audit`, as syslog has them.
+const MARIADB: &[&str] = &[
+    "Mar  2 04:05:06 db1 mysql-server_auditing:  db1,TEXT,IP,7,0,FAILED_CONNECT,,,1045",
+    "Mar  2 04:05:06 db1 mysql-server_auditing:  db1,TEXT,IP,7,0,FAILED_CONNECT,TEXT,,1044",
+    "Mar  2 04:05:06 db1 mysql-server_auditing:  db1,TEXT,IP,7,0,DISCONNECT,TEXT,,0",
+    "Mar  2 04:05:06 db1 mysql-server_auditing:  db1,root,IP,7,0,CHANGEUSER,TEXT,,1045",
+    "Mar  2 04:05:06 db1 mysql-server_auditing:  db1,TEXT,TEXT,7,0,CHANGEUSER,TEXT,,1045",
+    "Mar  2 04:05:06 db1 mysql-server_auditing:  db1,app,IP,7,9,QUERY,TEXT,'TEXT',0",
+    "Mar  2 04:05:06 db1 mysql-server_auditing:  db1,app,IP,7,9,READ,TEXT,TEXT,",
+    "Mar  2 04:05:06 db1 mariadbd[7]: TEXT",
+];
+
 const WEB: &[&str] = &[
     r#"IP - TEXT [02/Mar/2026:04:05:06 +0000] "GET /TEXT HTTP/1.1" 200 512 "TEXT" "TEXT""#,
     r#"IP - TEXT [02/Mar/2026:04:05:06 +0000] "POST /login/?TEXT HTTP/1.1" 405 512 "TEXT" "TEXT""#,
@@ -152,6 +165,12 @@ const WORDS: &[&str] = &[
     "' to database '",
     "' (using password: YES)",
     "Access denied for user '",
+    ",",
+    "5,0,",
+    ",FAILED_CONNECT,,,1045",
+    ",198.51.100.7,5,0,FAILED_CONNECT,,,1045",
+    "#012",
+    " mysql-server_auditing:  db1,",
     " to ",
     ", pid = 1",
     "Mar  2 04:05:06 web1 sshd[1]: ",
@@ -175,7 +194,8 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         words.prop_map(|words| words.concat()),
         piece(SSHD),
-        piece(MYSQL)
+        piece(MYSQL),
+        piece(MARIADB)
     ]
 }
 
@@ -233,6 +253,13 @@ proptest! {
     fn nobody_is_named_by_what_is_typed_at_mysql(texts in proptest::collection::vec(text(), 3)) {
         for line in MYSQL {
             named(&MYSQL_RULE, line, &texts, "\"")?;
+        }
+    }
+
+    #[test]
+    fn nobody_is_named_by_what_is_typed_at_mariadb(texts in proptest::collection::vec(text(), 3)) {
+        for line in MARIADB {
+            named(&MARIADB_RULE, line, &texts, "\"")?;
         }
     }
 

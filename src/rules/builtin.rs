@@ -1,4 +1,5 @@
-//! The rules that PyFilter ships: ssh, mysql, apache and nginx, as data.
+//! The rules that are built in, as data: ssh, mysql, apache, nginx and
+//! mariadb-audit.
 //!
 //! What an attacker types stands in these lines, so that every pattern keeps
 //! three promises:
@@ -16,10 +17,14 @@
 
 use crate::model::Positions;
 
+mod forgeable;
+mod mariadb;
 mod mysql;
 mod ssh;
 mod syslog;
 mod web;
+
+pub use forgeable::{Forgeable, Wrote};
 
 /// A shipped rule: what a rule of that name inherits when it does not set it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,15 +48,25 @@ pub struct Builtin {
     pub time_formats: &'static [&'static str],
     /// What `{}` in the patterns stands for; empty if they are no templates.
     pub urls: &'static [&'static str],
-    /// The HTTP statuses that count; any if none.
+    /// The HTTP statuses, or other codes of the `status` group, that count; any
+    /// if none.
     pub statuses: Option<&'static [u16]>,
     /// The order of groups in the user's own patterns for this rule, when
     /// these have no names.
     pub positions: Positions,
+    /// The systemd units whose journal has the lines of this rule, too, where
+    /// syslog writes them into files.
+    pub units: &'static [&'static str],
+    /// Why anybody who can reach the service can forge lines of its log; none
+    /// if nobody can.
+    pub forgeable: Option<&'static Forgeable>,
+    /// What keeps the service from writing host names in place of addresses, as
+    /// a part of a sentence; none if it never writes them.
+    pub addresses: Option<&'static str>,
 }
 
 /// The names of the shipped rules.
-pub const NAMES: [&str; 4] = ["ssh", "mysql", "apache", "nginx"];
+pub const NAMES: [&str; 5] = ["ssh", "mysql", "apache", "nginx", "mariadb-audit"];
 
 /// The shipped rule of that name, if there is one.
 #[must_use]
@@ -66,6 +81,7 @@ pub(super) fn literals(pattern: &str) -> Option<&'static [&'static str]> {
     let shipped = [
         (ssh::PATTERNS, ssh::LITERALS),
         (mysql::PATTERNS, mysql::LITERALS),
+        (mariadb::PATTERNS, mariadb::LITERALS),
     ];
     shipped.iter().find_map(|(patterns, literals)| {
         let place = patterns.iter().position(|text| *text == pattern)?;
@@ -83,6 +99,9 @@ static BUILTINS: [Builtin; NAMES.len()] = [
         urls: &[],
         statuses: None,
         positions: Positions::TimeAddress,
+        units: &["ssh.service", "sshd.service"],
+        forgeable: None,
+        addresses: Some("set `UseDNS no` in sshd_config"),
     },
     Builtin {
         name: "mysql",
@@ -93,6 +112,9 @@ static BUILTINS: [Builtin; NAMES.len()] = [
         urls: &[],
         statuses: None,
         positions: Positions::TimeAddress,
+        units: &[],
+        forgeable: Some(&mysql::FORGEABLE),
+        addresses: Some(mysql::ADDRESSES),
     },
     Builtin {
         name: "apache",
@@ -103,6 +125,9 @@ static BUILTINS: [Builtin; NAMES.len()] = [
         urls: web::URLS,
         statuses: Some(&[200]),
         positions: Positions::AddressTime,
+        units: &[],
+        forgeable: None,
+        addresses: Some("set `HostnameLookups Off`"),
     },
     Builtin {
         name: "nginx",
@@ -113,6 +138,22 @@ static BUILTINS: [Builtin; NAMES.len()] = [
         urls: web::URLS,
         statuses: Some(&[405]),
         positions: Positions::AddressTime,
+        units: &[],
+        forgeable: None,
+        addresses: None,
+    },
+    Builtin {
+        name: "mariadb-audit",
+        log_files: "",
+        patterns: mariadb::PATTERNS,
+        logins: &[],
+        time_formats: ssh::TIME_FORMATS,
+        urls: &[],
+        statuses: Some(mariadb::CODES),
+        positions: Positions::TimeAddress,
+        units: &["mariadb.service"],
+        forgeable: None,
+        addresses: Some(mysql::ADDRESSES),
     },
 ];
 
@@ -151,7 +192,8 @@ mod tests {
 
     #[test]
     fn the_literals_of_a_pattern_are_those_that_it_requires() {
-        for pattern in ssh::PATTERNS.iter().chain(mysql::PATTERNS) {
+        let with_literals = [ssh::PATTERNS, mysql::PATTERNS, mariadb::PATTERNS];
+        for pattern in with_literals.into_iter().flatten() {
             let required = super::super::literal::required(&parse(pattern).unwrap()).unwrap();
             let known = literals(pattern).unwrap_or_default();
             // A part of them is enough.

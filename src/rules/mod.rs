@@ -31,7 +31,7 @@ mod logins;
 #[cfg(test)]
 mod samples;
 
-pub use builtin::{Builtin, NAMES, builtin};
+pub use builtin::{Builtin, Forgeable, NAMES, Wrote, builtin};
 pub use matcher::{Matcher, Tally, Verdict};
 pub use stamp::{Clock, FormatError, Formats, Zone};
 pub use users::Users;

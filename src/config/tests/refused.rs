@@ -272,7 +272,8 @@ fn rules() {
             "{inner}"
         );
     };
-    let needs = "needs regex_patterns: only ssh, mysql, apache, nginx have their own";
+    let needs =
+        "needs regex_patterns: only ssh, mysql, apache, nginx, mariadb-audit have their own";
     is("shh", "", &format!("shh: {needs}; did you mean ssh?"));
     is("postfix", "", &format!("postfix: {needs}"));
     is(

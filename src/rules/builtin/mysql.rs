@@ -13,13 +13,18 @@
 //! In the first the host is the last of the line, in the second the first. A
 //! name may hold quotes and look like the other form: what can be read as both
 //! names nobody.
+//!
+//! MySQL 8 and later write a newline in a name as a blank. MariaDB, and MySQL
+//! before 8, write it as it is: a client can write whole lines, and no pattern
+//! can tell them from the server's ([`FORGEABLE`]).
 
+use super::forgeable::{Fixed, Forgeable};
 use super::syslog::{classic_time, iso_time, priority, tag};
 
-/// All that stands before the message: the server's stamp, or syslog's head
-/// and then perhaps the server's stamp (which has no zone, so that syslog's is
-/// the better one), the thread and the level.
-macro_rules! head {
+/// What stands before the level: the server's stamp, or syslog's head and then
+/// perhaps the server's stamp (which has no zone, so that syslog's is the better
+/// one), and the thread.
+macro_rules! origin {
     () => {
         concat!(
             "^",
@@ -36,8 +41,15 @@ macro_rules! head {
             iso_time!(),
             "|",
             short_time!(),
-            r") +)?)?(?:\d+ +)?(?:\[[\w-]+\] +)*Access denied for user '",
+            r") +)?)?(?:\d+ +)?",
         )
+    };
+}
+
+/// All that stands before the user's name.
+macro_rules! head {
+    () => {
+        concat!(origin!(), r"(?:\[[\w-]+\] +)*Access denied for user '")
     };
 }
 
@@ -82,6 +94,19 @@ pub(super) const PATTERNS: &[&str] = &[
 /// What stands in every match of each pattern.
 pub(super) const LITERALS: &[&[&str]] =
     &[&["Access denied for user '"], &["Access denied for user '"]];
+
+/// What keeps MySQL and MariaDB from looking up names.
+pub(super) const ADDRESSES: &str = "set `skip-name-resolve` in the server's configuration (accounts that are bound to host names then need addresses)";
+
+/// Since MySQL 8 an error's code stands behind the level.
+pub(super) const FORGEABLE: Forgeable = Forgeable {
+    why: "MariaDB, and MySQL before 8, write a line break in a user's name as it is, so that a client can write whole lines",
+    remedy: "let MariaDB's plugin server_audit write to syslog and read that in its place, by the rule mariadb-audit (pyfilter.conf(5), BUILT-IN RULES)",
+    fixed: Some(Fixed {
+        version: "MySQL 8 or later",
+        entry: concat!(origin!(), r"\[[A-Za-z]+\] +(?P<fixed>\[MY-\d+\] )?"),
+    }),
+};
 
 pub(super) const TIME_FORMATS: &[&str] = &[
     "%Y-%m-%dT%H:%M:%S%.f%z",

@@ -1,0 +1,66 @@
+//! Logs into which anybody who can reach a service can write whole lines.
+
+use regex::bytes::RegexBuilder;
+
+/// Why the logs of a rule can be forged, and what to read in their place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forgeable {
+    /// What the service does, as a part of a sentence.
+    pub why: &'static str,
+    /// What to do about it, as a part of a sentence.
+    pub remedy: &'static str,
+    /// The version from which on the service escapes what clients send; none if
+    /// no version does.
+    pub fixed: Option<Fixed>,
+}
+
+/// How to tell the logs of a version that escapes what clients send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fixed {
+    /// What the version is called.
+    pub version: &'static str,
+    /// A regular expression for the beginning of an entry of any version, up to
+    /// where text of the client may stand. Its group `fixed` takes part in the
+    /// match only for the versions that escape.
+    pub entry: &'static str,
+}
+
+/// What a log says about the version that wrote it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrote {
+    /// Only versions that escape what clients send.
+    Fixed,
+    /// A version that does not, at least in part.
+    Raw,
+    /// There is no entry to tell by.
+    Unknown,
+}
+
+impl Forgeable {
+    /// What `lines` say about the version that wrote them.
+    ///
+    /// A client can write lines that look like those of a fixed version into the
+    /// log of a raw one, but not without entries of the raw version before them:
+    /// one of these decides.
+    #[must_use]
+    pub fn wrote(&self, lines: &[u8]) -> Wrote {
+        let Some(fixed) = &self.fixed else {
+            return Wrote::Raw;
+        };
+        let entry = RegexBuilder::new(fixed.entry)
+            .unicode(false)
+            .multi_line(true)
+            .build();
+        let Ok(entry) = entry else {
+            return Wrote::Unknown;
+        };
+        let mut wrote = Wrote::Unknown;
+        for parts in entry.captures_iter(lines) {
+            if parts.name("fixed").is_none() {
+                return Wrote::Raw;
+            }
+            wrote = Wrote::Fixed;
+        }
+        wrote
+    }
+}
