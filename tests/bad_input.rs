@@ -852,3 +852,31 @@ fn colors_are_for_terminals_and_for_who_asks() {
         .stdout();
     assert_eq!(never, plain);
 }
+
+/// The password of Redis stood in a file that every user could read, and `check`
+/// said ok.
+#[test]
+fn check_tells_of_a_password_that_every_user_can_read() {
+    let sandbox = Sandbox::new()
+        .log("auth.log", "")
+        .set("/redis/password", "secret");
+    sandbox.run(["check"]).exits(0);
+    let path = sandbox.path("config.json");
+    let has_mode =
+        |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    for (mode, is_told) in [(0o644, true), (0o602, true), (0o640, false), (0o600, false)] {
+        has_mode(mode);
+        let checked = sandbox.run(["check"]).exits(0);
+        let warning = format!(
+            "warning  {0} holds the password of Redis, and every user of this host may read or write it (mode {mode:04o}); run `chmod o= {0}`, and change the password",
+            path.display()
+        );
+        if is_told {
+            checked.says(&warning).says_nothing_of("secret");
+        } else {
+            checked.says_nothing_of("password");
+        }
+    }
+    let without = Sandbox::new().log("auth.log", "");
+    without.run(["check"]).exits(0).says_nothing_of("password");
+}

@@ -229,6 +229,27 @@ fn check_tells_what_it_finds_in_the_journal() {
         .says("rule ssh: journal:ssh.service, the newest entry of ");
 }
 
+/// `logger -t sshd` writes lines of sshd into auth.log, whoever calls it.
+#[test]
+fn check_says_that_the_journal_knows_who_wrote_a_line() {
+    let said = |with_journal: bool| {
+        let sandbox = Sandbox::over_the_journal();
+        if with_journal {
+            sandbox.journal(&recorded());
+        }
+        let log = sandbox.path("auth.log").to_str().unwrap().to_owned();
+        let sandbox = sandbox
+            .set("/settings/rules/ssh/log_files", log.as_str())
+            .log("auth.log", failures("203.0.113.9", 5));
+        let hint = format!(
+            "ok       rule ssh: every user of this host can write lines of this service into {log} (`logger -t`); the journal, which is here too, knows who wrote a line: with \"log_files\": \"journal:ssh.service\" only those of the service count"
+        );
+        sandbox.run(["check"]).exits(0).stdout().contains(&hint)
+    };
+    assert!(said(true));
+    assert!(!said(false), "there is no journal to be trusted more");
+}
+
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_a_host_without_journalctl_is_told_and_its_files_are_read() {

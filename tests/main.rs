@@ -18,6 +18,7 @@ mod invariance;
 mod journal;
 mod kernel;
 mod kit;
+mod mariadb;
 mod metrics;
 mod netns;
 mod package;

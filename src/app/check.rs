@@ -6,9 +6,12 @@ mod firewall;
 mod geo;
 mod redis;
 mod rules;
+mod writers;
 
+use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
@@ -124,7 +127,12 @@ fn as_text(findings: &Findings, out: &mut impl Write) -> io::Result<()> {
 fn configuration(context: &Context, findings: &mut Findings) {
     let config = &context.config;
     match &config.path {
-        Some(path) => findings.fine(format!("configuration: {}", Escaped::path(path))),
+        Some(path) => {
+            findings.fine(format!("configuration: {}", Escaped::path(path)));
+            if config.redis.password.is_some() {
+                secret(path, findings);
+            }
+        }
         None => findings.fine(
             "configuration: none, so the built-in defaults hold (`pyfilter init` writes one)",
         ),
@@ -132,6 +140,24 @@ fn configuration(context: &Context, findings: &mut Findings) {
     findings.fine(format!("server name: {}", Escaped::text(&context.server)));
     for note in &config.notes {
         findings.warn(note.as_str());
+    }
+}
+
+/// Says that the configuration, which holds a password, can be read by others.
+fn secret(path: &Path, findings: &mut Findings) {
+    let Ok(metadata) = fs::metadata(path) else {
+        return;
+    };
+    let mode = metadata.mode() & 0o7777;
+    if mode & 0o006 != 0 {
+        let shown = Escaped::path(path);
+        findings.of_file(
+            Level::Warning,
+            path,
+            format!(
+                "{shown} holds the password of Redis, and every user of this host may read or write it (mode {mode:04o}); run `chmod o= {shown}`, and change the password"
+            ),
+        );
     }
 }
 

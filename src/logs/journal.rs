@@ -234,6 +234,26 @@ pub fn newest_entry(journal: &Journal, place: Option<&Path>) -> Result<Option<i6
         .map(|micros| micros / 1_000_000))
 }
 
+/// The last `count` entries of a journal as lines, or as many as there are.
+///
+/// # Errors
+/// `journalctl` is missing, or can not be started.
+pub fn last_entries(
+    journal: &Journal,
+    place: Option<&Path>,
+    count: usize,
+) -> Result<Vec<u8>, JournalError> {
+    let output = ask(journal, place)?
+        .arg(format!("--lines={count}"))
+        .output()
+        .map_err(JournalError::NotStarted)?;
+    let entries = output.stdout.split(|&byte| byte == b'\n');
+    Ok(entries
+        .filter_map(|entry| serde_json::from_slice(entry).ok())
+        .flat_map(|entry: Map<String, Value>| line(&entry))
+        .collect())
+}
+
 fn ask(journal: &Journal, place: Option<&Path>) -> Result<Command, JournalError> {
     let mut command = Command::new(journalctl().ok_or(JournalError::Missing)?);
     command

@@ -41,7 +41,9 @@ pub use blocks::LONGEST_LINE;
 pub use budget::Budget;
 pub use discover::{Discovered, Log, discover, each_once, ssh_journal};
 pub use follow::{Followed, Task, follow, generations};
-pub use journal::{Journal, JournalError, Progress, journal, newest_entry, whole_journal};
+pub use journal::{
+    Journal, JournalError, Progress, journal, last_entries, newest_entry, whole_journal,
+};
 pub use meter::{Metered, bytes_read};
 pub use open::{OpenError, stream, whole};
 pub use piece::{Content, Piece};

@@ -14,9 +14,9 @@ use crate::app::reading;
 use crate::logs::{self, Budget, Journal};
 use crate::model::{Escaped, Rule, SourceSpec, Stamp, Thresholds, WindowKind};
 use crate::report::nothing_to_check;
-use crate::rules::{Clock, Matcher, NAMES};
+use crate::rules::{Clock, Matcher, NAMES, Verdict, builtin};
 
-use super::{Findings, Level};
+use super::{Findings, Level, writers};
 
 /// By how many seconds a file may be behind the journal.
 const STALE: i64 = 300;
@@ -58,7 +58,18 @@ pub(super) fn look(context: &Context, findings: &mut Findings) {
         let mut readable: Vec<PathBuf> = found.logs.into_iter().flat_map(files).collect();
         shipped(rule, findings);
         readable.retain(|path| source(rule, path, findings));
-        blind(context, rule, &readable, findings);
+        let mut tails: Vec<(String, Vec<u8>)> =
+            readable.iter().filter_map(|path| tail(path)).collect();
+        blind(context, rule, &tails, findings);
+        writers::local(context, rule, &readable, findings);
+        tails.extend(
+            found
+                .journals
+                .iter()
+                .filter_map(|journal| journal_tail(context, journal)),
+        );
+        writers::forgeable(rule, &tails, findings);
+        passed_over(context, rule, &tails, findings);
         if let Some(last) = readable.last() {
             what_if(context, rule, last, findings);
         }
@@ -128,22 +139,66 @@ fn shipped(rule: &Rule, findings: &mut Findings) {
     }
 }
 
+/// The last lines of a log, with its name as it may be printed.
+fn tail(path: &Path) -> Option<(String, Vec<u8>)> {
+    let lines = logs::last_lines(path, LINES).ok()?;
+    Some((Escaped::path(path).to_string(), lines))
+}
+
+fn journal_tail(context: &Context, journal: &Journal) -> Option<(String, Vec<u8>)> {
+    let lines = logs::last_entries(journal, context.config.journal.as_deref(), LINES).ok()?;
+    Some((Escaped::text(&journal.name).to_string(), lines))
+}
+
+/// Says how many failures count for nobody since they name a host.
+fn passed_over(
+    context: &Context,
+    rule: &Rule,
+    tails: &[(String, Vec<u8>)],
+    findings: &mut Findings,
+) {
+    for (log, lines) in tails {
+        let count = host_names(context, rule, lines);
+        if count == 0 {
+            continue;
+        }
+        let name = Escaped::text(&rule.name);
+        let remedy = builtin(&rule.name).and_then(|builtin| builtin.addresses);
+        let remedy = remedy.unwrap_or("let the service log addresses");
+        findings.warn(format!(
+            "rule {name}: {count} of the last lines of {log} name a host in place of an address, and are passed over: names are not looked up, since their owners say what they mean; {remedy}"
+        ));
+    }
+}
+
+/// How many lines are failures of a host of which only the name is known;
+/// `localhost` is this one.
+fn host_names(context: &Context, rule: &Rule, lines: &[u8]) -> usize {
+    let Ok(mut matcher) = Matcher::new(rule, Clock::new(context.now)) else {
+        return 0;
+    };
+    if matcher.scan(lines, 0, |_, _| {}).host_names == 0 {
+        return 0;
+    }
+    let is_elsewhere = |line: &[u8]| memchr::memmem::find(line, b"localhost").is_none();
+    lines
+        .split(|&byte| byte == b'\n')
+        .filter(|line| matcher.line(line, 0) == Verdict::HostName && is_elsewhere(line))
+        .count()
+}
+
 /// A rule that sees nothing where the built-in one would see something.
-fn blind(context: &Context, rule: &Rule, logs: &[PathBuf], findings: &mut Findings) {
-    let lines: Vec<Vec<u8>> = logs
-        .iter()
-        .filter_map(|path| logs::last_lines(path, LINES).ok())
-        .collect();
+fn blind(context: &Context, rule: &Rule, tails: &[(String, Vec<u8>)], findings: &mut Findings) {
     let matches = |rule: &Rule| {
         let mut failures = 0;
         if let Ok(mut matcher) = Matcher::new(rule, Clock::new(context.now)) {
-            for lines in &lines {
+            for (_, lines) in tails {
                 matcher.scan(lines, 0, |_, _| failures += 1);
             }
         }
         failures
     };
-    if lines.iter().all(Vec::is_empty) || matches(rule) > 0 {
+    if tails.iter().all(|(_, lines)| lines.is_empty()) || matches(rule) > 0 {
         return;
     }
     let builtin = context.config.builtin_rules();
