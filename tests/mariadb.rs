@@ -161,6 +161,22 @@ fn check_warns_of_an_error_log_that_clients_can_write() {
         .says_nothing_of("anybody who can");
 }
 
+/// A host whose plugin is not set up yet: `check` must not send its owner to the
+/// rule that anybody can forge.
+#[test]
+fn check_does_not_advise_a_rule_whose_log_clients_can_write() {
+    let sandbox = reads("mariadb-audit", "11.8/error.log");
+    sandbox
+        .run(["check"])
+        .exits(0)
+        .says_nothing_of("did you mean");
+    let sandbox = reads("mariadb-audit", "mysql-9.7/error.log");
+    sandbox
+        .run(["check"])
+        .exits(0)
+        .says("did you mean the rule mysql for this log?");
+}
+
 /// Eight failures banned nobody, and `check` said ok.
 #[test]
 fn check_counts_failures_of_which_only_a_host_name_is_known() {

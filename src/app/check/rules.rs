@@ -204,7 +204,7 @@ fn blind(context: &Context, rule: &Rule, tails: &[(String, Vec<u8>)], findings: 
     let builtin = context.config.builtin_rules();
     let better = builtin
         .iter()
-        .filter(|other| other.patterns != rule.patterns)
+        .filter(|other| other.patterns != rule.patterns && !writers::are_forgeable(other, tails))
         .map(|other| (matches(other), &other.name));
     if let Some((count, other)) = better.max().filter(|(count, _)| *count > 0) {
         let name = Escaped::text(&rule.name);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::app::context::Context;
 use crate::logs;
 use crate::model::{Escaped, Rule, SourceSpec};
-use crate::rules::{Wrote, builtin};
+use crate::rules::{Forgeable, Wrote, builtin};
 
 use super::Findings;
 
@@ -29,6 +29,16 @@ pub(super) fn forgeable(rule: &Rule, tails: &[(String, Vec<u8>)], findings: &mut
             "rule {name}: anybody who can reach the service can ban any address through {log}{unless}: {why}; {remedy}"
         ));
     }
+}
+
+/// Whether the logs are such that `rule` should not be advised for them.
+pub(super) fn are_forgeable(rule: &Rule, tails: &[(String, Vec<u8>)]) -> bool {
+    let forgeable = builtin(&rule.name).and_then(|builtin| builtin.forgeable);
+    let is_raw = |forgeable: &Forgeable| {
+        let mut lines = tails.iter().map(|(_, lines)| forgeable.wrote(lines));
+        lines.any(|wrote| wrote == Wrote::Raw)
+    };
+    forgeable.is_some_and(is_raw)
 }
 
 /// Says that users of this host can write lines of any service into the files of
