@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::judge::Window;
 use crate::model::{
-    Address, Ban, Cause, Generation, JournalCursor, Origin, Rule, Thresholds, Unban, Witnesses,
+    Address, Ban, Cause, Escaped, Generation, JournalCursor, Origin, Rule, Thresholds, Unban,
+    Witnesses,
 };
-use crate::store::{Commit, Store, StoreError};
+use crate::store::{Commit, OpenRow, Store, StoreError};
 
 use super::shared::Shared;
 
@@ -28,6 +29,8 @@ pub(super) struct Changes {
     pub(super) expired: bool,
     /// What was read for each rule.
     pub(super) read: Vec<Read>,
+    /// The logs that failures were found in.
+    pub(super) paths: Vec<Arc<Path>>,
     /// What is to be noted of the other servers.
     pub(super) shared: Shared,
 }
@@ -53,6 +56,12 @@ pub(super) struct Read {
     pub(super) journals: Vec<(String, JournalCursor)>,
     /// The windows that are other than the stored ones.
     pub(super) windows: Vec<(Address, Window)>,
+    /// How many more open windows there are by them.
+    pub(super) opened: i64,
+    /// How many open windows are remembered at most.
+    pub(super) most_windows: usize,
+    /// How many were forgotten because there were more.
+    pub(super) forgotten: u64,
     pub(super) newest: Option<i64>,
     /// How many failures were in there.
     pub(super) failures: u64,
@@ -67,6 +76,9 @@ impl Read {
             logs: Vec::new(),
             journals: Vec::new(),
             windows: Vec::new(),
+            opened: 0,
+            most_windows: usize::MAX,
+            forgotten: 0,
             newest: None,
             failures: 0,
         }
@@ -169,7 +181,7 @@ impl Changes {
 
     /// Writes all of it in one transaction. Un-bans come first: a ban that is
     /// decided in the same run is of failures after them.
-    pub(super) fn commit(&self, store: &mut Store, now: i64) -> Result<(), StoreError> {
+    pub(super) fn commit(&mut self, store: &mut Store, now: i64) -> Result<(), StoreError> {
         if self.is_empty() {
             return Ok(());
         }
@@ -199,10 +211,17 @@ impl Changes {
         if self.expired {
             commit.expire(now)?;
         }
+        for path in &self.paths {
+            commit.set_path(path)?;
+        }
         self.add_bans(&commit, now)?;
-        for read in &self.read {
+        for read in &mut self.read {
             let windows = read.windows.iter();
-            let windows = windows.map(|(address, window)| (*address, window.kept()));
+            let windows = windows.map(|(address, window)| OpenRow {
+                address: *address,
+                later: window.later(),
+                earlier: window.earlier(),
+            });
             commit.set_windows(&read.rule, windows)?;
             for (log, generations) in &read.logs {
                 commit.set_generations(&read.rule, log, generations)?;
@@ -216,6 +235,8 @@ impl Changes {
             if let Some(newest) = read.newest {
                 commit.set_newest(&read.rule, newest, read.thresholds.request_time)?;
             }
+            commit.count_opened(&read.rule, read.opened)?;
+            read.forgotten += commit.forget_surplus(&read.rule, read.most_windows)? as u64;
         }
         commit.forget_unseen(now)?;
         self.shared.note(&commit, now)?;
@@ -223,15 +244,33 @@ impl Changes {
         commit.commit()
     }
 
+    /// What is to be told of windows that were forgotten.
+    pub(super) fn forgotten(&self) -> Vec<String> {
+        let read = self.read.iter().filter(|read| read.forgotten > 0);
+        let told = read.map(|read| {
+            let (rule, forgotten) = (Escaped::text(&read.rule), read.forgotten);
+            let most = read.most_windows;
+            format!(
+                "rule {rule}: more than {most} addresses have open failures (settings.most_windows): those of the {forgotten} that failed longest ago were forgotten"
+            )
+        });
+        told.collect()
+    }
+
     fn add_bans(&self, commit: &Commit<'_>, now: i64) -> Result<(), StoreError> {
-        let mut added: Vec<(Cow<'_, Ban>, &Witnesses)> = Vec::with_capacity(self.bans.len());
-        for (ban, witnesses) in &self.bans {
-            let ban = match ban.origin {
-                Origin::Manual | Origin::Snapshot => commit.after_unban(ban)?,
-                Origin::Log | Origin::Redis => Cow::Borrowed(ban),
-            };
-            added.push((ban, witnesses));
+        // Of a million bans none is copied but those of people, which may be set later.
+        let mut later: BTreeMap<usize, Ban> = BTreeMap::new();
+        for (place, (ban, _)) in self.bans.iter().enumerate() {
+            if matches!(ban.origin, Origin::Manual | Origin::Snapshot)
+                && let Cow::Owned(ban) = commit.after_unban(ban)?
+            {
+                later.insert(place, ban);
+            }
         }
+        let added = self.bans.iter().enumerate();
+        let added =
+            added.map(|(place, (ban, witnesses))| (later.get(&place).unwrap_or(ban), witnesses));
+        let added: Vec<(&Ban, &Witnesses)> = added.collect();
         // What the other servers are told of a ban depends on those before it.
         let at_once = if self.shared.tells {
             1

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 
 use crate::judge::{Decision, Judge, Standing, Window};
 use crate::logs::{self, Budget, More, Reading, Sink, Sizes, Unread};
-use crate::model::{Address, Ban, Escaped, Origin, Problem, Rule, Witnesses};
-use crate::report::ban_reason;
+use crate::model::{Address, Ban, Escaped, Line, Origin, PathId, Problem, Rule, Witnesses};
 use crate::rules::{Clock, Matcher};
-use crate::store::{Store, StoreError};
+use crate::store::{Past as Remembered, Store, StoreError, TEXTS_KEPT};
 
 use super::changes::Cleared;
 use super::context::Context;
@@ -39,7 +38,13 @@ pub(super) struct Hearing<'a> {
     judge: Judge<'a>,
     /// Whether the store remembers nothing of anybody, so that it need not be asked.
     first: bool,
+    /// How many open windows the store has of the rule.
+    stored: i64,
     pub(super) bans: Vec<(Ban, Witnesses)>,
+    /// How many bytes the failures of the bans take.
+    witnesses: usize,
+    /// The logs that failures were found in.
+    pub(super) paths: Vec<Arc<Path>>,
 }
 
 impl<'a> Hearing<'a> {
@@ -49,7 +54,8 @@ impl<'a> Hearing<'a> {
         store: Option<&'a mut Store>,
         past: Past<'a>,
     ) -> Self {
-        let judge = Judge::new(rule.thresholds, &context.never);
+        let judge = Judge::new(rule.thresholds, &context.never)
+            .with_most_windows(context.config.most_windows);
         Hearing {
             context,
             rule,
@@ -57,8 +63,36 @@ impl<'a> Hearing<'a> {
             past,
             judge,
             first: false,
+            stored: 0,
             bans: Vec::new(),
+            witnesses: 0,
+            paths: Vec::new(),
         }
+    }
+
+    /// How many bytes of memory the windows and the bans hold by now, as an
+    /// estimate.
+    #[expect(dead_code, reason = "a run ends its reading by it")]
+    pub(super) fn weight(&self) -> usize {
+        let bans = self.bans.len() * size_of::<(Ban, Witnesses)>();
+        self.judge.weight() + bans + self.witnesses
+    }
+
+    /// How many windows were forgotten because there were too many.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.judge.forgotten()
+    }
+
+    /// How many more open windows there are by it than the store has.
+    pub(super) fn opened(&self) -> i64 {
+        self.judge.opened()
+    }
+
+    /// Whether the texts of lines are kept: not of those that come when there
+    /// are many windows, or many bans.
+    fn keeps_texts(&self) -> bool {
+        let bans = i64::try_from(self.bans.len()).unwrap_or(i64::MAX);
+        self.stored + self.judge.opened() + bans < TEXTS_KEPT
     }
 
     /// Reads the pieces of each source and takes their failures in order.
@@ -88,17 +122,26 @@ impl<'a> Hearing<'a> {
         };
         let _progress = self.progress(places, &sources);
         self.first = self.store.as_deref().map_or(Ok(true), Store::is_blank)?;
+        if let (Past::Stored(_), Some(store)) = (&self.past, self.store.as_deref()) {
+            self.stored = store.count_windows(&self.rule.name)?;
+        }
+        let id = |place: &Place| PathId::of(&place.path);
+        let ids = places.iter().map(|places| places.iter().map(id).collect());
         let busy = sources.iter().filter(|source| !source.pieces.is_empty());
         let sizes = Sizes::for_sources(busy.count());
         let mut counting = Counting {
+            paths: ids.collect(),
             hearing: self,
-            places,
             held: None,
             failed: None,
         };
         let readings = logs::scan_within(budget, sources, &matcher, sizes, &mut counting);
         counting.let_go();
-        counting.failed.take().map_or(Ok(readings), Err)
+        let failed = counting.failed.take();
+        let read = places.iter().flatten().zip(readings.iter().flatten());
+        let read = read.filter(|(_, reading)| reading.failures > 0);
+        self.paths.extend(read.map(|(place, _)| place.path.clone()));
+        failed.map_or(Ok(readings), Err)
     }
 
     fn progress(&self, places: &[Vec<Place>], sources: &[Unread]) -> Progress {
@@ -107,14 +150,15 @@ impl<'a> Hearing<'a> {
         Progress::over(self.context.shows_progress, pieces)
     }
 
-    fn hear(&mut self, path: &Arc<Path>, heard: &logs::Heard<'_>) -> Result<(), StoreError> {
+    fn hear(&mut self, path: PathId, heard: &logs::Heard<'_>) -> Result<(), StoreError> {
         let failure = heard.failure;
         if !self.judge.knows(failure.address) {
             let standing = self.standing(failure.address)?;
             self.judge.introduce(failure.address, standing);
         }
+        let keeps_texts = self.keeps_texts();
         let decision = self.judge.hear(failure, |kept, counted| {
-            kept.push(failure, counted, path, heard.line);
+            kept.push(failure, counted, path, Line::of(heard.line, keeps_texts));
         });
         if let Some(decision) = decision {
             self.decide(decision)?;
@@ -129,7 +173,7 @@ impl<'a> Hearing<'a> {
         match self.past {
             Past::Apart => {
                 let cleared = store.cleared_until(address)?;
-                Ok(Standing::of(cleared, None, Witnesses::default()))
+                Ok(Standing::of(cleared, None, Window::default()))
             }
             Past::Stored(cleared) => {
                 let cleared = cleared.get(&address);
@@ -137,15 +181,19 @@ impl<'a> Hearing<'a> {
                     return Ok(Standing::default());
                 }
                 let since = cleared.map_or(i64::MIN, |cleared| cleared.until);
-                let (before, banned_until, witnesses) =
-                    store.past_since(&self.rule.name, address, since)?;
+                let Remembered {
+                    cleared: before,
+                    banned,
+                    later,
+                    earlier,
+                } = store.past_since(&self.rule.name, address, since)?;
                 Ok(match cleared {
                     Some(&Cleared { until, late: false }) => {
-                        Standing::of(before.max(Some(until)), None, Witnesses::default())
+                        Standing::of(before.max(Some(until)), None, Window::default())
                     }
                     late => {
                         let cleared = before.max(late.map(|late| late.until));
-                        Standing::of(cleared, banned_until, witnesses)
+                        Standing::of(cleared, banned, Window::stored(later, Some(earlier)))
                     }
                 })
             }
@@ -174,9 +222,10 @@ impl<'a> Hearing<'a> {
             failures,
             instant: failure.instant,
             origin: Origin::Log,
-            reason: ban_reason(failure.address, rule, failures, failure.instant),
+            reason: None,
             country: None,
         };
+        self.witnesses += witnesses.weight();
         self.bans.push((ban, witnesses));
         Ok(())
     }
@@ -195,7 +244,8 @@ const HELD: Duration = Duration::from_millis(20);
 /// Takes the failures that are read.
 struct Counting<'h, 'a> {
     hearing: &'h mut Hearing<'a>,
-    places: &'h [Vec<Place>],
+    /// The path of each piece of each source.
+    paths: Vec<Vec<PathId>>,
     /// Since when the store is held, as it is while much is asked of it.
     held: Option<Instant>,
     failed: Option<StoreError>,
@@ -210,7 +260,7 @@ impl Counting<'_, '_> {
             self.held = Some(Instant::now());
         }
         let (source, piece) = heard.place;
-        self.hearing.hear(&self.places[source][piece].path, heard)
+        self.hearing.hear(self.paths[source][piece], heard)
     }
 
     fn let_go(&mut self) {

@@ -207,8 +207,14 @@ fn finish(done: Result<Done, Stop>, voice: Voice, json: bool) -> Exit {
     printed.or(exit)
 }
 
-fn print_json(document: &serde_json::Value) -> Exit {
-    written(writeln!(io::stdout(), "{document:#}"))
+fn print_json(document: &impl serde::Serialize) -> Exit {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let printed = serde_json::to_writer_pretty(&mut out, document).map_err(io::Error::from);
+    written(
+        printed
+            .and_then(|()| writeln!(out))
+            .and_then(|()| out.flush()),
+    )
 }
 
 /// Somebody who closes the pipe has seen enough.

@@ -27,6 +27,8 @@ pub(super) struct Outcome {
     pub(super) problems: Vec<Problem>,
     /// What a person should know, while nothing is wrong.
     pub(super) warnings: Vec<String>,
+    /// The logs that failures were found in.
+    pub(super) paths: Vec<Arc<Path>>,
 }
 
 /// How often a rule's logs are read again when they change meanwhile.
@@ -84,7 +86,10 @@ pub(super) fn read_rule(
         let problems = &mut plan.outcome.problems;
         let readings = hearing.listen(&plan.places, unread, budget, problems)?;
         if let Ok((mut outcome, mut read)) = plan.settle(context, rule, &readings) {
+            read.most_windows = context.config.most_windows;
+            (read.opened, read.forgotten) = (hearing.opened(), hearing.forgotten());
             read.windows = hearing.windows();
+            outcome.paths = hearing.paths;
             (outcome.bans, outcome.read) = (hearing.bans, Some(read));
             return Ok(outcome);
         }
@@ -334,7 +339,7 @@ pub(super) fn read_files(
     for (place, reading) in places.iter().flatten().zip(readings.iter().flatten()) {
         note(rule, place, reading, &mut outcome);
     }
-    outcome.bans = hearing.bans;
+    (outcome.bans, outcome.paths) = (hearing.bans, hearing.paths);
     Ok(outcome)
 }
 

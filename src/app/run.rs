@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::logs::{Budget, Discovered};
 use crate::model::{Address, Ban, Cause, Escaped, Origin, Problem, Rule, Stamp, Unban, Witnesses};
 use crate::report::{SourceRow, Summary};
-use crate::store::{Store, StoreError, Untold};
+use crate::store::{Store, StoreError, Unfinished, Untold};
 use crate::system::{self, Exclusive, Lock, LockError};
 
 use super::changes::{Changes, Read};
@@ -145,7 +145,10 @@ pub(super) fn run(mut context: Context, errand: &Errand, voice: Voice) -> Result
         early,
     } = course;
     changes.commit(&mut store, context.now)?;
-    // The process ends soon, and to free a million windows takes a tenth of such a run.
+    context.warnings.extend(changes.forgotten());
+    // What comes next needs the room of a million bans. The windows it does not need: the process
+    // ends soon, and to free a million of them takes a tenth of such a run.
+    changes.bans = Vec::new();
     std::mem::forget(changes);
 
     wall.apply(&mut context, &mut store)?;
@@ -334,6 +337,7 @@ pub(super) fn dry_run(mut context: Context, errand: &Errand, voice: Voice) -> Re
     }
     let sources = work(&mut context, store.as_mut(), errand, &mut changes, voice)?;
     locate(&mut context, changes.bans_mut());
+    context.warnings.extend(changes.forgotten());
     let bans: Vec<Ban> = changes.bans.into_iter().map(|(ban, _)| ban).collect();
     let unbans = [changes.unbans, changes.ended].concat();
     let events = unbans
@@ -341,7 +345,7 @@ pub(super) fn dry_run(mut context: Context, errand: &Errand, voice: Voice) -> Re
         .cloned()
         .map(Untold::Unban)
         .chain(bans.iter().cloned().map(Untold::Ban));
-    if let Err(error) = voice.show(&events.collect::<Vec<_>>())
+    if let Err(error) = voice.show(events)
         && error.kind() != std::io::ErrorKind::BrokenPipe
     {
         context.problems.push(Problem::new(format!(
@@ -377,10 +381,20 @@ fn make_state_dir(context: &Context) -> Result<(), Stop> {
 
 fn open(context: &mut Context) -> Result<Store, StoreError> {
     let path = context.config.store.clone();
+    let shown = Escaped::path(&path).to_string();
     let dir = path.parent().map(PathBuf::from).unwrap_or_default();
     let store = Store::open(&path, context.now, || {
         snapshots::blacklisted(&dir, &context.config.firewall.chain)
     })?;
+    match store.unfinished() {
+        None => {}
+        Some(Unfinished::NoRoom) => context.warnings.push(format!(
+            "{shown}: the store is not wholly brought to this version's form, since the disk is full; it is used as it is, and the next run with room goes on"
+        )),
+        Some(Unfinished::NoTime) => context.warnings.push(format!(
+            "{shown}: the store is large, and not wholly brought to this version's form yet; it is used as it is, and the next run goes on"
+        )),
+    }
     if let Some(taken) = store.takeover() {
         let copy = Escaped::path(&taken.copy);
         let (bans, history) = (taken.bans, taken.history);
@@ -448,6 +462,7 @@ fn work(
     let mut sources = Vec::new();
     let mut take = |context: &mut Context, outcome: Outcome, changes: &mut Changes| {
         changes.bans.extend(outcome.bans);
+        changes.paths.extend(outcome.paths);
         changes.read.extend(outcome.read.map(|read| Read {
             failures: outcome.sources.iter().map(|row| row.failures).sum(),
             ..read
@@ -542,10 +557,10 @@ pub(super) fn manual_ban(
         failures: 0,
         instant: false,
         origin: Origin::Manual,
-        reason: reason.map_or_else(
-            || format!("IP: {address} was banned by hand."),
-            str::to_owned,
-        ),
+        reason: Some(reason.map_or_else(
+            || format!("IP: {address} was banned by hand.").into(),
+            Box::from,
+        )),
         country: None,
     }
 }

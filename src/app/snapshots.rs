@@ -208,7 +208,7 @@ impl Found {
                 failures: 0,
                 instant: false,
                 origin: Origin::Snapshot,
-                reason: format!("IP: {address} was added to {name} by hand."),
+                reason: Some(format!("IP: {address} was added to {name} by hand.").into()),
                 country: None,
             };
             changes.bans.push((ban, Witnesses::default()));

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use crate::model::{Problem, Stamp};
 use crate::report::{
-    Summary, ban_line, checking, nothing_to_check, summary_line, unban_line, write_events,
+    EventLog, Summary, ban_line, checking, nothing_to_check, summary_line, unban_line,
 };
 use crate::store::Untold;
 use crate::system;
@@ -97,46 +97,60 @@ impl Voice {
     }
 
     /// Shows bans and un-bans.
-    pub(super) fn show(self, events: &[Untold]) -> io::Result<()> {
-        self.print(events.iter().map(|event| line(event).1))
-    }
-
-    fn print(self, lines: impl IntoIterator<Item = impl Display>) -> io::Result<()> {
+    pub(super) fn show(self, events: impl IntoIterator<Item = Untold>) -> io::Result<()> {
         if !self.lines {
             return Ok(());
         }
         let mut out = io::BufWriter::new(io::stdout().lock());
-        for line in lines {
-            writeln!(out, "{line}")?;
+        for event in events {
+            writeln!(out, "{}", line(&event).1)?;
         }
         out.flush()
     }
 
     /// Tells what was committed, on the screen and in the event log; false if
-    /// it has to be told again.
+    /// it has to be told again. There may be a million lines: none is kept.
     pub(super) fn tell(self, events: &[Untold], context: &mut Context) -> bool {
-        let lines: Vec<(Stamp, String)> = events.iter().map(line).collect();
-        let shown = match self.print(lines.iter().map(|(_, line)| line)) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                context.problems.push(Problem::new(format!(
+        let dir = context.config.event_log.as_deref();
+        let mut log = dir.filter(|_| !events.is_empty()).map(EventLog::new);
+        let mut out = self.lines.then(|| io::BufWriter::new(io::stdout().lock()));
+        let mut told = true;
+        let mut problems = Vec::new();
+        let mut failed = |error: io::Error| {
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                told = false;
+                problems.push(Problem::new(format!(
                     "standard output can not be written: {error}"
                 )));
-                false
             }
-            _ => true,
         };
-        let Some(dir) = &context.config.event_log else {
-            return shown;
-        };
-        match write_events(dir, lines.iter().map(|(at, line)| (*at, line.as_str()))) {
-            Ok(()) => shown,
-            Err(error) => {
-                context
-                    .problems
-                    .push(Problem::at(&error.path, error.to_string()));
-                false
+        let mut unwritten = None;
+        for event in events {
+            let (at, line) = line(event);
+            if let Some(screen) = &mut out
+                && let Err(error) = writeln!(screen, "{line}")
+            {
+                out = None;
+                failed(error);
+            }
+            if let Some(file) = &mut log
+                && let Err(error) = file.push(at, &line)
+            {
+                (log, unwritten) = (None, Some(error));
             }
         }
+        if let Some(Err(error)) = out.map(|mut out| out.flush()) {
+            failed(error);
+        }
+        if let Some(Err(error)) = log.map(|mut log| log.flush()) {
+            unwritten = Some(error);
+        }
+        if let Some(error) = unwritten {
+            told = false;
+            problems.push(Problem::at(&error.path, error.to_string()));
+        }
+        context.problems.extend(problems);
+        told
     }
 }
 

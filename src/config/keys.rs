@@ -29,6 +29,7 @@ pub(super) static SETTINGS: Keys = Keys {
         "ignored_ips",
         "journal",
         "metrics",
+        "most_windows",
         "reload_iptables",
         "firewall",
         "rules",

@@ -69,6 +69,8 @@ pub struct Config {
     pub journal: Option<PathBuf>,
     /// Where each run leaves its figures for Prometheus; nowhere if none.
     pub metrics: Option<PathBuf>,
+    /// How many open windows of a rule are remembered at most.
+    pub most_windows: usize,
     /// What is understood and may not be what was meant, such as keys without
     /// effect: a sentence each, for `check`.
     pub notes: Vec<String>,

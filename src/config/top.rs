@@ -54,8 +54,18 @@ pub(super) fn config(root: &Section, base: &Path, check: &mut Check) -> Config {
         metrics: settings
             .given("metrics")
             .and_then(|field| field.path_from(base, check)),
+        most_windows: most_windows(&settings, check),
         notes: Vec::new(),
     }
+}
+
+/// Fewer than a thousand would forget what a host without attackers has open.
+fn most_windows(settings: &Section, check: &mut Check) -> usize {
+    let field = settings.get("most_windows");
+    let most = field.and_then(|field| field.whole(1000, u32::MAX, check));
+    most.map_or(1_000_000, |most| {
+        usize::try_from(most).unwrap_or(usize::MAX)
+    })
 }
 
 /// The path under the key `database` of the sections that have one there.

@@ -22,11 +22,20 @@ pub struct Decision {
     pub witnesses: Witnesses,
 }
 
+/// A window this much behind the newest stamp may be forgotten, in seconds,
+/// unless `request_time` is more.
+const BEHIND: i64 = 86_400;
+
+/// So many addresses are followed before it is looked whom to forget.
+const FEW: usize = 1 << 16;
+
 /// Follows every address of one rule through its logs.
 #[derive(Debug)]
 pub struct Judge<'a> {
     thresholds: Thresholds,
     never: &'a NeverBanned,
+    /// How many open windows are remembered at most, and a sixteenth more.
+    most_windows: usize,
     /// The addresses are the attacker's choice: the hash is keyed anew in each
     /// process.
     hasher: RandomState,
@@ -36,6 +45,18 @@ pub struct Judge<'a> {
     standings: Vec<(Address, Standing)>,
     /// Who was asked for last, and his place: he is heard next.
     last: Cell<Option<(Address, usize)>>,
+    /// The newest stamp of a failure.
+    newest: i64,
+    /// How many windows are open.
+    open: usize,
+    /// How many more there are by this than the store has.
+    opened: i64,
+    /// How many bytes the failures of the windows take.
+    kept: usize,
+    /// With so many addresses it is looked again whom to forget.
+    tidy_at: usize,
+    /// How many windows were forgotten because there were too many.
+    forgotten: u64,
 }
 
 impl<'a> Judge<'a> {
@@ -45,11 +66,48 @@ impl<'a> Judge<'a> {
         Judge {
             thresholds,
             never,
+            most_windows: usize::MAX,
             hasher: RandomState::default(),
             places: HashTable::new(),
             standings: Vec::new(),
             last: Cell::new(None),
+            newest: i64::MIN,
+            open: 0,
+            opened: 0,
+            kept: 0,
+            tidy_at: FEW,
+            forgotten: 0,
         }
+    }
+
+    /// The same, which forgets the oldest of more open windows than that.
+    #[must_use]
+    pub fn with_most_windows(self, most_windows: usize) -> Self {
+        Judge {
+            most_windows,
+            ..self
+        }
+    }
+
+    /// How many bytes of memory it holds by now, as an estimate.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let place = size_of::<u32>() + 1;
+        let standing = size_of::<(Address, Standing)>();
+        self.places.capacity() * place + self.standings.len() * standing + self.kept
+    }
+
+    /// How many more open windows there are by it than the store has; fewer,
+    /// if negative.
+    #[must_use]
+    pub fn opened(&self) -> i64 {
+        self.opened
+    }
+
+    /// How many windows were forgotten because there were too many.
+    #[must_use]
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// Whether the standing of `address` has been told, or is not needed.
@@ -83,6 +141,11 @@ impl<'a> Judge<'a> {
         } else {
             standing
         };
+        if self.standings.len() >= self.tidy_at || self.has_too_many() {
+            self.tidy();
+        }
+        self.open += usize::from(standing.window.newest().is_some());
+        self.kept += standing.window.weight();
         let place = self.standings.len();
         // More than four thousand million addresses fit into no memory.
         let short = u32::try_from(place).ok()?;
@@ -104,12 +167,19 @@ impl<'a> Judge<'a> {
     ) -> Option<Decision> {
         let known = self.place(failure.address);
         let place = known.or_else(|| self.enter(failure.address, Standing::default()))?;
+        self.newest = self.newest.max(failure.at.secs);
         let (_, standing) = &mut self.standings[place];
+        let (was_open, weighed) = (standing.window.newest().is_some(), standing.window.weight());
+        let filled = standing.hear(&self.thresholds, failure.at, failure.instant, keep);
+        let is_open = standing.window.newest().is_some();
+        self.open = self.open + usize::from(is_open) - usize::from(was_open);
+        self.opened += i64::from(is_open) - i64::from(was_open);
+        self.kept = self.kept + standing.window.weight() - weighed;
         let Filled {
             failures,
             ends,
             kept,
-        } = standing.hear(&self.thresholds, failure.at, failure.instant, keep)?;
+        } = filled?;
         Some(Decision {
             failure: failure.clone(),
             failures,
@@ -124,6 +194,67 @@ impl<'a> Judge<'a> {
     pub fn is_done_with(&self, address: Address) -> bool {
         let standing = self.place(address).map(|place| &self.standings[place].1);
         standing.is_some_and(Standing::is_done)
+    }
+
+    fn has_too_many(&self) -> bool {
+        self.open > self.most_windows.saturating_add(self.most_windows / 16)
+    }
+
+    /// Forgets the windows that are far behind the newest stamp, and if there
+    /// are too many, the oldest. Of those that the store has it is the store's
+    /// to forget them.
+    fn tidy(&mut self) {
+        let reach = i64::from(self.thresholds.request_time) + 3600;
+        let behind = self.newest.saturating_sub(BEHIND.max(reach));
+        self.forget(|newest| newest < behind);
+        if self.has_too_many() {
+            let mut all: Vec<i64> = self.standings.iter().filter_map(newest).collect();
+            let surplus = all.len() - self.most_windows;
+            let (_, &mut oldest, _) = all.select_nth_unstable(surplus);
+            let earlier = all[..surplus].iter().filter(|&&newest| newest < oldest);
+            let mut of_oldest = surplus - earlier.count();
+            self.forget(|newest| {
+                let too_many = newest == oldest && of_oldest > 0;
+                of_oldest -= usize::from(too_many);
+                newest < oldest || too_many
+            });
+            self.forgotten += surplus as u64;
+        }
+        self.tidy_at = (2 * self.standings.len()).max(FEW);
+    }
+
+    /// Forgets the windows of which `is_over` says so, given when they are
+    /// newest, and the addresses of which nothing else is known.
+    fn forget(&mut self, mut is_over: impl FnMut(i64) -> bool) {
+        let Judge {
+            hasher,
+            places,
+            standings,
+            open,
+            opened,
+            kept,
+            ..
+        } = self;
+        let before = standings.len();
+        standings.retain_mut(|(_, standing)| {
+            let window = &mut standing.window;
+            if !window.newest().is_some_and(&mut is_over) {
+                return true;
+            }
+            *open -= 1;
+            *opened -= i64::from(!window.is_stored());
+            *kept -= window.weight();
+            *window = Window::default();
+            standing.counts_from != i64::MIN
+        });
+        if standings.len() < before {
+            places.clear();
+            for (place, (address, _)) in (0..).zip(standings.iter()) {
+                let hash = |&place: &u32| hasher.hash_one(standings[place as usize].0);
+                places.insert_unique(hasher.hash_one(*address), place, hash);
+            }
+        }
+        self.last.set(None);
     }
 
     /// The windows that are other than the stored ones, in the order of their
@@ -145,13 +276,17 @@ impl<'a> Judge<'a> {
     }
 }
 
+fn newest((_, standing): &(Address, Standing)) -> Option<i64> {
+    standing.window.newest()
+}
+
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroU32;
     use std::path::Path;
 
     use super::*;
-    use crate::model::Stamp;
+    use crate::model::{Line, PathId, Stamp, WindowKind};
     use proptest::prelude::*;
 
     fn failure(address: &str, at: i64) -> Failure {
@@ -169,7 +304,8 @@ mod tests {
     fn bans(judge: &mut Judge, failures: &[Failure]) -> Vec<(String, i64)> {
         let decided = failures.iter().filter_map(|failure| {
             judge.hear(failure, |kept, counted| {
-                kept.push(failure, counted, Path::new("log"), b"line");
+                let path = PathId::of(Path::new("log"));
+                kept.push(failure, counted, path, Line::of(b"line", false));
             })
         });
         decided
@@ -217,7 +353,7 @@ mod tests {
     fn after_an_unban_older_failures_never_count_whenever_they_are_read() {
         let never = NeverBanned::default();
         let mut judge = Judge::new(Thresholds::default(), &never);
-        let standing = Standing::of(Some(100), None, Witnesses::default());
+        let standing = Standing::of(Some(100), None, Window::default());
         judge.introduce(Address::parse(b"192.0.2.1").unwrap(), standing);
         let failures: Vec<Failure> = (96..=105).map(|at| failure("192.0.2.1", at)).collect();
         assert_eq!(bans(&mut judge, &failures), [("192.0.2.1".into(), 105)]);
@@ -245,15 +381,26 @@ mod tests {
     }
 
     /// Failures of four addresses, one of which is never banned; each comes so
-    /// many seconds after the one before, less two.
+    /// many seconds after the one before.
     fn some(steps: &[(i64, u8)]) -> Vec<Failure> {
         let who = ["192.0.2.1", "192.0.2.2", "192.0.2.3", "127.0.0.1"];
         let mut at = 10_000;
         let next = |&(gap, n): &(i64, u8)| {
-            at += gap - 2;
+            at += gap;
             failure(who[usize::from(n)], at)
         };
         steps.iter().map(next).collect()
+    }
+
+    /// Mostly a few seconds, and at times half an hour or an hour, back and
+    /// forth.
+    fn steps() -> impl Strategy<Value = Vec<(i64, u8)>> {
+        let gap = prop_oneof![
+            12 => -2i64..7,
+            1 => -12i64..12,
+            1 => prop::sample::select(vec![-3600i64, -1800, 1800, 3600]),
+        ];
+        prop::collection::vec((gap, 0u8..4), 0..80)
     }
 
     fn some_thresholds(attempts: u32, ban: Option<u32>) -> Thresholds {
@@ -264,11 +411,72 @@ mod tests {
         }
     }
 
+    fn number(n: u32) -> String {
+        std::net::Ipv4Addr::from_bits(0x0a00_0000 | n).to_string()
+    }
+
+    fn open(judge: &Judge) -> Vec<String> {
+        let open = judge.standings.iter().filter(|one| newest(one).is_some());
+        open.map(|(address, _)| address.to_string()).collect()
+    }
+
+    #[test]
+    fn of_too_many_windows_the_oldest_are_forgotten() {
+        let never = NeverBanned::default();
+        let mut judge = Judge::new(Thresholds::default(), &never).with_most_windows(16);
+        for n in 0..18 {
+            bans(&mut judge, &[failure(&number(n), i64::from(n / 4))]);
+        }
+        assert_eq!((judge.forgotten(), judge.opened()), (0, 18));
+        bans(&mut judge, &[failure(&number(18), 9)]);
+        let kept: Vec<String> = (2..19).map(number).collect();
+        assert_eq!(open(&judge), kept);
+        assert_eq!((judge.forgotten(), judge.opened()), (2, 17));
+        // They begin anew, and who stayed goes on.
+        let more: Vec<Failure> = (0..4).map(|_| failure(&number(18), 9)).collect();
+        assert_eq!(bans(&mut judge, &more), [(number(18), 9)]);
+        let more: Vec<Failure> = (0..5).map(|_| failure(&number(0), 9)).collect();
+        assert_eq!(bans(&mut judge, &more), [(number(0), 9)]);
+    }
+
+    #[test]
+    fn windows_a_day_behind_take_no_room_and_bans_stay() {
+        let never = NeverBanned::default();
+        let mut judge = Judge::new(ten_minutes(), &never);
+        let banned: Vec<Failure> = (0..5).map(|_| failure("192.0.2.1", 0)).collect();
+        assert_eq!(bans(&mut judge, &banned).len(), 1);
+        let at = |n: u32| i64::from(n) * 10;
+        for n in 0..300_000 {
+            bans(&mut judge, &[failure(&number(n), at(n))]);
+        }
+        assert!(judge.standings.len() < 2 * FEW, "{}", judge.standings.len());
+        assert!(judge.weight() < 160 * 2 * FEW, "{}", judge.weight());
+        assert_eq!(judge.forgotten(), 0);
+        assert_eq!(usize::try_from(judge.opened()).unwrap(), open(&judge).len());
+        assert!(
+            bans(&mut judge, &banned).is_empty(),
+            "the ban of then still runs"
+        );
+    }
+
     proptest! {
+        /// What is reckoned on the way is what there is.
+        #[test]
+        fn the_open_windows_are_counted(steps in steps(), ban in prop::option::of(1u32..30)) {
+            let never = NeverBanned::default();
+            let mut judge = Judge::new(some_thresholds(3, ban), &never).with_most_windows(2);
+            bans(&mut judge, &some(&steps));
+            let windows = || judge.standings.iter().map(|(_, standing)| &standing.window);
+            prop_assert_eq!(judge.open, open(&judge).len());
+            prop_assert_eq!(judge.opened(), i64::try_from(judge.open).unwrap());
+            prop_assert_eq!(judge.kept, windows().map(Window::weight).sum::<usize>());
+            prop_assert!(judge.standings.iter().all(|(address, _)| judge.knows(*address)));
+        }
+
         /// Without the failures of whom he is done with a judge decides the same.
         #[test]
         fn who_is_done_with_is_not_missed(
-            steps in prop::collection::vec((0i64..9, 0u8..4), 0..80),
+            steps in steps(),
             attempts in 1u32..5, ban in prop::option::of(1u32..30),
         ) {
             let (failures, thresholds) = (some(&steps), some_thresholds(attempts, ban));
@@ -288,10 +496,14 @@ mod tests {
         /// first knew, decide together what one alone decides.
         #[test]
         fn a_judgement_may_be_interrupted_anywhere(
-            steps in prop::collection::vec((0i64..9, 0u8..4), 0..80), cut in 0usize..80,
-            attempts in 1u32..5, ban in prop::option::of(1u32..30),
+            steps in steps(), cut in 0usize..80,
+            attempts in 1u32..5, ban in prop::option::of(1u32..30), sliding: bool,
         ) {
-            let (failures, thresholds) = (some(&steps), some_thresholds(attempts, ban));
+            let failures = some(&steps);
+            let thresholds = Thresholds {
+                window: if sliding { WindowKind::Sliding } else { WindowKind::Gap },
+                ..some_thresholds(attempts, ban)
+            };
             let never = NeverBanned::default();
             let whole = bans(&mut Judge::new(thresholds, &never), &failures);
             let (early, late) = failures.split_at(cut.min(failures.len()));
@@ -299,8 +511,11 @@ mod tests {
             let mut parts = bans(&mut first, early);
             let mut second = Judge::new(thresholds, &never);
             for (address, standing) in first.standings {
-                let stored = standing.window.kept().as_bytes();
-                let window = Window::stored(Witnesses::from_bytes(stored).unwrap_or_default());
+                let stored = |kept: &Witnesses| {
+                    Witnesses::from_bytes(kept.as_bytes(), |_| {}).unwrap_or_default()
+                };
+                let window = &standing.window;
+                let window = Window::stored(stored(window.later()), window.earlier().map(stored));
                 second.introduce(address, Standing { window, ..standing });
             }
             parts.extend(bans(&mut second, late));

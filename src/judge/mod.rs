@@ -14,4 +14,4 @@ pub use decide::{Decision, Judge};
 pub use ignore::NeverBanned;
 pub use standing::{Filled, Standing};
 pub use what_if::{Beat, Outcome, Trial};
-pub use window::{Kept, Window};
+pub use window::{Kept, Pushed, Window};

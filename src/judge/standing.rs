@@ -47,11 +47,11 @@ impl Standing {
     /// Where an address stands that somebody un-banned at `cleared_until`, whose
     /// ban runs until before `banned_until`, and whose open window is `window`.
     #[must_use]
-    pub fn of(cleared_until: Option<i64>, banned_until: Option<i64>, window: Witnesses) -> Self {
+    pub fn of(cleared_until: Option<i64>, banned_until: Option<i64>, window: Window) -> Self {
         let cleared = cleared_until.map(|until| until.saturating_add(1));
         Standing {
             counts_from: cleared.max(banned_until).unwrap_or(i64::MIN),
-            window: Window::stored(window),
+            window,
         }
     }
 }
@@ -81,11 +81,11 @@ impl<K: Kept> Standing<K> {
         if !self.counts(at.secs) {
             return None;
         }
-        let full = self.window.push(thresholds, at, keep);
-        if !full && !instant {
+        let pushed = self.window.push(thresholds, at, keep);
+        let failures = pushed.failures;
+        if failures < thresholds.failed_attempts.get() && !instant {
             return None;
         }
-        let failures = self.window.failures();
         let ends = thresholds
             .ban_time
             .map(|seconds| at.secs + i64::from(seconds.get()));
@@ -93,7 +93,7 @@ impl<K: Kept> Standing<K> {
         Some(Filled {
             failures,
             ends,
-            kept: self.window.take(),
+            kept: self.window.take(pushed, self.counts_from),
         })
     }
 }

@@ -1,8 +1,8 @@
 use crate::model::{Stamp, Thresholds, WindowKind, Witnesses};
 
-/// A stamp this much earlier than the last one is a clock set back, not lines
-/// out of order.
-const SET_BACK: i64 = 3600;
+/// A stamp this much earlier than the last one of its window counts as that
+/// one, in seconds, unless `request_time` is more.
+const OUT_OF_ORDER: u32 = 5;
 
 /// What a window keeps of its failures.
 pub trait Kept: Default {
@@ -28,27 +28,75 @@ impl Kept for Witnesses {
     }
 }
 
-/// The open run of failures of one address under one rule.
+/// The open failures of one address under one rule: a window, and a second one
+/// beside it for stamps that are earlier than out of order. These are of a clock
+/// that was set back, or of another host whose clock is behind.
+///
+/// The stamps 3:30:00, 2:30:00, 2:30:02, 3:30:04 and 2:31:00 in the order of the
+/// log, with a `request_time` of 5 seconds:
+///
+/// | stamp | the later window | the earlier one |
+/// |---|---|---|
+/// | 3:30:00 | 3:30:00 | |
+/// | 2:30:00 | 3:30:00 | 2:30:00 |
+/// | 2:30:02 | 3:30:00 | 2:30:00, 2:30:02 |
+/// | 3:30:04 | 3:30:00, 3:30:04 | 2:30:00, 2:30:02 |
+/// | 2:31:00 | 3:30:00, 3:30:04 | 2:31:00 |
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Window<K = Witnesses> {
-    kept: K,
+    /// The failures with the later stamps.
+    later: K,
+    /// Those with the earlier ones. Few addresses ever have such.
+    earlier: Option<Box<K>>,
+    /// Whether it is another than the stored one.
     changed: bool,
+    /// Whether there is a stored one.
+    stored: bool,
+}
+
+/// Where a failure went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pushed {
+    /// How many failures there are by it; a line that repeats another counts as
+    /// often.
+    pub failures: u32,
+    /// Whether it is in the window with the earlier stamps.
+    earlier: bool,
 }
 
 impl<K: Kept> Window<K> {
-    /// The window that was stored.
+    /// The window that was stored: the failures with the later stamps, and
+    /// those beside them.
     #[must_use]
-    pub fn stored(kept: K) -> Self {
-        Window {
-            kept,
+    pub fn stored(later: K, earlier: Option<K>) -> Self {
+        let earlier = earlier.filter(|earlier| earlier.newest().is_some());
+        let stored = later.newest().is_some() || earlier.is_some();
+        let mut window = Window {
+            later,
+            earlier: earlier.map(Box::new),
             changed: false,
-        }
+            stored,
+        };
+        window.close_up();
+        window
     }
 
-    /// Its failures in the order of the log.
+    /// The failures with the later stamps in the order of the log.
     #[must_use]
-    pub fn kept(&self) -> &K {
-        &self.kept
+    pub fn later(&self) -> &K {
+        &self.later
+    }
+
+    /// Those with the earlier ones, if there are any.
+    #[must_use]
+    pub fn earlier(&self) -> Option<&K> {
+        self.earlier.as_deref()
+    }
+
+    /// The second at which the last of its failures counts; none if it is empty.
+    #[must_use]
+    pub fn newest(&self) -> Option<i64> {
+        self.later.newest()
     }
 
     /// Whether it is another than the stored one.
@@ -57,43 +105,75 @@ impl<K: Kept> Window<K> {
         self.changed
     }
 
-    /// How many failures it holds; a line that repeats another counts as often.
+    /// Whether the store has a window of this address.
     #[must_use]
-    pub fn failures(&self) -> u32 {
-        self.kept.failures()
+    pub fn is_stored(&self) -> bool {
+        self.stored
     }
 
     /// Adds the next failure of the log, which `keep` takes in, given the second
-    /// at which it counts, and tells whether the window is full now.
+    /// at which it counts.
     pub fn push(
         &mut self,
         thresholds: &Thresholds,
         at: Stamp,
         keep: impl FnOnce(&mut K, i64),
-    ) -> bool {
-        let newest = self.kept.newest();
-        // Never before the one that precedes it, unless it is more than an hour
-        // earlier, which begins a new window.
-        let counted = match newest {
-            Some(newest) if at.secs >= newest.saturating_sub(SET_BACK) => at.secs.max(newest),
-            _ => at.secs,
+    ) -> Pushed {
+        let reach = i64::from(thresholds.request_time.max(OUT_OF_ORDER));
+        let is_earlier = |kept: &K| kept.newest().is_some_and(|newest| at.secs < newest - reach);
+        let earlier = is_earlier(&self.later);
+        let kept = if earlier {
+            self.earlier.get_or_insert_default()
+        } else {
+            &mut self.later
         };
+        let newest = kept.newest().filter(|_| !is_earlier(kept));
+        let counted = newest.map_or(at.secs, |newest| at.secs.max(newest));
         let earliest = counted - i64::from(thresholds.request_time);
-        let goes_on = newest.is_some_and(|newest| counted >= newest && newest >= earliest);
         match thresholds.window {
-            _ if !goes_on => self.kept = K::default(),
+            _ if newest.is_none_or(|newest| newest < earliest) => *kept = K::default(),
             WindowKind::Gap => {}
-            WindowKind::Sliding => self.kept.forget_before(earliest),
+            WindowKind::Sliding => kept.forget_before(earliest),
         }
-        keep(&mut self.kept, counted);
+        keep(kept, counted);
         self.changed = true;
-        self.failures() >= thresholds.failed_attempts.get()
+        let failures = kept.failures();
+        Pushed { failures, earlier }
     }
 
-    /// Empties it and gives what it held.
-    pub fn take(&mut self) -> K {
+    /// Empties the window that `full` went to, and gives what it held. In the
+    /// other one those stay that count from `next` on: a ban runs until then.
+    pub fn take(&mut self, full: Pushed, next: i64) -> K {
         self.changed = true;
-        std::mem::take(&mut self.kept)
+        let earlier = self.earlier.take().map(|earlier| *earlier);
+        let (taken, mut rest) = if full.earlier {
+            let later = std::mem::take(&mut self.later);
+            (earlier.unwrap_or_default(), later)
+        } else {
+            (std::mem::take(&mut self.later), earlier.unwrap_or_default())
+        };
+        rest.forget_before(next);
+        self.later = rest;
+        taken
+    }
+
+    /// The earlier window is the only one where the later one is empty.
+    fn close_up(&mut self) {
+        if self.later.newest().is_none()
+            && let Some(earlier) = self.earlier.take()
+        {
+            self.later = *earlier;
+        }
+    }
+}
+
+impl Window {
+    /// How many bytes of memory it takes beside this value itself.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let earlier = self.earlier.as_deref();
+        let earlier = earlier.map_or(0, |earlier| size_of::<Witnesses>() + 16 + earlier.weight());
+        self.later.weight() + earlier
     }
 }
 
@@ -108,11 +188,10 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroU32;
-    use std::path::Path;
 
     use super::*;
     use crate::judge::Beat;
-    use crate::model::{Address, Failure};
+    use crate::model::{Address, Failure, Line, PathId};
     use proptest::prelude::*;
 
     fn failure(at: i64, count: u32) -> Failure {
@@ -126,10 +205,11 @@ mod tests {
         }
     }
 
-    fn push(window: &mut Window, thresholds: &Thresholds, at: i64, count: u32) -> bool {
+    fn push(window: &mut Window, thresholds: &Thresholds, at: i64, count: u32) -> Pushed {
         let failure = failure(at, count);
         window.push(thresholds, failure.at, |kept, counted| {
-            kept.push(&failure, counted, Path::new("log"), b"line");
+            let path = PathId::of(std::path::Path::new("log"));
+            kept.push(&failure, counted, path, Line::of(b"line", true));
         })
     }
 
@@ -148,8 +228,8 @@ mod tests {
         let mut window = Window::default();
         let mut fills = stamps
             .iter()
-            .map(|&at| push(&mut window, thresholds, at, 1));
-        fills.position(|fills| fills)
+            .map(|&at| push(&mut window, thresholds, at, 1).failures);
+        fills.position(|failures| failures >= thresholds.failed_attempts.get())
     }
 
     #[test]
@@ -172,14 +252,37 @@ mod tests {
     fn negative_gaps_of_new_year_and_summer_time_do_not_fill_a_window() {
         let default = Thresholds::default();
         assert_eq!(fills(&default, &[20_000, 10_000, 5_000, 1_000, 0]), None);
+        assert_eq!(fills(&default, &[0, -600, -1200, -1800, -2400]), None);
     }
 
     #[test]
     fn a_stamp_a_little_earlier_counts_as_the_last_one() {
         let default = Thresholds::default();
         assert_eq!(fills(&default, &[100, 98, 96, 97, 99]), Some(4));
-        assert_eq!(fills(&default, &[4000, 400, 4002, 4003, 4004]), Some(4));
-        assert_eq!(fills(&default, &[4000, 399, 399, 399, 399]), None);
+        assert_eq!(fills(&default, &[100, 95, 95, 95, 95]), Some(4));
+        assert_eq!(fills(&default, &[4000, 400, 4002, 4003, 4004]), None);
+        let minute = thresholds(WindowKind::Gap, 3, 60);
+        assert_eq!(fills(&minute, &[100, 40, 100]), Some(2));
+        assert_eq!(fills(&minute, &[100, 39, 100]), None);
+        // Less than what is out of order, and more than belongs together.
+        let none = thresholds(WindowKind::Gap, 2, 0);
+        assert_eq!(fills(&none, &[100, 95]), Some(1));
+        assert_eq!(fills(&none, &[100, 94]), None);
+    }
+
+    #[test]
+    fn a_clock_that_went_back_has_a_window_of_its_own() {
+        let default = Thresholds::default();
+        assert_eq!(fills(&default, &[4000, 399, 399, 399, 399, 399]), Some(5));
+        // The one with the later stamps goes on beside it.
+        let both = [4000, 400, 4001, 402, 4002, 404, 4003, 4004];
+        assert_eq!(fills(&default, &both), Some(7));
+        // An earlier one still takes the place of the second, and leaves the first.
+        let still = [4000, 400, 100, 400, 4001, 402, 4002, 4003, 4004];
+        assert_eq!(fills(&default, &still), Some(8));
+        // One stamp of next year does not keep those of today from counting.
+        let year = 366 * 86_400;
+        assert_eq!(fills(&default, &[year, 1, 2, 3, 4, 5]), Some(5));
     }
 
     #[test]
@@ -194,9 +297,59 @@ mod tests {
     fn a_repeated_line_may_carry_a_window_past_its_limit() {
         let mut window = Window::default();
         let default = Thresholds::default();
-        assert!(!push(&mut window, &default, 0, 4));
-        assert!(push(&mut window, &default, 1, u32::MAX));
-        assert_eq!(window.failures(), u32::MAX);
+        assert_eq!(push(&mut window, &default, 0, 4).failures, 4);
+        assert_eq!(push(&mut window, &default, 1, u32::MAX).failures, u32::MAX);
+    }
+
+    /// A second window is no more than this, word by word.
+    #[derive(Default)]
+    struct Naive {
+        later: Vec<(i64, u32)>,
+        earlier: Vec<(i64, u32)>,
+    }
+
+    impl Naive {
+        /// How many failures there are by one at `at`, which is `count` of them.
+        fn push(&mut self, thresholds: &Thresholds, at: i64, count: u32) -> u32 {
+            let time = i64::from(thresholds.request_time);
+            let last = |window: &[(i64, u32)]| window.last().map(|(counted, _)| *counted);
+            let out_of_order = time.max(5);
+            let window = match last(&self.later) {
+                Some(newest) if at < newest - out_of_order => &mut self.earlier,
+                _ => &mut self.later,
+            };
+            let counted = match last(window) {
+                Some(newest) if at > newest + time || at < newest - out_of_order => {
+                    window.clear();
+                    at
+                }
+                Some(newest) => at.max(newest),
+                None => at,
+            };
+            if thresholds.window == WindowKind::Sliding {
+                window.retain(|(before, _)| counted - before <= time);
+            }
+            window.push((counted, count));
+            window.iter().map(|(_, count)| count).sum()
+        }
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<(i64, u32)>> {
+        let step = prop_oneof![
+            4 => -20i64..40,
+            1 => -4000i64..-3500,
+            1 => 1700i64..1900,
+            1 => -1900i64..-1700,
+        ];
+        prop::collection::vec((step, 1u32..3), 0..40)
+    }
+
+    fn kind(sliding: bool) -> WindowKind {
+        if sliding {
+            WindowKind::Sliding
+        } else {
+            WindowKind::Gap
+        }
     }
 
     proptest! {
@@ -222,23 +375,26 @@ mod tests {
             prop_assert_eq!(fills(&thresholds(WindowKind::Gap, attempts, span), &stamps), naive);
         }
 
-        /// What thresholds would have made of it, tried without the lines, is
-        /// what they make of it.
+        /// Whatever order the stamps are in, the rule is this: and what
+        /// thresholds would have made of it, tried without the lines, is what
+        /// they make of it.
         #[test]
-        fn it_fills_whatever_is_kept_of_the_failures(
-            steps in prop::collection::vec((prop_oneof![-4000i64..-3500, -20i64..40], 1u32..3), 0..40), attempts in 1u32..8, span in 0u32..60, sliding: bool,
+        fn it_fills_as_the_rule_says_whatever_is_kept_of_the_failures(
+            steps in steps(), attempts in 1u32..8, span in 0u32..60, sliding: bool,
         ) {
-            let kind = if sliding { WindowKind::Sliding } else { WindowKind::Gap };
-            let thresholds = thresholds(kind, attempts, span);
+            let thresholds = thresholds(kind(sliding), attempts, span);
             let (mut lines, mut beats) = (Window::default(), Window::<Vec<Beat>>::default());
-            let mut at = 10_000;
+            let (mut naive, mut at) = (Naive::default(), 10_000);
             for (step, count) in steps {
                 at += step;
-                let full = push(&mut lines, &thresholds, at, count);
+                let failures = push(&mut lines, &thresholds, at, count);
                 let also = beats.push(&thresholds, Stamp::from_secs(at), |beats, counted| beats.push(Beat { counted, count }));
-                prop_assert_eq!(full, also);
-                prop_assert_eq!(lines.failures(), beats.failures());
-                prop_assert_eq!(lines.kept().newest(), beats.kept().newest());
+                prop_assert_eq!(failures, also);
+                prop_assert_eq!(lines.newest(), beats.newest());
+                prop_assert_eq!(failures.failures, naive.push(&thresholds, at, count));
+                prop_assert_eq!(lines.newest(), naive.later.last().map(|(counted, _)| *counted));
+                let earlier = lines.earlier().and_then(Witnesses::newest);
+                prop_assert_eq!(earlier, naive.earlier.last().map(|(counted, _)| *counted));
             }
         }
     }

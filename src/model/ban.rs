@@ -1,7 +1,8 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::model::{Address, Country, Stamp};
+use crate::model::{Address, Country, Escaped, Stamp};
 
 /// An address that may not connect, with all that is known of why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,13 +24,48 @@ pub struct Ban {
     pub instant: bool,
     /// Where the ban comes from.
     pub origin: Origin,
-    /// The sentence for people, as in the event log, without its line end.
-    pub reason: String,
+    /// The sentence for people, as in the event log, without its line end; none
+    /// for the one of a ban by a rule, which its other fields say.
+    pub reason: Option<Box<str>>,
     /// The country it is from, when known.
     pub country: Option<Country>,
 }
 
 impl Ban {
+    /// Why the address was banned: the sentence for people. Of a ban by a rule
+    /// what PyFilter wrote into its database.
+    #[must_use]
+    pub fn reason(&self) -> Cow<'_, str> {
+        match (&self.reason, &self.rule) {
+            (Some(reason), _) => Cow::Borrowed(reason),
+            (None, Some(rule)) => Cow::Owned(self.sentence(rule)),
+            (None, None) => Cow::Borrowed(""),
+        }
+    }
+
+    fn sentence(&self, rule: &str) -> String {
+        let acquired = if self.instant {
+            "an instant ban".to_owned()
+        } else {
+            format!("{} bad connections", self.failures)
+        };
+        let (address, rule) = (self.address, Escaped::text(rule));
+        format!(
+            "IP: {address} has been blacklisted and the firewall rules have been updated. Acquired {acquired} via {rule}."
+        )
+    }
+
+    /// The same ban with this reason.
+    #[must_use]
+    pub fn with_reason(mut self, reason: &str) -> Self {
+        // A million of these sentences take more room than all else of their bans.
+        self.reason = None;
+        if self.reason() != reason {
+            self.reason = Some(reason.into());
+        }
+        self
+    }
+
     /// Whether the ban is over at `now`, in Unix seconds.
     #[must_use]
     pub fn is_over(&self, now: i64) -> bool {
@@ -134,5 +170,45 @@ impl fmt::Display for Origin {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ban(failures: u32, instant: bool) -> Ban {
+        Ban {
+            address: Address::parse(b"203.0.113.13").unwrap(),
+            rule: Some(Arc::from("ssh")),
+            server: Arc::from("web1"),
+            at: Stamp::from_secs(0),
+            ends: None,
+            failures,
+            instant,
+            origin: Origin::Log,
+            reason: None,
+            country: None,
+        }
+    }
+
+    #[test]
+    fn the_number_is_the_one_that_was_counted() {
+        let said = "IP: 203.0.113.13 has been blacklisted and the firewall rules have been updated. Acquired 7 bad connections via ssh.";
+        assert_eq!(ban(7, false).reason(), said);
+        let instant = ban(1, true);
+        assert!(
+            instant
+                .reason()
+                .ends_with("Acquired an instant ban via ssh.")
+        );
+        assert_eq!(ban(7, false).with_reason(said), ban(7, false));
+        let told = ban(7, false).with_reason("as I please");
+        assert_eq!(told.reason(), "as I please");
+        let by_hand = Ban {
+            rule: None,
+            ..ban(0, false)
+        };
+        assert_eq!(by_hand.reason(), "");
     }
 }

@@ -35,8 +35,11 @@ pub struct Witness {
     pub path: Arc<Path>,
     /// The byte of the log at which the line starts.
     pub offset: u64,
-    /// The line without its end, at most [`Witness::TEXT`] bytes of it.
-    pub text: Box<[u8]>,
+    /// The digest of the line, see [`line_digest`](super::line_digest).
+    pub digest: u32,
+    /// The line without its end, at most [`Witness::TEXT`] bytes of it; none
+    /// where only the place was kept.
+    pub text: Option<Box<[u8]>>,
 }
 
 impl Witness {

@@ -28,8 +28,18 @@ impl Stamp {
         }
     }
 
+    /// Whether some seconds can be a moment of a log or of a clock: within some
+    /// thirty thousand years of 1970. Sums and differences of such do not
+    /// overflow, and each has a date.
+    #[must_use]
+    pub const fn is_possible(secs: i64) -> bool {
+        secs.unsigned_abs() <= 1 << 40
+    }
+
     fn utc(self) -> DateTime<Utc> {
-        DateTime::from_timestamp(self.secs, self.nanos).unwrap_or_default()
+        let is_possible = Stamp::is_possible(self.secs);
+        let at = is_possible.then(|| DateTime::from_timestamp(self.secs, self.nanos));
+        at.flatten().unwrap_or_default()
     }
 
     /// RFC 3339 in UTC with the fraction the log had: `2026-03-22T14:18:18.123456Z`.

@@ -1,24 +1,55 @@
 //! The failures of a window as one value, in memory as in the store: a byte
 //! for the version, then each of them, one field behind the other.
 //!
-//! A number is LEB128, one that may be negative zigzag before that; a path and
-//! a text stand behind their length. The path is left out where it is that of
-//! the failure before.
+//! A million windows may be open at once, and most hold one failure of the same
+//! log: what a failure has in common with the first one is left out. A failure
+//! is
+//!
+//! | field | bytes |
+//! |---|---|
+//! | which of the fields in brackets are there | 1 |
+//! | seconds of the stamp, less those of the first failure | LEB128, zigzag |
+//! | (when it counts, less that) | LEB128, zigzag |
+//! | (nanoseconds, digits of the fraction) | LEB128 |
+//! | (how many failures the line is, if not one) | LEB128 |
+//! | (the pattern, if it is not that of the first failure) | LEB128 |
+//! | offset, less that of the first failure | LEB128, zigzag |
+//! | (the log's path, if it is not that of the first failure) | 8, see [`PathId`] |
+//! | the line: its length and its text, or else its digest | LEB128 and text, or 4 |
+//!
+//! `numbers` reads and writes them; `version_1` reads what version 3.0.0 wrote.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
+mod numbers;
+mod version_1;
+
 use std::path::Path;
 
-use super::{Failure, Stamp, Witness};
+use super::{Failure, PathId, Stamp, Witness, line_digest};
+use numbers::{Numbers, Rest, unzigzag, zigzag};
 
 /// How the failures are written; another way would have another number.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// No stamp has more digits than nanoseconds have.
 const DIGITS: u8 = 9;
 
-/// The failures of a window in the order of the log. A million windows may be
-/// open at once: in memory they take no more room than in the store.
+/// The texts of a window take at most so many bytes: of further lines only the
+/// digest is kept.
+const TEXTS: usize = 8 << 10;
+
+/// The fields of a failure that are there.
+mod has {
+    pub(super) const TEXT: u8 = 1;
+    pub(super) const FRACTION: u8 = 2;
+    pub(super) const COUNTED: u8 = 4;
+    pub(super) const COUNT: u8 = 8;
+    pub(super) const PATTERN: u8 = 16;
+    pub(super) const PATH: u8 = 32;
+    pub(super) const ALL: u8 = 63;
+}
+
+/// The failures of a window in the order of the log. In memory they take no
+/// more room than in the store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Witnesses {
     bytes: Box<[u8]>,
@@ -26,22 +57,53 @@ pub struct Witnesses {
     newest: i64,
     /// How many failures they are.
     failures: u32,
-    /// Where the path stands that was written last; 0 for none.
-    path: u32,
+}
+
+/// What is kept of a failure's line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line<'a> {
+    /// The text: at most [`Witness::TEXT`] bytes of it.
+    Text(&'a [u8]),
+    /// The digest alone, by which the line is known where it stands.
+    Digest(u32),
+}
+
+impl<'a> Line<'a> {
+    /// A line of which the text is kept, or the digest alone.
+    #[must_use]
+    pub fn of(line: &'a [u8], keeps_text: bool) -> Self {
+        if keeps_text {
+            Line::Text(&line[..line.len().min(Witness::TEXT)])
+        } else {
+            Line::Digest(line_digest(line))
+        }
+    }
+
+    fn digest(self) -> u32 {
+        match self {
+            Line::Text(text) => line_digest(text),
+            Line::Digest(digest) => digest,
+        }
+    }
 }
 
 impl Witnesses {
-    /// What was [`Witnesses::as_bytes`], or none if nobody can have written it.
+    /// What was [`Witnesses::as_bytes`], also of version 3.0.0, or none if
+    /// nobody can have written it. `met` is told each path that stands in there
+    /// itself.
     #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    pub fn from_bytes(bytes: &[u8], mut met: impl FnMut(&Path)) -> Option<Self> {
+        if bytes.first() == Some(&version_1::VERSION) {
+            return version_1::read(bytes, &mut met);
+        }
         let mut written = Witnesses {
             bytes: bytes.into(),
             ..Witnesses::default()
         };
-        let mut rest = Rest::of(bytes)?;
-        while rest.at < bytes.len() {
-            let entry = rest.entry()?;
-            written.note(&entry, rest.path_at);
+        let mut entries = Entries::of(bytes)?;
+        while !entries.rest.is_empty() {
+            let entry = entries.entry()?;
+            written.note(&entry);
         }
         Some(written)
     }
@@ -54,15 +116,15 @@ impl Witnesses {
 
     /// Adds `failure`, which counts at `counted` and is `line` of the log at
     /// `path`.
-    pub fn push(&mut self, failure: &Failure, counted: i64, path: &Path, line: &[u8]) {
+    pub fn push(&mut self, failure: &Failure, counted: i64, path: PathId, line: Line<'_>) {
         self.append(&Entry {
             at: failure.at,
             counted,
             count: failure.count,
             pattern: failure.pattern,
             offset: failure.offset,
-            path: path.as_os_str().as_bytes(),
-            text: &line[..line.len().min(Witness::TEXT)],
+            path,
+            line,
         });
     }
 
@@ -84,6 +146,16 @@ impl Witnesses {
         self.failures
     }
 
+    /// How many bytes of memory they take beside this value itself.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        // What an allocation takes at least, and beside what was asked for.
+        match self.bytes.len() {
+            0 => 0,
+            length => (length + 8).next_multiple_of(16).max(32),
+        }
+    }
+
     /// Drops those that count before `earliest`. They are in the order in
     /// which they count.
     pub fn forget_before(&mut self, earliest: i64) {
@@ -100,22 +172,54 @@ impl Witnesses {
         }
     }
 
-    /// Each of them.
-    pub fn iter(&self) -> impl Iterator<Item = Witness> {
-        self.entries().map(|entry| Witness {
+    /// Whether the text of a line is kept.
+    #[must_use]
+    pub fn has_texts(&self) -> bool {
+        let mut entries = self.entries();
+        entries.any(|entry| matches!(entry.line, Line::Text(_)))
+    }
+
+    /// Drops the texts of their lines; false if there were none.
+    pub fn forget_texts(&mut self) -> bool {
+        if !self.has_texts() {
+            return false;
+        }
+        let before = std::mem::take(self);
+        for entry in before.entries() {
+            let line = Line::Digest(entry.line.digest());
+            self.append(&Entry { line, ..entry });
+        }
+        true
+    }
+
+    /// Each of them; `path` says which path has an id.
+    pub fn iter(
+        &self,
+        mut path: impl FnMut(PathId) -> std::sync::Arc<Path>,
+    ) -> impl Iterator<Item = Witness> {
+        self.entries().map(move |entry| Witness {
             at: entry.at,
             counted: entry.counted,
             count: entry.count,
             pattern: entry.pattern,
-            path: Path::new(OsStr::from_bytes(entry.path)).into(),
+            path: path(entry.path),
             offset: entry.offset,
-            text: entry.text.into(),
+            digest: entry.line.digest(),
+            text: match entry.line {
+                Line::Text(text) => Some(text.into()),
+                Line::Digest(_) => None,
+            },
         })
     }
 
+    /// The ids of the paths of their logs, again and again.
+    pub fn paths(&self) -> impl Iterator<Item = PathId> {
+        self.entries().map(|entry| entry.path)
+    }
+
     fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        let mut rest = Rest::of(&self.bytes);
-        std::iter::from_fn(move || rest.as_mut()?.entry())
+        let mut entries = Entries::of(&self.bytes);
+        std::iter::from_fn(move || entries.as_mut()?.entry())
     }
 
     fn retain(&mut self, keeps: impl Fn(&Entry<'_>) -> bool) {
@@ -125,56 +229,34 @@ impl Witnesses {
     }
 
     fn append(&mut self, entry: &Entry<'_>) {
-        let known = self.last_path() == Some(entry.path);
-        let path = if known { &[] } else { entry.path };
-        let mut numbers = Numbers::default();
-        numbers.push(zigzag(entry.at.secs));
-        numbers.push(entry.at.nanos.into());
-        numbers.push(entry.at.digits.into());
-        numbers.push(zigzag(entry.counted));
-        numbers.push(entry.count.into());
-        numbers.push(entry.pattern.into());
-        numbers.push(entry.offset);
-        let before = numbers.length;
-        numbers.push(if known { 0 } else { length(path) + 1 });
-        let between = numbers.length;
-        numbers.push(length(entry.text));
-        let numbers = &numbers.bytes[..numbers.length];
+        let first = Entries::of(&self.bytes).and_then(|mut entries| entries.entry());
+        let base = first.as_ref().map_or_else(Base::default, Base::of);
+        let line = match entry.line {
+            Line::Text(text) if self.bytes.len() + text.len() > TEXTS => {
+                Line::Digest(line_digest(text))
+            }
+            line => line,
+        };
+        let head = base.head(entry, line);
+        let text = match line {
+            Line::Text(text) => text,
+            Line::Digest(_) => &[],
+        };
         let mut bytes = std::mem::take(&mut self.bytes).into_vec();
         let version: &[u8] = if bytes.is_empty() { &[VERSION] } else { &[] };
         // Not a byte more: most windows never see a second failure.
-        bytes.reserve_exact(version.len() + numbers.len() + path.len() + entry.text.len());
+        bytes.reserve_exact(version.len() + head.as_bytes().len() + text.len());
         bytes.extend_from_slice(version);
-        let path_at = (!known).then_some(bytes.len() + before);
-        bytes.extend_from_slice(&numbers[..between]);
-        bytes.extend_from_slice(path);
-        bytes.extend_from_slice(&numbers[between..]);
-        bytes.extend_from_slice(entry.text);
+        bytes.extend_from_slice(head.as_bytes());
+        bytes.extend_from_slice(text);
         self.bytes = bytes.into_boxed_slice();
-        self.note(entry, path_at);
+        self.note(entry);
     }
 
-    /// Notes what is told of all of them; `path_at` is where the path of the
-    /// last one stands, if not where the one before has it.
-    fn note(&mut self, last: &Entry<'_>, path_at: Option<usize>) {
+    /// Notes what is told of all of them.
+    fn note(&mut self, last: &Entry<'_>) {
         self.newest = last.counted;
         self.failures = self.failures.saturating_add(last.count);
-        if let Some(at) = path_at {
-            // One that can not be pointed at is written again.
-            self.path = u32::try_from(at).unwrap_or(0);
-        }
-    }
-
-    fn last_path(&self) -> Option<&[u8]> {
-        let at = usize::try_from(self.path).ok().filter(|&at| at > 0)?;
-        let mut rest = Rest {
-            bytes: &self.bytes,
-            at,
-            path: None,
-            path_at: None,
-        };
-        let length = rest.unsigned()?.checked_sub(1)?;
-        rest.take(length)
     }
 }
 
@@ -186,250 +268,370 @@ struct Entry<'a> {
     count: u32,
     pattern: u16,
     offset: u64,
-    path: &'a [u8],
-    text: &'a [u8],
+    path: PathId,
+    line: Line<'a>,
 }
 
-fn length(bytes: &[u8]) -> u64 {
-    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+/// What the first failure says for the others.
+#[derive(Debug, Clone, Copy, Default)]
+struct Base {
+    secs: i64,
+    offset: u64,
+    pattern: u16,
+    /// None before the first.
+    path: Option<PathId>,
 }
 
-fn zigzag(number: i64) -> u64 {
-    (number << 1 ^ number >> 63).cast_unsigned()
-}
-
-/// The numbers of a failure as they are written, nine of at most ten bytes.
-struct Numbers {
-    bytes: [u8; 90],
-    length: usize,
-}
-
-impl Default for Numbers {
-    fn default() -> Self {
-        Numbers {
-            bytes: [0; 90],
-            length: 0,
+impl Base {
+    fn of(first: &Entry<'_>) -> Self {
+        Base {
+            secs: first.at.secs,
+            offset: first.offset,
+            pattern: first.pattern,
+            path: Some(first.path),
         }
+    }
+
+    /// All of a failure but its text.
+    fn head(self, entry: &Entry<'_>, line: Line<'_>) -> Numbers {
+        let fields = [
+            (has::TEXT, matches!(line, Line::Text(_))),
+            (has::FRACTION, (entry.at.nanos, entry.at.digits) != (0, 0)),
+            (has::COUNTED, entry.counted != entry.at.secs),
+            (has::COUNT, entry.count != 1),
+            (has::PATTERN, entry.pattern != self.pattern),
+            (has::PATH, Some(entry.path) != self.path),
+        ];
+        let there = fields.iter().filter(|(_, there)| *there);
+        let fields = there.fold(0, |all, (field, _)| all | field);
+        let has = |field| fields & field != 0;
+        let mut head = Numbers::default();
+        head.push_all(&[fields]);
+        head.push(zigzag(entry.at.secs.wrapping_sub(self.secs)));
+        if has(has::COUNTED) {
+            head.push(zigzag(entry.counted.wrapping_sub(entry.at.secs)));
+        }
+        if has(has::FRACTION) {
+            head.push(entry.at.nanos.into());
+            head.push(entry.at.digits.into());
+        }
+        if has(has::COUNT) {
+            head.push(entry.count.into());
+        }
+        if has(has::PATTERN) {
+            head.push(entry.pattern.into());
+        }
+        head.push(zigzag(entry.offset.wrapping_sub(self.offset).cast_signed()));
+        if has(has::PATH) {
+            head.push_all(&entry.path.to_bytes());
+        }
+        match line {
+            Line::Text(text) => head.push(numbers::length(text)),
+            Line::Digest(digest) => head.push_all(&digest.to_le_bytes()),
+        }
+        head
     }
 }
 
-impl Numbers {
-    fn push(&mut self, mut number: u64) {
-        while number > 0x7f {
-            self.bytes[self.length] = (number & 0x7f) as u8 | 0x80;
-            self.length += 1;
-            number >>= 7;
-        }
-        self.bytes[self.length] = (number & 0x7f) as u8;
-        self.length += 1;
-    }
+/// The failures that are still to be read.
+struct Entries<'a> {
+    rest: Rest<'a>,
+    base: Base,
 }
 
-/// What is still to be read.
-struct Rest<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    /// The path that was read last.
-    path: Option<&'a [u8]>,
-    /// Where that of the last failure stands, if it has one of its own.
-    path_at: Option<usize>,
-}
-
-impl<'a> Rest<'a> {
+impl<'a> Entries<'a> {
     fn of(bytes: &'a [u8]) -> Option<Self> {
-        (*bytes.first()? == VERSION).then_some(Rest {
-            bytes,
-            at: 1,
-            path: None,
-            path_at: None,
+        let (&version, rest) = bytes.split_first()?;
+        (version == VERSION).then_some(Entries {
+            rest: Rest(rest),
+            base: Base::default(),
         })
     }
 
     fn entry(&mut self) -> Option<Entry<'a>> {
-        let at = Stamp {
-            secs: self.signed()?,
-            nanos: self.number().filter(|&nanos: &u32| nanos < 1_000_000_000)?,
-            digits: self.number().filter(|&digits| digits <= DIGITS)?,
-        };
-        let counted = self.signed()?;
-        let (count, pattern) = (self.number()?, self.number()?);
-        let offset = self.unsigned()?;
-        let here = self.at;
-        self.path_at = None;
-        if let Some(length) = self.unsigned()?.checked_sub(1) {
-            self.path = Some(self.take(length)?);
-            self.path_at = Some(here);
+        let Entries { rest, base } = self;
+        let fields = *rest.take(1)?.first()?;
+        let has = |field| fields & field != 0;
+        if fields & !has::ALL != 0 {
+            return None;
         }
-        let path = self.path?;
-        let length = self.unsigned()?;
-        Some(Entry {
+        let secs = base.secs.wrapping_add(unzigzag(rest.unsigned()?));
+        let counted = if has(has::COUNTED) {
+            secs.wrapping_add(unzigzag(rest.unsigned()?))
+        } else {
+            secs
+        };
+        let (nanos, digits) = if has(has::FRACTION) {
+            (rest.number()?, rest.number()?)
+        } else {
+            (0, 0)
+        };
+        let at = Stamp {
+            secs,
+            nanos,
+            digits,
+        };
+        let count = if has(has::COUNT) { rest.number()? } else { 1 };
+        let pattern = if has(has::PATTERN) {
+            rest.number()?
+        } else {
+            base.pattern
+        };
+        let offset = unzigzag(rest.unsigned()?).cast_unsigned();
+        let offset = base.offset.wrapping_add(offset);
+        let path = if has(has::PATH) {
+            PathId::from_bytes(rest.take(8)?)?
+        } else {
+            base.path?
+        };
+        let line = if has(has::TEXT) {
+            let length = rest.unsigned()?;
+            Line::Text(rest.take(length)?)
+        } else {
+            Line::Digest(u32::from_le_bytes(rest.take(4)?.try_into().ok()?))
+        };
+        let entry = Entry {
             at,
             counted,
             count,
             pattern,
             offset,
             path,
-            text: self.take(length)?,
-        })
-    }
-
-    fn take(&mut self, length: u64) -> Option<&'a [u8]> {
-        let end = self.at.checked_add(usize::try_from(length).ok()?)?;
-        let taken = self.bytes.get(self.at..end)?;
-        self.at = end;
-        Some(taken)
-    }
-
-    fn unsigned(&mut self) -> Option<u64> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = *self.bytes.get(self.at)?;
-            self.at += 1;
-            let bits = u64::from(byte & 0x7f);
-            // The tenth byte has room for one bit.
-            if bits << shift >> shift != bits {
-                return None;
-            }
-            number |= bits << shift;
-            if byte < 0x80 {
-                return Some(number);
-            }
+            line,
+        };
+        if !entry.is_possible() {
+            return None;
         }
-        None
+        if base.path.is_none() {
+            *base = Base::of(&entry);
+        }
+        Some(entry)
     }
+}
 
-    fn signed(&mut self) -> Option<i64> {
-        let number = self.unsigned()?;
-        Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
-    }
-
-    fn number<N: TryFrom<u64>>(&mut self) -> Option<N> {
-        N::try_from(self.unsigned()?).ok()
+impl Entry<'_> {
+    /// Whether somebody can have written it: what is reckoned with it later
+    /// must not overflow.
+    fn is_possible(&self) -> bool {
+        let seconds = [self.at.secs, self.counted];
+        seconds.into_iter().all(Stamp::is_possible)
+            && self.at.nanos < 1_000_000_000
+            && self.at.digits <= DIGITS
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-    use std::os::unix::ffi::OsStringExt as _;
-    use std::path::PathBuf;
-
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::Address;
 
-    fn any_witness() -> impl Strategy<Value = Witness> {
-        let stamp = (any::<i64>(), 0u32..1_000_000_000, 0..=DIGITS);
-        let path = prop_oneof![
-            Just(b"/var/log/auth.log".to_vec()),
-            prop::collection::vec(any::<u8>(), 0..200)
-        ];
-        let text = prop::collection::vec(any::<u8>(), 0..=Witness::TEXT);
-        let rest = (any::<i64>(), any::<u32>(), any::<u16>(), any::<u64>());
-        (stamp, path, text, rest).prop_map(|((secs, nanos, digits), path, text, rest)| {
-            let (counted, count, pattern, offset) = rest;
-            Witness {
-                at: Stamp {
-                    secs,
-                    nanos,
-                    digits,
-                },
-                counted,
-                count,
-                pattern,
-                path: PathBuf::from(OsString::from_vec(path)).into(),
-                offset,
-                text: text.into(),
-            }
-        })
+    /// A failure, when it counts, the path of its log, its line, and whether
+    /// the text of that is kept.
+    type Pushed = (Failure, i64, PathId, Vec<u8>, bool);
+
+    fn any_failure() -> impl Strategy<Value = Pushed> {
+        let seconds = || prop_oneof![-(1i64 << 40)..=1 << 40, 1_700_000_000i64..1_700_000_100];
+        let fraction = prop_oneof![Just((0, 0)), (0u32..1_000_000_000, 0..=DIGITS)];
+        let offset = prop_oneof![any::<u64>(), 0u64..1000];
+        let rest = (1u32..3, prop_oneof![any::<u16>(), 0u16..3], offset);
+        let path = prop_oneof!["/var/log/auth.log", "[a-z/]{0,20}"];
+        let line = prop::collection::vec(any::<u8>(), 0..300);
+        let parts = (
+            seconds(),
+            fraction,
+            seconds(),
+            rest,
+            path,
+            line,
+            any::<bool>(),
+        );
+        parts.prop_map(
+            |(secs, (nanos, digits), counted, rest, path, line, keeps)| {
+                let (count, pattern, offset) = rest;
+                let failure = Failure {
+                    address: Address::from(std::net::Ipv4Addr::LOCALHOST),
+                    at: Stamp {
+                        secs,
+                        nanos,
+                        digits,
+                    },
+                    count,
+                    pattern,
+                    instant: false,
+                    offset,
+                };
+                (failure, counted, PathId::of(Path::new(&path)), line, keeps)
+            },
+        )
     }
 
-    fn written<'a>(failures: impl IntoIterator<Item = &'a Witness>) -> Witnesses {
+    fn written<'a>(failures: impl IntoIterator<Item = &'a Pushed>) -> Witnesses {
         let mut written = Witnesses::default();
-        for witness in failures {
-            written.append(&Entry {
-                at: witness.at,
-                counted: witness.counted,
-                count: witness.count,
-                pattern: witness.pattern,
-                offset: witness.offset,
-                path: witness.path.as_os_str().as_bytes(),
-                text: &witness.text,
-            });
+        for (failure, counted, path, line, keeps) in failures {
+            written.push(failure, *counted, *path, Line::of(line, *keeps));
         }
         written
     }
 
-    fn read(bytes: &[u8]) -> Option<Vec<Witness>> {
-        Some(Witnesses::from_bytes(bytes)?.iter().collect())
+    fn read(bytes: &[u8]) -> Option<Vec<Entry<'_>>> {
+        let mut entries = Entries::of(bytes)?;
+        std::iter::from_fn(|| (!entries.rest.is_empty()).then(|| entries.entry())).collect()
+    }
+
+    fn entry<'a>((failure, counted, path, line, keeps): &'a Pushed) -> Entry<'a> {
+        Entry {
+            at: failure.at,
+            counted: *counted,
+            count: failure.count,
+            pattern: failure.pattern,
+            offset: failure.offset,
+            path: *path,
+            line: Line::of(line, *keeps),
+        }
+    }
+
+    fn failure(secs: i64, offset: u64) -> Failure {
+        Failure {
+            address: Address::from(std::net::Ipv4Addr::LOCALHOST),
+            at: Stamp::from_secs(secs),
+            count: 1,
+            pattern: 2,
+            instant: false,
+            offset,
+        }
     }
 
     #[test]
     fn it_is_written_as_was_released() {
+        let path = PathId::of(Path::new("/log"));
+        let mut kept = Witnesses::default();
+        kept.push(&failure(300, 128), 300, path, Line::of(b"line", true));
+        kept.push(&failure(299, 0), 300, path, Line::Digest(0x0403_0201));
+        let mut bytes = b"\x02\x31\xd8\x04\x02\x80\x02".to_vec();
+        bytes.extend(path.to_bytes());
+        bytes.extend(b"\x04line\x04\x01\x02\xff\x01\x01\x02\x03\x04");
+        assert_eq!(kept.as_bytes(), bytes);
+        assert_eq!(Witnesses::default().as_bytes(), b"");
+    }
+
+    #[test]
+    fn what_version_3_0_0_wrote_is_read() {
+        let old = b"\x01\xd8\x04\x05\x09\x01\x01\x02\x80\x01\x05/log\x04line\
+                    \xd8\x04\x05\x09\x01\x01\x02\x00\x00\x04line";
+        let mut met = Vec::new();
+        let read = Witnesses::from_bytes(old, |path| met.push(path.to_owned())).unwrap();
+        assert_eq!(met, [Path::new("/log")]);
+        let at = Stamp {
+            secs: 300,
+            nanos: 5,
+            digits: 9,
+        };
         let witness = |offset| Witness {
-            at: Stamp {
-                secs: 300,
-                nanos: 5,
-                digits: 9,
-            },
+            at,
             counted: -1,
             count: 1,
             pattern: 2,
             path: Path::new("/log").into(),
             offset,
-            text: (*b"line").into(),
+            digest: line_digest(b"line"),
+            text: Some((*b"line").into()),
         };
-        assert_eq!(
-            written(&[witness(128), witness(0)]).as_bytes(),
-            b"\x01\xd8\x04\x05\x09\x01\x01\x02\x80\x01\x05/log\x04line\
-              \xd8\x04\x05\x09\x01\x01\x02\x00\x00\x04line"
+        let witnesses: Vec<Witness> = read.iter(|_| Path::new("/log").into()).collect();
+        assert_eq!(witnesses, [witness(128), witness(0)]);
+        for cut in 1..old.len() {
+            let part = Witnesses::from_bytes(&old[..cut], |_| {});
+            assert!(part.is_none_or(|part| part.failures() < 2), "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_failure_whose_text_is_not_kept_takes_less_than_thirty_bytes_and_a_further_one_less_than_fifteen()
+     {
+        let mut kept = Witnesses::default();
+        let path = PathId::of(Path::new("/var/log/a/rather/long/directory/auth.log"));
+        let line = Line::of(b"a line that is much longer than what is kept of it", false);
+        kept.push(&failure(1_774_000_000, 1 << 30), 1_774_000_000, path, line);
+        assert!(kept.as_bytes().len() < 30, "{}", kept.as_bytes().len());
+        let first = kept.as_bytes().len();
+        kept.push(
+            &failure(1_774_000_003, (1 << 30) + 90_000),
+            1_774_000_003,
+            path,
+            line,
         );
-        assert_eq!(Witnesses::default().as_bytes(), b"");
+        assert!(kept.as_bytes().len() - first < 15);
+    }
+
+    #[test]
+    fn the_texts_of_a_window_are_bounded() {
+        let mut kept = Witnesses::default();
+        let path = PathId::of(Path::new("/log"));
+        for n in 0..1000 {
+            kept.push(&failure(n, 0), n, path, Line::of(&[b'x'; 2000], true));
+        }
+        let texts = kept
+            .entries()
+            .filter(|entry| matches!(entry.line, Line::Text(_)));
+        assert_eq!(texts.count(), 7);
+        assert!(kept.as_bytes().len() < TEXTS + 1000 * 15);
     }
 
     proptest! {
         /// Also what is not of the failures themselves: when the last counts,
-        /// how many they are, where a path stands.
+        /// and how many they are.
         #[test]
-        fn what_was_written_is_read(failures in prop::collection::vec(any_witness(), 1..6)) {
+        fn what_was_written_is_read(failures in prop::collection::vec(any_failure(), 1..6)) {
             let written = written(&failures);
-            let read = Witnesses::from_bytes(written.as_bytes()).unwrap();
-            prop_assert_eq!(read.iter().collect::<Vec<_>>(), failures);
-            prop_assert_eq!(read, written);
+            let read_again = Witnesses::from_bytes(written.as_bytes(), |_| {}).unwrap();
+            let entries: Vec<Entry> = failures.iter().map(entry).collect();
+            prop_assert_eq!(read(written.as_bytes()).unwrap(), entries);
+            prop_assert_eq!(read_again, written);
         }
 
         /// What stays is as if nothing else had ever been.
         #[test]
-        fn what_is_forgotten_leaves_no_trace(failures in prop::collection::vec(any_witness(), 0..6), until: prop::sample::Index) {
-            let mut failures = failures;
-            let until = failures.get(until.index(6)).map_or(0, |failure| failure.at.secs);
+        fn what_is_forgotten_leaves_no_trace(mut failures in prop::collection::vec(any_failure(), 0..6), until: prop::sample::Index) {
+            let until = failures.get(until.index(6)).map_or(0, |failure| failure.0.at.secs);
             let mut kept = written(&failures);
             kept.forget_up_to(until);
-            prop_assert_eq!(&kept, &written(failures.iter().filter(|failure| failure.at.secs > until)));
-            failures.sort_by_key(|failure| failure.counted);
+            prop_assert_eq!(&kept, &written(failures.iter().filter(|failure| failure.0.at.secs > until)));
+            failures.sort_by_key(|failure| failure.1);
             let mut kept = written(&failures);
             kept.forget_before(until);
-            prop_assert_eq!(&kept, &written(failures.iter().filter(|failure| failure.counted >= until)));
+            prop_assert_eq!(&kept, &written(failures.iter().filter(|failure| failure.1 >= until)));
+            let texts = failures.iter().any(|failure| failure.4);
+            let mut kept = written(&failures);
+            prop_assert_eq!(kept.forget_texts(), texts);
+            failures.iter_mut().for_each(|failure| failure.4 = false);
+            prop_assert_eq!(kept, written(&failures));
         }
 
         #[test]
-        fn of_what_is_cut_off_nothing_is_made_up(failures in prop::collection::vec(any_witness(), 1..4), cut: prop::sample::Index) {
+        fn of_what_is_cut_off_nothing_is_made_up(failures in prop::collection::vec(any_failure(), 1..4), cut: prop::sample::Index) {
             let bytes = written(&failures).as_bytes().to_vec();
+            let entries: Vec<Entry> = failures.iter().map(entry).collect();
             if let Some(part) = read(&bytes[..cut.index(bytes.len())]) {
                 prop_assert!(part.len() < failures.len());
-                prop_assert!(failures.starts_with(&part));
+                prop_assert!(entries.starts_with(&part));
             }
         }
 
         #[test]
-        fn bytes_of_anybody_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300), place: prop::sample::Index, failures in prop::collection::vec(any_witness(), 1..3), byte: u8) {
+        fn bytes_of_anybody_are_read_or_refused(mut bytes in prop::collection::vec(any::<u8>(), 0..300), place: prop::sample::Index, failures in prop::collection::vec(any_failure(), 1..3), byte: u8, version in 0u8..3) {
             let mut damaged = written(&failures).as_bytes().to_vec();
             let place = place.index(damaged.len());
             damaged[place] = byte;
+            if let Some(first) = bytes.first_mut() {
+                *first = version;
+            }
             for bytes in [bytes, damaged] {
-                for failure in read(&bytes).unwrap_or_default() {
-                    prop_assert!(failure.at.nanos < 1_000_000_000 && failure.at.digits <= DIGITS);
-                }
+                let read = Witnesses::from_bytes(&bytes, |_| {}).unwrap_or_default();
+                prop_assert!(read.entries().all(|entry| entry.is_possible()));
+                let mut all = read.clone();
+                all.forget_texts();
+                prop_assert_eq!(all.failures(), read.failures());
             }
         }
     }

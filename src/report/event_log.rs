@@ -19,32 +19,69 @@ pub struct EventLogError {
     pub error: io::Error,
 }
 
-/// Appends each line to the file of the hour in which it happened.
-///
-/// # Errors
-/// A directory can not be made or a file not written.
-pub fn write_events<'a>(
-    dir: &Path,
-    events: impl IntoIterator<Item = (Stamp, &'a str)>,
-) -> Result<(), EventLogError> {
-    let mut files: BTreeMap<PathBuf, String> = BTreeMap::new();
-    // Clocks everywhere begin an hour with a minute, and to name it takes longer than a line.
-    let mut last = (None, PathBuf::new());
-    for (at, line) in events {
-        let minute = Some(at.secs.div_euclid(60));
-        if last.0 != minute {
-            let name = at.local().format("%Y-%b/%Y-%m-%d/%Y-%m-%d %H.log");
-            last = (minute, dir.join(name.to_string()));
+/// So much is held back before it is written, in bytes.
+const HELD: usize = 1 << 20;
+
+/// Appends lines to the file of the hour in which each happened.
+#[derive(Debug)]
+pub struct EventLog {
+    dir: PathBuf,
+    /// What is to be written to each file.
+    files: BTreeMap<PathBuf, String>,
+    held: usize,
+    /// The minute of the last line, and its file.
+    last: (Option<i64>, PathBuf),
+}
+
+impl EventLog {
+    /// The event log below a directory, which is made when there is a line.
+    #[must_use]
+    pub fn new(dir: &Path) -> Self {
+        EventLog {
+            dir: dir.to_owned(),
+            files: BTreeMap::new(),
+            held: 0,
+            last: (None, PathBuf::new()),
         }
-        let text = files.entry(last.1.clone()).or_default();
-        text.push_str(line);
-        text.push('\n');
     }
-    for (path, text) in files {
-        let written = append(&path, text.as_bytes());
-        written.map_err(|error| EventLogError { path, error })?;
+
+    /// Appends the line of something that happened then, sooner or later.
+    ///
+    /// # Errors
+    /// A directory can not be made or a file not written.
+    pub fn push(&mut self, at: Stamp, line: &str) -> Result<(), EventLogError> {
+        // Clocks everywhere begin an hour with a minute, and to name it takes longer than a line.
+        let minute = Some(at.secs.div_euclid(60));
+        if self.last.0 != minute {
+            let name = at.local().format("%Y-%b/%Y-%m-%d/%Y-%m-%d %H.log");
+            self.last = (minute, self.dir.join(name.to_string()));
+        }
+        if !self.files.contains_key(&self.last.1) {
+            self.files.insert(self.last.1.clone(), String::new());
+        }
+        if let Some(text) = self.files.get_mut(&self.last.1) {
+            text.push_str(line);
+            text.push('\n');
+        }
+        self.held += line.len();
+        if self.held >= HELD {
+            self.flush()?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Writes what is held back.
+    ///
+    /// # Errors
+    /// A directory can not be made or a file not written.
+    pub fn flush(&mut self) -> Result<(), EventLogError> {
+        self.held = 0;
+        for (path, text) in std::mem::take(&mut self.files) {
+            let written = append(&path, text.as_bytes());
+            written.map_err(|error| EventLogError { path, error })?;
+        }
+        Ok(())
+    }
 }
 
 fn append(path: &Path, text: &[u8]) -> io::Result<()> {
@@ -68,8 +105,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let first = Stamp::from_secs(1_521_728_298);
         let later = Stamp::from_secs(1_521_728_298 + 86_400);
-        write_events(dir.path(), [(first, "a"), (first, "b"), (later, "c")]).unwrap();
-        write_events(dir.path(), [(first, "d")]).unwrap();
+        let write = |dir: &Path, events: &[(Stamp, &str)]| {
+            let mut log = EventLog::new(dir);
+            let mut events = events.iter();
+            events.try_for_each(|(at, line)| log.push(*at, line))?;
+            log.flush()
+        };
+        write(dir.path(), &[(first, "a"), (first, "b"), (later, "c")]).unwrap();
+        write(dir.path(), &[(first, "d")]).unwrap();
         let name = first
             .local()
             .format("%Y-%b/%Y-%m-%d/%Y-%m-%d %H.log")
@@ -79,7 +122,13 @@ mod tests {
             std::fs::read_to_string(dir.path().join(name)).unwrap(),
             "a\nb\nd\n"
         );
-        let blocked = write_events(Path::new("/dev/null"), [(first, "a")]).unwrap_err();
+        let blocked = write(Path::new("/dev/null"), &[(first, "a")]).unwrap_err();
+        let long = "x".repeat(1000);
+        let many = vec![(later, &*long); 2000];
+        write(dir.path(), &many).unwrap();
+        let name = later.local().format("%Y-%b/%Y-%m-%d/%Y-%m-%d %H.log");
+        let text = std::fs::read_to_string(dir.path().join(name.to_string())).unwrap();
+        assert_eq!(text, "c\n".to_owned() + &(long + "\n").repeat(2000));
         assert!(
             blocked
                 .to_string()

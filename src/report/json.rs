@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Value, json};
 
 use crate::model::{Ban, Country, Escaped, Failure, Problem, Stamp, Unban, Witness};
@@ -22,7 +23,9 @@ pub fn country_code(country: Option<&Country>) -> Option<String> {
     country?.code.map(|code| code.to_string())
 }
 
-pub(super) fn ban(ban: &Ban) -> Value {
+/// A ban of the documents.
+#[must_use]
+pub fn ban_json(ban: &Ban) -> Value {
     json!({
         "ip": ban.address.to_string(),
         "rule": ban.rule.as_deref(),
@@ -34,7 +37,7 @@ pub(super) fn ban(ban: &Ban) -> Value {
         "country_name": ban.country.as_ref().map(|country| &*country.name),
         "expires": ban.ends.map(time),
         "origin": ban.origin.as_str(),
-        "reason": ban.reason,
+        "reason": ban.reason(),
     })
 }
 
@@ -59,27 +62,55 @@ pub(super) fn source(source: &SourceRow) -> Value {
     })
 }
 
+/// A list that is written row by row: of a million bans no document is made.
+struct Rows<'a, T>(&'a [T], fn(&T) -> Value);
+
+impl<T> Serialize for Rows<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(self.1))
+    }
+}
+
+struct Document<'a>(&'a Summary);
+
+impl Serialize for Document<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let summary = self.0;
+        let firewall = summary.firewall.as_ref().map(|firewall| {
+            json!({ "backend": firewall.backend, "changed": firewall.changed, "v4": firewall.v4, "v6": firewall.v6 })
+        });
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("dry_run", &summary.dry_run)?;
+        map.serialize_entry("server", &summary.server)?;
+        map.serialize_entry("sources", &Rows(&summary.sources, source))?;
+        map.serialize_entry("bans", &Rows(&summary.bans, ban_json))?;
+        map.serialize_entry("unbans", &Rows(&summary.unbans, unban))?;
+        map.serialize_entry("firewall", &firewall)?;
+        map.serialize_entry("errors", &Rows(&summary.problems, problem))?;
+        map.end()
+    }
+}
+
 /// What `scan`, `ban` and `unban` print.
 #[must_use]
-pub fn summary_json(summary: &Summary) -> Value {
-    let firewall = summary.firewall.as_ref().map(|firewall| {
-        json!({ "backend": firewall.backend, "changed": firewall.changed, "v4": firewall.v4, "v6": firewall.v6 })
-    });
-    json!({
-        "dry_run": summary.dry_run,
-        "server": summary.server,
-        "sources": summary.sources.iter().map(source).collect::<Vec<_>>(),
-        "bans": summary.bans.iter().map(ban).collect::<Vec<_>>(),
-        "unbans": summary.unbans.iter().map(unban).collect::<Vec<_>>(),
-        "firewall": firewall,
-        "errors": summary.problems.iter().map(problem).collect::<Vec<_>>(),
-    })
+pub fn summary_json(summary: &Summary) -> impl Serialize {
+    Document(summary)
+}
+
+struct Bans<'a>(&'a [Ban]);
+
+impl Serialize for Bans<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry("bans", &Rows(self.0, ban_json))?;
+        map.end()
+    }
 }
 
 /// What `list` prints.
 #[must_use]
-pub fn bans_json(bans: &[Ban]) -> Value {
-    json!({ "bans": bans.iter().map(ban).collect::<Vec<_>>() })
+pub fn bans_json(bans: &[Ban]) -> impl Serialize {
+    Bans(bans)
 }
 
 /// A line of `match`.
@@ -97,15 +128,15 @@ pub fn matched_json(file: &Path, line: u64, failure: &Failure) -> Value {
     })
 }
 
-/// A failure that `explain` shows.
+/// A failure that `explain` shows, with the text of its line where that is known.
 #[must_use]
-pub fn failure_json(witness: &Witness) -> Value {
+pub fn failure_json(witness: &Witness, text: Option<&[u8]>) -> Value {
     json!({
         "time": witness.at.to_rfc3339(),
         "count": witness.count,
         "pattern": witness.pattern,
         "path": path(&witness.path),
         "offset": witness.offset,
-        "text": Escaped::bytes(&witness.text).to_string(),
+        "text": text.map(|text| Escaped::bytes(text).to_string()),
     })
 }

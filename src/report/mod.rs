@@ -9,9 +9,9 @@ mod summary;
 mod text;
 
 pub use audit::{AuditReport, audit_json, audit_text};
-pub use event_log::{EventLogError, write_events};
+pub use event_log::{EventLog, EventLogError};
 pub use html::audit_html;
-pub use json::{bans_json, country_code, failure_json, matched_json, summary_json};
+pub use json::{ban_json, bans_json, country_code, failure_json, matched_json, summary_json};
 pub use metrics::{BanCount, Metrics, SourceState, metrics_text};
 pub use summary::{FirewallRow, SourceRow, Summary};
-pub use text::{ban_line, ban_reason, checking, nothing_to_check, summary_line, unban_line};
+pub use text::{ban_line, checking, nothing_to_check, summary_line, unban_line};

@@ -1,6 +1,6 @@
 //! PyFilter's words.
 
-use crate::model::{Address, Ban, Cause, Escaped, Stamp, Unban};
+use crate::model::{Ban, Cause, Escaped, Stamp, Unban};
 
 use super::Summary;
 
@@ -56,20 +56,6 @@ pub fn summary_line(summary: &Summary) -> String {
     )
 }
 
-/// Why an address was banned, as PyFilter wrote it into its database.
-#[must_use]
-pub fn ban_reason(address: Address, rule: &str, failures: u32, instant: bool) -> String {
-    let acquired = if instant {
-        "an instant ban".to_owned()
-    } else {
-        format!("{failures} bad connections")
-    };
-    let rule = Escaped::text(rule);
-    format!(
-        "IP: {address} has been blacklisted and the firewall rules have been updated. Acquired {acquired} via {rule}."
-    )
-}
-
 /// `Checking Ssh logs`
 #[must_use]
 pub fn checking(rule: &str) -> String {
@@ -109,15 +95,5 @@ mod tests {
             "No file to check within rule: My-Web Rule2Go"
         );
         assert_eq!(checking("a\x1b[2J"), r"Checking A\x1b[2J logs");
-    }
-
-    #[test]
-    fn the_number_is_the_one_that_was_counted() {
-        let address = Address::parse(b"203.0.113.13").unwrap();
-        assert_eq!(
-            ban_reason(address, "ssh", 7, false),
-            "IP: 203.0.113.13 has been blacklisted and the firewall rules have been updated. Acquired 7 bad connections via ssh."
-        );
-        assert!(ban_reason(address, "ssh", 1, true).ends_with("Acquired an instant ban via ssh."));
     }
 }

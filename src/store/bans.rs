@@ -1,38 +1,72 @@
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rusqlite::{Row, params};
+use rusqlite::types::ValueRef;
+use rusqlite::{OptionalExtension as _, Row, params};
 
 use crate::model::{Address, Ban, Cause, Country, CountryCode, Origin, Unban, Witnesses};
 
-use super::standings::stamp;
+use super::read_back::{Seconds, damaged};
+use super::standings::{TEXTS_KEPT, stamp};
 use super::{Commit, Store, StoreError};
 
 const COLUMNS: &str = "ip, rule, server, at, nanos, digits, ends, failures, instant, origin, reason, country, country_code";
 
-pub(super) fn ban(row: &Row<'_>) -> rusqlite::Result<Ban> {
-    let damaged = |column, word: String| {
-        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, word.into())
+/// The first letters of an address: those of most, and all of an IPv4 one.
+fn first_letters(ip: &str) -> [u8; 16] {
+    let mut letters = [0; 16];
+    let length = ip.len().min(letters.len());
+    letters[..length].copy_from_slice(&ip.as_bytes()[..length]);
+    letters
+}
+
+/// The names that the row before had: of a million bans most have the same.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    rule: Option<Arc<str>>,
+    server: Option<Arc<str>>,
+    country: Option<Arc<str>>,
+}
+
+/// A name, which is that of the row before if it is the same.
+fn name(row: &Row<'_>, column: usize, last: &mut Option<Arc<str>>) -> rusqlite::Result<Arc<str>> {
+    let name = row.get_ref(column)?.as_str()?;
+    if let Some(last) = last.as_ref().filter(|last| &***last == name) {
+        return Ok(last.clone());
+    }
+    let name: Arc<str> = Arc::from(name);
+    *last = Some(name.clone());
+    Ok(name)
+}
+
+pub(super) fn ban(row: &Row<'_>, names: &mut Names) -> rusqlite::Result<Ban> {
+    let ip = row.get_ref(0)?.as_str()?;
+    let origin = row.get_ref(9)?.as_str()?;
+    let rule = match row.get_ref(1)? {
+        ValueRef::Null => None,
+        _ => Some(name(row, 1, &mut names.rule)?),
     };
-    let ip: String = row.get(0)?;
-    let origin: String = row.get(9)?;
-    let (country, code): (String, String) = (row.get(11)?, row.get(12)?);
-    Ok(Ban {
-        address: Address::parse(ip.as_bytes()).ok_or_else(|| damaged(0, ip))?,
-        rule: row.get::<_, Option<String>>(1)?.map(Arc::from),
-        server: Arc::from(row.get::<_, String>(2)?),
+    let country = match row.get_ref(11)?.as_str()? {
+        "" => None,
+        _ => Some(Country {
+            name: name(row, 11, &mut names.country)?,
+            code: CountryCode::parse(row.get_ref(12)?.as_str()?),
+        }),
+    };
+    let ends: Option<Seconds> = row.get(6)?;
+    let ban = Ban {
+        address: Address::parse(ip.as_bytes()).ok_or_else(|| damaged(0, "not an address"))?,
+        rule,
+        server: name(row, 2, &mut names.server)?,
         at: stamp(row, 3)?,
-        ends: row.get(6)?,
+        ends: ends.map(|Seconds(ends)| ends),
         failures: row.get(7)?,
         instant: row.get(8)?,
-        origin: Origin::from_word(&origin).ok_or_else(|| damaged(9, origin))?,
-        reason: row.get(10)?,
-        country: Country::named(&country).map(|country| Country {
-            code: CountryCode::parse(&code),
-            ..country
-        }),
-    })
+        origin: Origin::from_word(origin).ok_or_else(|| damaged(9, "not an origin"))?,
+        reason: None,
+        country,
+    };
+    Ok(ban.with_reason(row.get_ref(10)?.as_str()?))
 }
 
 impl Store {
@@ -42,10 +76,11 @@ impl Store {
     /// The store can not be read.
     pub fn bans(&self) -> Result<Vec<Ban>, StoreError> {
         let select = format!("SELECT {COLUMNS} FROM ban WHERE lifted IS NULL ORDER BY at, id");
-        let bans = self
-            .connection
-            .prepare(&select)
-            .and_then(|mut select| select.query_map([], ban)?.collect());
+        let bans = self.connection.prepare(&select).and_then(|mut select| {
+            let mut names = Names::default();
+            let rows = select.query_map([], |row| ban(row, &mut names))?;
+            rows.collect()
+        });
         let mut bans: Vec<Ban> = self.wrap(bans)?;
         bans.sort_by_key(|ban| ban.address);
         Ok(bans)
@@ -119,7 +154,7 @@ impl Store {
     pub fn ended(&self, now: i64) -> Result<Vec<Unban>, StoreError> {
         let select = "SELECT ip, max(ends) FROM ban AS ended WHERE lifted IS NULL AND ends IS NOT NULL AND ends <= ?1 AND NOT EXISTS \
                       (SELECT 1 FROM ban WHERE ban.ip = ended.ip AND lifted IS NULL AND (ends IS NULL OR ends > ?1)) GROUP BY ip";
-        let rows: Vec<(String, i64)> = self.wrap(
+        let rows: Vec<(String, Seconds)> = self.wrap(
             self.connection
                 .prepare_cached(select)
                 .and_then(|mut select| {
@@ -128,7 +163,7 @@ impl Store {
                         .collect()
                 }),
         )?;
-        let unban = |(ip, at): (String, i64)| {
+        let unban = |(ip, Seconds(at)): (String, Seconds)| {
             Some(Unban {
                 address: Address::parse(ip.as_bytes())?,
                 cause: Cause::Expired,
@@ -159,9 +194,10 @@ impl Commit<'_> {
     ///
     /// # Errors
     /// The store can not be written.
-    pub fn add(&self, bans: &[(Cow<'_, Ban>, &Witnesses)], now: i64) -> Result<(), StoreError> {
+    pub fn add(&self, bans: &[(&Ban, &Witnesses)], now: i64) -> Result<(), StoreError> {
         let mut in_force = Vec::with_capacity(bans.len());
-        for (ban, failures) in bans {
+        let mut last_text = None;
+        for (place, (ban, failures)) in (0u32..).zip(bans) {
             let over = ban
                 .ends
                 .filter(|_| ban.is_over(now))
@@ -170,13 +206,18 @@ impl Commit<'_> {
             let id = self.insert(ban, &ip, failures, over)?;
             self.owe_ban(id)?;
             if over.is_none() {
-                in_force.push((ip, id, ban));
+                in_force.push((first_letters(&ip), place));
+            }
+            if failures.has_texts() {
+                last_text = Some(id);
             }
         }
         // In the order of the other tables' keys: at a hundred thousand bans their pages would
         // be written out and read again for each.
-        in_force.sort_unstable_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
-        for (ip, _, ban) in in_force {
+        in_force.sort_unstable();
+        for (_, place) in in_force {
+            let (ban, _) = bans[place as usize];
+            let ip = ban.address.to_string();
             // Where nothing of it was in force this is its first ban.
             if self.show_first(&ip, ban)? {
                 self.change(&ip, true)?;
@@ -184,14 +225,56 @@ impl Commit<'_> {
                 self.show(&ip)?;
             }
         }
-        Ok(())
+        last_text.map_or(Ok(()), |id| self.forget_texts(id))
+    }
+
+    /// Forgets the texts of bans that have so many newer ones behind them; the
+    /// last one that may have texts is `last`.
+    fn forget_texts(&self, last: i64) -> Result<(), StoreError> {
+        let from = "SELECT value FROM meta WHERE key = 'texts'";
+        let from = self.transaction.query_row(from, [], |row| row.get(0));
+        let from: i64 = self.wrap(from.optional())?.unwrap_or(0);
+        let newest = "SELECT coalesce(max(id), 0) FROM ban";
+        let newest = self.transaction.query_row(newest, [], |row| row.get(0));
+        let newest: i64 = self.wrap(newest)?;
+        // Not at each ban: a step takes a thousand of them.
+        if newest.saturating_sub(from) <= TEXTS_KEPT + 1000 {
+            return Ok(());
+        }
+        let until = newest - TEXTS_KEPT;
+        let select = "SELECT id, witnesses FROM ban WHERE id > ? AND id <= ? AND witnesses IS NOT NULL ORDER BY id LIMIT 1000";
+        let mut after = from;
+        loop {
+            let rows = self.transaction.prepare_cached(select).and_then(|mut s| {
+                let rows = s.query_map([after, until.min(last)], |row| {
+                    let failures = row.get_ref(1)?.as_blob()?;
+                    Ok((row.get(0)?, self.paths.failures(failures, 1).ok()))
+                });
+                rows?.collect::<rusqlite::Result<Vec<(i64, Option<Witnesses>)>>>()
+            });
+            let rows = self.wrap(rows)?;
+            let Some((id, _)) = rows.last() else {
+                break;
+            };
+            after = *id;
+            for (id, failures) in rows {
+                // One that is damaged is told when somebody asks for it.
+                if let Some(mut failures) = failures
+                    && failures.forget_texts()
+                {
+                    let update = "UPDATE ban SET witnesses = ? WHERE id = ?";
+                    self.cached(update, params![failures.as_bytes(), id])?;
+                }
+            }
+        }
+        self.set_meta("texts", until)
     }
 
     /// Makes an address' row of PyFilter's table, unless there is one.
     fn show_first(&self, ip: &str, ban: &Ban) -> Result<bool, StoreError> {
         let insert = "INSERT INTO banned_ip(ip, time_banned, server_name, log_msg, country) VALUES (?, ?, ?, ?, ?) ON CONFLICT(ip) DO NOTHING";
         let country = ban.country.as_ref().map_or("", |country| &country.name);
-        let values = params![ip, ban.at.secs, ban.server, ban.reason, country];
+        let values = params![ip, ban.at.secs, ban.server, ban.reason(), country];
         let new = self.transaction.prepare_cached(insert);
         Ok(self.wrap(new.and_then(|mut new| new.execute(values)))? > 0)
     }
@@ -235,7 +318,7 @@ impl Commit<'_> {
             ban.failures,
             ban.instant,
             ban.origin.as_str(),
-            ban.reason,
+            ban.reason(),
             country.map_or("", |country| &country.name),
             code.as_ref().map_or("", CountryCode::as_str),
             lifted.map(|(at, _)| at),
@@ -315,7 +398,8 @@ impl Commit<'_> {
                 continue;
             }
             let last = "SELECT max(ends) FROM ban WHERE ip = ? AND cause = 'expired'";
-            let at: i64 = self.wrap(self.transaction.query_row(last, [&ip], |row| row.get(0)))?;
+            let at = self.transaction.query_row(last, [&ip], |row| row.get(0));
+            let Seconds(at) = self.wrap(at)?;
             self.remember_all(&ip, at.max(now), true)?;
             self.owe_unban(&ip, Cause::Expired, at)?;
             self.hide(&ip)?;

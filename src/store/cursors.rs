@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension as _, Row, params};
 
 use crate::model::{Cursor, FileStat, Fingerprint, Generation, JournalCursor, Kind};
 
+use super::read_back::{Count, Seconds, damaged};
 use super::{Commit, Store, StoreError};
 
 /// Cursors and windows that nothing has asked for are kept this long: 30 days.
@@ -39,6 +40,13 @@ fn generation(row: &Row<'_>) -> rusqlite::Result<Generation> {
         .iter()
         .find(|(_, word)| *word == kind)
         .map(|(kind, _)| *kind);
+    let head: Vec<u8> = row.get(8)?;
+    let (Count(offset), Count(length)) = (row.get(7)?, row.get(9)?);
+    // What is read of a file to know it again is as long as these say.
+    if length > Cursor::TAIL.min(offset) || head.len() as u64 > Cursor::HEAD.min(offset) {
+        let why = "a cursor is to be known by more bytes than were read";
+        return Err(damaged(9, why));
+    }
     Ok(Generation {
         path: path(row, 1)?,
         stat: FileStat {
@@ -49,10 +57,10 @@ fn generation(row: &Row<'_>) -> rusqlite::Result<Generation> {
             changed: row.get(6)?,
         },
         cursor: Cursor {
-            offset: unsigned(7)?,
-            head: row.get::<_, Vec<u8>>(8)?.into(),
+            offset,
+            head: head.into(),
             tail: Fingerprint {
-                length: unsigned(9)?,
+                length,
                 hash: unsigned(10)?,
             },
         },
@@ -62,8 +70,8 @@ fn generation(row: &Row<'_>) -> rusqlite::Result<Generation> {
             "kind".to_owned(),
             rusqlite::types::Type::Text,
         ))?,
-        seen: row.get(13)?,
-        left: unsigned(14)?,
+        seen: row.get(13).map(|Seconds(seen)| seen)?,
+        left: row.get(14).map(|Count(left)| left)?,
     })
 }
 
@@ -128,11 +136,8 @@ impl Store {
     /// The store can not be read.
     pub fn newest(&self, rule: &str) -> Result<Option<i64>, StoreError> {
         let newest = "SELECT newest FROM rule WHERE name = ?";
-        self.wrap(
-            self.connection
-                .query_row(newest, [rule], |row| row.get(0))
-                .optional(),
-        )
+        let newest = self.connection.query_row(newest, [rule], |row| row.get(0));
+        Ok(self.wrap(newest.optional())?.map(|Seconds(newest)| newest))
     }
 }
 
@@ -154,8 +159,8 @@ impl Commit<'_> {
                 .prepare_cached(delete)
                 .and_then(|mut delete| delete.execute(params![rule, log])),
         )?;
-        let insert =
-            "INSERT INTO generation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let insert = "INSERT INTO generation(rule, log, sequence, path, device, inode, size, modified, changed, offset, head, tail_length, tail_hash, live, kind, seen, left) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         for (sequence, generation) in (0i64..).zip(generations) {
             let Generation {
                 path,

@@ -2,7 +2,8 @@ use rusqlite::{OptionalExtension as _, params};
 
 use crate::model::{Address, Ban, Cause, Family, Made, Unban};
 
-use super::bans::ban;
+use super::bans::{Names, ban};
+use super::read_back::Seconds;
 use super::{Commit, Store, StoreError};
 
 /// Something that was committed and not yet told.
@@ -30,13 +31,14 @@ impl Store {
         let bans = "SELECT b.ip, b.rule, b.server, b.at, b.nanos, b.digits, b.ends, b.failures, b.instant, b.origin, b.reason, b.country, b.country_code, \
                     u.ip, u.cause, u.at FROM untold u LEFT JOIN ban b ON b.id = u.ban ORDER BY u.id";
         let rows = self.connection.prepare(bans).and_then(|mut select| {
+            let mut names = Names::default();
             let rows = select.query_map([], |row| {
                 let Some(ip) = row.get::<_, Option<String>>(13)? else {
-                    return ban(row).map(|ban| Some(Untold::Ban(ban)));
+                    return ban(row, &mut names).map(|ban| Some(Untold::Ban(ban)));
                 };
                 let address = Address::parse(ip.as_bytes());
                 let cause = Cause::from_word(&row.get::<_, String>(14)?);
-                let at = row.get(15)?;
+                let Seconds(at) = row.get(15)?;
                 Ok(address
                     .zip(cause)
                     .map(|(address, cause)| Untold::Unban(Unban { address, cause, at })))

@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use crate::model::Address;
 
+use super::read_back::Seconds;
 use super::{Commit, Store, StoreError};
 
 /// How long a ban that ended by itself is remembered as it stood: clocks differ.
@@ -46,8 +47,11 @@ impl Store {
         }
         let bans = "SELECT at, ends FROM ban WHERE ip = ? AND lifted IS NULL";
         let bans = self.connection.prepare_cached(bans).and_then(|mut bans| {
-            bans.query_map([&ip], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect()
+            bans.query_map([&ip], |row| {
+                let (Seconds(at), ends): (_, Option<Seconds>) = (row.get(0)?, row.get(1)?);
+                Ok((at, ends.map(|Seconds(ends)| ends)))
+            })?
+            .collect()
         });
         let pairs = |select: &str| {
             let rows = self.connection.prepare_cached(select);
@@ -86,7 +90,10 @@ impl Store {
     /// # Errors
     /// The store can not be read.
     pub fn looked(&self) -> Result<(Option<i64>, Option<i64>), StoreError> {
-        Ok((self.meta("looked")?, self.meta("announced")?))
+        Ok((
+            self.meta_seconds("looked")?,
+            self.meta_seconds("announced")?,
+        ))
     }
 
     /// How far the numbers of each other store have come.

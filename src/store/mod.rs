@@ -3,6 +3,9 @@
 //! | file | what |
 //! |---|---|
 //! | `schema` | the tables, as numbered migrations that are never edited |
+//! | `upgrade` | the rows of an older version are rewritten in small steps |
+//! | `space` | what is free in the file is given back to the disk |
+//! | `read_back` | what is read is checked before it is reckoned with |
 //! | `cursors` | how far each rule has read each log |
 //! | `standings` | open windows, and what an address has behind it |
 //! | `bans` | bans in force and ended, and the numbered sets of them |
@@ -12,6 +15,7 @@
 //! | `exchange` | what other servers told |
 //! | `outbox` | what is still to be sent to them |
 //! | `past` | what `explain` shows |
+//! | `paths` | the paths of the logs that failures are kept of |
 //! | `takeover` | the database of a PyFilter 1 or 2 |
 
 mod bans;
@@ -22,10 +26,14 @@ mod error;
 mod exchange;
 mod outbox;
 mod past;
+mod paths;
+mod read_back;
 mod schema;
 mod sets;
+mod space;
 mod standings;
 mod takeover;
+mod upgrade;
 
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
@@ -38,6 +46,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, param
 use tempfile::TempDir;
 
 use crate::model::Address;
+use paths::Paths;
+use read_back::Seconds;
 
 pub use counts::Count;
 pub use effects::Untold;
@@ -46,6 +56,7 @@ pub use exchange::Before;
 pub use outbox::Outbound;
 pub use past::{OpenWindow, PastBan};
 pub use sets::Since;
+pub use standings::{OpenRow, Past, TEXTS_KEPT};
 pub use takeover::{Takeover, copy_database};
 
 /// The store of one host.
@@ -55,8 +66,21 @@ pub struct Store {
     path: PathBuf,
     /// What was taken over from a PyFilter database when it was opened.
     takeover: Option<Takeover>,
+    /// The paths that were met in rows of an older version.
+    paths: Paths,
+    /// Why it is not wholly brought to this version yet.
+    unfinished: Option<Unfinished>,
     /// The copy that is read in place of a store that was cut off in a commit.
     _copy: Option<TempDir>,
+}
+
+/// Why a store of an older version is not wholly brought to this one yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfinished {
+    /// The disk is full.
+    NoRoom,
+    /// It takes longer than a run takes for it.
+    NoTime,
 }
 
 /// What a run changes: nothing of it is there until [`Commit::commit`].
@@ -64,6 +88,7 @@ pub struct Store {
 pub struct Commit<'a> {
     transaction: Transaction<'a>,
     path: &'a Path,
+    paths: &'a Paths,
 }
 
 impl Store {
@@ -103,10 +128,16 @@ impl Store {
             schema::migrate(&mut connection, path)?;
             None
         };
+        let unfinished = upgrade::go_on(&mut connection, path)?;
+        if unfinished.is_none() {
+            space::give_back(&connection, path, now)?;
+        }
         let store = Store {
             connection,
             path: path.to_owned(),
             takeover,
+            paths: Paths::default(),
+            unfinished,
             _copy: None,
         };
         store.hold()?;
@@ -147,19 +178,32 @@ impl Store {
         }
         .map_err(|error| StoreError::of(path, &error))?;
         match version {
-            schema::VERSION => Ok(Some(Store {
-                connection,
-                path: path.to_owned(),
-                takeover: None,
-                _copy: copy,
-            })),
-            // The first run takes PyFilter's over and brings ours up to date.
-            older if older < schema::VERSION => Ok(None),
-            newer => Err(StoreError::Newer {
-                path: path.to_owned(),
-                version: newer,
-            }),
+            // The first run takes PyFilter's over.
+            ..=0 => return Ok(None),
+            1..=schema::VERSION => {}
+            newer => {
+                return Err(StoreError::Newer {
+                    path: path.to_owned(),
+                    version: newer,
+                });
+            }
         }
+        schema::view(&connection, version).map_err(|error| StoreError::of(path, &error))?;
+        Ok(Some(Store {
+            connection,
+            path: path.to_owned(),
+            takeover: None,
+            paths: Paths::default(),
+            unfinished: None,
+            _copy: copy,
+        }))
+    }
+
+    /// Why a store of an older version is not wholly brought to this one yet:
+    /// it is used as it is, and the next run goes on.
+    #[must_use]
+    pub fn unfinished(&self) -> Option<Unfinished> {
+        self.unfinished
     }
 
     /// Where it stands.
@@ -237,6 +281,7 @@ impl Store {
         Ok(Commit {
             transaction: begun.map_err(|error| StoreError::of(&self.path, &error))?,
             path: &self.path,
+            paths: &self.paths,
         })
     }
 
@@ -251,6 +296,13 @@ impl Store {
 
     fn wrap<T>(&self, result: rusqlite::Result<T>) -> Result<T, StoreError> {
         result.map_err(|error| StoreError::of(&self.path, &error))
+    }
+
+    /// A time that `meta` holds.
+    fn meta_seconds(&self, key: &str) -> Result<Option<i64>, StoreError> {
+        let value = "SELECT value FROM meta WHERE key = ?";
+        let value = self.connection.query_row(value, [key], |row| row.get(0));
+        Ok(self.wrap(value.optional())?.map(|Seconds(at)| at))
     }
 
     fn meta(&self, key: &str) -> Result<Option<i64>, StoreError> {
@@ -270,6 +322,7 @@ impl Commit<'_> {
     /// The store can not be written: nothing has changed.
     pub fn commit(self) -> Result<(), StoreError> {
         let path = self.path;
+        self.set_met_paths()?;
         self.transaction
             .commit()
             .map_err(|error| StoreError::of(path, &error))

@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use crate::model::{Address, Ban, Stamp, Unban};
 
+use super::read_back::Seconds;
 use super::{Commit, Store, StoreError};
 
 /// A ban or an un-ban that is still to be sent.
@@ -52,12 +53,13 @@ impl Store {
                 let Some(address) = Address::parse(ip.as_bytes()) else {
                     return Ok(None);
                 };
+                let (Seconds(at), ends): (_, Option<Seconds>) = (row.get(2)?, row.get(4)?);
                 Ok(Some(Outbound {
                     number: row.get(0)?,
                     address,
-                    at: row.get(2)?,
+                    at,
                     server: row.get(3)?,
-                    ends: row.get(4)?,
+                    ends: ends.map(|Seconds(ends)| ends),
                     reason: row.get(5)?,
                     country: row.get(6)?,
                     longer: row.get(7)?,
@@ -160,7 +162,7 @@ impl Commit<'_> {
             None => (
                 ban.at.secs,
                 ban.server.to_string(),
-                ban.reason.clone(),
+                ban.reason().into_owned(),
                 country.map_or_else(String::new, |country| country.name.to_string()),
             ),
         };
@@ -182,9 +184,9 @@ impl Commit<'_> {
                     UNION ALL SELECT at FROM cleared WHERE ip = ?1)";
         let last = self.transaction.prepare_cached(last);
         let ip = unban.address.to_string();
-        let last: Option<i64> =
+        let last: Option<Seconds> =
             self.wrap(last.and_then(|mut last| last.query_row([ip], |row| row.get(0))))?;
-        let at = unban.at.max(last.unwrap_or(unban.at));
+        let at = last.map_or(unban.at, |Seconds(last)| unban.at.max(last));
         Ok(Unban {
             at,
             ..unban.clone()
@@ -201,9 +203,9 @@ impl Commit<'_> {
         let last = self.transaction.prepare_cached(last);
         let values = params![ban.address.to_string(), ban.at.secs];
         let last = last.and_then(|mut last| last.query_row(values, |row| row.get(0)).optional());
-        let last: Option<i64> = self.wrap(last)?;
+        let last: Option<Seconds> = self.wrap(last)?;
         Ok(match last {
-            Some(at) => Cow::Owned(Ban {
+            Some(Seconds(at)) => Cow::Owned(Ban {
                 at: Stamp::from_secs(at + 1),
                 ..ban.clone()
             }),

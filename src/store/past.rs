@@ -1,11 +1,12 @@
-use crate::model::{Address, Ban, Cause, Witness};
+use crate::model::{Address, Ban, Cause, Witness, Witnesses};
 
-use super::bans::ban;
-use super::standings::{Failures, Key};
+use super::bans::{Names, ban};
+use super::read_back::Seconds;
+use super::standings::{Key, both};
 use super::{Store, StoreError};
 
 /// A row of `ban`: what it says, when it was lifted and why, and what filled its window.
-type Row = (Ban, Option<i64>, Option<String>, Option<Failures>);
+type Row = (Ban, Option<Seconds>, Option<String>, Witnesses);
 
 /// A ban of an address, running or ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,38 +39,53 @@ impl Store {
                       FROM ban WHERE ip = ? ORDER BY at, id";
         let rows: Vec<Row> =
             self.wrap(self.connection.prepare(select).and_then(|mut select| {
+                let mut names = Names::default();
                 select
                     .query_map([&ip], |row| {
-                        Ok((ban(row)?, row.get(13)?, row.get(14)?, row.get(15)?))
+                        let failures = row.get_ref(15)?.as_blob_or_null()?;
+                        let failures = failures.map(|bytes| self.paths.failures(bytes, 15));
+                        let failures = failures.transpose()?.unwrap_or_default();
+                        Ok((ban(row, &mut names)?, row.get(13)?, row.get(14)?, failures))
                     })?
                     .collect()
             }))?;
-        let past = |(ban, lifted, cause, failures): Row| PastBan {
-            ban,
-            lifted: lifted.zip(cause.as_deref().and_then(Cause::from_word)),
-            failures: failures
-                .map_or_else(Vec::new, |Failures(failures)| failures.iter().collect()),
+        let past = |(ban, lifted, cause, failures): Row| {
+            let lifted = lifted.map(|Seconds(at)| at);
+            Ok(PastBan {
+                ban,
+                lifted: lifted.zip(cause.as_deref().and_then(Cause::from_word)),
+                failures: self.witnesses(&failures)?,
+            })
         };
-        Ok(rows.into_iter().map(past).collect())
+        rows.into_iter().map(past).collect()
     }
 
-    /// The open windows of `address`.
+    /// The open windows of `address`: of a rule the one with the later stamps,
+    /// and then the one beside it, if there is one.
     ///
     /// # Errors
     /// The store can not be read.
     pub fn open_windows(&self, address: Address) -> Result<Vec<OpenWindow>, StoreError> {
-        let select = "SELECT rule, failures FROM open_window WHERE address = ? ORDER BY rule";
-        let windows = self.connection.prepare(select).and_then(|mut select| {
+        let select =
+            "SELECT rule, failures, earlier FROM open_window WHERE address = ? ORDER BY rule";
+        let rows = self.connection.prepare(select).and_then(|mut select| {
             let rows = select.query_map([Key::of(address)], |row| {
-                let Failures(failures) = row.get(1)?;
-                Ok(OpenWindow {
-                    rule: row.get(0)?,
-                    failures: failures.iter().collect(),
-                })
+                Ok((row.get(0)?, both(row, 1, &self.paths)?))
             })?;
-            rows.collect()
+            rows.collect::<rusqlite::Result<Vec<(String, (Witnesses, Witnesses))>>>()
         });
-        self.wrap(windows)
+        let mut windows = Vec::new();
+        for (rule, (later, earlier)) in self.wrap(rows)? {
+            for failures in [later, earlier] {
+                if !failures.is_empty() {
+                    windows.push(OpenWindow {
+                        rule: rule.clone(),
+                        failures: self.witnesses(&failures)?,
+                    });
+                }
+            }
+        }
+        Ok(windows)
     }
 
     /// Until when the failures of `address` do not count, because somebody

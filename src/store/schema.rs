@@ -13,12 +13,26 @@ pub(super) const VERSION: i64 = 2;
 /// never edited: a change is a new one.
 const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
+/// What makes an older schema look like this one, for who only looks: that of
+/// version 1 comes first.
+const VIEWS: [&str; 1] = [include_str!("schema/1-as-2.sql")];
+
 /// The schema of a database; 0 for an empty file and for PyFilter's.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
-/// Brings the schema up to date, in one transaction.
+/// Makes an older schema look like this one, without changing it.
+pub(super) fn view(connection: &Connection, version: i64) -> rusqlite::Result<()> {
+    let older = usize::try_from(version - 1).unwrap_or(usize::MAX);
+    let views = VIEWS.get(older..).unwrap_or_default();
+    views
+        .iter()
+        .try_for_each(|view| connection.execute_batch(view))
+}
+
+/// Brings the schema up to date, in one transaction, which is small: rows are
+/// rewritten by and by, see `upgrade`.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let wrap = |error| StoreError::of(path, &error);
     let old = version(connection).map_err(wrap)?;
@@ -61,5 +75,6 @@ mod tests {
     #[test]
     fn the_version_counts_the_migrations() {
         assert_eq!(usize::try_from(VERSION), Ok(MIGRATIONS.len()));
+        assert_eq!(VIEWS.len() + 1, MIGRATIONS.len());
     }
 }

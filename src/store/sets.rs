@@ -133,7 +133,6 @@ impl Commit<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
     use std::sync::Arc;
 
     use proptest::prelude::*;
@@ -155,7 +154,7 @@ mod tests {
             failures: 0,
             instant: false,
             origin: Origin::Manual,
-            reason: String::new(),
+            reason: None,
             country: None,
         }
     }
@@ -176,7 +175,7 @@ mod tests {
                 let commit = store.begin().unwrap();
                 for (bans, last) in steps {
                     if bans {
-                        commit.add(&[(Cow::Owned(ban(last)), &Witnesses::default())], 1000).unwrap();
+                        commit.add(&[(&ban(last), &Witnesses::default())], 1000).unwrap();
                     } else {
                         let (address, at) = (address(last), 1000);
                         commit.lift(&Unban { address, cause: Cause::Manual, at }).unwrap();

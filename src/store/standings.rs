@@ -1,11 +1,13 @@
 use std::net::IpAddr;
 
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, OptionalExtension as _, Row, ToSql, params};
 
 use crate::model::{Address, Stamp, Witnesses};
 
-use super::{Commit, Store, StoreError};
+use super::paths::Paths;
+use super::read_back::{End, Seconds, damaged};
+use super::{Commit, Store, StoreError, upgrade};
 
 /// Windows this much behind the newest stamp of their rule may be forgotten.
 const BEHIND: i64 = 86_400;
@@ -14,9 +16,33 @@ const BEHIND: i64 = 86_400;
 /// a row.
 const AT_ONCE: usize = 64;
 
-/// What is remembered of an address under a rule: until when it is cleared,
-/// until when it is banned, and the failures of its open window.
-pub(super) type Past = (Option<i64>, Option<i64>, Witnesses);
+/// With so many open windows of a rule, or bans, the texts of further lines are
+/// not kept.
+pub const TEXTS_KEPT: i64 = 10_000;
+
+/// What is remembered of an address under a rule.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Past {
+    /// Until when its failures never count: it was un-banned then.
+    pub cleared: Option<i64>,
+    /// Until when it is banned: `i64::MAX` for good.
+    pub banned: Option<i64>,
+    /// The failures of its open window.
+    pub later: Witnesses,
+    /// Those of the second one, with the earlier stamps.
+    pub earlier: Witnesses,
+}
+
+/// An open window as it is to be stored: one without failures is removed.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenRow<'a> {
+    /// The address.
+    pub address: Address,
+    /// Its failures with the later stamps.
+    pub later: &'a Witnesses,
+    /// Those with the earlier ones.
+    pub earlier: Option<&'a Witnesses>,
+}
 
 /// The bytes of an address, in whose order the open windows stand.
 #[derive(Debug)]
@@ -49,24 +75,16 @@ impl ToSql for Key {
     }
 }
 
-/// The failures of a row.
-#[derive(Debug, Default)]
-pub(super) struct Failures(pub(super) Witnesses);
-
-impl FromSql for Failures {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let failures = Witnesses::from_bytes(value.as_blob()?);
-        failures
-            .map(Failures)
-            .ok_or_else(|| FromSqlError::Other("the failures of a window are not readable".into()))
-    }
-}
-
 pub(super) fn stamp(row: &Row<'_>, first: usize) -> rusqlite::Result<Stamp> {
+    let Seconds(secs) = row.get(first)?;
+    let (nanos, digits): (u32, u8) = (row.get(first + 1)?, row.get(first + 2)?);
+    if nanos > 999_999_999 || digits > 9 {
+        return Err(damaged(first + 1, "a fraction of a second is not one"));
+    }
     Ok(Stamp {
-        secs: row.get(first)?,
-        nanos: row.get(first + 1)?,
-        digits: row.get(first + 2)?,
+        secs,
+        nanos,
+        digits,
     })
 }
 
@@ -93,9 +111,32 @@ impl Store {
             .connection
             .prepare_cached(until)
             .and_then(|mut until| until.query_row(params![ip, rule, since], |row| row.get(0)));
-        let mut window = self.window(address, rule)?;
-        window.forget_up_to(since);
-        Ok((cleared, self.wrap(until)?, window))
+        let until: Option<End> = self.wrap(until)?;
+        let (mut later, mut earlier) = self.window(address, rule)?;
+        later.forget_up_to(since);
+        earlier.forget_up_to(since);
+        Ok(Past {
+            cleared,
+            banned: until.map(|End(until)| until),
+            later,
+            earlier,
+        })
+    }
+
+    /// How many open windows `rule` has; while rows of an older version are
+    /// left, more than anybody counts.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn count_windows(&self, rule: &str) -> Result<i64, StoreError> {
+        if self.wrap(upgrade::is_pending(&self.connection))? {
+            return Ok(i64::from(u32::MAX));
+        }
+        let open = "SELECT open FROM rule WHERE name = ?";
+        let open = self.connection.query_row(open, [rule], |row| row.get(0));
+        let open: Option<i64> = self.wrap(open.optional())?;
+        // One that was never counted right is bounded all the same.
+        Ok(open.unwrap_or(0).clamp(0, u32::MAX.into()))
     }
 
     /// Whether nothing is remembered of any address: no window, ban or un-ban.
@@ -111,23 +152,40 @@ impl Store {
         let cleared = self
             .connection
             .prepare_cached("SELECT at FROM cleared WHERE ip = ?");
-        self.wrap(
+        let cleared: Option<Seconds> = self.wrap(
             cleared.and_then(|mut cleared| cleared.query_row([ip], |row| row.get(0)).optional()),
-        )
+        )?;
+        Ok(cleared.map(|Seconds(at)| at))
     }
 
-    fn window(&self, address: Address, rule: &str) -> Result<Witnesses, StoreError> {
-        let select = "SELECT failures FROM open_window WHERE address = ? AND rule = ?";
-        let failures = self.connection.prepare_cached(select).and_then(|mut s| {
-            let failures = s.query_row(params![Key::of(address), rule], |row| {
-                row.get::<_, Failures>(0)
+    fn window(&self, address: Address, rule: &str) -> Result<(Witnesses, Witnesses), StoreError> {
+        let select = "SELECT failures, earlier FROM open_window WHERE address = ? AND rule = ?";
+        let window = self.connection.prepare_cached(select).and_then(|mut s| {
+            let window = s.query_row(params![Key::of(address), rule], |row| {
+                both(row, 0, &self.paths)
             });
-            failures.optional()
+            window.optional()
         });
-        let Failures(failures) = self.wrap(failures)?.unwrap_or_default();
-        Ok(failures)
+        Ok(self.wrap(window)?.unwrap_or_default())
     }
 }
+
+/// The failures of a window, and those of the second one, from a row's columns
+/// `first` and the one behind it.
+pub(super) fn both(
+    row: &Row<'_>,
+    first: usize,
+    paths: &Paths,
+) -> rusqlite::Result<(Witnesses, Witnesses)> {
+    let later = paths.failures(row.get_ref(first)?.as_blob()?, first)?;
+    let earlier = row.get_ref(first + 1)?.as_blob_or_null()?;
+    let earlier = earlier.map(|earlier| paths.failures(earlier, first + 1));
+    Ok((later, earlier.transpose()?.unwrap_or_default()))
+}
+
+/// The columns of a window: its key, when the last failure counts, and the
+/// failures of both.
+type Written<'a> = (Key, i64, &'a [u8], Option<&'a [u8]>);
 
 impl Commit<'_> {
     /// Replaces the open windows of these addresses under `rule`: fastest where
@@ -138,20 +196,26 @@ impl Commit<'_> {
     pub fn set_windows<'a>(
         &self,
         rule: &str,
-        windows: impl IntoIterator<Item = (Address, &'a Witnesses)>,
+        windows: impl IntoIterator<Item = OpenRow<'a>>,
     ) -> Result<(), StoreError> {
         let delete = "DELETE FROM open_window WHERE address = ? AND rule = ?";
         let write = || {
             let mut delete = self.transaction.prepare_cached(delete)?;
             let (mut one, mut many) = (None, None);
             let mut rows = Vec::new();
-            for (address, failures) in windows {
+            for OpenRow {
+                address,
+                later,
+                earlier,
+            } in windows
+            {
                 let key = Key::of(address);
-                let Some(newest) = failures.newest() else {
+                let Some(newest) = later.newest() else {
                     delete.execute(params![key, rule])?;
                     continue;
                 };
-                rows.push((key, newest, failures.as_bytes()));
+                let earlier = earlier.map(Witnesses::as_bytes);
+                rows.push((key, newest, later.as_bytes(), earlier));
                 if rows.len() == AT_ONCE {
                     self.put(&mut many, rule, &rows)?;
                     rows.clear();
@@ -168,24 +232,33 @@ impl Commit<'_> {
         &'a self,
         statement: &mut Option<CachedStatement<'a>>,
         rule: &str,
-        rows: &[(Key, i64, &[u8])],
+        rows: &[Written<'_>],
     ) -> rusqlite::Result<()> {
         let put = if let Some(put) = statement {
             put
         } else {
-            let row = |n| format!("(?{}, ?1, ?{}, ?{})", 3 * n + 2, 3 * n + 3, 3 * n + 4);
+            let row = |n| {
+                let first = 4 * n + 2;
+                format!(
+                    "(?{first}, ?1, ?{}, ?{}, ?{})",
+                    first + 1,
+                    first + 2,
+                    first + 3
+                )
+            };
             let rows: Vec<String> = (0..rows.len()).map(row).collect();
             let sql = format!("REPLACE INTO open_window VALUES {}", rows.join(", "));
             statement.insert(self.transaction.prepare_cached(&sql)?)
         };
         // They lie about in memory: waited for all at once, not each in its turn.
-        let far = rows.iter().map(|(.., failures)| failures.last());
+        let far = rows.iter().map(|(.., later, _)| later.last());
         std::hint::black_box(far.fold(0, |all, last| all ^ last.copied().unwrap_or_default()));
         put.raw_bind_parameter(1, rule)?;
-        for (n, (key, newest, failures)) in rows.iter().enumerate() {
-            put.raw_bind_parameter(3 * n + 2, key)?;
-            put.raw_bind_parameter(3 * n + 3, newest)?;
-            put.raw_bind_parameter(3 * n + 4, failures)?;
+        for (n, (key, newest, later, earlier)) in rows.iter().enumerate() {
+            put.raw_bind_parameter(4 * n + 2, key)?;
+            put.raw_bind_parameter(4 * n + 3, newest)?;
+            put.raw_bind_parameter(4 * n + 4, later)?;
+            put.raw_bind_parameter(4 * n + 5, earlier)?;
         }
         put.raw_execute().map(drop)
     }
@@ -193,26 +266,82 @@ impl Commit<'_> {
     /// Drops what the open windows of an address hold up to `until`.
     pub(super) fn drop_windows(&self, address: Address, until: i64) -> Result<(), StoreError> {
         let key = Key::of(address);
-        if until == i64::MAX {
-            return self.cached("DELETE FROM open_window WHERE address = ?", [key]);
-        }
-        let select = "SELECT rule, failures FROM open_window WHERE address = ?";
+        let select = "SELECT rule, failures, earlier FROM open_window WHERE address = ?";
         let windows = self.transaction.prepare_cached(select).and_then(|mut s| {
-            let rows = s.query_map([&key], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            rows.collect::<rusqlite::Result<Vec<(String, Failures)>>>()
+            let rows = s.query_map([&key], |row| {
+                // One that is dropped whole need not be readable.
+                if until == i64::MAX {
+                    return Ok((row.get(0)?, Default::default()));
+                }
+                Ok((row.get(0)?, both(row, 1, self.paths)?))
+            })?;
+            rows.collect::<rusqlite::Result<Vec<(String, (Witnesses, Witnesses))>>>()
         });
-        for (rule, Failures(mut failures)) in self.wrap(windows)? {
-            failures.forget_up_to(until);
-            let Some(newest) = failures.newest() else {
-                let delete = "DELETE FROM open_window WHERE address = ? AND rule = ?";
-                self.cached(delete, params![key, rule])?;
-                continue;
+        for (rule, (mut later, mut earlier)) in self.wrap(windows)? {
+            later.forget_up_to(until);
+            earlier.forget_up_to(until);
+            if later.is_empty() {
+                later = std::mem::take(&mut earlier);
+            }
+            let earlier = (!earlier.is_empty()).then_some(&earlier);
+            let is_over = later.is_empty();
+            let row = OpenRow {
+                address,
+                later: &later,
+                earlier,
             };
-            let set =
-                "UPDATE open_window SET newest = ?, failures = ? WHERE address = ? AND rule = ?";
-            self.cached(set, params![newest, failures.as_bytes(), key, rule])?;
+            self.set_windows(&rule, [row])?;
+            if is_over {
+                self.count_opened(&rule, -1)?;
+            }
         }
         Ok(())
+    }
+
+    /// Counts the open windows of a rule that has so many more by now.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn count_opened(&self, rule: &str, more: i64) -> Result<(), StoreError> {
+        if more == 0 {
+            return Ok(());
+        }
+        let count = "UPDATE rule SET open = max(0, open + ?) WHERE name = ?";
+        self.cached(count, params![more, rule])
+    }
+
+    /// Forgets the oldest windows of a rule that has more than `most`, and a
+    /// sixteenth more; says how many.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn forget_surplus(&self, rule: &str, most: usize) -> Result<usize, StoreError> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let open = "SELECT open FROM rule WHERE name = ?";
+        let open = self.transaction.query_row(open, [rule], |row| row.get(0));
+        let open: i64 = self.wrap(open.optional())?.unwrap_or(0);
+        if open <= most.saturating_add(most / 16) {
+            return Ok(0);
+        }
+        // What was counted may be wrong where somebody has edited the store.
+        let surplus = self.recount(rule)?.saturating_sub(most);
+        if surplus <= 0 {
+            return Ok(0);
+        }
+        let forget = "DELETE FROM open_window WHERE rule = ?1 AND address IN \
+                      (SELECT address FROM open_window WHERE rule = ?1 ORDER BY newest LIMIT ?2)";
+        let forgotten = self.transaction.execute(forget, params![rule, surplus]);
+        let forgotten = self.wrap(forgotten)?;
+        self.recount(rule)?;
+        Ok(forgotten)
+    }
+
+    /// Counts the open windows of a rule anew, which takes looking through all.
+    fn recount(&self, rule: &str) -> Result<i64, StoreError> {
+        let count = "UPDATE rule SET open = (SELECT count(*) FROM open_window WHERE rule = ?1) \
+                     WHERE name = ?1 RETURNING open";
+        let open = self.transaction.query_row(count, [rule], |row| row.get(0));
+        Ok(self.wrap(open.optional())?.unwrap_or(0))
     }
 
     /// Remembers the newest stamp that `rule` has read, and forgets windows
@@ -221,9 +350,9 @@ impl Commit<'_> {
     /// # Errors
     /// The store can not be written.
     pub fn set_newest(&self, rule: &str, newest: i64, reach: u32) -> Result<(), StoreError> {
-        let upsert = "INSERT INTO rule VALUES (?1, ?2, ?2) ON CONFLICT(name) DO UPDATE SET newest = max(newest, ?2) \
+        let upsert = "INSERT INTO rule(name, newest, swept) VALUES (?1, ?2, ?2) ON CONFLICT(name) DO UPDATE SET newest = max(newest, ?2) \
                       RETURNING newest, swept";
-        let (newest, swept): (i64, i64) = self.wrap(self.transaction.query_row(
+        let (Seconds(newest), Seconds(swept)) = self.wrap(self.transaction.query_row(
             upsert,
             params![rule, newest],
             |row| Ok((row.get(0)?, row.get(1)?)),
@@ -238,6 +367,7 @@ impl Commit<'_> {
             self.transaction
                 .execute(forget, params![rule, newest - behind]),
         )?;
+        self.recount(rule)?;
         self.wrap(self.transaction.execute(
             "UPDATE rule SET swept = ? WHERE name = ?",
             params![newest, rule],
@@ -251,7 +381,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::model::{Cause, Failure, Unban};
+    use crate::model::{Cause, Failure, Line, PathId, Unban};
 
     /// Failures at these seconds.
     fn failures(at: &[i64]) -> Witnesses {
@@ -265,9 +395,18 @@ mod tests {
                 instant: false,
                 offset: 0,
             };
-            failures.push(&failure, at, Path::new("log"), b"line");
+            let path = PathId::of(Path::new("log"));
+            failures.push(&failure, at, path, Line::of(b"line", true));
         }
         failures
+    }
+
+    fn row(address: Address, later: &Witnesses) -> OpenRow<'_> {
+        OpenRow {
+            address,
+            later,
+            earlier: None,
+        }
     }
 
     /// A store that holds this open window of 192.0.2.1.
@@ -275,7 +414,7 @@ mod tests {
         let mut store = Store::open(path, 0, || None).unwrap();
         let address = Address::parse(b"192.0.2.1").unwrap();
         let commit = store.begin().unwrap();
-        commit.set_windows("ssh", [(address, failures)]).unwrap();
+        commit.set_windows("ssh", [row(address, failures)]).unwrap();
         commit.commit().unwrap();
         (store, address)
     }
@@ -284,7 +423,7 @@ mod tests {
     fn a_window_that_is_damaged_is_told_and_not_guessed_at() {
         let dir = tempfile::tempdir().unwrap();
         let (store, address) = with_window(&dir.path().join("db"), &failures(&[7]));
-        assert_eq!(store.past("ssh", address).unwrap().2, failures(&[7]));
+        assert_eq!(store.past("ssh", address).unwrap().later, failures(&[7]));
         let spoil = "UPDATE open_window SET failures = substr(failures, 1, 9)";
         store.connection.execute(spoil, []).unwrap();
         let error = store.past("ssh", address).unwrap_err();
@@ -308,14 +447,18 @@ mod tests {
             let commit = store.begin().unwrap();
             let written = windows
                 .iter()
-                .map(|(address, failures)| (*address, failures));
+                .map(|(address, failures)| row(*address, failures));
             commit.set_windows("ssh", written).unwrap();
             commit.commit().unwrap();
             for (address, failures) in windows {
-                assert_eq!(store.past("ssh", address).unwrap().2, failures, "{address}");
+                assert_eq!(
+                    store.past("ssh", address).unwrap().later,
+                    failures,
+                    "{address}"
+                );
             }
         }
-        let first = store.past("ssh", address(99)).unwrap().2;
+        let first = store.past("ssh", address(99)).unwrap().later;
         assert_eq!(first, failures(&[99, 0]));
     }
 
@@ -327,7 +470,7 @@ mod tests {
             let (cause, commit) = (Cause::Redis, store.begin().unwrap());
             commit.lift(&Unban { address, cause, at }).unwrap();
             commit.commit().unwrap();
-            assert_eq!(store.past("ssh", address).unwrap().2, rest);
+            assert_eq!(store.past("ssh", address).unwrap().later, rest);
         }
     }
 
@@ -341,7 +484,7 @@ mod tests {
         store.past("ssh", address).unwrap();
         let looked = Store::look(&path).unwrap().unwrap();
         looked.hold().unwrap();
-        assert_eq!(looked.past("ssh", address).unwrap().2, failures(&[7]));
+        assert_eq!(looked.past("ssh", address).unwrap().later, failures(&[7]));
         let commit = store.begin().unwrap();
         commit.set_windows("ssh", []).unwrap();
         commit.set_newest("ssh", 9, 5).unwrap();

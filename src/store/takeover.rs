@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::model::{Address, Ban, Country, Origin, Stamp};
 
+use super::paths::Paths;
 use super::{Commit, StoreError, beside, schema};
 
 /// What PyFilter called every server in SQLite.
@@ -121,7 +122,12 @@ pub(super) fn take_over(
         .execute("DROP TABLE banned_ip", [])
         .map_err(wrap)?;
     schema::apply(&transaction, 0).map_err(wrap)?;
-    let commit = Commit { transaction, path };
+    let paths = Paths::default();
+    let commit = Commit {
+        transaction,
+        path,
+        paths: &paths,
+    };
     let mut taken = Takeover {
         copy,
         bans: 0,
@@ -165,7 +171,7 @@ impl Row {
             failures: 0,
             instant: false,
             origin: Origin::Snapshot,
-            reason,
+            reason: Some(reason.into()),
             country: self.country.as_deref().and_then(Country::named),
         }
     }

@@ -279,7 +279,7 @@ impl Facts<'_> {
             failures: 0,
             instant: false,
             origin: Origin::Redis,
-            reason: reason.trim_end().to_owned(),
+            reason: Some(reason.trim_end().into()),
             country: Country::named(&country),
         };
         Ok(Foreign { ban, stood })
@@ -376,7 +376,7 @@ mod tests {
             panic!("{sent:?}")
         };
         assert_eq!((sent.store.as_str(), sent.number), ("3f9c2a", 7));
-        assert_eq!(ban.reason, "5 bad connections via ssh.");
+        assert_eq!(ban.reason(), "5 bad connections via ssh.");
         assert_eq!(
             (&*ban.server, ban.at.secs, ban.ends),
             ("web 2", 1_774_189_000, None)

@@ -143,7 +143,7 @@ mod tests {
             failures: 0,
             instant: false,
             origin: Origin::Redis,
-            reason: String::new(),
+            reason: None,
             country: None,
         };
         Event::Ban(Foreign { ban, stood })

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::logs;
-use crate::model::{Generation, Witness};
+use crate::model::{Generation, Witness, line_digest};
 
 /// A line that was found again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(super) struct Found {
     pub(super) path: PathBuf,
     /// Its number, counted from 1.
     pub(super) line: u64,
+    /// Its text, of which at most [`Witness::TEXT`] bytes.
+    pub(super) text: Box<[u8]>,
 }
 
 /// The lines that were found, by the log and the byte at which they were read.
@@ -39,7 +41,7 @@ impl Lines {
             failures.sort_by_key(|failure| failure.offset);
             failures.dedup_by_key(|failure| failure.offset);
             for path in candidates(&log, generations) {
-                // What can not be read has no line numbers; the text was kept.
+                // What can not be read has no line numbers.
                 let _ = lines.find_in(&path, &log, &failures);
                 failures.retain(|failure| lines.get(failure).is_none());
                 if failures.is_empty() {
@@ -48,6 +50,13 @@ impl Lines {
             }
         }
         lines
+    }
+
+    /// The text of a failure's line: as it was kept, else as it stands there by
+    /// now; none if it is gone.
+    pub(super) fn text<'a>(&'a self, failure: &'a Witness) -> Option<&'a [u8]> {
+        let found = || self.get(failure).map(|found| &found.text);
+        failure.text.as_ref().or_else(found).map(|text| &**text)
     }
 
     /// Where the line of a failure stands.
@@ -69,10 +78,15 @@ impl Lines {
                 break;
             }
             let (line, begins) = (place.newlines + 1, place.last == b'\n');
-            if place.takes(&failure.text)? && begins {
-                let path = path.to_owned();
+            let text = place.line()?;
+            let is_it = match &failure.text {
+                Some(kept) => text.starts_with(kept),
+                None => line_digest(&text) == failure.digest,
+            };
+            if is_it && begins {
+                let (path, text) = (path.to_owned(), text.into());
                 let key = (log.clone(), failure.offset);
-                self.0.insert(key, Found { path, line });
+                self.0.insert(key, Found { path, line, text });
             }
         }
         Ok(())
@@ -118,19 +132,26 @@ impl<R: BufRead> Place<R> {
         Ok(self.at == offset)
     }
 
-    /// Whether these bytes come next, none of which is a newline. Takes as
-    /// many of them as do.
-    fn takes(&mut self, mut text: &[u8]) -> io::Result<bool> {
-        while let Some(&first) = text.first() {
+    /// What comes next up to the end of the line, at most [`Witness::TEXT`]
+    /// bytes.
+    fn line(&mut self) -> io::Result<Vec<u8>> {
+        let mut line = Vec::new();
+        while line.len() < Witness::TEXT {
             let bytes = self.stream.fill_buf()?;
-            let length = bytes.len().min(text.len());
-            if length == 0 || bytes[..length] != text[..length] {
-                return Ok(false);
+            let wanted = &bytes[..bytes.len().min(Witness::TEXT - line.len())];
+            let end = memchr::memchr(b'\n', wanted);
+            let more = &wanted[..end.unwrap_or(wanted.len())];
+            let Some(&last) = more.last() else {
+                break;
+            };
+            line.extend_from_slice(more);
+            let length = more.len();
+            self.take(length, last);
+            if end.is_some() {
+                break;
             }
-            self.take(length, first);
-            text = &text[length..];
         }
-        Ok(true)
+        Ok(line)
     }
 
     fn take(&mut self, length: usize, last: u8) {

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use crate::app::context::Context;
 use crate::model::{Escaped, Stamp, WindowKind, Witness};
-use crate::report::{bans_json, country_code, failure_json};
+use crate::report::{ban_json, country_code, failure_json};
 
 use super::Known;
 use super::found::Lines;
@@ -12,7 +12,7 @@ impl Known {
     pub(super) fn json(&self, context: &Context) -> Value {
         let time = |seconds| Stamp::from_secs(seconds).to_rfc3339();
         let bans = self.bans.iter().map(|past| {
-            let mut ban = bans_json(std::slice::from_ref(&past.ban))["bans"][0].take();
+            let mut ban = ban_json(&past.ban);
             ban["lifted"] = past.lifted.map(|(at, _)| time(at)).into();
             ban["cause"] = past.lifted.map(|(_, cause)| cause.as_str()).into();
             ban["witnesses"] = failures(&past.failures, &self.lines);
@@ -54,7 +54,7 @@ fn failures(witnesses: &[Witness], lines: &Lines) -> Value {
     let failures = witnesses.iter().map(|witness| {
         sum = sum.saturating_add(witness.count);
         let found = lines.get(witness);
-        let mut failure = failure_json(witness);
+        let mut failure = failure_json(witness, lines.text(witness));
         failure["sum"] = sum.into();
         failure["line"] = found.map(|found| found.line).into();
         failure["stands_in"] = found

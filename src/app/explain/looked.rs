@@ -187,17 +187,17 @@ impl Looked {
         }
         let limit = self.rule.thresholds.failed_attempts.get();
         let count = failure.count;
-        let fills = window.push(&self.rule.thresholds, failure.at, |beats, counted| {
+        let pushed = window.push(&self.rule.thresholds, failure.at, |beats, counted| {
             beats.push(Beat { counted, count });
         });
         let together = if failure.instant {
-            window.failures().max(limit)
+            pushed.failures.max(limit)
         } else {
-            window.failures()
+            pushed.failures
         };
         self.most = self.most.max(together);
-        if fills {
-            window.take();
+        if pushed.failures >= limit {
+            window.take(pushed, i64::MIN);
         }
     }
 }

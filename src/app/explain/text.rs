@@ -131,7 +131,7 @@ impl Known {
         };
         page.fact("Server", &format!("{}{this}", Escaped::text(&ban.server)))?;
         page.fact("Origin", &origin(ban.origin))?;
-        page.fact("Reason", &Escaped::text(&ban.reason).to_string())?;
+        page.fact("Reason", &Escaped::text(&ban.reason()).to_string())?;
         let ends = ban.ends.map(|ends| Stamp::from_secs(ends).to_local());
         match (past.lifted, ends) {
             (Some((at, cause)), _) => {
@@ -185,7 +185,9 @@ fn steps(
         page.put(4, &lead, &when(failure, before))?;
         let below = 4 + lead.len();
         page.put(below, "", &place(failure, lines))?;
-        page.put(below, "", &Escaped::bytes(&failure.text).to_string())?;
+        let text = lines.text(failure).map(Escaped::bytes);
+        let gone = || "(a line of which only the place was kept)".to_owned();
+        page.put(below, "", &text.map_or_else(gone, |text| text.to_string()))?;
         before = Some(failure.counted);
     }
     Ok(())

@@ -52,6 +52,7 @@ const EXAMPLES: [(&str, &str); 46] = [
     ("settings.rules.NAME.request_time", "60"),
     ("settings.rules.NAME.window", "\"sliding\""),
     ("settings.rules.NAME.ban_time", "\"1d\""),
+    ("settings.most_windows", "100000"),
     ("settings.journal", "\"/var/log/journal/remote\""),
     (
         "settings.metrics",

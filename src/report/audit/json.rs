@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 
 use crate::audit::{Decided, Findings, Seen, TrialRow};
 use crate::model::{Ban, Escaped, Origin, Stamp, WindowKind};
-use crate::report::json::{ban, country_code, problem, source};
-use crate::report::text::ban_reason;
+use crate::report::json::{ban_json, country_code, problem, source};
 
 use super::{AuditReport, Standing};
 
@@ -126,7 +125,7 @@ fn decided_json(report: &AuditReport<'_>, decided: &Decided) -> Value {
         &found.addresses[decided.address],
         &found.rules[decided.rule],
     );
-    ban(&Ban {
+    ban_json(&Ban {
         address: seen.address,
         rule: Some(rule.name.clone()),
         server: report.server.into(),
@@ -135,7 +134,7 @@ fn decided_json(report: &AuditReport<'_>, decided: &Decided) -> Value {
         failures: decided.failures,
         instant: decided.instant,
         origin: Origin::Log,
-        reason: ban_reason(seen.address, &rule.name, decided.failures, decided.instant),
+        reason: None,
         country: found.country_of(seen).cloned(),
     })
 }

@@ -4,3 +4,20 @@ ALTER TABLE generation ADD COLUMN left INTEGER NOT NULL DEFAULT 0;
 
 -- Whether the last run left entries of a journal for that reason.
 ALTER TABLE journal ADD COLUMN left INTEGER NOT NULL DEFAULT 0;
+-- A window may have a second one beside it, for earlier stamps.
+ALTER TABLE open_window ADD COLUMN earlier BLOB;
+
+-- How many open windows a rule has.
+ALTER TABLE rule ADD COLUMN open INTEGER NOT NULL DEFAULT 0;
+
+-- The paths of the logs that failures are kept of, each once: `failures`,
+-- `earlier` and `witnesses` have their ids.
+CREATE TABLE path (
+  id   INTEGER PRIMARY KEY,
+  path BLOB NOT NULL
+);
+
+-- Rows of the first version hold their texts and paths: they are rewritten by
+-- and by.
+INSERT INTO meta SELECT 'upgrade', 'windows'
+  WHERE EXISTS (SELECT 1 FROM open_window) OR EXISTS (SELECT 1 FROM ban WHERE witnesses IS NOT NULL);

@@ -1,0 +1,74 @@
+use std::hash::Hasher as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use siphasher::sip::SipHasher13;
+
+/// What stands for a log's path in the failures that are kept: a hash of it.
+/// The store has the path of each id once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PathId(i64);
+
+impl PathId {
+    /// The id of a path: SipHash-1-3 of its bytes under a zero key.
+    #[must_use]
+    pub fn of(path: &Path) -> Self {
+        PathId(hash(path.as_os_str().as_bytes()).cast_signed())
+    }
+
+    /// The number by which the store knows it.
+    #[must_use]
+    pub fn number(self) -> i64 {
+        self.0
+    }
+
+    pub(super) fn to_bytes(self) -> [u8; 8] {
+        self.0.to_le_bytes()
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes = bytes.try_into().ok()?;
+        Some(PathId(i64::from_le_bytes(bytes)))
+    }
+}
+
+/// How much of a line its digest is taken of, in bytes.
+const DIGESTED: usize = 256;
+
+/// A digest of a line without its newline, by which it is known again where
+/// its text was not kept: the low half of a hash of its first 256 bytes.
+#[must_use]
+pub fn line_digest(line: &[u8]) -> u32 {
+    let hash = hash(&line[..line.len().min(DIGESTED)]);
+    (hash & u64::from(u32::MAX)) as u32
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = SipHasher13::new();
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hashes_are_the_same_in_every_version() {
+        assert_eq!(
+            PathId::of(Path::new("pyfilter")).0.cast_unsigned(),
+            11_406_678_149_184_151_609
+        );
+        assert_eq!(
+            u64::from(line_digest(b"pyfilter")),
+            11_406_678_149_184_151_609 & 0xffff_ffff
+        );
+    }
+
+    #[test]
+    fn a_cut_text_has_the_digest_of_its_line() {
+        let line = [b'x'; 3000];
+        assert_eq!(line_digest(&line), line_digest(&line[..1024]));
+        assert_ne!(line_digest(&line), line_digest(&line[..255]));
+    }
+}

@@ -1,0 +1,48 @@
+//! The failures of a window as version 3.0.0 wrote them: all fields of each,
+//! the path itself where it is not that of the failure before, and the text.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use super::numbers::Rest;
+use super::{Entry, Line, PathId, Stamp, Witnesses};
+
+pub(super) const VERSION: u8 = 1;
+
+/// The failures, if somebody can have written them; `met` is told their paths.
+pub(super) fn read(bytes: &[u8], met: &mut impl FnMut(&Path)) -> Option<Witnesses> {
+    let mut written = Witnesses::default();
+    let mut rest = Rest(bytes.strip_prefix(&[VERSION])?);
+    let mut path = None;
+    while !rest.is_empty() {
+        let at = Stamp {
+            secs: rest.signed()?,
+            nanos: rest.number()?,
+            digits: rest.number()?,
+        };
+        let counted = rest.signed()?;
+        let (count, pattern) = (rest.number()?, rest.number()?);
+        let offset = rest.unsigned()?;
+        if let Some(length) = rest.unsigned()?.checked_sub(1) {
+            let own = Path::new(OsStr::from_bytes(rest.take(length)?));
+            met(own);
+            path = Some(PathId::of(own));
+        }
+        let length = rest.unsigned()?;
+        let entry = Entry {
+            at,
+            counted,
+            count,
+            pattern,
+            offset,
+            path: path?,
+            line: Line::Text(rest.take(length)?),
+        };
+        if !entry.is_possible() {
+            return None;
+        }
+        written.append(&entry);
+    }
+    Some(written)
+}

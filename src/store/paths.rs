@@ -1,0 +1,89 @@
+//! The paths of the logs that failures are kept of: the failures have their ids.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::model::{PathId, Witness, Witnesses};
+
+use super::read_back::damaged;
+use super::{Commit, Store, StoreError};
+
+/// The paths that were met: in rows of an older version, which hold them
+/// themselves, and in the table.
+#[derive(Debug, Default)]
+pub(super) struct Paths(RefCell<BTreeMap<PathId, Arc<Path>>>);
+
+impl Paths {
+    pub(super) fn note(&self, path: &Path) {
+        let id = PathId::of(path);
+        self.0.borrow_mut().entry(id).or_insert_with(|| path.into());
+    }
+
+    /// The failures of a row; `column` says of which.
+    pub(super) fn failures(&self, bytes: &[u8], column: usize) -> rusqlite::Result<Witnesses> {
+        let failures = Witnesses::from_bytes(bytes, |path| self.note(path));
+        failures.ok_or_else(|| damaged(column, "the failures of a window are not readable"))
+    }
+
+    /// The path of an id.
+    fn get(&self, connection: &Connection, id: PathId) -> rusqlite::Result<Arc<Path>> {
+        if let Some(path) = self.0.borrow().get(&id) {
+            return Ok(path.clone());
+        }
+        let select = connection.prepare_cached("SELECT path FROM path WHERE id = ?");
+        let path = select?
+            .query_row([id.number()], |row| row.get::<_, Vec<u8>>(0))
+            .optional()?;
+        let path = path.ok_or_else(|| damaged(0, "the path of a failure's log is missing"))?;
+        let path: Arc<Path> = PathBuf::from(OsString::from_vec(path)).into();
+        self.0.borrow_mut().insert(id, path.clone());
+        Ok(path)
+    }
+
+    /// Writes those that are not in the table yet.
+    pub(super) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
+        for path in self.0.borrow().values() {
+            write(connection, path)?;
+        }
+        Ok(())
+    }
+}
+
+fn write(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
+    let insert = "INSERT OR IGNORE INTO path VALUES (?, ?)";
+    let values = params![PathId::of(path).number(), path.as_os_str().as_bytes()];
+    connection.prepare_cached(insert)?.execute(values).map(drop)
+}
+
+impl Store {
+    /// The failures of a row, each with the path of its log.
+    pub(super) fn witnesses(&self, failures: &Witnesses) -> Result<Vec<Witness>, StoreError> {
+        let ids = failures.paths();
+        let paths: rusqlite::Result<BTreeMap<PathId, Arc<Path>>> = ids
+            .map(|id| Ok((id, self.paths.get(&self.connection, id)?)))
+            .collect();
+        let paths = self.wrap(paths)?;
+        Ok(failures.iter(|id| paths[&id].clone()).collect())
+    }
+}
+
+impl Commit<'_> {
+    /// Remembers the path of a log that failures are kept of.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn set_path(&self, path: &Path) -> Result<(), StoreError> {
+        self.wrap(write(&self.transaction, path))
+    }
+
+    /// Writes the paths that were met in rows of an older version.
+    pub(super) fn set_met_paths(&self) -> Result<(), StoreError> {
+        self.wrap(self.paths.write(&self.transaction))
+    }
+}
