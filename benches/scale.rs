@@ -46,8 +46,8 @@ fn enter() -> io::Result<ExitCode> {
 }
 
 fn measure() -> io::Result<ExitCode> {
-    println!("| run | seconds | CPU seconds | MiB |");
-    println!("| --- | ---: | ---: | ---: |");
+    println!("| run | seconds | CPU seconds | MiB | store MB |");
+    println!("| --- | ---: | ---: | ---: | ---: |");
     let host = Host::new(1)?;
     host.append(0, &failures(0..3, 2))?;
     host.run()?;
@@ -77,6 +77,14 @@ fn measure() -> io::Result<ExitCode> {
     watched.append(0, &failures(0..100_000, 1))?;
     watched.once("100,000 of them going on")?;
     watched.repeat("nothing new beside them")?;
+
+    let sprayed = Host::without_firewall()?;
+    sprayed.append(0, &spray(900_000))?;
+    sprayed.once("900,000 IPv6 addresses, one failure each in a line of 900 bytes")?;
+
+    let all = Host::without_firewall()?;
+    all.append(0, &failures(0..1_000_000, 5))?;
+    all.once("1,000,000 bans decided, committed and told, without a firewall")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -97,6 +105,21 @@ fn failures(addresses: std::ops::Range<u32>, times: u32) -> String {
     log
 }
 
+/// Addresses of one IPv6 network that fail once each, with the longest user name
+/// that sshd logs.
+fn spray(addresses: u32) -> String {
+    let (mut log, user) = (String::new(), "x".repeat(800));
+    for number in 0..addresses {
+        let _ = writeln!(
+            log,
+            "Mar 22 14:18:18 web1 sshd[4711]: Failed password for {user} from 2001:db8:0:7::{:x}:{:x} port 40022 ssh2",
+            (number >> 16) + 1,
+            number & 0xffff
+        );
+    }
+    log
+}
+
 /// A directory with a configuration, logs and a state.
 struct Host {
     directory: tempfile::TempDir,
@@ -108,9 +131,20 @@ struct Cost {
     wall: f64,
     cpu: f64,
     mebibytes: f64,
+    /// How many bytes the store has by then.
+    store: u64,
 }
 
 impl Host {
+    fn without_firewall() -> io::Result<Self> {
+        let host = Host::new(1)?;
+        let config = host.directory.path().join("config.json");
+        let text = fs::read_to_string(&config)?;
+        let none = "\"settings\":{\"firewall\":{\"backend\":\"none\"},";
+        fs::write(config, text.replace("\"settings\":{", none))?;
+        Ok(host)
+    }
+
     fn new(sources: u32) -> io::Result<Self> {
         let directory = tempfile::tempdir()?;
         let logs: Vec<PathBuf> = (0..sources).map(|n| log(directory.path(), n)).collect();
@@ -181,6 +215,7 @@ impl Host {
             wall: wall / times,
             cpu: (user + system) / times,
             mebibytes: kibibytes / 1024.0,
+            store: fs::metadata(directory.join("state/PyFilter.db"))?.len(),
         })
     }
 
@@ -211,6 +246,8 @@ fn show(what: &str, cost: &Cost) {
         wall,
         cpu,
         mebibytes,
+        store,
     } = cost;
-    println!("| {what} | {wall:.4} | {cpu:.4} | {mebibytes:.0} |");
+    let megabytes = *store / 1_000_000;
+    println!("| {what} | {wall:.4} | {cpu:.4} | {mebibytes:.0} | {megabytes} |");
 }

@@ -7,6 +7,7 @@
 
 mod audit;
 mod bad_input;
+mod bounds;
 mod bugs;
 mod explain;
 mod faults;
@@ -27,6 +28,7 @@ mod readme;
 mod redis;
 mod rooms;
 mod rotation;
+mod rows;
 mod scan;
 mod store;
 mod summary;

@@ -163,7 +163,7 @@ fn a_newer_store_is_left_to_its_version() {
         .pragma_update(None, "user_version", 99)
         .unwrap();
     let before = sandbox.store();
-    let told = "state/PyFilter.db: the store is of a newer version of pyfilter (schema 99, this one knows 1); \
+    let told = "state/PyFilter.db: the store is of a newer version of pyfilter (schema 99, this one knows 2); \
                 install that version again, or move the store away";
     for words in [
         &["scan"][..],
@@ -579,7 +579,7 @@ fn the_schema_is_what_was_released() {
     let version: i64 = database
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .unwrap();
-    assert_eq!(version, 1);
+    assert_eq!(version, 2);
 }
 
 #[test]

@@ -191,19 +191,101 @@ fn an_hour_that_comes_twice_is_the_first_and_nothing_is_lost() {
         "Oct 26 02:00:00",
         "Oct 26 02:00:01",
         "Oct 26 02:00:02",
+        "Oct 26 02:00:03",
+        "Oct 26 02:00:04",
     ];
-    // The second 02:00:00 is 3598 seconds before the last of its window: it
-    // counts as that last one.
-    let sandbox = berlin(&stamps, "2025-10-26 01:00:02");
-    assert_eq!(times(&sandbox.scan_json()).len(), 1);
+    // The second 02:00:00 is long before the last of its window: those behind it
+    // have one of their own.
+    let sandbox = berlin(&stamps, "2025-10-26 01:00:04");
+    assert_eq!(times(&sandbox.scan_json()), ["2025-10-26T00:00:04Z"]);
     assert_eq!(sandbox.banned(), [ATTACKER]);
 }
 
 #[test]
-fn a_clock_that_steps_back_keeps_a_window_and_by_more_than_an_hour_begins_another() {
-    let stepped = |back: u32| {
-        let seconds = [7200, 7201, 7202 - back, 7203 - back, 7204 - back];
-        let text: String = seconds.map(|second| failure(ATTACKER, second)).concat();
+fn five_failures_spread_over_the_repeated_hour_in_autumn_ban_nobody() {
+    let stamps = [
+        "Oct 26 02:58:00",
+        "Oct 26 02:05:00",
+        "Oct 26 02:17:00",
+        "Oct 26 02:29:00",
+        "Oct 26 02:41:00",
+        "Oct 26 02:53:00",
+    ];
+    for window in ["gap", "sliding"] {
+        let sandbox = berlin(&stamps, "2025-10-26 01:53:00").set("/settings/window", window);
+        assert_eq!(times(&sandbox.scan_json()), [""; 0], "{window}");
+        // A run after each line.
+        let sandbox = berlin(&[], "2025-10-26 01:53:00").set("/settings/window", window);
+        for stamp in stamps {
+            sandbox.append("auth.log", classic(stamp));
+            written(&sandbox, "auth.log", "2025-10-26 01:53:00");
+            assert_eq!(times(&sandbox.scan_json()), [""; 0], "{window}");
+        }
+    }
+}
+
+/// One host's clock is half an hour behind, and both write to one log.
+fn half_an_hour_apart(ahead: &[u32], behind: &[u32]) -> String {
+    let ahead = ahead.iter().map(|second| failure(ATTACKER, 7200 + second));
+    let behind = behind.iter().map(|second| failure(ATTACKER, 5400 + second));
+    // The logger takes from both in turn.
+    let (mut ahead, mut behind) = (ahead.fuse(), behind.fuse());
+    let mut log = String::new();
+    loop {
+        let lines = [ahead.next(), behind.next()];
+        if lines == [None, None] {
+            return log;
+        }
+        log.extend(lines.into_iter().flatten());
+    }
+}
+
+#[test]
+fn two_hosts_in_one_log_30_minutes_apart_do_not_make_one_attack() {
+    // Five failures of one host within twenty minutes, and two of the other.
+    let log = half_an_hour_apart(&[0, 600], &[0, 300, 600, 900, 1200]);
+    let sandbox = Sandbox::new().log("auth.log", log);
+    assert_eq!(times(&sandbox.scan_json()), [""; 0]);
+}
+
+#[test]
+fn two_hosts_in_one_log_30_minutes_apart_hide_no_attack() {
+    // Each is attacked: whichever host's failures are five, they ban, and the
+    // other host's in between begin nothing anew.
+    for (ahead, behind, at) in [
+        (
+            &[0, 60, 120, 180][..],
+            &[0, 1, 2, 3, 4][..],
+            "2026-03-22T01:30:04Z",
+        ),
+        (
+            &[0, 1, 2, 3, 4][..],
+            &[0, 60, 120, 180][..],
+            "2026-03-22T02:00:04Z",
+        ),
+    ] {
+        let log = half_an_hour_apart(ahead, behind);
+        let sandbox = Sandbox::new().log("auth.log", &log);
+        assert_eq!(times(&sandbox.scan_json()), [at]);
+        let sandbox = Sandbox::new().log("auth.log", "");
+        let mut apart = Vec::new();
+        for line in log.split_inclusive('\n') {
+            sandbox.append("auth.log", line);
+            apart.extend(times(&sandbox.scan_json()));
+        }
+        assert_eq!(apart, [at]);
+        sandbox.run(["explain", ATTACKER]).exits(0).says("5/5");
+    }
+}
+
+#[test]
+fn a_clock_that_steps_back_by_more_than_is_out_of_order_begins_another_window() {
+    let stepped = |back: u32, further: u32| {
+        let seconds = [7200, 7201].into_iter();
+        let text: String = seconds
+            .chain((0..further).map(|n| 7202 + n - back))
+            .map(|second| failure(ATTACKER, second))
+            .collect();
         let at_once = Sandbox::new().log("auth.log", &text);
         let at_once = times(&at_once.scan_json());
         // However it is cut into runs.
@@ -216,9 +298,12 @@ fn a_clock_that_steps_back_keeps_a_window_and_by_more_than_an_hour_begins_anothe
         assert_eq!(at_once, apart, "{back} seconds");
         at_once.len()
     };
-    assert_eq!(stepped(3), 1);
-    assert_eq!(stepped(3600), 1);
-    assert_eq!(stepped(3602), 0);
+    assert_eq!(stepped(3, 3), 1);
+    assert_eq!(stepped(6, 3), 1);
+    assert_eq!(stepped(7, 3), 0);
+    assert_eq!(stepped(3600, 3), 0);
+    assert_eq!(stepped(3600, 5), 1);
+    assert_eq!(stepped(3602, 5), 1);
 }
 
 #[test]

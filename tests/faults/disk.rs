@@ -284,3 +284,55 @@ fn kernel_logs_may_be_read_only_and_the_event_log_fails_alone() {
     let banned: BTreeSet<String> = disk.sandbox.banned().into_iter().collect();
     assert_eq!(banned, all);
 }
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_a_store_of_3_0_0_on_a_disk_that_is_full_is_used_as_it_is_and_made_small_later() {
+    let old = crate::bounds::old_store(6000, 200);
+    let new = attackers(0, 3);
+    let (mut without, mut partly) = (0, 0);
+    for room in [0u64, 8, 64, 256, 1024, 4096, 16_384] {
+        println!("room for {room} KiB");
+        let disk = Disk::new(200 << 10);
+        disk.sandbox.file("auth.log", log(&new));
+        std::fs::write(disk.root().join("PyFilter.db"), &old).unwrap();
+        let room = u32::try_from(room).unwrap();
+        disk.remount(&format!("size={}k", disk.used() + room));
+        let banned = disk.sandbox.banned();
+        let ran = disk.sandbox.scan();
+        let said = ran.stderr();
+        match ran.status() {
+            Some(0) => {
+                partly += u32::from(said.contains("since the disk is full; it is used as it is"));
+            }
+            Some(1) => {
+                assert!(said.contains("/state/"), "{said}");
+                assert!(
+                    said.contains("disk is full") || said.contains("No space"),
+                    "{said}"
+                );
+                without += 1;
+            }
+            _ => drop(ran.exits(0)),
+        }
+        // Whatever could be done, nothing that was banned is forgotten.
+        let now: BTreeSet<String> = disk.sandbox.banned().into_iter().collect();
+        assert!(banned.iter().all(|address| now.contains(address)));
+        disk.remount("size=200m");
+        for _ in 0..20 {
+            if disk.sandbox.scan().succeeds().stderr().is_empty() {
+                break;
+            }
+        }
+        let mut all = banned;
+        all.extend(new.iter().cloned());
+        let now: BTreeSet<String> = disk.sandbox.banned().into_iter().collect();
+        assert_eq!(now, all.into_iter().collect::<BTreeSet<_>>());
+        let size = std::fs::metadata(disk.root().join("PyFilter.db"))
+            .unwrap()
+            .len();
+        assert!(size < old.len() as u64, "{size}");
+        assert!(told(&disk.text("/Logs/")).is_superset(&new));
+    }
+    assert!(without > 0 && partly > 0, "{without} {partly}");
+}

@@ -197,7 +197,7 @@ fn of_bytes(hex: &str) -> Address {
 
 fn told_failures(whose: &str, failures: &[Witness]) -> Vec<String> {
     let told = failures.iter().map(|failure| {
-        let text = String::from_utf8_lossy(&failure.text);
+        let text = String::from_utf8_lossy(failure.text.as_deref().unwrap());
         format!("{whose} {} {} {text}", failure.at.secs, failure.counted)
     });
     told.collect()
