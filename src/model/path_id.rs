@@ -40,7 +40,8 @@ const DIGESTED: usize = 256;
 #[must_use]
 pub fn line_digest(line: &[u8]) -> u32 {
     let hash = hash(&line[..line.len().min(DIGESTED)]);
-    (hash & u64::from(u32::MAX)) as u32
+    let [a, b, c, d, ..] = hash.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
 }
 
 fn hash(bytes: &[u8]) -> u64 {
