@@ -181,7 +181,9 @@ fn old_failure(bytes: &mut Vec<u8>, at: i64, offset: u64, path: &str, text: &str
         bytes.push(u8::try_from(number).unwrap());
     };
     let zigzag = u64::try_from(at).unwrap() << 1;
-    [zigzag, 0, 0, zigzag, 1, 0, offset].map(&mut number);
+    for field in [zigzag, 0, 0, zigzag, 1, 0, offset] {
+        number(field);
+    }
     number(path.len() as u64 + 1);
     bytes.extend(path.as_bytes());
     let mut number = text.len();
