@@ -8,7 +8,7 @@ use crate::model::{Address, Ban, Cause, Country, CountryCode, Origin, Unban, Wit
 
 use super::read_back::{Seconds, damaged};
 use super::standings::{TEXTS_KEPT, stamp};
-use super::{Commit, Store, StoreError};
+use super::{Commit, Store, StoreError, space};
 
 const COLUMNS: &str = "ip, rule, server, at, nanos, digits, ends, failures, instant, origin, reason, country, country_code";
 
@@ -243,7 +243,7 @@ impl Commit<'_> {
         }
         let until = newest - TEXTS_KEPT;
         let select = "SELECT id, witnesses FROM ban WHERE id > ? AND id <= ? AND witnesses IS NOT NULL ORDER BY id LIMIT 1000";
-        let mut after = from;
+        let (mut after, mut shorter) = (from, 0);
         loop {
             let rows = self.transaction.prepare_cached(select).and_then(|mut s| {
                 let rows = s.query_map([after, until.min(last)], |row| {
@@ -259,14 +259,17 @@ impl Commit<'_> {
             after = *id;
             for (id, failures) in rows {
                 // One that is damaged is told when somebody asks for it.
+                let before = failures.as_ref().map_or(0, |old| old.as_bytes().len());
                 if let Some(mut failures) = failures
                     && failures.forget_texts()
                 {
+                    shorter += before.saturating_sub(failures.as_bytes().len());
                     let update = "UPDATE ban SET witnesses = ? WHERE id = ?";
                     self.cached(update, params![failures.as_bytes(), id])?;
                 }
             }
         }
+        self.wrap(space::note_sparse(&self.transaction, shorter))?;
         self.set_meta("texts", until)
     }
 

@@ -12,6 +12,18 @@ const KEPT: i64 = 16 << 20;
 /// How long after an attempt that failed the next one comes, in seconds.
 const AGAIN: i64 = 3600;
 
+/// Notes that rows have become shorter by so many bytes: SQLite gives their
+/// pages to nobody else while something is left in them.
+pub(super) fn note_sparse(connection: &Connection, bytes: usize) -> rusqlite::Result<()> {
+    if bytes == 0 {
+        return Ok(());
+    }
+    let note = "INSERT INTO meta VALUES ('sparse', ?) \
+                ON CONFLICT(key) DO UPDATE SET value = value + excluded.value";
+    let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+    connection.execute(note, [bytes]).map(drop)
+}
+
 /// Gives back what is free, where that is more than half of the file. `VACUUM`
 /// needs room for what is not free twice over, and takes time in proportion to
 /// that. Where there is not so much room the file stays as it is, and a later
@@ -22,7 +34,10 @@ pub(super) fn give_back(connection: &Connection, path: &Path, now: i64) -> Resul
         return Ok(());
     }
     match vacuum(connection, path) {
-        Ok(()) => Ok(()),
+        Ok(()) => {
+            let dense = "DELETE FROM meta WHERE key IN ('sparse', 'vacuum')";
+            connection.execute(dense, []).map(drop).map_err(wrap)
+        }
         Err(error) => match wrap(error) {
             StoreError::Full(_) | StoreError::Busy(_) => {
                 // Where there is no room for this either, the next run tries again.
@@ -37,12 +52,18 @@ pub(super) fn give_back(connection: &Connection, path: &Path, now: i64) -> Resul
 
 fn is_worth_it(connection: &Connection) -> rusqlite::Result<bool> {
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let free = number("freelist_count")?;
-    if free == 0 {
+    let sparse = "SELECT value FROM meta WHERE key = 'sparse'";
+    let sparse: Option<i64> = connection
+        .query_row(sparse, [], |row| row.get(0))
+        .optional()?;
+    let (free, sparse) = (number("freelist_count")?, sparse.unwrap_or(0));
+    if free == 0 && sparse == 0 {
         return Ok(false);
     }
     let (pages, size) = (number("page_count")?, number("page_size")?);
-    Ok(free.saturating_mul(size) > KEPT && free > pages / 2)
+    let (free, all) = (free.saturating_mul(size), pages.saturating_mul(size));
+    let free = free.saturating_add(sparse);
+    Ok(free > KEPT && free > all / 2)
 }
 
 fn is_too_soon(connection: &Connection, now: i64) -> rusqlite::Result<bool> {

@@ -16,7 +16,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::paths::Paths;
 use super::standings::TEXTS_KEPT;
-use super::{StoreError, Unfinished};
+use super::{StoreError, Unfinished, space};
 
 /// A step rewrites at most so many rows, and ends with the row by which it has
 /// read so many bytes of failures.
@@ -139,6 +139,7 @@ fn bans(connection: &Connection, paths: &Paths, after: i64) -> rusqlite::Result<
     })?;
     let rows = some(rows, |(_, failures)| failures.len())?;
     let mut update = connection.prepare_cached("UPDATE ban SET witnesses = ? WHERE id = ?")?;
+    let mut shorter = 0;
     for (id, old) in &rows {
         let Ok(mut failures) = paths.failures(old, 1) else {
             continue;
@@ -148,8 +149,10 @@ fn bans(connection: &Connection, paths: &Paths, after: i64) -> rusqlite::Result<
         }
         if failures.as_bytes() != old {
             update.execute(params![failures.as_bytes(), id])?;
+            shorter += old.len().saturating_sub(failures.as_bytes().len());
         }
     }
+    space::note_sparse(connection, shorter)?;
     Ok(rows.last().map(|(id, _)| format!("bans {id}")))
 }
 
