@@ -72,7 +72,6 @@ impl<'a> Hearing<'a> {
 
     /// How many bytes of memory the windows and the bans hold by now, as an
     /// estimate.
-    #[expect(dead_code, reason = "a run ends its reading by it")]
     pub(super) fn weight(&self) -> usize {
         let bans = self.bans.len() * size_of::<(Ban, Witnesses)>();
         self.judge.weight() + bans + self.witnesses
@@ -132,11 +131,13 @@ impl<'a> Hearing<'a> {
         let mut counting = Counting {
             paths: ids.collect(),
             hearing: self,
+            room: budget.room(),
             held: None,
             failed: None,
         };
         let readings = logs::scan_within(budget, sources, &matcher, sizes, &mut counting);
         counting.let_go();
+        budget.use_room(counting.hearing.weight());
         let failed = counting.failed.take();
         let read = places.iter().flatten().zip(readings.iter().flatten());
         let read = read.filter(|(_, reading)| reading.failures > 0);
@@ -246,6 +247,8 @@ struct Counting<'h, 'a> {
     hearing: &'h mut Hearing<'a>,
     /// The path of each piece of each source.
     paths: Vec<Vec<PathId>>,
+    /// How many bytes the windows and the bans may take.
+    room: usize,
     /// Since when the store is held, as it is while much is asked of it.
     held: Option<Instant>,
     failed: Option<StoreError>,
@@ -281,7 +284,9 @@ impl Sink for Counting<'_, '_> {
         if let Err(error) = self.count(&heard) {
             self.failed = Some(error);
         }
-        if self.hearing.judge.is_done_with(heard.failure.address) {
+        if self.hearing.weight() > self.room {
+            More::NoRoom
+        } else if self.hearing.judge.is_done_with(heard.failure.address) {
             More::Unwanted
         } else {
             More::Wanted

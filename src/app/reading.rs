@@ -85,7 +85,8 @@ pub(super) fn read_rule(
         let unread = std::mem::take(&mut plan.unread);
         let problems = &mut plan.outcome.problems;
         let readings = hearing.listen(&plan.places, unread, budget, problems)?;
-        if let Ok((mut outcome, mut read)) = plan.settle(context, rule, &readings) {
+        let has_room = budget.room() > 0;
+        if let Ok((mut outcome, mut read)) = plan.settle(context, rule, &readings, has_room) {
             read.most_windows = context.config.most_windows;
             (read.opened, read.forgotten) = (hearing.opened(), hearing.forgotten());
             read.windows = hearing.windows();
@@ -229,7 +230,14 @@ impl Plan {
         context: &Context,
         rule: &Rule,
         readings: &[Vec<Reading>],
+        has_room: bool,
     ) -> Result<(Outcome, Read), Changed> {
+        let bound = if has_room {
+            let seconds = context.config.run_time.as_secs();
+            format!("in its part of the {seconds} s that a run has (settings.run_time)")
+        } else {
+            "in the memory that a run may take, for so many addresses failed".to_owned()
+        };
         let outcome = &mut self.outcome;
         let mut read = Read::new(rule);
         let mut sources = self.places.iter().zip(readings);
@@ -242,7 +250,7 @@ impl Plan {
             let was_behind = is_behind(&log.known);
             let left: u64 = log.now.iter().map(|generation| generation.left).sum();
             outcome.warnings.extend(told(
-                context,
+                &bound,
                 &log.name,
                 was_behind,
                 (left > 0).then(|| format!("{left} bytes")),
@@ -259,7 +267,7 @@ impl Plan {
             let left = is_behind.then(|| "entries".to_owned());
             outcome
                 .warnings
-                .extend(told(context, Path::new(journal.name()), was_behind, left));
+                .extend(told(&bound, Path::new(journal.name()), was_behind, left));
             let end = readings.iter().map(|reading| reading.end).sum();
             read.journals.extend(journal.new_cursor(end, is_behind));
         }
@@ -279,19 +287,13 @@ fn is_behind(known: &[Generation]) -> bool {
     known.iter().any(|generation| generation.left > 0)
 }
 
-/// What is to be said when a source falls behind, of which so much was `left`, or is
-/// read to its end again.
-fn told(
-    context: &Context,
-    source: &Path,
-    was_behind: bool,
-    left: Option<String>,
-) -> Option<String> {
+/// What is to be said when a source falls behind, of which so much was `left` because
+/// of some bound, or is read to its end again.
+fn told(bound: &str, source: &Path, was_behind: bool, left: Option<String>) -> Option<String> {
     let path = Escaped::path(source);
     match (was_behind, left) {
         (false, Some(left)) => Some(format!(
-            "{path}: falls behind: {left} of it could not be read in its part of the {} s that a run has (settings.run_time); the next runs go on with it, and nothing else waits for it",
-            context.config.run_time.as_secs()
+            "{path}: falls behind: {left} of it could not be read {bound}; the next runs go on with it, and nothing else waits for it"
         )),
         (true, None) => Some(format!("{path}: is read to its end again")),
         _ => None,

@@ -140,7 +140,7 @@ pub(super) fn run(mut context: Context, errand: &Errand, voice: Voice) -> Result
     let Course {
         mut wall,
         mut snapshots,
-        changes,
+        mut changes,
         sources,
         early,
     } = course;
@@ -482,7 +482,8 @@ fn work(
                 voice.begin(&rule.name, found.sources() > 0);
             }
             let sources = found.iter().map(Discovered::sources).sum();
-            let mut budget = Budget::new(context.config.run_time, sources);
+            let mut budget =
+                Budget::new(context.config.run_time, sources).with_room(system::memory_room());
             let cleared = changes.cleared();
             let mut outcomes: Vec<Outcome> = rules.iter().map(|_| Outcome::default()).collect();
             for n in reading::order(store.as_deref(), rules, &found)? {

@@ -168,20 +168,23 @@ impl<K: Kept> Window<K> {
 }
 
 impl Window {
+    /// Drops failures stamped at `until` or before: their address was un-banned then.
+    pub fn forget_up_to(&mut self, until: i64) {
+        self.changed |= self.newest().is_some();
+        self.later.forget_up_to(until);
+        if let Some(earlier) = &mut self.earlier {
+            earlier.forget_up_to(until);
+        }
+        self.earlier.take_if(|earlier| earlier.is_empty());
+        self.close_up();
+    }
+
     /// How many bytes of memory it takes beside this value itself.
     #[must_use]
     pub fn weight(&self) -> usize {
         let earlier = self.earlier.as_deref();
         let earlier = earlier.map_or(0, |earlier| size_of::<Witnesses>() + 16 + earlier.weight());
         self.later.weight() + earlier
-    }
-}
-
-impl Window {
-    /// Drops failures stamped at `until` or before: their address was un-banned then.
-    pub fn forget_up_to(&mut self, until: i64) {
-        self.changed |= !self.kept.is_empty();
-        self.kept.forget_up_to(until);
     }
 }
 

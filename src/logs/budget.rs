@@ -1,4 +1,5 @@
-//! How long the sources of a run may be read. Pure: times in, times out.
+//! How long the sources of a run may be read, and how much memory what is found may
+//! take. Pure: times in, times out.
 //!
 //! Each source has an equal share of the run's time, and what others leave over:
 //! what a source does not need goes to those that need more. So a source that is
@@ -17,6 +18,8 @@ pub struct Budget {
     share: Option<Duration>,
     /// What others left over.
     spare: Duration,
+    /// How many bytes of memory what is found may still take.
+    room: usize,
     /// How long the way back to a byte of a compressed file may take.
     pub(super) way_back: Duration,
 }
@@ -35,6 +38,7 @@ impl Budget {
         Budget {
             share: None,
             spare: Duration::ZERO,
+            room: usize::MAX,
             way_back: Duration::MAX,
         }
     }
@@ -46,8 +50,26 @@ impl Budget {
         Budget {
             share: Some(run_time / sources),
             spare: Duration::ZERO,
+            room: usize::MAX,
             way_back: WAY_BACK,
         }
+    }
+
+    /// The same with so many bytes of memory for what is found.
+    #[must_use]
+    pub fn with_room(self, room: usize) -> Self {
+        Budget { room, ..self }
+    }
+
+    /// How many bytes of memory what is found may still take.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.room
+    }
+
+    /// Notes that what was found takes so many bytes of memory.
+    pub fn use_room(&mut self, bytes: usize) {
+        self.room = self.room.saturating_sub(bytes);
     }
 
     /// The same where the way back to a byte of a compressed file takes at most `way_back`.

@@ -140,6 +140,12 @@ impl Witnesses {
         (!self.is_empty()).then_some(self.newest)
     }
 
+    /// The earliest stamp of them, in Unix seconds.
+    #[must_use]
+    pub fn oldest(&self) -> Option<i64> {
+        self.entries().map(|entry| entry.at.secs).min()
+    }
+
     /// How many failures they are; a line that repeats another counts as often.
     #[must_use]
     pub fn failures(&self) -> u32 {

@@ -11,7 +11,7 @@ use crate::app::init::{self, Host};
 use super::roff;
 
 /// A value for each key that is not its default.
-const EXAMPLES: [(&str, &str); 46] = [
+const EXAMPLES: [(&str, &str); 47] = [
     ("settings.server_name", "\"web 2\""),
     ("settings.failed_attempts", "3"),
     ("settings.request_time", "600"),
