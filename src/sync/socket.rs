@@ -9,6 +9,9 @@ use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+use rustix::net::sockopt::Timeout;
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -87,8 +90,8 @@ fn left(deadline: Instant) -> io::Result<Duration> {
 pub(super) fn connect(settings: &Settings, deadline: &Deadline) -> Result<Box<dyn Stream>, Why> {
     let host = &settings.host;
     if host.starts_with('/') {
-        // Connecting to a socket waits only where a backlog is full.
-        let socket = UnixStream::connect(host).map_err(|error| unreachable(&error, settings))?;
+        let socket = connect_unix(Path::new(host), deadline.get());
+        let socket = socket.map_err(|error| unreachable(&error, settings))?;
         let deadline = deadline.clone();
         return Ok(Box::new(Timed { socket, deadline }));
     }
@@ -99,6 +102,24 @@ pub(super) fn connect(settings: &Settings, deadline: &Deadline) -> Result<Box<dy
     match &settings.tls {
         None => Ok(Box::new(timed)),
         Some(tls) => Ok(Box::new(encrypt(timed, host, tls)?)),
+    }
+}
+
+/// Connects to the socket at `path`, or gives up at the deadline: where the
+/// backlog of its listener is full, the system waits for as long as it may wait
+/// to send, which is without end unless it is limited before.
+fn connect_unix(path: &Path, deadline: Instant) -> io::Result<UnixStream> {
+    let address = SocketAddrUnix::new(path)?;
+    let cloexec = SocketFlags::CLOEXEC;
+    let socket = net::socket_with(AddressFamily::UNIX, SocketType::STREAM, cloexec, None)?;
+    loop {
+        let limit = Some(left(deadline)?);
+        net::sockopt::set_socket_timeout(&socket, Timeout::Send, limit)?;
+        match net::connect(&socket, &address) {
+            Ok(()) => return Ok(UnixStream::from(socket)),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 

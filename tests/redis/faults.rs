@@ -3,9 +3,13 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use super::{ATTACKER, Redis, free_port};
 use crate::kit::Sandbox;
@@ -35,6 +39,105 @@ fn at_port(redis: &Redis, port: u16) -> Sandbox {
         .attacked("web1")
         .set("/redis/host", "127.0.0.1")
         .set("/redis/port", port)
+}
+
+/// A socket that listens and never accepts, and the connections that fill its
+/// backlog: of one more the system says neither yes nor no.
+struct FullBacklog {
+    _listener: OwnedFd,
+    _waiting: Vec<OwnedFd>,
+}
+
+impl FullBacklog {
+    fn at(path: &Path) -> Self {
+        let address = rustix::net::SocketAddrUnix::new(path).unwrap();
+        let listener = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+        rustix::net::bind(&listener, &address).unwrap();
+        rustix::net::listen(&listener, 0).unwrap();
+        let client = || {
+            let flags = SocketFlags::NONBLOCK;
+            let client =
+                rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None);
+            let client = client.unwrap();
+            rustix::net::connect(&client, &address).map(|()| client)
+        };
+        let waiting = std::iter::repeat_with(client).map_while(Result::ok);
+        FullBacklog {
+            _waiting: waiting.collect(),
+            _listener: listener,
+        }
+    }
+}
+
+/// Ends what never ends by itself, so that a test of it fails.
+fn at_most_10_s(server: Sandbox) -> Sandbox {
+    server.behind(&["timeout", "--signal=KILL", "10"])
+}
+
+#[test]
+fn a_socket_whose_backlog_is_full_holds_no_run() {
+    let mut redis = Redis::new();
+    redis.stop();
+    let full = FullBacklog::at(&redis.socket());
+    let server = at_most_10_s(redis.attacked("web1"));
+    bans_all_the_same(&server, "did not answer within 2 s");
+    let begun = Instant::now();
+    server.run(["unban", ATTACKER]).exits(1).says("Un-banned");
+    assert!(begun.elapsed() < Duration::from_secs(4));
+    server.run(["check"]).exits(1).says("did not answer within");
+    drop(full);
+    std::fs::remove_file(redis.socket()).unwrap();
+    redis.again();
+    server.scan().exits(0);
+    assert_eq!(redis.cli(&["XLEN", "pyfilter:events"]), "1", "sent later");
+}
+
+/// The same of a port, where a connection is not even begun.
+#[test]
+fn a_port_whose_backlog_is_full_holds_no_run() {
+    let redis = Redis::new();
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    let loopback = std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 0);
+    rustix::net::bind(&socket, &loopback).unwrap();
+    rustix::net::listen(&socket, 0).unwrap();
+    let listener = TcpListener::from(socket);
+    let address = listener.local_addr().unwrap();
+    let client = || std::net::TcpStream::connect_timeout(&address, Duration::from_millis(300));
+    let waiting: Vec<_> = std::iter::repeat_with(client)
+        .map_while(Result::ok)
+        .collect();
+    assert!(!waiting.is_empty());
+    let server = at_most_10_s(at_port(&redis, address.port()));
+    bans_all_the_same(&server, "did not answer within 2 s");
+}
+
+/// Whoever answers the greeting of TLS as slowly as can be.
+#[test]
+fn a_handshake_that_never_ends_holds_no_run() {
+    let redis = Redis::new();
+    certificates(&redis);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!(
+        "rediss://localhost:{}",
+        listener.local_addr().unwrap().port()
+    );
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        // The head of a record of the handshake that is as long as can be.
+        for byte in b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc"
+            .iter()
+            .chain(std::iter::repeat(&3))
+        {
+            std::thread::sleep(Duration::from_millis(100));
+            if stream.write_all(&[*byte]).is_err() {
+                break;
+            }
+        }
+    });
+    let ca = redis.path("ca.pem").to_str().unwrap().to_owned();
+    let server = redis.attacked("web1").set("/redis/tls_ca", ca);
+    let server = at_most_10_s(server.set("/redis/host", url));
+    bans_all_the_same(&server, "no answer to the greeting");
 }
 
 /// Answers the first connection with these bytes, after it was asked something.
