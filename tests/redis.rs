@@ -7,6 +7,7 @@
 //! | `begins` | a server that begins to share its bans |
 //! | `cut_off` | a Redis that is gone, or slow, in the middle of a run |
 //! | `faults` | a Redis that is down, slow, full, … |
+//! | `forged` | events under another id, and of the future |
 //! | `strangers` | entries that others wrote, or damaged |
 //! | `kernel` | three servers in three network namespaces |
 //! | `cost` | that `benches/fleet.rs` still measures |
@@ -27,6 +28,7 @@ mod cost;
 mod cut_off;
 mod faults;
 mod fleet;
+mod forged;
 mod kernel;
 mod strangers;
 

@@ -133,7 +133,8 @@ fn fleet(world: &World, size: Size) -> Result<Vec<Server>> {
         std::fs::create_dir(server.place.join("state"))?;
         let store = |server: &Server| server.place.join("state/PyFilter.db");
         std::fs::copy(store(&fleet[0]), store(&server))?;
-        let renamed = "UPDATE meta SET value = lower(hex(randomblob(8))) WHERE key = 'id'";
+        let renamed =
+            "UPDATE meta SET value = lower(hex(randomblob(8))) WHERE key IN ('id', 'stream_id')";
         server.store()?.execute(renamed, [])?;
         fleet.push(server);
     }

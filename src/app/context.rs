@@ -18,6 +18,8 @@ pub(super) struct Context {
     pub(super) never: NeverBanned,
     /// The time of the run, in Unix seconds.
     pub(super) now: i64,
+    /// Whether the host's clock can be right at all.
+    pub(super) is_clock_set: bool,
     /// Whether somebody may be waiting at a terminal.
     pub(super) shows_progress: bool,
     /// What went wrong so far.
@@ -41,6 +43,7 @@ impl Context {
             never: NeverBanned::new(config.ignored.clone(), own),
             server: Arc::from(server),
             now: system::now().timestamp(),
+            is_clock_set: true,
             state_dir,
             shows_progress: false,
             warnings: Vec::new(),

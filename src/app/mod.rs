@@ -4,6 +4,7 @@ mod audit;
 mod bans;
 mod changes;
 mod check;
+mod clock;
 mod context;
 mod explain;
 pub mod generate;

@@ -12,6 +12,7 @@ use crate::store::{Store, StoreError, Unfinished, Untold};
 use crate::system::{self, Exclusive, Lock, LockError};
 
 use super::changes::{Changes, Read};
+use super::clock;
 use super::context::Context;
 use super::locate::locate;
 use super::metrics;
@@ -395,6 +396,7 @@ fn open(context: &mut Context) -> Result<Store, StoreError> {
             "{shown}: the store is large, and not wholly brought to this version's form yet; it is used as it is, and the next run goes on"
         )),
     }
+    clock::set(context, &store);
     if let Some(taken) = store.takeover() {
         let copy = Escaped::path(&taken.copy);
         let (bans, history) = (taken.bans, taken.history);
@@ -502,9 +504,10 @@ fn work(
             let outcome = reading::read_files(context, store, rule, files, &mut budget)?;
             take(context, outcome, changes);
         }
-        Errand::Ban(bans) => changes
-            .bans
-            .extend(bans.iter().map(|ban| (ban.clone(), Witnesses::default()))),
+        Errand::Ban(bans) => changes.bans.extend(
+            bans.iter()
+                .map(|ban| (clock::made_now(ban, context), Witnesses::default())),
+        ),
         Errand::Restore => {}
         Errand::Unban(addresses, only_here) => {
             changes.shared.only_here = *only_here;

@@ -18,7 +18,16 @@ pub(super) struct Shared {
     /// Until when the others have those bans.
     pub(super) until: BTreeMap<Address, i64>,
     pub(super) position: Option<Position>,
+    /// The highest of this server's own numbers that was read.
     pub(super) own: Option<i64>,
+    /// What waits to be sent, and had been.
+    pub(super) read_back: Vec<i64>,
+    /// The highest number under this server's id that it never gave.
+    pub(super) never_given: Option<i64>,
+    /// The id under which it goes on.
+    pub(super) renewed: Option<Renewed>,
+    /// Whether the bans in force are told again.
+    pub(super) bans_again: BansAgain,
     pub(super) looked: Option<Looked>,
     pub(super) announced: bool,
     pub(super) odd: Vec<i64>,
@@ -26,6 +35,23 @@ pub(super) struct Shared {
     pub(super) sharing: Option<bool>,
     /// Who was banned before it began to, and until when the others have that.
     pub(super) held: BTreeMap<Address, Option<i64>>,
+}
+
+/// Whether the bans in force are told again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum BansAgain {
+    #[default]
+    No,
+    Now,
+    /// By a later run.
+    Later,
+}
+
+/// Another id under which this server sends, and the one of before.
+#[derive(Debug)]
+pub(super) struct Renewed {
+    pub(super) id: String,
+    pub(super) former: Option<String>,
 }
 
 /// That the hashes were looked through, and where that goes on.
@@ -50,6 +76,8 @@ impl Shared {
             && self.stood.is_empty()
             && self.position.is_none()
             && self.own.is_none()
+            && self.renewed.is_none()
+            && self.bans_again == BansAgain::No
             && self.looked.is_none()
             && !self.announced
             && self.odd.is_empty()
@@ -119,8 +147,20 @@ impl Shared {
 
     /// Notes how far was read, and what was done here before this was shared.
     pub(super) fn note(&self, commit: &Commit<'_>, now: i64) -> Result<(), StoreError> {
+        commit.set_read_back(&self.read_back)?;
         if let Some(number) = self.own {
-            commit.set_sent_up_to(number)?;
+            commit.forget_sent_unbans(number)?;
+        }
+        if let Some(Renewed { id, former }) = &self.renewed {
+            commit.set_stream_id(id, former.as_deref())?;
+        }
+        if self.never_given.is_some() {
+            commit.send_unbans_again()?;
+        }
+        match self.bans_again {
+            BansAgain::No => {}
+            BansAgain::Now => commit.send_bans_again(now)?,
+            BansAgain::Later => commit.send_bans_again_later()?,
         }
         if let Some(position) = &self.position {
             let last = position.last.as_deref().unwrap_or("0-0");
@@ -129,7 +169,8 @@ impl Shared {
         if let Some(Looked { scan }) = &self.looked {
             commit.set_looked(scan.as_deref(), now)?;
         }
-        if self.announced {
+        // One that was left under an id of before is to be left anew.
+        if self.announced && self.never_given.is_none() {
             commit.set_announced(now)?;
         }
         for (address, theirs) in &self.held {

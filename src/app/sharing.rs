@@ -6,13 +6,18 @@ use crate::config::{Config, Database};
 use crate::model::{Ban, Cause, Problem, Unban, Witnesses};
 use crate::store::{Outbound, Store, StoreError};
 use crate::sync::{
-    Event, Exchange, Known, Merged, Outgoing, Position, Refused, Sending, Settings, Stood,
+    Ahead, Event, Exchange, Known, Merged, Outgoing, Position, Refused, Sending, Settings, Stood,
     SyncError, Tls, merge,
 };
 
 use super::changes::Changes;
 use super::context::Context;
 use super::shared::{Looked, Shared};
+
+mod own;
+mod report;
+
+use report::report;
 
 /// How long a run waits for Redis in all.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -22,9 +27,6 @@ const ANNOUNCED: i64 = 3600;
 
 /// How much a run sends at most.
 const SENT: usize = 20_000;
-
-/// How many skipped entries are named one by one.
-const NAMED: usize = 5;
 
 /// One run's connection.
 #[derive(Debug)]
@@ -67,7 +69,13 @@ impl Sharing {
             changes.shared.sharing = store.is_sharing()?.then_some(false);
             return Ok(alone);
         }
-        let opened = Exchange::open(&settings(&context.config), &store.id()?, &context.server);
+        if !context.is_clock_set {
+            // What is read with a wrong clock is never read again.
+            return Ok(alone);
+        }
+        let mut heard = Heard::default();
+        let sender = heard.sender(store)?;
+        let opened = Exchange::open(&settings(&context.config), sender, &context.server);
         let mut exchange = match opened {
             Ok(exchange) => exchange,
             Err(error) => {
@@ -75,7 +83,6 @@ impl Sharing {
                 return Ok(alone);
             }
         };
-        let mut heard = Heard::default();
         let asked = heard.ask(context, store, &mut exchange)?;
         heard.take_over(context, store, changes)?;
         let whole = match asked {
@@ -96,9 +103,23 @@ impl Sharing {
         let Some(mut exchange) = self.exchange else {
             return Ok(());
         };
-        let outgoing: Vec<Outgoing> = outgoing(&store.outbox(SENT)?);
-        if outgoing.is_empty() {
+        let mut outgoing: Vec<Outgoing> = outgoing(&store.outbox(SENT)?);
+        // One that is over now, and perhaps not when the clock is right, waits.
+        let (now, age) = (context.now, store.age());
+        outgoing.retain(|out| match out.sending {
+            Sending::Ban {
+                ends: Some(ends), ..
+            } => !(age < ends && ends <= now),
+            _ => true,
+        });
+        let Some(last) = outgoing.last() else {
             return Ok(());
+        };
+        // What comes back from Redis with a higher number was sent by somebody else.
+        if store.sender()?.sent < last.number {
+            let commit = store.begin()?;
+            commit.set_perhaps_sent(last.number)?;
+            commit.commit()?;
         }
         let length = context.config.redis.stream_length;
         let (taken, refused, error) = exchange.send(&outgoing, length, context.now);
@@ -124,6 +145,7 @@ impl Sharing {
 struct Heard {
     events: Vec<Event>,
     refused: Vec<Refused>,
+    ahead: Vec<Ahead>,
     shared: Shared,
 }
 
@@ -150,19 +172,16 @@ impl Heard {
         };
         let (looked, announced) = store.looked()?;
         let now = context.now;
-        let is_due = |last: Option<i64>, every: i64| {
-            last.is_none_or(|last| now - last >= every || last > now)
-        };
         let never = |address| context.never.why(address);
-        let received =
-            exchange.receive(position.clone(), is_due(announced, ANNOUNCED), now, &never);
-        let received = match received {
+        let announce = is_due(announced, ANNOUNCED, now);
+        let received = match exchange.receive(position.clone(), announce, now, &never) {
             Ok(received) => received,
             Err(error) => return Ok(Err(error)),
         };
+        self.own(&received, store, exchange, now)?;
         self.events = received.events;
         self.refused = received.refused;
-        self.shared.own = received.own;
+        self.ahead = received.ahead;
         self.shared.announced = received.announced;
         let is_new = received.position != position;
         let mut reached = received.position;
@@ -181,7 +200,7 @@ impl Heard {
         }
         let scan = store.scan_position()?;
         let check_time = i64::from(context.config.redis.check_time);
-        let looks = received.lost || scan.is_some() || has_held || is_due(looked, check_time);
+        let looks = received.lost || scan.is_some() || has_held || is_due(looked, check_time, now);
         if !(context.config.redis.take_over && looks) {
             self.shared.sharing = (begins && received.whole).then_some(true);
             return Ok(Ok(received.whole));
@@ -211,6 +230,7 @@ impl Heard {
         let Heard {
             events,
             refused,
+            ahead,
             mut shared,
         } = self;
         let known = |address| {
@@ -248,7 +268,7 @@ impl Heard {
             // The rest not before it is known what the others have.
             shared.held.retain(|_, theirs| theirs.is_some());
         }
-        report(refused, context, store, &mut shared)?;
+        report(refused, ahead, context, store, &mut shared)?;
         changes.shared = Shared {
             tells: changes.shared.tells,
             only_here: changes.shared.only_here,
@@ -258,42 +278,9 @@ impl Heard {
     }
 }
 
-/// Tells what was skipped, each entry once.
-fn report(
-    refused: Vec<Refused>,
-    context: &mut Context,
-    store: &Store,
-    shared: &mut Shared,
-) -> Result<(), StoreError> {
-    let place = settings(&context.config).place();
-    let mut count = 0;
-    for Refused { entry, why } in refused {
-        let hash = hash(&entry, &why);
-        if store.is_odd(hash)? {
-            continue;
-        }
-        shared.odd.push(hash);
-        count += 1;
-        if count <= NAMED {
-            let told = format!("Redis at {place}: {entry} {why}; it is skipped");
-            context.problems.push(Problem::new(told));
-        }
-    }
-    if count > NAMED {
-        let more = count - NAMED;
-        let told = format!("Redis at {place}: {more} more such entries are skipped");
-        context.problems.push(Problem::new(told));
-    }
-    Ok(())
-}
-
-fn hash(entry: &str, why: &str) -> i64 {
-    use std::hash::Hasher as _;
-    let mut hasher = siphasher::sip::SipHasher13::new();
-    hasher.write(entry.as_bytes());
-    hasher.write(b"\0");
-    hasher.write(why.as_bytes());
-    hasher.finish().cast_signed()
+/// Whether something that is done `every` so many seconds is to be done.
+fn is_due(last: Option<i64>, every: i64, now: i64) -> bool {
+    last.is_none_or(|last| now - last >= every || last > now)
 }
 
 fn problem(error: &SyncError) -> Problem {
@@ -321,7 +308,7 @@ fn outgoing(rows: &[Outbound]) -> Vec<Outgoing> {
             },
             None => Sending::Unban {
                 // What stands there by now is another server's later ban.
-                keeps: row.banned && !latest_ban(row.address),
+                keeps: row.longer || row.banned && !latest_ban(row.address),
                 stood: row
                     .stood
                     .iter()

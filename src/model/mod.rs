@@ -7,6 +7,7 @@
 //! | rule | [`Rule`]: sources, patterns, thresholds |
 //! | failure | [`Failure`]: a line of a log that matches a rule |
 //! | ban | [`Ban`]: an address, with rule, server, time, reason, and when it ends |
+//! | skew | [`MOST_SKEW`], [`EARLIEST_NOW`]: how far a clock is believed |
 //! | country | [`Country`]: where an address is from |
 //! | problem | [`Problem`]: what could not be done while the run went on |
 
@@ -22,6 +23,7 @@ mod path_id;
 mod problem;
 mod rule;
 mod server;
+mod skew;
 mod span;
 mod stamp;
 mod variant;
@@ -39,6 +41,7 @@ pub use path_id::{PathId, line_digest};
 pub use problem::Problem;
 pub use rule::{Pattern, Positions, Rule, SourceSpec, Thresholds, WindowKind};
 pub use server::check_server_name;
+pub use skew::{EARLIEST_NOW, MOST_SKEW};
 pub use span::{SpanError, parse_span};
 pub use stamp::Stamp;
 pub use variant::{Axis, AxisError, Variant, variants};

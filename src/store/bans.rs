@@ -4,7 +4,9 @@ use std::sync::Arc;
 use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension as _, Row, params};
 
-use crate::model::{Address, Ban, Cause, Country, CountryCode, Origin, Unban, Witnesses};
+use crate::model::{
+    Address, Ban, Cause, Country, CountryCode, MOST_SKEW, Origin, Unban, Witnesses,
+};
 
 use super::read_back::{Seconds, damaged};
 use super::standings::{TEXTS_KEPT, stamp};
@@ -347,12 +349,13 @@ impl Commit<'_> {
         let ip = address.to_string();
         // Another server's un-ban may come late: what is later than it stays.
         let until = if cause == Cause::Redis { at } else { i64::MAX };
-        let update =
-            "UPDATE ban SET lifted = ?, cause = ? WHERE ip = ? AND lifted IS NULL AND at <= ?";
+        // One of a log that is ahead of the clock was told the others as of then.
+        let ahead = self.times.now + MOST_SKEW;
+        let update = "UPDATE ban SET lifted = ?, cause = ? WHERE ip = ? AND lifted IS NULL AND (at <= ? OR at > ?)";
         let lifted = self
             .transaction
             .prepare_cached(update)
-            .and_then(|mut update| update.execute(params![at, cause.as_str(), ip, until]));
+            .and_then(|mut update| update.execute(params![at, cause.as_str(), ip, until, ahead]));
         let lifted = self.wrap(lifted)? > 0;
         if cause != Cause::Ignored {
             self.clear(&ip, at)?;
@@ -411,7 +414,7 @@ impl Commit<'_> {
     }
 
     /// Brings an address' one row of PyFilter's table to its first ban in force.
-    fn show(&self, ip: &str) -> Result<(), StoreError> {
+    pub(super) fn show(&self, ip: &str) -> Result<(), StoreError> {
         let insert = "INSERT INTO banned_ip(ip, time_banned, server_name, log_msg, country) \
                       SELECT ip, at, server, reason, country FROM ban WHERE ip = ?1 AND lifted IS NULL ORDER BY at, id LIMIT 1 \
                       ON CONFLICT(ip) DO NOTHING";

@@ -226,6 +226,7 @@ impl Commit<'_> {
     /// # Errors
     /// The store can not be written.
     pub fn forget_unseen(&self, now: i64) -> Result<(), StoreError> {
+        let now = now.min(self.times.age);
         let forget = "DELETE FROM generation WHERE (rule, log) IN \
                       (SELECT rule, log FROM generation GROUP BY rule, log HAVING max(seen) < ?)";
         self.wrap(self.transaction.execute(forget, [now - KEPT]))?;

@@ -123,7 +123,7 @@ impl Store {
         self.wrap(select.and_then(|mut select| select.exists([hash])))
     }
 
-    fn meta_text(&self, key: &str) -> Result<Option<String>, StoreError> {
+    pub(super) fn meta_text(&self, key: &str) -> Result<Option<String>, StoreError> {
         let select = "SELECT value FROM meta WHERE key = ?";
         let value = self
             .connection
@@ -179,7 +179,8 @@ impl Commit<'_> {
         for (store, number) in heard {
             self.cached(upsert, params![store, number, now])?;
         }
-        self.cached("DELETE FROM heard WHERE at < ?", [now - KEPT])?;
+        let age = now.min(self.times.age);
+        self.cached("DELETE FROM heard WHERE at < ?", [age - KEPT])?;
         let newest = "DELETE FROM heard WHERE store NOT IN (SELECT store FROM heard ORDER BY at DESC, store LIMIT ?)";
         self.cached(newest, [STORES_KEPT])
     }
@@ -191,15 +192,17 @@ impl Commit<'_> {
     /// The store can not be written.
     pub fn set_looked(&self, scan: Option<&str>, now: i64) -> Result<(), StoreError> {
         self.set_meta("looked", now)?;
-        self.cached("DELETE FROM lifted WHERE until < ?", [now])?;
+        let age = now.min(self.times.age);
+        self.cached("DELETE FROM lifted WHERE until < ?", [age])?;
         self.set_meta_text("scan", scan)
     }
 
-    /// Notes that this server left its name.
+    /// Notes that this server left its name, and under no other id than its own.
     ///
     /// # Errors
     /// The store can not be written.
     pub fn set_announced(&self, now: i64) -> Result<(), StoreError> {
+        self.set_meta_text("former_stream_id", None)?;
         self.set_meta("announced", now)
     }
 
@@ -217,7 +220,8 @@ impl Commit<'_> {
                 params![hash, now],
             )?;
         }
-        self.cached("DELETE FROM odd WHERE at < ?", [now - KEPT])?;
+        let age = now.min(self.times.age);
+        self.cached("DELETE FROM odd WHERE at < ?", [age - KEPT])?;
         let newest = "DELETE FROM odd WHERE hash IN (SELECT hash FROM odd ORDER BY at DESC LIMIT -1 OFFSET ?)";
         self.cached(newest, [ENTRIES_KEPT])
     }

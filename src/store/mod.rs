@@ -9,16 +9,19 @@
 //! | `cursors` | how far each rule has read each log |
 //! | `standings` | open windows, and what an address has behind it |
 //! | `bans` | bans in force and ended, and the numbered sets of them |
+//! | `clock` | what earlier runs knew of the time, and what a wrong clock has left |
 //! | `counts` | figures that are told of |
 //! | `sets` | the numbers of the sets of bans in force, and what lies between them |
 //! | `effects` | what the last commit still owes the world |
 //! | `exchange` | what other servers told |
 //! | `outbox` | what is still to be sent to them |
+//! | `sender` | under which id, and what is sent again under another |
 //! | `past` | what `explain` shows |
 //! | `paths` | the paths of the logs that failures are kept of |
 //! | `takeover` | the database of a PyFilter 1 or 2 |
 
 mod bans;
+mod clock;
 mod counts;
 mod cursors;
 mod effects;
@@ -29,6 +32,7 @@ mod past;
 mod paths;
 mod read_back;
 mod schema;
+mod sender;
 mod sets;
 mod space;
 mod standings;
@@ -49,12 +53,14 @@ use crate::model::Address;
 use paths::Paths;
 use read_back::Seconds;
 
+pub use clock::Mended;
 pub use counts::Count;
 pub use effects::Untold;
 pub use error::StoreError;
 pub use exchange::Before;
 pub use outbox::Outbound;
 pub use past::{OpenWindow, PastBan};
+pub use sender::{StoredSender, Waiting};
 pub use sets::Since;
 pub use standings::{OpenRow, Past, TEXTS_KEPT};
 pub use takeover::{Takeover, copy_database};
@@ -70,6 +76,9 @@ pub struct Store {
     paths: Paths,
     /// Why it is not wholly brought to this version yet.
     unfinished: Option<Unfinished>,
+    times: clock::Times,
+    /// What was mended when it was opened, because the clock had gone back.
+    mended: Option<Mended>,
     /// The copy that is read in place of a store that was cut off in a commit.
     _copy: Option<TempDir>,
 }
@@ -89,11 +98,13 @@ pub struct Commit<'a> {
     transaction: Transaction<'a>,
     path: &'a Path,
     paths: &'a Paths,
+    times: clock::Times,
 }
 
 impl Store {
-    /// Opens the store for a run: makes it if it is not there, brings an older
-    /// one up to date, takes over a PyFilter database; `blacklisted` finds the
+    /// Opens the store for a run whose clock shows `now`: makes it if it is not
+    /// there, brings an older one up to date, mends what a run with a wrong clock
+    /// has left, takes over a PyFilter database; `blacklisted` finds the
     /// addresses in the blacklists beside that, if there are any.
     ///
     /// # Errors
@@ -132,14 +143,17 @@ impl Store {
         if unfinished.is_none() {
             space::give_back(&connection, path, now)?;
         }
-        let store = Store {
+        let mut store = Store {
             connection,
             path: path.to_owned(),
             takeover,
             paths: Paths::default(),
             unfinished,
+            times: clock::Times::first(now),
+            mended: None,
             _copy: None,
         };
+        store.begin_times(now)?;
         store.hold()?;
         Ok(store)
     }
@@ -195,6 +209,9 @@ impl Store {
             takeover: None,
             paths: Paths::default(),
             unfinished: None,
+            // It is not written, so nothing grows old.
+            times: clock::Times::first(0),
+            mended: None,
             _copy: copy,
         }))
     }
@@ -282,6 +299,7 @@ impl Store {
             transaction: begun.map_err(|error| StoreError::of(&self.path, &error))?,
             path: &self.path,
             paths: &self.paths,
+            times: self.times,
         })
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension as _, params};
 
-use crate::model::{Address, Ban, Stamp, Unban};
+use crate::model::{Address, Ban, MOST_SKEW, Stamp, Unban};
 
 use super::read_back::Seconds;
 use super::{Commit, Store, StoreError};
@@ -27,7 +27,8 @@ pub struct Outbound {
     pub reason: String,
     /// Where it is from; empty if unknown.
     pub country: String,
-    /// Whether the others have the ban, with an earlier end.
+    /// Of a ban, whether the others have it, with an earlier end; of an un-ban,
+    /// whether it was sent before.
     pub longer: bool,
     /// Whether the address is banned now.
     pub banned: bool,
@@ -130,6 +131,8 @@ impl Commit<'_> {
             return Ok(());
         }
         let ip = ban.address.to_string();
+        // A log may be ahead of the clock; nobody is told of the future.
+        let latest = now + MOST_SKEW;
         // The first ban speaks, with the latest end.
         let first = "SELECT at, server, reason, country, max(coalesce(ends, 9223372036854775807)) OVER () FROM ban \
                      WHERE ip = ? AND lifted IS NULL ORDER BY at, id LIMIT 1";
@@ -166,6 +169,7 @@ impl Commit<'_> {
                 country.map_or_else(String::new, |country| country.name.to_string()),
             ),
         };
+        let at = at.min(latest);
         self.stands(&ip, &ip, &server, &Stamp::from_secs(at).to_local())?;
         let values = params![ip, at, server, ban.ends, reason, country, longer];
         self.cached(
@@ -174,8 +178,8 @@ impl Commit<'_> {
         )
     }
 
-    /// A person's un-ban, no earlier than what it lifts and than the one before
-    /// it, even where the clocks say otherwise.
+    /// A person's un-ban, no earlier than what it lifts, as that was sent, and
+    /// than the one before it, even where the clocks say otherwise.
     ///
     /// # Errors
     /// The store can not be read.
@@ -186,7 +190,8 @@ impl Commit<'_> {
         let ip = unban.address.to_string();
         let last: Option<Seconds> =
             self.wrap(last.and_then(|mut last| last.query_row([ip], |row| row.get(0))))?;
-        let at = last.map_or(unban.at, |Seconds(last)| unban.at.max(last));
+        let last = last.map(|Seconds(last)| last.min(unban.at.saturating_add(MOST_SKEW)));
+        let at = unban.at.max(last.unwrap_or(unban.at));
         Ok(Unban {
             at,
             ..unban.clone()
@@ -300,37 +305,5 @@ impl Commit<'_> {
         self.cached(delete, params![ip, theirs])?;
         let update = "UPDATE outbox SET longer = 1 WHERE ip = ? AND server IS NOT NULL";
         self.cached(update, [ip])
-    }
-
-    /// Removes what Redis has taken.
-    ///
-    /// # Errors
-    /// The store can not be written.
-    pub fn set_sent(&self, numbers: impl IntoIterator<Item = i64>) -> Result<(), StoreError> {
-        numbers
-            .into_iter()
-            .try_for_each(|number| self.cached("DELETE FROM outbox WHERE number = ?", [number]))
-    }
-
-    /// Removes all up to a number that Redis was seen to hold. A number that
-    /// was never given shows that this store is an older copy: what waits gets
-    /// numbers behind it, or the others would take it for what they know.
-    ///
-    /// # Errors
-    /// The store can not be written.
-    pub fn set_sent_up_to(&self, number: i64) -> Result<(), StoreError> {
-        let given = "SELECT seq FROM sqlite_sequence WHERE name = 'outbox'";
-        let given = self.transaction.query_row(given, [], |row| row.get(0));
-        let given: Option<i64> = self.wrap(given.optional())?;
-        let given = given.unwrap_or(0);
-        if number <= given {
-            return self.cached("DELETE FROM outbox WHERE number <= ?", [number]);
-        }
-        self.cached("UPDATE outbox SET number = -number", [])?;
-        self.cached("UPDATE outbox SET number = ? - number", [number])?;
-        let highest = number.saturating_add(given);
-        self.cached("DELETE FROM sqlite_sequence WHERE name = 'outbox'", [])?;
-        let insert = "INSERT INTO sqlite_sequence(name, seq) VALUES ('outbox', ?)";
-        self.cached(insert, [highest])
     }
 }

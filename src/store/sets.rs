@@ -100,12 +100,14 @@ impl Store {
 }
 
 impl Commit<'_> {
-    /// Counts the number up if the set has changed, and forgets what is older
-    /// than anybody asks for.
+    /// Notes the time of the run, counts the number up if the set has changed,
+    /// and forgets what is older than anybody asks for.
     ///
     /// # Errors
     /// The store can not be written.
     pub fn seal(&self, now: i64) -> Result<(), StoreError> {
+        self.set_times()?;
+        let age = now.min(self.times.age);
         let count = "UPDATE meta SET value = value + 1 WHERE key = 'number' AND EXISTS (SELECT 1 FROM change WHERE number = meta.value + 1)";
         if self.wrap(self.transaction.execute(count, []))? == 0 {
             return Ok(());
@@ -114,7 +116,7 @@ impl Commit<'_> {
             "DELETE FROM change WHERE number <= (SELECT value FROM meta WHERE key = 'number') - ?";
         self.wrap(self.transaction.execute(forget, [NUMBERS_KEPT]))?;
         let bans = format!("DELETE FROM ban WHERE {FORGOTTEN}");
-        self.wrap(self.transaction.execute(&bans, [now])).map(drop)
+        self.wrap(self.transaction.execute(&bans, [age])).map(drop)
     }
 
     /// Notes that `ip` entered or left the set, in the number this commit

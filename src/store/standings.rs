@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, OptionalExtension as _, Row, ToSql, params};
 
-use crate::model::{Address, Stamp, Witnesses};
+use crate::model::{Address, EARLIEST_NOW, MOST_SKEW, Stamp, Witnesses};
 
 use super::paths::Paths;
 use super::read_back::{End, Seconds, damaged};
@@ -350,6 +350,11 @@ impl Commit<'_> {
     /// # Errors
     /// The store can not be written.
     pub fn set_newest(&self, rule: &str, newest: i64, reach: u32) -> Result<(), StoreError> {
+        // A log that was written under a wrong clock makes no other window old.
+        let newest = match self.times.age {
+            age @ EARLIEST_NOW.. => newest.min(age + MOST_SKEW),
+            _ => newest,
+        };
         let upsert = "INSERT INTO rule(name, newest, swept) VALUES (?1, ?2, ?2) ON CONFLICT(name) DO UPDATE SET newest = max(newest, ?2) \
                       RETURNING newest, swept";
         let (Seconds(newest), Seconds(swept)) = self.wrap(self.transaction.query_row(

@@ -123,10 +123,12 @@ pub(super) fn take_over(
         .map_err(wrap)?;
     schema::apply(&transaction, 0).map_err(wrap)?;
     let paths = Paths::default();
+    let times = super::clock::Times::first(now);
     let commit = Commit {
         transaction,
         path,
         paths: &paths,
+        times,
     };
     let mut taken = Takeover {
         copy,

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use chrono::{Local, LocalResult, NaiveDateTime, TimeDelta, TimeZone as _};
 use redis::Value;
 
-use crate::model::{Address, Ban, Country, Escaped, Origin, Stamp, check_server_name};
+use crate::model::{Address, Ban, Country, Escaped, MOST_SKEW, Origin, Stamp, check_server_name};
 
 use super::reply::Reply as _;
 
 /// The longest reason that is taken over.
 const LONGEST_REASON: usize = 4096;
 
-/// The longest name of a server, a country or a store.
+/// The longest name of a server or a country.
 const LONGEST_NAME: usize = 255;
 
-/// Clocks may differ by this much, and logs may be ahead of them.
-const FUTURE: i64 = 86_400;
+/// The longest id under which a server sends its events.
+const LONGEST_ID: usize = 64;
 
 /// A naive time may be ahead by the widest difference of zones, too.
 const ZONES: i64 = 2 * 86_400;
@@ -94,9 +94,17 @@ pub struct Refused {
 /// An event of the stream, with who sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sent {
+    /// The id under which its server sends.
     pub(super) store: String,
+    /// Its number under that id.
     pub(super) number: i64,
-    pub(super) event: Event,
+    /// Whom it is about.
+    pub(super) address: Address,
+    /// Its time as it was sent, in Unix seconds.
+    pub(super) at: i64,
+    /// What it is, with a time that is not ahead; or why it is skipped here.
+    /// Others may take an event that is skipped here, so the number counts.
+    pub(super) event: Result<Event, Why>,
 }
 
 type Why = String;
@@ -104,62 +112,91 @@ type Why = String;
 /// What is known of an address that is never banned; nothing of any other.
 pub(super) type Never<'a> = &'a dyn Fn(Address) -> Option<&'static str>;
 
-/// The fields of a stream's entry → an event.
-pub(super) fn event(fields: &[Value], now: i64, never: Never<'_>) -> Result<Sent, Why> {
-    let field = |name: &str| {
-        let mut pairs = fields.chunks_exact(2);
+/// The fields of a stream's entry, name and value in turn.
+struct Fields<'a>(&'a [Value]);
+
+impl<'a> Fields<'a> {
+    fn get(&self, name: &str) -> Option<&'a Value> {
+        let mut pairs = self.0.chunks_exact(2);
         pairs
             .find(|pair| pair[0].text() == Some(name.as_bytes()))
             .map(|pair| &pair[1])
-    };
-    let needed = |name: &str| field(name).ok_or_else(|| format!("has no field {name}"));
-    let number = |name: &str| {
-        let text = utf8(needed(name)?, name, 20)?;
+    }
+
+    fn needed(&self, name: &str) -> Result<&'a Value, Why> {
+        self.get(name).ok_or_else(|| format!("has no field {name}"))
+    }
+
+    fn number(&self, name: &str) -> Result<i64, Why> {
+        let text = utf8(self.needed(name)?, name, 20)?;
         text.parse::<i64>()
             .map_err(|_| format!("has a field {name} that is no number"))
-    };
-    let ip = utf8(needed("ip")?, "ip", 64)?;
+    }
+
+    /// What it is, with the time at which it is taken: `ahead` seconds earlier
+    /// than it says.
+    fn event(&self, address: Address, ahead: i64, never: Never<'_>) -> Result<Event, Why> {
+        let at = self.number("time")? - ahead;
+        let stood = || -> Result<Stood, Why> {
+            Ok(Stood {
+                address,
+                key: address.to_string(),
+                server: server(self.needed("server")?)?,
+                text: utf8(self.needed("text")?, "text", LONGEST_NAME)?,
+            })
+        };
+        match utf8(self.needed("event")?, "event", 20)?.as_str() {
+            "unban" => Ok(Event::Unban(Lift {
+                address,
+                at,
+                stood: self.get("server").is_some().then(stood).transpose()?,
+            })),
+            "ban" => {
+                let stood = stood()?;
+                let ends = self.get("ends").is_some().then(|| self.number("ends"));
+                let facts = Facts {
+                    at,
+                    ends: ends.transpose()?,
+                    reason: self.get("reason"),
+                    country: self.get("country"),
+                };
+                let mut foreign = facts.ban(stood, never)?;
+                // It lasts as long as it was to last.
+                foreign.ban.ends = foreign.ban.ends.map(|ends| ends.saturating_sub(ahead));
+                Ok(Event::Ban(foreign))
+            }
+            other => Err(format!("is of an unknown kind ({})", Escaped::text(other))),
+        }
+    }
+}
+
+/// The fields of a stream's entry → an event. What lies further ahead than
+/// clocks differ is taken as of `now`.
+pub(super) fn event(fields: &[Value], now: i64, never: Never<'_>) -> Result<Sent, Why> {
+    let fields = Fields(fields);
+    let ip = utf8(fields.needed("ip")?, "ip", 64)?;
     let address = Address::parse(ip.as_bytes()).ok_or("names no single address")?;
-    let at = number("time")?;
-    if at > now + FUTURE || at < 0 {
+    let at = fields.number("time")?;
+    if !(0..=LAST_END).contains(&at) {
         return Err(format!("has a time far from now ({at})"));
     }
-    let stood = || -> Result<Stood, Why> {
-        Ok(Stood {
-            address,
-            key: address.to_string(),
-            server: server(needed("server")?)?,
-            text: utf8(needed("text")?, "text", LONGEST_NAME)?,
-        })
-    };
-    let event = match utf8(needed("event")?, "event", 20)?.as_str() {
-        "unban" => Event::Unban(Lift {
-            address,
-            at,
-            stood: field("server").is_some().then(stood).transpose()?,
-        }),
-        "ban" => {
-            let stood = stood()?;
-            let ends = field("ends").is_some().then(|| number("ends"));
-            let facts = Facts {
-                at,
-                ends: ends.transpose()?,
-                reason: field("reason"),
-                country: field("country"),
-            };
-            Event::Ban(facts.ban(stood, never)?)
-        }
-        other => return Err(format!("is of an unknown kind ({})", Escaped::text(other))),
-    };
-    let given = number("number")?;
-    if !(1..=LAST_NUMBER).contains(&given) {
-        return Err(format!("has a number that no server gives ({given})"));
+    let number = fields.number("number")?;
+    if !(1..=LAST_NUMBER).contains(&number) {
+        return Err(format!("has a number that no server gives ({number})"));
     }
+    let ahead = if is_ahead(at, now) { at - now } else { 0 };
     Ok(Sent {
-        store: utf8(needed("store")?, "store", LONGEST_NAME)?,
-        number: given,
-        event,
+        store: utf8(fields.needed("store")?, "store", LONGEST_ID)?,
+        number,
+        address,
+        at,
+        event: fields.event(address, ahead, never),
     })
+}
+
+/// Whether a time lies further ahead than clocks differ.
+pub(super) fn is_ahead(at: i64, now: i64) -> bool {
+    at.saturating_sub(now) > MOST_SKEW
 }
 
 /// A hash, as far as it was fetched: `HMGET banned_server reason country`,
@@ -369,10 +406,18 @@ mod tests {
         event(&fields(&pairs), NOW, &nobody)
     }
 
+    /// Why it is skipped, whatever of it is understood all the same.
+    fn refused(sent: Result<Sent, Why>) -> Why {
+        match sent {
+            Ok(sent) => sent.event.unwrap_err(),
+            Err(why) => why,
+        }
+    }
+
     #[test]
     fn an_event_is_a_ban() {
         let sent = changed("country", "France").unwrap();
-        let Event::Ban(Foreign { ban, stood }) = sent.event else {
+        let Ok(Event::Ban(Foreign { ban, stood })) = sent.event else {
             panic!("{sent:?}")
         };
         assert_eq!((sent.store.as_str(), sent.number), ("3f9c2a", 7));
@@ -387,14 +432,16 @@ mod tests {
 
     #[test]
     fn a_hostile_event_is_refused_with_a_reason() {
-        let why = |name, value| changed(name, value).unwrap_err();
+        let why = |name, value| refused(changed(name, value));
         assert_eq!(why("ip", "::/0"), "names no single address");
         assert_eq!(why("ip", "localhost"), "names no single address");
-        assert!(why("time", "99999999999").contains("far from now"));
+        assert!(why("time", "253402300800").contains("far from now"));
         assert!(why("time", "-5").contains("far from now"));
         assert!(why("time", "soon").contains("no number"));
         assert!(why("ends", "253402300800").contains("an end far in the future"));
-        assert!(changed("ends", "253402300799").is_ok());
+        assert!(changed("ends", "253402300799").unwrap().event.is_ok());
+        let long = "x".repeat(65);
+        assert!(why("store", &long).contains("store of 65 bytes"));
         for number in ["0", "-1", "9223372036854775807"] {
             assert!(why("number", number).contains("a number that no server gives"));
         }
@@ -403,12 +450,39 @@ mod tests {
         assert!(why("server", "\x1b[2J").contains("\\x1b[2J"));
         assert!(why("reason", &"x".repeat(5000)).contains("reason of 5000 bytes"));
         assert_eq!(
-            event(&fields(&BAN[1..]), NOW, &nobody).unwrap_err(),
+            refused(event(&fields(&BAN[1..]), NOW, &nobody)),
             "has no field event"
         );
         let never = |_| Some("is a loopback address");
-        let refused = event(&fields(&BAN), NOW, &never).unwrap_err();
-        assert_eq!(refused, "is a loopback address, so it is never banned");
+        let sent = event(&fields(&BAN), NOW, &never).unwrap();
+        assert_eq!(sent.number, 7, "it counts where others take the event");
+        let why = "is a loopback address, so it is never banned";
+        assert_eq!(sent.event.unwrap_err(), why);
+    }
+
+    /// An event of this kind and time, and how it is taken: its time and its end.
+    fn taken(kind: &str, at: i64, ends: Option<i64>) -> (i64, Option<i64>) {
+        let [at, ends] = [Some(at), ends].map(|time| time.map(|time| time.to_string()));
+        let mut pairs = BAN.to_vec();
+        pairs.retain(|(key, _)| !["event", "time"].contains(key));
+        pairs.extend([("event", kind), ("time", at.as_deref().unwrap())]);
+        pairs.extend(ends.as_deref().map(|ends| ("ends", ends)));
+        match event(&fields(&pairs), NOW, &nobody).unwrap().event.unwrap() {
+            Event::Ban(Foreign { ban, .. }) => (ban.at.secs, ban.ends),
+            Event::Unban(lift) => (lift.at, None),
+        }
+    }
+
+    proptest! {
+        /// None is taken as of later than clocks differ, none is shifted that
+        /// need not be, and a ban lasts as long as it was to last.
+        #[test]
+        fn an_event_from_the_future_is_of_now(ahead in -400_000i64..400_000_000, lasts in 1i64..100_000_000) {
+            let at = NOW + ahead;
+            let expected = if ahead > 300 { NOW } else { at };
+            prop_assert_eq!(taken("ban", at, Some(at + lasts)), (expected, Some(expected + lasts)));
+            prop_assert_eq!(taken("unban", at, None), (expected, None));
+        }
     }
 
     fn hash(values: &[Value; 3], stays: i64, field: &str) -> Result<Foreign, Why> {

@@ -25,14 +25,14 @@ pub struct Examined {
     pub servers: usize,
 }
 
-/// Looks at Redis as the server of this name with the store of this id, and
-/// writes nothing.
+/// Looks at Redis as the server of this name that sends, or sent, under these
+/// ids, and writes nothing.
 ///
 /// # Errors
 /// Redis can not be used at all; see [`Why`].
 pub fn examine(
     settings: &Settings,
-    store: Option<&str>,
+    ids: &[String],
     server: &str,
     now: i64,
 ) -> Result<Examined, SyncError> {
@@ -69,7 +69,7 @@ pub fn examine(
         events: replies[2].number().unwrap_or(0),
         namesake: seen
             .iter()
-            .filter(|(id, _, name)| name == server && store != Some(id))
+            .filter(|(id, _, name)| name == server && !ids.contains(id))
             .map(|(_, at, _)| *at)
             .max(),
         servers: seen.len(),
@@ -104,6 +104,7 @@ fn rights(connection: &mut Connection) -> Result<Vec<Why>, SyncError> {
         command(["PUBLISH", "PyFilter", ""]),
         command(["XADD", STREAM, "*", "event", ""]),
         command(["HSET", SERVERS, "", ""]),
+        command(["HDEL", SERVERS, ""]),
         command(["DEL", ADDRESS]),
         command(["DISCARD"]),
     ];

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use redis::{Cmd, Value};
 
+use crate::model::Address;
+
 use super::connection::{Connection, Cost, Settings};
-use super::entry::{self, Event, Never, Refused};
+use super::entry::{self, Event, Never, Refused, Sent, is_ahead};
 use super::error::{SyncError, Why};
 use super::reply::{Reply, Word as _, command};
 
@@ -18,9 +20,42 @@ const EVENTS: usize = 1000;
 /// What one run takes in at most; the next one goes on.
 pub(super) const MOST: usize = 200_000;
 
-/// A higher number of our own was sent by somebody else. What is given behind
-/// it by a store that is an older copy stays far within what others take.
-const OWN_NUMBERS: i64 = 1 << 53;
+/// How many other servers' numbers are followed at once. Beyond that an event
+/// that comes twice is taken twice, which changes nothing.
+const MOST_SERVERS: usize = 20_000;
+
+/// As whom a server sends.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sender {
+    /// The id under which it sends.
+    pub id: String,
+    /// An id of before, under which its name may still stand in Redis.
+    pub former: Option<String>,
+    /// The highest number that may have been sent under the id.
+    pub sent: i64,
+    /// Those of which it is not known whether they were: address, time, and
+    /// whether it is a ban.
+    pub waiting: BTreeMap<i64, (Address, i64, bool)>,
+}
+
+impl Sender {
+    /// Whether an event under the id can be this server's own.
+    fn gave(&self, sent: &Sent) -> bool {
+        let Sent {
+            number,
+            address,
+            at,
+            event,
+            ..
+        } = sent;
+        // What is skipped for its content is compared by what was understood of it.
+        let is_that = |waits: &(Address, i64, bool)| {
+            let kind = event.as_ref().map(|event| matches!(event, Event::Ban(_)));
+            (waits.0, waits.1) == (*address, *at) && kind.map_or(true, |is_ban| is_ban == waits.2)
+        };
+        *number <= self.sent && self.waiting.get(number).is_none_or(is_that)
+    }
+}
 
 /// How far a server has read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +66,15 @@ pub struct Position {
     pub heard: BTreeMap<String, i64>,
 }
 
+/// An event that was taken as of now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ahead {
+    /// Which: `event 1-0`.
+    pub entry: String,
+    /// How many seconds it was ahead.
+    pub seconds: i64,
+}
+
 /// What the stream held.
 #[derive(Debug, Default)]
 pub struct Received {
@@ -38,8 +82,14 @@ pub struct Received {
     pub events: Vec<Event>,
     /// What was skipped.
     pub refused: Vec<Refused>,
-    /// The highest of our own numbers that Redis holds.
+    /// What lay too far ahead, and was taken as of now.
+    pub ahead: Vec<Ahead>,
+    /// The highest of our own numbers, before any that we never gave.
     pub own: Option<i64>,
+    /// Those of what waits to be sent that had been, likewise.
+    pub read_back: Vec<i64>,
+    /// The highest number under our id that we never gave.
+    pub never_given: Option<i64>,
     /// Where it goes on.
     pub position: Position,
     /// Whether it was read to its end.
@@ -57,21 +107,26 @@ pub struct Received {
 #[derive(Debug)]
 pub struct Exchange {
     pub(super) connection: Connection,
-    pub(super) store: String,
+    pub(super) sender: Sender,
     pub(super) server: String,
 }
 
 impl Exchange {
-    /// Connects as the server of this name, with the store of this id.
+    /// Connects as the server of this name.
     ///
     /// # Errors
     /// Redis can not be used; see [`Why`].
-    pub fn open(settings: &Settings, store: &str, server: &str) -> Result<Self, SyncError> {
+    pub fn open(settings: &Settings, sender: Sender, server: &str) -> Result<Self, SyncError> {
         Ok(Exchange {
             connection: Connection::open(settings, server)?,
-            store: store.to_owned(),
+            sender,
             server: server.to_owned(),
         })
+    }
+
+    /// From now on sends under this id; gives the one of before.
+    pub fn send_under(&mut self, id: String) -> String {
+        std::mem::replace(&mut self.sender.id, id)
     }
 
     /// What was exchanged so far.
@@ -106,10 +161,13 @@ impl Exchange {
         if announce {
             let seen = format!("{now} {}", self.server);
             let hset = command(["HSET", SERVERS]);
-            commands.push(hset.word(&self.store).word(seen));
+            commands.push(hset.word(&self.sender.id).word(seen));
+            let former = self.sender.former.iter();
+            commands.extend(former.map(|id| command(["HDEL", SERVERS, id])));
         }
         let mut replies = self.connection.ask(&commands)?;
-        let announced = announce && matches!(replies.pop(), Some(Value::Int(_)));
+        let announced = announce && matches!(replies.get(3), Some(Value::Int(_)));
+        replies.truncate(3);
         if let Some(error) = replies.iter().find_map(|reply| self.refused(reply)) {
             return Err(error);
         }
@@ -169,21 +227,7 @@ impl Exchange {
             }
             let fields = row.list().get(1).map_or(&[][..], Reply::list);
             match entry::event(fields, now, never) {
-                Ok(sent) if sent.store == self.store => {
-                    let own = Some(sent.number).filter(|number| *number <= OWN_NUMBERS);
-                    received.own = received.own.max(own);
-                }
-                Ok(sent) => {
-                    let heard = &mut received.position.heard;
-                    // Sending is at least once.
-                    if heard
-                        .get(&sent.store)
-                        .is_none_or(|number| *number < sent.number)
-                    {
-                        heard.insert(sent.store, sent.number);
-                        received.events.push(sent.event);
-                    }
-                }
+                Ok(sent) => self.take_one(&id, sent, now, received),
                 Err(why) => received.refused.push(Refused {
                     entry: format!("event {id}"),
                     why,
@@ -192,6 +236,45 @@ impl Exchange {
             received.position.last = Some(id);
         }
         entries.len()
+    }
+
+    /// Takes in one event. One under our id with a number that we never gave is
+    /// somebody else's, and is taken as such.
+    fn take_one(&self, id: &str, sent: Sent, now: i64, received: &mut Received) {
+        let number = Some(sent.number);
+        if sent.store == self.sender.id {
+            if self.sender.gave(&sent) {
+                // Behind a higher number the others have passed it over.
+                if received.never_given.is_none() {
+                    received.own = received.own.max(number);
+                    let waits = self.sender.waiting.contains_key(&sent.number);
+                    received.read_back.extend(number.filter(|_| waits));
+                }
+                return;
+            }
+            received.never_given = received.never_given.max(number);
+        }
+        let event = match sent.event {
+            Ok(event) => event,
+            Err(why) => {
+                let entry = format!("event {id}");
+                return received.refused.push(Refused { entry, why });
+            }
+        };
+        let heard = &mut received.position.heard;
+        let before = heard.get(&sent.store).copied();
+        // Sending is at least once.
+        if before >= number {
+            return;
+        }
+        if before.is_some() || heard.len() < MOST_SERVERS {
+            heard.insert(sent.store, sent.number);
+        }
+        if is_ahead(sent.at, now) {
+            let (entry, seconds) = (format!("event {id}"), sent.at - now);
+            received.ahead.push(Ahead { entry, seconds });
+        }
+        received.events.push(event);
     }
 }
 

@@ -36,7 +36,7 @@ pub use connection::{Cost, Settings, Tls};
 pub use entry::{Event, Foreign, Lift, Refused, Stood};
 pub use error::{SyncError, Why};
 pub use examine::{Examined, examine};
-pub use exchange::{Exchange, Position, Received};
+pub use exchange::{Ahead, Exchange, Position, Received, Sender};
 pub use look::Look;
 pub use merge::{Known, Merged, merge};
 pub use sending::{Outgoing, Sending};

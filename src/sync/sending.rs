@@ -151,7 +151,7 @@ impl Exchange {
         let (number, at) = (out.number.to_string(), out.at.to_string());
         let facts = [
             ("event", kind),
-            ("store", &self.store),
+            ("store", &self.sender.id),
             ("number", &number),
             ("ip", &out.address.to_string()),
             ("time", &at),

@@ -18,8 +18,12 @@ pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut Find
     }
     let settings = sharing::settings(&context.config);
     let place = settings.place();
-    let id = store.and_then(|store| store.id().ok());
-    let examined = match sync::examine(&settings, id.as_deref(), &context.server, context.now) {
+    let sender = store.and_then(|store| store.sender().ok());
+    let sender = sender.unwrap_or_default();
+    let mut ids: Vec<String> = sender.id.into_iter().chain(sender.former).collect();
+    // The first version sent under the store's own id.
+    ids.extend(store.and_then(|store| store.id().ok()));
+    let examined = match sync::examine(&settings, &ids, &context.server, context.now) {
         Ok(examined) => examined,
         Err(error) => return findings.error(error.to_string()),
     };

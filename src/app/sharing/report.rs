@@ -1,0 +1,84 @@
+//! What is told of the entries in Redis.
+
+use crate::app::context::Context;
+use crate::app::shared::Shared;
+use crate::model::Problem;
+use crate::store::{Store, StoreError};
+use crate::sync::{Ahead, Refused};
+
+use super::settings;
+
+/// How many skipped entries are named one by one.
+const NAMED: usize = 5;
+
+/// Tells what was skipped and what was not taken as it was, each entry once,
+/// and who has sent under this server's id.
+pub(super) fn report(
+    refused: Vec<Refused>,
+    ahead: Vec<Ahead>,
+    context: &mut Context,
+    store: &Store,
+    shared: &mut Shared,
+) -> Result<(), StoreError> {
+    let place = settings(&context.config).place();
+    let mut tell = |told: String| {
+        let told = format!("Redis at {place}: {told}");
+        context.problems.push(Problem::new(told));
+    };
+    if let Some(number) = shared.never_given {
+        tell(format!(
+            "an event under this server's id has the number {number}, which it never gave: somebody else sends under it, or the store is an older copy, or a copy of another host's. The others would pass over what is told under it, so this server goes on under a new id and tells its bans and un-bans again; see who may write there (redis.password, ACL)"
+        ));
+    }
+    let refused = refused.into_iter().map(|Refused { entry, why }| {
+        let told = format!("{why}; it is skipped");
+        (entry, told)
+    });
+    let ahead = ahead.into_iter().map(|Ahead { entry, seconds }| {
+        let told = format!(
+            "is {seconds} s ahead of this server's clock; it is taken as of now: one of the two clocks is wrong (NTP), or somebody made it up"
+        );
+        (entry, told)
+    });
+    let more = [
+        "such entries are skipped",
+        "such events are taken as of now",
+    ];
+    tell_once(refused, more[0], store, shared, &mut tell)?;
+    tell_once(ahead, more[1], store, shared, &mut tell)
+}
+
+/// Tells of each entry once, and of the first few by name.
+fn tell_once(
+    entries: impl Iterator<Item = (String, String)>,
+    more: &str,
+    store: &Store,
+    shared: &mut Shared,
+    tell: &mut impl FnMut(String),
+) -> Result<(), StoreError> {
+    let mut count = 0;
+    for (entry, told) in entries {
+        let hash = hash(&entry, &told);
+        if store.is_odd(hash)? {
+            continue;
+        }
+        shared.odd.push(hash);
+        count += 1;
+        if count <= NAMED {
+            tell(format!("{entry} {told}"));
+        }
+    }
+    if count > NAMED {
+        tell(format!("{} more {more}", count - NAMED));
+    }
+    Ok(())
+}
+
+fn hash(entry: &str, why: &str) -> i64 {
+    use std::hash::Hasher as _;
+    let mut hasher = siphasher::sip::SipHasher13::new();
+    hasher.write(entry.as_bytes());
+    hasher.write(b"\0");
+    hasher.write(why.as_bytes());
+    hasher.finish().cast_signed()
+}
