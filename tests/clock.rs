@@ -239,7 +239,7 @@ fn a_clock_that_is_not_set_yet_does_no_harm() {
     let redis = Redis::new();
     let [first, second] = ["one", "two"].map(|name| redis.server(name));
     let first = first.set("/settings/ban_time", "1h");
-    let over = "192.0.2.1";
+    let over = "198.51.100.4";
     first.run(["ban", "--for", "1", over]).exits(0);
     let begun = now();
     wait_until(begun + 2);
@@ -266,7 +266,7 @@ fn a_clock_that_is_not_set_yet_does_no_harm() {
     first.scan().exits(0).prints("");
     first.append("auth.log", failures(OTHER, lifted + 1, 5));
     first.scan().exits(0).bans([OTHER]);
-    let by_hand = "192.0.2.2";
+    let by_hand = "198.51.100.5";
     let ban = ["ban", "--for", "2h", by_hand];
     first.at(IN_1970, &ban).succeeds().bans([by_hand]);
     assert_eq!(first.banned(), [by_hand, OTHER]);
