@@ -377,6 +377,9 @@ mod tests {
         // Two that are wrong in two ways do not agree.
         let other = doubted.after(far + 4000 * DAY);
         assert_eq!(other.age_at(far + 4000 * DAY + 60), START);
+        // A right one after a rest and a wrong one do not, either.
+        let rested = RunTimes::new(START).after(START + 5 * DAY);
+        assert_eq!(rested.age_at(START + 40 * DAY), START);
         // One that is behind from now on, likewise.
         let behind = START - 400 * DAY;
         let doubted = RunTimes::new(START).after(behind);
