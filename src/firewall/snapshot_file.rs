@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use crate::firewall::snapshot::Fault;
 use crate::model::{Escaped, Problem};
 
-/// A million bans and more; what is larger is no snapshot.
-const LARGEST: u64 = 64 << 20;
+/// The largest snapshot that is written, and so the largest that is read: five
+/// million bans, whatever their addresses and the chain. What is larger is none.
+pub(super) const LARGEST: u64 = 512 << 20;
 
 /// What became of a new snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +29,12 @@ pub enum Written {
 ///
 /// # Errors
 /// Not a regular file (nothing is opened that could block, like a FIFO), larger
-/// than 64 MiB, or not readable.
+/// than 512 MiB, or not readable.
 pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    read_up_to(LARGEST, path)
+}
+
+fn read_up_to(largest: u64, path: &Path) -> io::Result<Option<Vec<u8>>> {
     let kind = match fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -40,10 +45,10 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
     let mut bytes = Vec::new();
     File::open(path)?
-        .take(LARGEST + 1)
+        .take(largest + 1)
         .read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(io::Error::other("larger than 64 MiB"));
+    if bytes.len() as u64 > largest {
+        return Err(too_large("it is", largest));
     }
     Ok(Some(bytes))
 }
@@ -52,8 +57,16 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 /// it still is as it was read (`was`; none for no file).
 ///
 /// # Errors
-/// The directory can not be written, the disk is full, …: the old file stands.
+/// The directory can not be written, the disk is full, the text is larger than
+/// what [`read`] takes, …: the old file stands.
 pub fn write_if_unchanged(path: &Path, was: Option<&[u8]>, text: &str) -> io::Result<Written> {
+    write_up_to(LARGEST, path, was, text)
+}
+
+fn write_up_to(largest: u64, path: &Path, was: Option<&[u8]>, text: &str) -> io::Result<Written> {
+    if text.len() as u64 > largest {
+        return Err(too_large("with all bans it would be", largest));
+    }
     if was == Some(text.as_bytes()) && read(path)?.as_deref() == was && is_private(path)? {
         return Ok(Written::AsBefore);
     }
@@ -76,6 +89,15 @@ pub fn write_if_unchanged(path: &Path, was: Option<&[u8]>, text: &str) -> io::Re
         _ => drop(fs::remove_file(&new)),
     }
     written
+}
+
+fn too_large(what: &str, largest: u64) -> io::Error {
+    let size = if largest >= 1 << 20 {
+        format!("{} MiB", largest >> 20)
+    } else {
+        format!("{largest} bytes")
+    };
+    io::Error::other(format!("{what} larger than {size}"))
 }
 
 /// Moves a file that is not whole to `blacklist.v4.broken-1` or the next free
@@ -180,6 +202,44 @@ mod tests {
         assert_eq!(written, Written::Yes, "an editor opened it to everybody");
         assert!(is_private(&path).unwrap());
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    /// 1,100,000 IPv6 bans are 69 MB.
+    #[test]
+    fn a_million_ipv6_bans_are_read_back_as_they_were_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("blacklist.v6");
+        let line = "-A PYFILTER -s 2001:db8:1111:2222:3333:4444:5555:6666/128 -j DROP\n";
+        let text = line.repeat(1_100_000);
+        write_if_unchanged(&path, None, &text).unwrap();
+        assert!(read(&path).unwrap().unwrap() == text.as_bytes());
+    }
+
+    #[test]
+    fn what_would_not_be_read_is_not_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("blacklist.v4");
+        for length in 0..12 {
+            let text = "x".repeat(length);
+            let was = read(&path).unwrap();
+            match write_up_to(10, &path, was.as_deref(), &text) {
+                Ok(_) => {
+                    let bytes = read_up_to(10, &path).unwrap().unwrap();
+                    assert_eq!(bytes, text.as_bytes());
+                }
+                Err(error) => {
+                    assert_eq!(length, 11);
+                    assert_eq!(
+                        error.to_string(),
+                        "with all bans it would be larger than 10 bytes"
+                    );
+                    assert_eq!(read(&path).unwrap(), was, "the old file stands");
+                }
+            }
+        }
+        fs::write(&path, "12345678901").unwrap();
+        let refused = read_up_to(10, &path).unwrap_err().to_string();
+        assert_eq!(refused, "it is larger than 10 bytes");
     }
 
     #[test]

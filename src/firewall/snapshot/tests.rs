@@ -49,6 +49,30 @@ fn the_text_is_pinned() {
     }
 }
 
+proptest! {
+    /// Five million of the longest lines are no larger than what is read.
+    #[test]
+    fn no_line_is_longer_than_what_the_limit_counts_on(
+        v4: [u8; 4],
+        v6: [u16; 8],
+        chain in "[A-Z]{1,28}",
+        reject: bool,
+    ) {
+        let longest = crate::firewall::snapshot_file::LARGEST / 5_000_000;
+        let deny = if reject { Deny::Reject } else { Deny::Drop };
+        let bans = BTreeSet::from([
+            Address::from(std::net::Ipv4Addr::from(v4)),
+            Address::from(std::net::Ipv6Addr::from(v6)),
+        ]);
+        for family in Family::BOTH {
+            let text = render(family, &shown(), &chain, deny, &bans);
+            for line in text.lines().filter(|line| line.starts_with("-A")) {
+                prop_assert!(line.len() as u64 + 1 < longest - 1, "{}", line);
+            }
+        }
+    }
+}
+
 /// Step 6 of the tutorial, with our own file.
 #[test]
 fn a_line_removed_lifts_the_ban_and_a_line_added_bans() {
