@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use pyfilter::firewall::snapshot::{self, Shown};
 use pyfilter::firewall::{Outcome, bring, look, remove};
-use pyfilter::model::{Address, Backend, Deny, Family, Firewall, Made};
+use pyfilter::model::{Address, Backend, Deny, Family, Firewall, IptablesVariant, Made, Place};
 
 use crate::netns::{Netns, Pair, Programs, VARIANTS, Variant};
 
@@ -39,9 +39,22 @@ fn many(n: u32) -> BTreeSet<Address> {
         .collect()
 }
 
+/// The store whose bans they are.
+const STORE: &str = "3f9c2a0011223344";
+
+/// What the configuration makes in both families.
+fn made(firewall: &Firewall, variant: Variant) -> Vec<Made> {
+    let variant = match variant {
+        Variant::Nft => IptablesVariant::Nft,
+        Variant::Legacy => IptablesVariant::Legacy,
+    };
+    let of = |family| Made::of(firewall, Some(Place::Iptables { family, variant }));
+    Family::BOTH.map(of).to_vec()
+}
+
 /// Brings and expects success.
 fn brought(firewall: &Firewall, wanted: &BTreeSet<Address>, former: &[Made]) -> Outcome {
-    let outcome = bring(firewall, wanted, former, None);
+    let outcome = bring(firewall, STORE, wanted, former, None);
     assert_eq!(outcome.problems, []);
     outcome
 }
@@ -161,10 +174,10 @@ fn kernel_a_reboot_is_repaired_by_the_next_run() {
         let bans = set(&["203.0.113.13", "2001:db8::13"]);
         let seen = look(&firewall);
         assert!(seen.is_missing("PYFILTER"), "{variant:?}");
-        assert!(bring(&firewall, &bans, &[], Some(seen)).changed);
+        assert!(bring(&firewall, STORE, &bans, &[], Some(seen)).changed);
         let seen = look(&firewall);
         assert!(!seen.is_missing("PYFILTER"), "{variant:?}");
-        assert!(!bring(&firewall, &bans, &[], Some(seen)).changed);
+        assert!(!bring(&firewall, STORE, &bans, &[], Some(seen)).changed);
     }
 }
 
@@ -187,7 +200,7 @@ fn kernel_another_chain_and_other_hooks_replace_the_former_ones() {
             ..firewall(&programs)
         };
         let outcome = brought(&second, &bans, &former);
-        assert_eq!(outcome.made, [Made::of(&second)], "{variant:?}");
+        assert_eq!(outcome.made, made(&second, variant), "{variant:?}");
         let text = programs.everything().join("\n");
         assert!(!text.contains("OLD"), "{variant:?}: {text}");
         assert_eq!(
@@ -210,11 +223,14 @@ fn kernel_removal_leaves_no_trace() {
         let before = programs.everything();
         let made = brought(&firewall, &many(10), &[]).made;
         assert_ne!(programs.everything(), before, "{variant:?}");
-        let outcome = remove(&firewall, &made);
+        let outcome = remove(&firewall, Some(STORE), &made);
         assert_eq!(outcome.problems, []);
         assert!(outcome.changed && outcome.made.is_empty());
         assert_eq!(programs.everything(), before, "{variant:?}");
-        assert!(!remove(&firewall, &made).changed, "{variant:?}");
+        assert!(
+            !remove(&firewall, Some(STORE), &made).changed,
+            "{variant:?}"
+        );
     }
 }
 
@@ -237,7 +253,7 @@ fn kernel_a_refused_text_leaves_all_as_it_was() {
             hooks: vec!["INPUT".to_owned(), "NOWHERE".to_owned()],
             ..firewall(&programs)
         };
-        let outcome = bring(&hooked, &set(&["203.0.113.14"]), &[], None);
+        let outcome = bring(&hooked, STORE, &set(&["203.0.113.14"]), &[], None);
         let said = &outcome.problems[0].message;
         assert!(said.contains("refused line"), "{variant:?}: {said}");
         assert!(
@@ -261,7 +277,7 @@ fn kernel_a_rule_lost_after_the_listing_does_not_lose_the_run() {
         let seen = look(&firewall);
         bans.remove(&Address::parse(b"10.0.0.7").unwrap());
         programs.run("iptables -F PYFILTER");
-        let outcome = bring(&firewall, &bans, &[], Some(seen));
+        let outcome = bring(&firewall, STORE, &bans, &[], Some(seen));
         assert_eq!(outcome.problems, [], "{variant:?}");
         assert!(!brought(&firewall, &bans, &[]).changed, "{variant:?}");
     }
@@ -274,7 +290,7 @@ fn kernel_a_held_lock_keeps_the_bans_for_the_next_run() {
     let programs = netns.programs(Variant::Legacy);
     let lock = File::create(programs.lock_file()).unwrap();
     lock.lock().unwrap();
-    let outcome = bring(&firewall(&programs), &many(1), &[], None);
+    let outcome = bring(&firewall(&programs), STORE, &many(1), &[], None);
     assert_eq!(outcome.problems.len(), 1, "{outcome:?}");
     assert!(
         outcome.problems[0]
@@ -296,7 +312,7 @@ fn kernel_without_rights_we_say_sudo() {
         for name in ["iptables-save", "ip6tables-save"] {
             programs.script(name, &programs.enter(nobody, name));
         }
-        let outcome = bring(&firewall(&programs), &many(1), &[], None);
+        let outcome = bring(&firewall(&programs), STORE, &many(1), &[], None);
         assert_eq!(outcome.problems.len(), 1, "{variant:?} {outcome:?}");
         let said = &outcome.problems[0].message;
         assert!(said.contains("run with sudo"), "{variant:?}: {said}");

@@ -6,6 +6,8 @@
 //! | `never` | who is never banned, and for how long the others are |
 //! | `editor` | what people do to the blacklist |
 //! | `repair` | what reboots and other programs do to our chain |
+//! | `owners` | whose chain it is |
+//! | `switch` | iptables that becomes the other variant |
 //! | `settings` | other chains, other hooks, nothing compared, no firewall |
 //! | `refusals` | iptables that is not there, may not, or has to wait |
 //! | `untouched` | what is not listed, since nobody has changed it |
@@ -22,9 +24,11 @@ mod blocking;
 mod editor;
 mod killed;
 mod never;
+mod owners;
 mod refusals;
 mod repair;
 mod settings;
+mod switch;
 mod untouched;
 
 /// A pyfilter on the host that these programs belong to, with an empty log.

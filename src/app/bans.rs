@@ -125,7 +125,7 @@ pub(super) fn unban(context: Context, args: &cli::Unban, voice: Voice) -> Exit {
 
 /// Rules that are not ours may block the address all the same.
 fn warn_of_other_rules<'a>(settings: &Firewall, addresses: impl IntoIterator<Item = &'a Address>) {
-    let seen = firewall::look(settings);
+    let seen = firewall::look_beside(settings);
     for address in addresses {
         for listing in seen.listings() {
             for command in obstacles::still_blocking(listing, *address, &settings.chain) {

@@ -107,7 +107,7 @@ impl Known {
             && !known.is_banned(context)
             && settings.backend == Backend::Iptables
         {
-            let seen = firewall::look(settings);
+            let seen = firewall::look_beside(settings);
             known.blocked_by = seen
                 .listings()
                 .flat_map(|listing| obstacles::still_blocking(listing, address, &settings.chain))

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::cli::{Global, STATE_DIR, Uninstall};
 use crate::config::{Config, DEFAULT_FILE};
-use crate::firewall::{self, FirewallError};
+use crate::firewall;
 use crate::model::{Backend, Escaped, Firewall, Made};
 use crate::store::{Store, StoreError};
 use crate::system;
@@ -139,11 +139,11 @@ fn remove_chain(config: &Config) -> Result<bool, String> {
         });
     let remembered = store.as_ref().map_or(Ok(Vec::new()), Store::made);
     let mut made = remembered.map_err(|error| error.to_string())?;
+    let id = store.as_ref().map(Store::id).transpose();
+    let id = id.map_err(|error| error.to_string())?;
     if config.firewall.backend == Backend::Iptables {
-        let ours = Made::of(&config.firewall);
-        if !made.contains(&ours) {
-            made.push(ours);
-        }
+        // Also what a killed first run, or a store that is lost, made: wherever it is.
+        made.push(Made::of(&config.firewall, None));
     }
     let settings = Firewall {
         backend: Backend::Iptables,
@@ -152,13 +152,12 @@ fn remove_chain(config: &Config) -> Result<bool, String> {
     if made.is_empty() {
         return Ok(false);
     }
-    if let Err(error @ FirewallError::Missing { .. }) = firewall::is_legacy(&settings) {
-        Voice::warn(&format_args!(
-            "{error}; what pyfilter may have left in the firewall is gone at the next boot"
-        ));
-        return Ok(false);
+    let outcome = firewall::remove(&settings, id.as_deref(), &made);
+    outcome.warnings.iter().for_each(Voice::warn);
+    for problem in &outcome.leftovers {
+        let message = &problem.message;
+        Voice::warn(&format_args!("{message} (it is gone at the next boot)"));
     }
-    let outcome = firewall::remove(&settings, &made);
     if let Some(problem) = outcome.problems.first() {
         return Err(problem.message.clone());
     }

@@ -1,7 +1,7 @@
 //! The firewall in the course of a run.
 
-use crate::firewall::{self, Amended, Look, Mark, Outcome};
-use crate::model::{Backend, Family, Firewall, Made, Problem};
+use crate::firewall::{self, Amended, Look, Mark, Outcome, owner};
+use crate::model::{Backend, Family, Firewall, Made, Place, Problem};
 use crate::report::FirewallRow;
 use crate::store::{Store, StoreError};
 
@@ -21,6 +21,8 @@ pub(super) struct Wall {
     outcome: Option<Outcome>,
     /// Whether this run has written anything.
     changed: bool,
+    /// From which stores the chain was taken over, each once.
+    taken_over: Vec<Problem>,
     /// What was to be said on the way, each thing once.
     warnings: Vec<String>,
 }
@@ -48,10 +50,23 @@ impl Wall {
             .seen
             .as_ref()
             .is_some_and(|(_, seen)| seen.is_missing(&settings.chain));
-        if pending || missing {
+        if (pending || missing) && !self.protects_for_another(settings, store)? {
             self.bring(context, store)?;
         }
         Ok(())
+    }
+
+    /// Whether the chain is another store's, and this one has no ban to put into it
+    /// before it has read: a state directory was lost, and what it banned stays
+    /// blocked until the logs are read again.
+    fn protects_for_another(&self, settings: &Firewall, store: &Store) -> Result<bool, StoreError> {
+        let Some((_, seen)) = &self.seen else {
+            return Ok(false);
+        };
+        let id = store.id()?;
+        let mut listings = seen.listings();
+        let another = listings.any(|seen| owner::other_than(&id, &settings.chain, seen).is_some());
+        Ok(another && settings.backend == Backend::Iptables && store.count_in_force()? == (0, 0))
     }
 
     /// Brings the firewall to what was committed, and says what came of it.
@@ -68,6 +83,7 @@ impl Wall {
         context.warnings.append(&mut self.warnings);
         // An attempt that failed is forgotten when a later one did not.
         context.problems.extend_from_slice(self.problems());
+        context.problems.append(&mut self.taken_over);
         Ok(())
     }
 
@@ -83,20 +99,24 @@ impl Wall {
         if self.amend(settings, store)? {
             return Ok(());
         }
-        let former = store.made()?;
-        let ours = Made::of(settings);
-        // Remembered before it is made: a run that is killed in between must not forget it.
-        if settings.backend == Backend::Iptables && !former.contains(&ours) {
-            let commit = store.begin()?;
-            commit.set_made(&[former.clone(), vec![ours]].concat())?;
-            commit.commit()?;
-        }
         let (before, seen) = self.seen.take().unwrap_or_else(|| {
             let mark = Mark::take(settings).filter(|_| settings.compare);
             (mark, firewall::look(settings))
         });
+        let former = store.made()?;
+        let mut made = [former.clone(), seen.to_make(settings)].concat();
+        made.sort();
+        made.dedup();
+        // Remembered before it is made: a run that is killed in between must not forget it.
+        if settings.backend == Backend::Iptables && made != former {
+            let commit = store.begin()?;
+            commit.set_made(&made)?;
+            commit.commit()?;
+        }
         let before = before.filter(|mark| mark.speaks_for(&seen));
-        let outcome = firewall::bring(settings, &store.in_force()?, &former, Some(seen));
+        let (id, bans) = (store.id()?, store.in_force()?);
+        let mut outcome = firewall::bring(settings, &id, &bans, &former, Some(seen));
+        outcome.problems.append(&mut outcome.leftovers);
         self.changed |= outcome.changed;
         // What has to be said has to be said by each run, so the next one looks, too.
         if let Some(before) = before
@@ -105,6 +125,11 @@ impl Wall {
         {
             let after = Mark::take(settings).filter(|now| now.follows(&before, outcome.commits));
             self.known = after.zip(self.tried);
+        }
+        for problem in &outcome.taken_over {
+            if !self.taken_over.contains(problem) {
+                self.taken_over.push(problem.clone());
+            }
         }
         for warning in &outcome.warnings {
             if !self.warnings.contains(warning) {
@@ -207,11 +232,23 @@ impl Wall {
 }
 
 /// Whether the configuration names another chain, or other hooks, than were
-/// made, or none at all.
+/// made, or none at all; or something else may stand besides, or elsewhere.
 fn is_made_otherwise(settings: &Firewall, store: &Store) -> Result<bool, StoreError> {
     let made = store.made()?;
+    let is_wanted = |made: &Made| made.place.is_some() && *made == Made::of(settings, made.place);
+    let mut families: Vec<Family> = made.iter().filter_map(family_of).collect();
+    let places = families.len();
+    families.dedup();
     Ok(match settings.backend {
-        Backend::Iptables => made != [Made::of(settings)],
+        Backend::Iptables => {
+            made.is_empty() || !made.iter().all(is_wanted) || families.len() != places
+        }
         Backend::None => !made.is_empty(),
     })
+}
+
+/// The family in whose table it was made.
+fn family_of(made: &Made) -> Option<Family> {
+    let Place::Iptables { family, .. } = made.place?;
+    Some(family)
 }

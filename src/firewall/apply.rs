@@ -7,7 +7,7 @@ use crate::firewall::iptables::Iptables;
 use crate::firewall::listing::Listing;
 use crate::firewall::ruleset::Plan;
 use crate::firewall::{Look, Seen};
-use crate::model::{Address, Family, Firewall};
+use crate::model::{Address, Family, Firewall, IptablesVariant};
 
 /// What became of one family.
 pub(super) struct Side {
@@ -19,7 +19,12 @@ pub(super) enum Fate {
     /// The host has no such family.
     None,
     /// All is as planned, by writing or without.
-    Done { changed: bool, plan: Plan },
+    Done {
+        changed: bool,
+        plan: Plan,
+        /// Whose table it was.
+        variant: IptablesVariant,
+    },
     /// Nothing was changed; what was listed before, if it could be.
     Failed {
         error: FirewallError,
@@ -60,13 +65,15 @@ pub(super) fn both(firewall: &Firewall, seen: Look, plan: impl Fn(&Listing) -> P
     })
 }
 
-fn one(iptables: Iptables<'_>, seen: Seen, plan: &impl Fn(&Listing) -> Plan) -> Fate {
+/// Brings one family with these programs.
+pub(super) fn one(iptables: Iptables<'_>, seen: Seen, plan: &impl Fn(&Listing) -> Plan) -> Fate {
     let before = match seen {
         Ok(Some(listing)) => listing,
         Ok(None) => return Fate::None,
         Err(error) => return failed(error, None),
     };
-    let (error, before) = match write(iptables, plan(&before)) {
+    let variant = before.variant();
+    let (error, before) = match write(iptables, plan(&before), variant) {
         Ok(done) => return done,
         Err(error) => (error, before),
     };
@@ -76,7 +83,8 @@ fn one(iptables: Iptables<'_>, seen: Seen, plan: &impl Fn(&Listing) -> Plan) -> 
         && let Ok(Some(now)) = iptables.save()
         && now != before
     {
-        return write(iptables, plan(&now)).unwrap_or_else(|error| failed(error, Some(now)));
+        let written = write(iptables, plan(&now), variant);
+        return written.unwrap_or_else(|error| failed(error, Some(now)));
     }
     failed(error, Some(before))
 }
@@ -94,10 +102,27 @@ fn failed(error: FirewallError, before: Option<Listing>) -> Fate {
     Fate::Failed { error, before }
 }
 
-fn write(iptables: Iptables<'_>, plan: Plan) -> Result<Fate, FirewallError> {
-    let changed = plan.text.is_some();
-    if let Some(text) = &plan.text {
-        iptables.restore(text)?;
-    }
-    Ok(Fate::Done { changed, plan })
+fn write(
+    iptables: Iptables<'_>,
+    plan: Plan,
+    variant: IptablesVariant,
+) -> Result<Fate, FirewallError> {
+    let done = |changed, plan| Fate::Done {
+        changed,
+        plan,
+        variant,
+    };
+    let Some(text) = &plan.text else {
+        return Ok(done(false, plan));
+    };
+    let given = iptables.restore(text).or_else(|error| match error {
+        // The kernel, or the program, may have no comment match.
+        FirewallError::Refused { .. } | FirewallError::Failed { .. } => {
+            let without = plan.without_comment();
+            let given = without.is_some_and(|text| iptables.restore(&text).is_ok());
+            if given { Ok(()) } else { Err(error) }
+        }
+        error => Err(error),
+    });
+    given.map(|()| done(true, plan))
 }

@@ -19,6 +19,28 @@ pub enum FirewallError {
         /// Where it was looked for.
         looked: String,
     },
+    /// The program of one variant of iptables is in none of those places.
+    #[error("`{program}` is not in {looked} (the {variant} variant of iptables)")]
+    VariantMissing {
+        /// Its name.
+        program: String,
+        /// `nft` or `legacy`.
+        variant: &'static str,
+        /// Where it was looked for.
+        looked: String,
+    },
+    /// `nft` is in none of those places.
+    #[error("`nft` is not in {looked}")]
+    NoNft {
+        /// Where it was looked for.
+        looked: String,
+    },
+    /// The store's id is not what a store's id is.
+    #[error(
+        "the store's id {0:?} is damaged, so no chain can carry it; restore the store from a \
+         backup, or move it away: blacklist.v4 and blacklist.v6 still hold the bans"
+    )]
+    BadId(String),
     /// The program is there and does not run.
     #[error("`{}` could not be started: {source}", program.display())]
     NotStarted {

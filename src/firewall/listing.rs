@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::firewall::rule::{Rule, without_counters};
-use crate::model::Family;
+use crate::model::{Family, IptablesVariant, Place};
 
 /// The filter table of one family, as `iptables-save -t filter` prints it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +92,25 @@ impl Listing {
             self.comment(line.trim_start_matches('#').trim())?;
         }
         Ok(self)
+    }
+
+    /// Which of the two programs printed it. Legacy prints nothing at all of a
+    /// table that nobody has used yet, and names itself from 1.8 on at most.
+    #[must_use]
+    pub fn variant(&self) -> IptablesVariant {
+        match &self.version {
+            Some(version) if version.ends_with("(nf_tables)") => IptablesVariant::Nft,
+            _ => IptablesVariant::Legacy,
+        }
+    }
+
+    /// The table that it lists.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place::Iptables {
+            family: self.family,
+            variant: self.variant(),
+        }
     }
 
     /// The chain of that name, if it is there.

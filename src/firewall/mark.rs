@@ -6,9 +6,10 @@
 //! same namespace is told by the boot, by what runs as process 1 (a container's
 //! is another after each start), by the namespace's inode, and, since such
 //! numbers are given again, by our chains: their handles, and how many rules and
-//! jumps each has. A mark also names what was used and wanted: the programs, for
-//! with the other variant of iptables the chain is in another place, and the
-//! configuration. With any doubt there is no mark, and the chain is listed.
+//! jumps each has. A mark also names what was used and wanted: the layout, so that
+//! an earlier version's mark is not trusted, the programs, for with the other
+//! variant of iptables the chain is in another place, and the configuration. With
+//! any doubt there is no mark, and the chain is listed.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -18,7 +19,11 @@ use std::os::unix::fs::MetadataExt as _;
 use crate::firewall::Look;
 use crate::firewall::iptables::{Iptables, PROGRAMS};
 use crate::firewall::nftables::{Nftables, Standing};
-use crate::model::{Backend, Family, Firewall};
+use crate::model::{Backend, Family, Firewall, IptablesVariant};
+
+/// Which layout of our chain a mark is for. With 2, the chain carries its store's
+/// id; 1, which marks did not name, had the bans alone.
+const LAYOUT: u32 = 2;
 
 /// The state of the firewall at one moment, as far as the kernel tells it
 /// without listing anything.
@@ -108,10 +113,7 @@ impl Mark {
     pub fn speaks_for(&self, seen: &Look) -> bool {
         let sides = [&seen.v4, &seen.v6].into_iter().zip(&self.chains);
         sides.into_iter().all(|(seen, chain)| match seen {
-            Ok(Some(listing)) => {
-                let variant = listing.version.as_deref().unwrap_or_default();
-                variant.ends_with("(nf_tables)") && chain.is_some()
-            }
+            Ok(Some(listing)) => listing.variant() == IptablesVariant::Nft && chain.is_some(),
             Ok(None) => chain.is_none() && !Iptables::kernel_has_ipv6(),
             Err(_) => false,
         })
@@ -124,7 +126,7 @@ fn place(firewall: &Firewall) -> io::Result<String> {
     let first = started(&fs::read_to_string("/proc/1/stat")?)?;
     let namespace = fs::metadata("/proc/self/ns/net")?;
     let mut place = format!(
-        "boot {}, first process {first}, namespace {}:{}, IPv6 {}",
+        "layout {LAYOUT}, boot {}, first process {first}, namespace {}:{}, IPv6 {}",
         boot.trim(),
         namespace.dev(),
         namespace.ino(),
@@ -133,11 +135,9 @@ fn place(firewall: &Firewall) -> io::Result<String> {
     for family in Family::BOTH {
         let iptables = Iptables::new(family, firewall.programs.as_deref());
         for program in PROGRAMS {
-            let there = fs::metadata(
-                iptables
-                    .find(program.of(family))
-                    .map_err(io::Error::other)?,
-            )?;
+            let found = iptables.find(program.of(family));
+            let (path, _) = found.map_err(io::Error::other)?;
+            let there = fs::metadata(path)?;
             let (file, changed) = (
                 (there.dev(), there.ino()),
                 (there.ctime(), there.ctime_nsec()),

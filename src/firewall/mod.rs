@@ -5,9 +5,11 @@
 //! | `listing` | what iptables-save prints -> chains and rules (pure) |
 //! | `rule` | one rule: is it a ban, is it a hook? (pure) |
 //! | `ruleset` | what should be + what is -> restore text (pure) |
+//! | `owner` | whose chain it is: the store's id in it (pure) |
 //! | `obstacles` | what makes a ban or its lifting idle, for `check` (pure) |
 //! | `apply`, `report` | brings both families; what came of it, in sentences |
 //! | `iptables`, `child` | finds and runs the programs |
+//! | `leftover`, `nft` | takes away what the other variant of iptables made |
 //! | `mark`, `nftables` | whether anybody has changed anything since, without listing it |
 //! | `error` | what went wrong, from what they say |
 //! | `snapshot` | `blacklist.v4`, `blacklist.v6`: render, parse, compare (pure) |
@@ -22,10 +24,13 @@ mod apply;
 mod child;
 mod error;
 mod iptables;
+mod leftover;
 pub mod listing;
 mod mark;
+mod nft;
 mod nftables;
 pub mod obstacles;
+pub mod owner;
 mod report;
 mod rule;
 pub mod ruleset;
@@ -41,8 +46,10 @@ pub use listing::Listing;
 pub use mark::Mark;
 pub use rule::Rule;
 
-use crate::model::{Address, Backend, Family, Firewall, Made, Problem};
+use crate::model::{Address, Backend, Family, Firewall, IptablesVariant, Made, Place, Problem};
+use apply::{Fate, Side};
 use iptables::Iptables;
+use leftover::Leftover;
 use ruleset::Wanted;
 
 /// One family's filter table; none if the host has no such family.
@@ -71,6 +78,16 @@ impl Look {
             .into_iter()
             .filter_map(|seen| seen.as_ref().ok()?.as_ref())
     }
+
+    /// What [`bring`] makes there by this configuration, for the store to remember
+    /// before it is made.
+    #[must_use]
+    pub fn to_make(&self, firewall: &Firewall) -> Vec<Made> {
+        let places = self.listings().map(Listing::place);
+        places
+            .map(|place| Made::of(firewall, Some(place)))
+            .collect()
+    }
 }
 
 /// What [`bring`] or [`remove`] did.
@@ -88,6 +105,11 @@ pub struct Outcome {
     pub warnings: Vec<String>,
     /// What could not be done.
     pub problems: Vec<Problem>,
+    /// What was done, and must be told as if it could not be: our chain was another
+    /// store's.
+    pub taken_over: Vec<Problem>,
+    /// What the other variant of iptables made, and could not be taken away.
+    pub leftovers: Vec<Problem>,
     /// What is ours in the firewall from now on, for the store to remember.
     pub made: Vec<Made>,
 }
@@ -98,6 +120,21 @@ pub fn look(firewall: &Firewall) -> Look {
     let programs = firewall.programs.as_deref();
     let [v4, v6] = Family::BOTH.map(|family| match firewall.backend {
         Backend::Iptables => Iptables::new(family, programs).save(),
+        Backend::None => Ok(None),
+    });
+    Look { v4, v6 }
+}
+
+/// The same, for what stands in other chains than ours: that one may be left out.
+#[must_use]
+pub fn look_beside(firewall: &Firewall) -> Look {
+    let programs = firewall.programs.as_deref();
+    let [v4, v6] = Family::BOTH.map(|family| match firewall.backend {
+        Backend::Iptables => {
+            let iptables = Iptables::new(family, programs);
+            let beside = iptables.save_beside(&firewall.chain);
+            beside.map_or_else(|| iptables.save(), |listing| Ok(Some(listing)))
+        }
         Backend::None => Ok(None),
     });
     Look { v4, v6 }
@@ -116,7 +153,9 @@ pub fn is_legacy(firewall: &Firewall) -> Result<bool, FirewallError> {
 }
 
 /// Makes our chain hold exactly the addresses `wanted`, with one jump from each
-/// hook, and takes away what of `former` the configuration no longer names.
+/// hook, and takes away what of `former` the configuration no longer names, and
+/// what the variant of iptables that is no longer the host's made. `store` is the
+/// id of the store whose bans they are.
 ///
 /// `seen` is what this run has listed already; with none it lists now. Total:
 /// whatever is found is repaired, and nothing is written where all is as it
@@ -127,14 +166,19 @@ pub fn is_legacy(firewall: &Firewall) -> Result<bool, FirewallError> {
 #[must_use]
 pub fn bring(
     firewall: &Firewall,
+    store: &str,
     wanted: &BTreeSet<Address>,
     former: &[Made],
     seen: Option<Look>,
 ) -> Outcome {
     if firewall.backend == Backend::None {
-        return leave(firewall, former);
+        return leave(firewall, store, former);
     }
-    if let Err(error) = check_names(firewall) {
+    let checked = check_names(firewall).and_then(|()| {
+        let bad = || FirewallError::BadId(store.to_owned());
+        owner::is_id(store).then_some(()).ok_or_else(bad)
+    });
+    if let Err(error) = checked {
         return Outcome {
             problems: vec![Problem::new(error.to_string())],
             made: former.to_vec(),
@@ -142,7 +186,8 @@ pub fn bring(
         };
     }
     let seen = seen.unwrap_or_else(|| look(firewall));
-    let target = Wanted::of(firewall, wanted);
+    let ours = seen.to_make(firewall);
+    let target = Wanted::of(firewall, store, wanted);
     let plan = |listing: &Listing| ruleset::plan(&target, former, listing);
     let sides = apply::both(firewall, seen, plan);
     let mut outcome = report::outcome(&sides);
@@ -150,14 +195,106 @@ pub fn bring(
     outcome.v6 = sides[1].blocked(firewall, wanted);
     outcome.warnings.extend(report::missing_hooks(&sides));
     outcome.warnings.extend(report::idle_v6(&sides, wanted));
-    if !outcome.problems.is_empty() {
-        outcome.made = former.to_vec();
+    outcome.taken_over = report::taken_over(&sides, &firewall.chain, store);
+    outcome.made = kept(&sides, former);
+    for side in &sides {
+        if let Fate::Done { variant, .. } = side.fate {
+            let other = [(side.family, variant.other())];
+            take_away(firewall, Some(store), former, &other, &mut outcome);
+        }
     }
-    let ours = Made::of(firewall);
-    if !outcome.made.contains(&ours) {
-        outcome.made.push(ours);
-    }
+    outcome.made.extend(ours);
+    outcome.made.sort();
+    outcome.made.dedup();
     outcome
+}
+
+/// What of `former` may still stand in the tables that could not be brought.
+fn kept(sides: &[Side], former: &[Made]) -> Vec<Made> {
+    let failed = |family| {
+        let mut sides = sides.iter().filter(|side| side.family == family);
+        sides.any(|side| matches!(side.fate, Fate::Failed { .. }))
+    };
+    let any_failed = Family::BOTH.into_iter().any(failed);
+    let stays = |made: &&Made| match made.place {
+        Some(Place::Iptables { family, .. }) => failed(family),
+        None => any_failed,
+    };
+    former.iter().filter(stays).cloned().collect()
+}
+
+/// Takes `made` out of these filter tables, which are not those of the host's own
+/// programs.
+fn take_away(
+    firewall: &Firewall,
+    store: Option<&str>,
+    made: &[Made],
+    tables: &[(Family, IptablesVariant)],
+    outcome: &mut Outcome,
+) {
+    for &(family, variant) in tables {
+        let leftover = Leftover {
+            family,
+            variant,
+            made,
+            store,
+            programs: firewall.programs.as_deref(),
+        };
+        match leftover.take_away() {
+            Ok(taken) => {
+                outcome.changed |= taken.commits > 0;
+                outcome.commits += taken.commits;
+                let warnings = taken.warnings.iter();
+                let of_family = warnings.map(|warning| format!("firewall ({family}): {warning}"));
+                outcome.warnings.extend(of_family);
+            }
+            Err(sentence) => {
+                let message = format!("firewall ({family}): {sentence}");
+                outcome.leftovers.push(Problem::new(message));
+                let place = Some(Place::Iptables { family, variant });
+                let stay = leftover.there().into_iter();
+                outcome.made.extend(stay.map(|made| Made { place, ..made }));
+            }
+        }
+    }
+}
+
+/// What the other variant of iptables still has of `made`, or may have where
+/// nothing here can look into it: the family, that variant, and the command that
+/// takes it away. Loads no module.
+#[must_use]
+pub fn leftovers(
+    firewall: &Firewall,
+    made: &[Made],
+    seen: &Look,
+) -> Vec<(Family, IptablesVariant, String)> {
+    let mut found = Vec::new();
+    for listing in seen.listings() {
+        let leftover = Leftover {
+            family: listing.family,
+            variant: listing.variant().other(),
+            made,
+            store: None,
+            programs: firewall.programs.as_deref(),
+        };
+        let mut there = leftover.there();
+        let Leftover {
+            family, variant, ..
+        } = leftover;
+        if variant == IptablesVariant::Legacy && !there.is_empty() {
+            // Without a program only the name of the table is known.
+            let save = Iptables::of_variant(family, variant, leftover.programs).save();
+            there.retain(|made| match &save {
+                Ok(Some(listing)) => listing.chain(&made.chain).is_some(),
+                Ok(None) => false,
+                Err(_) => made.place.is_some(),
+            });
+        }
+        if !there.is_empty() {
+            found.push((family, variant, leftover.command(&there)));
+        }
+    }
+    found
 }
 
 /// What [`amend`] did.
@@ -217,7 +354,7 @@ fn commits(restores: usize) -> u32 {
 
 /// Without a backend nothing of ours stays in the firewall: it would go on
 /// blocking, whatever is un-banned.
-fn leave(firewall: &Firewall, former: &[Made]) -> Outcome {
+fn leave(firewall: &Firewall, store: &str, former: &[Made]) -> Outcome {
     if former.is_empty() {
         return Outcome::default();
     }
@@ -225,21 +362,39 @@ fn leave(firewall: &Firewall, former: &[Made]) -> Outcome {
         backend: Backend::Iptables,
         ..firewall.clone()
     };
-    remove(&iptables, former)
+    remove(&iptables, Some(store), former)
 }
 
 /// Takes `made` out of the firewall: jumps, rules, chains; nothing else is
-/// touched. For `uninstall`.
+/// touched. What carries the id of another store than `store`, if that is known,
+/// is left to that one. Where the host has no iptables, whatever else can takes it
+/// away. For `uninstall`.
 #[must_use]
-pub fn remove(firewall: &Firewall, made: &[Made]) -> Outcome {
+pub fn remove(firewall: &Firewall, store: Option<&str>, made: &[Made]) -> Outcome {
     if firewall.backend == Backend::None {
         return Outcome::default();
     }
-    let plan = |listing: &Listing| ruleset::removal(made, listing);
-    let mut outcome = report::outcome(&apply::both(firewall, look(firewall), plan));
-    if !outcome.problems.is_empty() {
-        outcome.made = made.to_vec();
+    let plan = |listing: &Listing| ruleset::removal(made, store, listing);
+    let sides = apply::both(firewall, look(firewall), plan);
+    let missing = |side: &Side| match &side.fate {
+        Fate::Failed { error, .. } => matches!(error, FirewallError::Missing { .. }),
+        _ => false,
+    };
+    let (programless, sides): (Vec<Side>, Vec<Side>) = sides.into_iter().partition(missing);
+    let mut outcome = report::outcome(&sides);
+    outcome.made = kept(&sides, made);
+    let mut tables = Vec::new();
+    for Side { family, .. } in &programless {
+        tables.extend([IptablesVariant::Nft, IptablesVariant::Legacy].map(|of| (*family, of)));
     }
+    for side in &sides {
+        if let Fate::Done { variant, .. } = side.fate {
+            tables.push((side.family, variant.other()));
+        }
+    }
+    take_away(firewall, store, made, &tables, &mut outcome);
+    outcome.made.sort();
+    outcome.made.dedup();
     outcome
 }
 

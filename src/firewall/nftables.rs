@@ -27,8 +27,12 @@ const NEW_GENERATION: u16 = NFTABLES | 15;
 const GET_GENERATION: u16 = NFTABLES | 16;
 /// `NLMSG_ERROR`
 const REFUSED: u16 = 2;
+/// `NLMSG_DONE`
+const DONE: u16 = 3;
 /// `NLM_F_REQUEST`
 const REQUEST: u16 = 1;
+/// `NLM_F_DUMP`
+const DUMP: u16 = 0x300;
 
 /// `NFTA_GEN_ID`
 const GENERATION: u16 = 1;
@@ -84,10 +88,7 @@ impl Nftables {
     /// # Errors
     /// The same.
     pub(super) fn chain(&mut self, family: Family, name: &str) -> io::Result<Option<Standing>> {
-        let protocol = match family {
-            Family::V4 => 2,
-            Family::V6 => 10,
-        };
+        let protocol = protocol(family);
         let mut wanted = attribute(TABLE, b"filter\0");
         wanted.extend(attribute(NAME, &[name.as_bytes(), b"\0"].concat()));
         let Some(answer) = self.ask(GET_CHAIN, protocol, &wanted)? else {
@@ -97,17 +98,44 @@ impl Nftables {
         standing.map(Some).ok_or_else(|| garbled("chain"))
     }
 
+    /// The names of the chains in the filter table of `family`; none if there is no
+    /// such table.
+    ///
+    /// # Errors
+    /// The same.
+    pub(super) fn chains(&mut self, family: Family) -> io::Result<Vec<String>> {
+        self.asked += 1;
+        let question = message(GET_CHAIN, DUMP, self.asked, protocol(family), &[]);
+        send(&self.socket, &question, SendFlags::empty())?;
+        let mut buffer = vec![0; 32768];
+        let mut names = Vec::new();
+        loop {
+            let (_, length) = recv(&self.socket, &mut *buffer, RecvFlags::empty())?;
+            let mut got = buffer.get(..length).ok_or_else(|| garbled("length"))?;
+            while !got.is_empty() {
+                let (first, rest) = split(got).ok_or_else(|| garbled("chains"))?;
+                got = rest;
+                match answer(first, GET_CHAIN, self.asked) {
+                    Answer::Other => {}
+                    Answer::Attributes(attributes) => names.extend(filter_chain(attributes)),
+                    Answer::Done => return Ok(names),
+                    Answer::Refused(error) => return Err(io::Error::from_raw_os_error(error)),
+                }
+            }
+        }
+    }
+
     /// Asks, and gives the attributes of the answer; none if there is no such thing.
     fn ask(&mut self, kind: u16, protocol: u8, attributes: &[u8]) -> io::Result<Option<Vec<u8>>> {
         self.asked += 1;
-        let question = message(kind, self.asked, protocol, attributes);
+        let question = message(kind, 0, self.asked, protocol, attributes);
         send(&self.socket, &question, SendFlags::empty())?;
         let mut buffer = vec![0; 8192];
         loop {
             let (_, length) = recv(&self.socket, &mut *buffer, RecvFlags::empty())?;
             let got = buffer.get(..length).ok_or_else(|| garbled("length"))?;
             match answer(got, kind, self.asked) {
-                Answer::Other => {}
+                Answer::Other | Answer::Done => {}
                 Answer::Attributes(attributes) => return Ok(Some(attributes.to_vec())),
                 Answer::Refused(libc::ENOENT) => return Ok(None),
                 Answer::Refused(error) => return Err(io::Error::from_raw_os_error(error)),
@@ -122,12 +150,20 @@ fn garbled(what: &str) -> io::Error {
     ))
 }
 
-fn message(kind: u16, sequence: u32, protocol: u8, attributes: &[u8]) -> Vec<u8> {
+/// `NFPROTO_…`
+fn protocol(family: Family) -> u8 {
+    match family {
+        Family::V4 => 2,
+        Family::V6 => 10,
+    }
+}
+
+fn message(kind: u16, flags: u16, sequence: u32, protocol: u8, attributes: &[u8]) -> Vec<u8> {
     let length = HEADER + FAMILY + attributes.len();
     let mut message = Vec::with_capacity(length);
     message.extend(u32::try_from(length).unwrap_or(u32::MAX).to_ne_bytes());
     message.extend(kind.to_ne_bytes());
-    message.extend(REQUEST.to_ne_bytes());
+    message.extend((REQUEST | flags).to_ne_bytes());
     message.extend(sequence.to_ne_bytes());
     message.extend([0; 4]);
     message.extend([protocol, 0, 0, 0]);
@@ -149,6 +185,8 @@ enum Answer<'a> {
     Attributes(&'a [u8]),
     /// An error's number, positive.
     Refused(i32),
+    /// That was the last of several.
+    Done,
     /// Nothing that was asked for.
     Other,
 }
@@ -178,9 +216,27 @@ fn answer(message: &[u8], asked: u16, sequence: u32) -> Answer<'_> {
         (REFUSED, _) => four(message, HEADER).map_or(Answer::Other, |code| {
             Answer::Refused(i32::from_ne_bytes(code).wrapping_neg())
         }),
+        (DONE, _) => Answer::Done,
         (kind, Some(attributes)) if kind == expected => Answer::Attributes(attributes),
         _ => Answer::Other,
     }
+}
+
+/// The first message of several, and the others.
+fn split(messages: &[u8]) -> Option<(&[u8], &[u8])> {
+    let length = usize::try_from(u32::from_ne_bytes(four(messages, 0)?)).ok()?;
+    let first = messages
+        .get(..length)
+        .filter(|first| first.len() >= HEADER)?;
+    let rest = messages.get(length.next_multiple_of(4)..).unwrap_or(&[]);
+    Some((first, rest))
+}
+
+/// The name of the chain, if it is one of the filter table.
+fn filter_chain(attributes: &[u8]) -> Option<String> {
+    let name = value(attributes, NAME)?.strip_suffix(b"\0")?;
+    let name = std::str::from_utf8(name).ok()?;
+    (value(attributes, TABLE)? == b"filter\0").then(|| name.to_owned())
 }
 
 fn generation_of(attributes: &[u8]) -> Option<u32> {
@@ -229,7 +285,7 @@ mod tests {
             attribute(NAME, b"PYFILTER\0"),
         ]
         .concat();
-        let asked = message(GET_CHAIN, 7, 2, &wanted);
+        let asked = message(GET_CHAIN, 0, 7, 2, &wanted);
         assert_eq!(asked.len() % 4, 0);
         assert_eq!(
             four(&asked, 0),
@@ -245,7 +301,7 @@ mod tests {
     #[test]
     fn an_answer_counts_only_to_its_own_question() {
         let generation = attribute(GENERATION, &0x0102_0304_u32.to_be_bytes());
-        let answered = message(NEW_GENERATION, 7, 0, &generation);
+        let answered = message(NEW_GENERATION, 0, 7, 0, &generation);
         let Answer::Attributes(attributes) = answer(&answered, GET_GENERATION, 7) else {
             panic!("{answered:?}");
         };
@@ -265,8 +321,28 @@ mod tests {
     }
 
     #[test]
+    fn several_answers_come_in_one_piece() {
+        let of = |table: &[u8], name: &[u8]| {
+            let attributes = [attribute(TABLE, table), attribute(NAME, name)].concat();
+            message(NEW_CHAIN, 0, 7, 2, &attributes)
+        };
+        let piece = [of(b"filter\0", b"INPUT\0"), of(b"nat\0", b"OUTPUT\0")].concat();
+        let (first, rest) = split(&piece).unwrap();
+        let name = |message| match answer(message, GET_CHAIN, 7) {
+            Answer::Attributes(attributes) => filter_chain(attributes),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(name(first).as_deref(), Some("INPUT"));
+        let (second, rest) = split(rest).unwrap();
+        assert_eq!(name(second), None, "another table's");
+        assert_eq!(rest, b"");
+        let done = message(DONE, 0, 7, 0, &[]);
+        assert_eq!(answer(&done, GET_CHAIN, 7), Answer::Done);
+    }
+
+    #[test]
     fn a_refusal_has_the_errors_number() {
-        let mut refused = message(REFUSED, 7, 0, &[0; 16]);
+        let mut refused = message(REFUSED, 0, 7, 0, &[0; 16]);
         refused[HEADER..HEADER + 4].copy_from_slice(&(-libc::ENOENT).to_ne_bytes());
         assert_eq!(
             answer(&refused, GET_CHAIN, 7),
@@ -280,7 +356,12 @@ mod tests {
             if let Answer::Attributes(attributes) = answer(&bytes, kind, sequence) {
                 let _ = (generation_of(attributes), standing_of(attributes));
             }
-            let _ = (generation_of(&bytes), standing_of(&bytes));
+            let _ = (generation_of(&bytes), standing_of(&bytes), filter_chain(&bytes));
+            let mut left = &bytes[..];
+            while let Some((_, rest)) = split(left) {
+                prop_assert!(rest.len() < left.len());
+                left = rest;
+            }
         }
     }
 }

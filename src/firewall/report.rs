@@ -16,7 +16,7 @@ pub(super) fn outcome(sides: &[Side]) -> Outcome {
     for side in sides {
         match &side.fate {
             Fate::None => {}
-            Fate::Done { changed, plan } => {
+            Fate::Done { changed, plan, .. } => {
                 outcome.changed |= changed;
                 outcome.commits += u32::from(*changed);
                 let of_family = |warning| format!("firewall ({}): {warning}", side.family);
@@ -32,6 +32,25 @@ pub(super) fn outcome(sides: &[Side]) -> Outcome {
         }
     }
     outcome
+}
+
+/// Our chain was another store's: one sentence for each such store.
+pub(super) fn taken_over(sides: &[Side], chain: &str, store: &str) -> Vec<Problem> {
+    let plans = sides.iter().filter_map(Side::plan);
+    let others: BTreeSet<&String> = plans
+        .filter_map(|(_, plan)| plan.taken_from.as_ref())
+        .collect();
+    let sentence = |other| {
+        format!(
+            "firewall: chain {chain} carried the id of another store, {other}; it now holds the bans \
+             of this one, {store}. If that store is in use, each of the two takes the other's bans \
+             out of the firewall: give one of them another settings.firewall.chain"
+        )
+    };
+    others
+        .into_iter()
+        .map(|other| Problem::new(sentence(other)))
+        .collect()
 }
 
 /// A hook that is in IPv4 and not in IPv6 is Docker's without IPv6: nothing

@@ -71,8 +71,24 @@ fn bans() -> BTreeSet<Address> {
         .collect()
 }
 
+/// The store whose bans they are.
+const STORE: &str = "3f9c2a0011223344";
+
+/// The rule that carries its id.
+const ID: &str = "-A PYFILTER -m comment --comment \"pyfilter store 3f9c2a0011223344\"\n";
+
 fn listing(rules: &str) -> String {
-    format!("*filter\n:INPUT ACCEPT [0:0]\n:PYFILTER - [0:0]\n{rules}COMMIT\n")
+    format!("*filter\n:INPUT ACCEPT [0:0]\n:PYFILTER - [0:0]\n{ID}{rules}COMMIT\n")
+}
+
+/// What the configuration makes in both families: the lists name no variant.
+fn made(firewall: &Firewall) -> Vec<Made> {
+    let place = |family| Place::Iptables {
+        family,
+        variant: IptablesVariant::Legacy,
+    };
+    let of = |family| Made::of(firewall, Some(place(family)));
+    Family::BOTH.map(of).to_vec()
 }
 
 #[test]
@@ -81,11 +97,11 @@ fn each_family_is_listed_once_and_written_once() {
     let firewall = programs.firewall();
     let seen = look(&firewall);
     assert!(seen.is_missing("PYFILTER"));
-    let outcome = bring(&firewall, &bans(), &[], Some(seen));
+    let outcome = bring(&firewall, STORE, &bans(), &[], Some(seen));
     assert!(outcome.changed);
     assert_eq!((outcome.v4, outcome.v6), (1, 2));
     assert_eq!(outcome.problems, []);
-    assert_eq!(outcome.made, [Made::of(&firewall)]);
+    assert_eq!(outcome.made, made(&firewall));
     assert_eq!(
         programs.ran(),
         [
@@ -113,7 +129,7 @@ fn what_is_right_is_not_written() {
     );
     programs.lists("ip6tables", &listing("-A INPUT -j PYFILTER\n"));
     let wanted: BTreeSet<_> = bans().into_iter().take(1).collect();
-    let outcome = bring(&programs.firewall(), &wanted, &[], None);
+    let outcome = bring(&programs.firewall(), STORE, &wanted, &[], None);
     assert!(!outcome.changed);
     assert_eq!((outcome.v4, outcome.v6), (1, 0));
     assert_eq!(programs.ran(), ["iptables-save", "ip6tables-save"]);
@@ -128,10 +144,10 @@ fn without_compare_the_whole_chain_is_written_and_the_hook_not_doubled() {
         compare: false,
         ..programs.firewall()
     };
-    assert!(bring(&firewall, &bans(), &[], None).changed);
+    assert!(bring(&firewall, STORE, &bans(), &[], None).changed);
     assert_eq!(
         programs.got("iptables").unwrap(),
-        "*filter\n:PYFILTER - [0:0]\n-A PYFILTER -s 203.0.113.13/32 -j DROP\nCOMMIT\n"
+        format!("*filter\n:PYFILTER - [0:0]\n{ID}-A PYFILTER -s 203.0.113.13/32 -j DROP\nCOMMIT\n")
     );
 }
 
@@ -143,12 +159,15 @@ fn one_family_failing_does_not_keep_the_other_from_being_brought() {
         &listing("-A PYFILTER -s 192.0.2.1/32 -j DROP\n-A PYFILTER -s 192.0.2.2/32 -j DROP\n"),
     );
     programs.script("iptables-restore", "echo 'line 3 failed' >&2; exit 1");
+    let ours = made(&programs.firewall());
     let old = Made {
         chain: "OLD".to_owned(),
         hooks: vec![],
+        place: ours[0].place,
     };
     let outcome = bring(
         &programs.firewall(),
+        STORE,
         &bans(),
         std::slice::from_ref(&old),
         None,
@@ -166,7 +185,7 @@ fn one_family_failing_does_not_keep_the_other_from_being_brought() {
             .contains("2001:db8::14/128")
     );
     assert_eq!((outcome.v4, outcome.v6), (2, 2), "IPv4 as it was");
-    let made = [old, Made::of(&programs.firewall())];
+    let made = [vec![old], ours].concat();
     assert_eq!(outcome.made, made, "what may be there is still remembered");
 }
 
@@ -192,7 +211,7 @@ fn a_rule_that_went_between_listing_and_writing_costs_one_more_try() {
         "iptables-restore",
         r#"cat > "${0%/*}/iptables.got"; ! grep -e -D "${0%/*}/iptables.got""#,
     );
-    let outcome = bring(&firewall, &wanted, &[], Some(seen));
+    let outcome = bring(&firewall, STORE, &wanted, &[], Some(seen));
     assert_eq!(outcome.problems, []);
     assert!(programs.got("iptables").unwrap().contains("-I INPUT 1"));
 }
@@ -206,7 +225,7 @@ fn what_both_families_lack_is_said_once() {
             "echo 'Permission denied (you must be root)' >&2; exit 4",
         );
     }
-    let outcome = bring(&programs.firewall(), &bans(), &[], None);
+    let outcome = bring(&programs.firewall(), STORE, &bans(), &[], None);
     assert_eq!(outcome.problems.len(), 1, "{outcome:?}");
     assert!(outcome.problems[0].message.contains("sudo"));
     assert_eq!((outcome.v4, outcome.v6), (0, 0));
@@ -219,11 +238,11 @@ fn a_hook_missing_in_ipv6_only_is_docker_without_ipv6() {
         hooks: vec!["INPUT".to_owned(), "DOCKER-USER".to_owned()],
         ..programs.firewall()
     };
-    let outcome = bring(&firewall, &bans(), &[], None);
+    let outcome = bring(&firewall, STORE, &bans(), &[], None);
     assert_eq!(outcome.warnings.len(), 1, "{outcome:?}");
     assert!(outcome.warnings[0].contains("DOCKER-USER"));
     programs.lists("iptables", "*filter\n:DOCKER-USER - [0:0]\nCOMMIT\n");
-    let outcome = bring(&firewall, &bans(), &[], None);
+    let outcome = bring(&firewall, STORE, &bans(), &[], None);
     assert_eq!(outcome.warnings, [""; 0]);
 }
 
@@ -235,9 +254,12 @@ fn no_backend_runs_nothing() {
         ..programs.firewall()
     };
     assert_eq!(look(&firewall).listings().count(), 0);
-    assert_eq!(bring(&firewall, &bans(), &[], None), Outcome::default());
     assert_eq!(
-        remove(&firewall, &[Made::of(&firewall)]),
+        bring(&firewall, STORE, &bans(), &[], None),
+        Outcome::default()
+    );
+    assert_eq!(
+        remove(&firewall, None, &made(&firewall)),
         Outcome::default()
     );
     assert_eq!(programs.ran(), [""; 0]);
@@ -257,7 +279,7 @@ fn a_chain_that_is_not_ours_to_flush_is_refused() {
             hooks: vec![hook.to_owned()],
             ..programs.firewall()
         };
-        let outcome = bring(&firewall, &bans(), &[], None);
+        let outcome = bring(&firewall, STORE, &bans(), &[], None);
         assert_eq!(outcome.problems.len(), 1, "{chain} {hook}");
     }
     assert_eq!(programs.ran(), [""; 0]);

@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use super::Family;
+
 /// The chain and its hooks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Firewall {
@@ -47,10 +49,56 @@ impl Deny {
     }
 }
 
-/// A chain that we made, and from where it was hooked. The store remembers it,
-/// from before it is made, until it is known to be gone.
+/// The two programs that iptables can be. Each has rules of its own in the
+/// kernel, and a packet passes both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum IptablesVariant {
+    /// `iptables-nft`: its rules are `nf_tables`' tables `ip filter` and `ip6 filter`.
+    Nft,
+    /// `iptables-legacy`: its rules are `ip_tables`' own.
+    Legacy,
+}
+
+impl IptablesVariant {
+    /// The word in the names of its programs: `iptables-nft`, `iptables-legacy`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            IptablesVariant::Nft => "nft",
+            IptablesVariant::Legacy => "legacy",
+        }
+    }
+
+    /// The one that this is not.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            IptablesVariant::Nft => IptablesVariant::Legacy,
+            IptablesVariant::Legacy => IptablesVariant::Nft,
+        }
+    }
+}
+
+/// Where in the kernel a chain of ours stands, and so which program can take it
+/// away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// In a family's filter table of iptables.
+    Iptables {
+        /// Whose table.
+        family: Family,
+        /// Which of the two tables of that name.
+        variant: IptablesVariant,
+    },
+}
+
+/// A chain that we made, where, and from where it was hooked. The store
+/// remembers it, from before it is made, until it is known to be gone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Made {
+    /// Where it stands; none if a version remembered it that did not note that:
+    /// then it may be in any filter table.
+    pub place: Option<Place>,
     /// The chain.
     pub chain: String,
     /// The chains that jump to it, sorted: their order means nothing.
@@ -58,14 +106,21 @@ pub struct Made {
 }
 
 impl Made {
-    /// What this configuration makes.
+    /// What this configuration makes there.
     #[must_use]
-    pub fn of(firewall: &Firewall) -> Self {
+    pub fn of(firewall: &Firewall, place: Option<Place>) -> Self {
         let mut hooks = firewall.hooks.clone();
         hooks.sort_unstable();
         Made {
+            place,
             chain: firewall.chain.clone(),
             hooks,
         }
+    }
+
+    /// Whether it is, or may be, in that table.
+    #[must_use]
+    pub fn may_stand_in(&self, place: Place) -> bool {
+        self.place.is_none_or(|own| own == place)
     }
 }

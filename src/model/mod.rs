@@ -35,7 +35,7 @@ pub use country::{Country, CountryCode};
 pub use cursor::{Cursor, FileStat, Fingerprint, Generation, JournalCursor, Kind};
 pub use escape::Escaped;
 pub use failure::{Failure, Witness};
-pub use firewall::{Backend, Deny, Firewall, Made};
+pub use firewall::{Backend, Deny, Firewall, IptablesVariant, Made, Place};
 pub use moment::{Moment, MomentError};
 pub use path_id::{PathId, line_digest};
 pub use problem::Problem;

@@ -1,6 +1,6 @@
 use rusqlite::{OptionalExtension as _, params};
 
-use crate::model::{Address, Ban, Cause, Family, Made, Unban};
+use crate::model::{Address, Ban, Cause, Family, Unban};
 
 use super::bans::{Names, ban};
 use super::read_back::Seconds;
@@ -96,33 +96,6 @@ impl Store {
     pub fn never_banned(&self) -> Result<Option<i64>, StoreError> {
         self.meta("never_banned")
     }
-
-    /// The chains and hooks that were made.
-    ///
-    /// # Errors
-    /// The store can not be read.
-    pub fn made(&self) -> Result<Vec<Made>, StoreError> {
-        let rows: Vec<(String, String)> = self.wrap(
-            self.connection
-                .prepare("SELECT chain, hook FROM made ORDER BY chain, hook")
-                .and_then(|mut select| {
-                    select
-                        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                        .collect()
-                }),
-        )?;
-        let mut made: Vec<Made> = Vec::new();
-        for (chain, hook) in rows {
-            match made.last_mut() {
-                Some(last) if last.chain == chain => last.hooks.push(hook),
-                _ => made.push(Made {
-                    chain,
-                    hooks: vec![hook],
-                }),
-            }
-        }
-        Ok(made)
-    }
 }
 
 impl Commit<'_> {
@@ -191,22 +164,5 @@ impl Commit<'_> {
     /// The store can not be written.
     pub fn set_never_banned(&self, fingerprint: i64) -> Result<(), StoreError> {
         self.set_meta("never_banned", fingerprint)
-    }
-
-    /// Remembers the chains and hooks that are there now.
-    ///
-    /// # Errors
-    /// The store can not be written.
-    pub fn set_made(&self, made: &[Made]) -> Result<(), StoreError> {
-        self.wrap(self.transaction.execute("DELETE FROM made", []))?;
-        for Made { chain, hooks } in made {
-            for hook in hooks {
-                self.wrap(self.transaction.execute(
-                    "INSERT OR IGNORE INTO made VALUES (?, ?)",
-                    params![chain, hook],
-                ))?;
-            }
-        }
-        Ok(())
     }
 }

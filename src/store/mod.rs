@@ -14,6 +14,7 @@
 //! | `sets` | the numbers of the sets of bans in force, and what lies between them |
 //! | `effects` | what the last commit still owes the world |
 //! | `exchange` | what other servers told |
+//! | `made` | what of ours is in the firewall, and where |
 //! | `outbox` | what is still to be sent to them |
 //! | `sender` | under which id, and what is sent again under another |
 //! | `past` | what `explain` shows |
@@ -27,6 +28,7 @@ mod cursors;
 mod effects;
 mod error;
 mod exchange;
+mod made;
 mod outbox;
 mod past;
 mod paths;

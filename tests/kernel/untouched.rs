@@ -1,6 +1,8 @@
 //! What nobody has changed since it was right is not listed; what somebody has
 //! is, whoever it was and however small it is.
 
+use std::fmt::Write as _;
+
 use super::{attacked, calls, in_force, watch};
 use crate::kit::failures;
 use crate::netns::{Netns, PROGRAMS, VARIANTS, Variant};
@@ -127,4 +129,71 @@ fn kernel_the_other_variant_of_iptables_is_listed_and_blocks_too() {
     }
     pyfilter.scan().exits(0);
     in_force(&pyfilter, &legacy, &ATTACKERS);
+}
+
+/// Bans by hand, as many as it takes for our chain to be long.
+fn long(pyfilter: &crate::kit::Sandbox) {
+    pyfilter.scan().exits(0);
+    pyfilter.edit("blacklist.v4", |text| {
+        let mut lines = String::new();
+        for n in 0..12_000 {
+            let _ = writeln!(
+                lines,
+                "-A PYFILTER -s 10.0.{}.{}/32 -j DROP",
+                n >> 8,
+                n & 255
+            );
+        }
+        text.replace("COMMIT\n", &(lines + "COMMIT\n"))
+    });
+    pyfilter.run(["scan", "-q"]).exits(0);
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_an_unban_among_many_bans_lists_none_of_them() {
+    let host = Netns::new();
+    let programs = host.programs(Variant::Nft);
+    for name in ["iptables", "ip6tables"] {
+        programs.script(name, &programs.enter("", name));
+    }
+    let pyfilter = attacked(&programs, &ATTACKERS);
+    long(&pyfilter);
+    // As PyFilter 2 left it, and in a chain that is no hook.
+    programs.run("iptables -A INPUT -s 10.0.0.7 -j DROP");
+    programs.run("iptables -N MINE");
+    programs.run("iptables -A MINE -m comment --comment 'a\n-N b' -s 10.0.0.7 -j DROP");
+    pyfilter.scan().exits(0);
+    watch(&programs);
+    pyfilter.scan().exits(0);
+    calls(&programs);
+    pyfilter
+        .run(["unban", "10.0.0.7"])
+        .succeeds()
+        .warns("remove it with: iptables -D INPUT -s 10.0.0.7/32 -j DROP")
+        .warns("remove it with: iptables -D MINE -s 10.0.0.7/32 ");
+    // IPv6 has one ban, and is listed whole.
+    assert_eq!(calls(&programs), ["iptables-restore", "ip6tables-save"]);
+    pyfilter
+        .run(["explain", "10.0.0.7"])
+        .exits(0)
+        .says("iptables -D INPUT -s 10.0.0.7/32 -j DROP");
+    assert_eq!(calls(&programs), ["ip6tables-save"]);
+    in_force_but(&pyfilter, &programs, "10.0.0.7");
+}
+
+/// Expects all that is in force in the kernel, and this one not.
+fn in_force_but(
+    pyfilter: &crate::kit::Sandbox,
+    programs: &crate::netns::Programs<'_>,
+    address: &str,
+) {
+    let sorted = |mut list: Vec<String>| {
+        list.sort();
+        list
+    };
+    let there = sorted(super::blocked(programs));
+    assert_eq!(there.len(), 12_001);
+    assert!(!there.iter().any(|blocked| blocked == address));
+    assert_eq!(there, sorted(pyfilter.banned()));
 }

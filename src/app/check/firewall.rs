@@ -1,7 +1,7 @@
 //! What stands in the way of a ban, or of lifting one.
 
 use crate::firewall::obstacles::{self, Obstacle};
-use crate::firewall::{self, Listing};
+use crate::firewall::{self, Listing, owner};
 use crate::model::{Backend, Escaped, Family};
 use crate::store::Store;
 
@@ -21,14 +21,24 @@ pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut Find
         return;
     }
     let seen = firewall::look(settings);
+    let id = store.and_then(|store| store.id().ok());
     for (family, seen) in Family::BOTH.into_iter().zip([&seen.v4, &seen.v6]) {
         match seen {
             Ok(None) => findings.fine(format!("firewall: this host has no {family}")),
-            Ok(Some(listing)) => family_of(context, listing, findings),
+            Ok(Some(listing)) => family_of(context, listing, id.as_deref(), findings),
             Err(error) => findings.error(format!("firewall: {error}")),
         }
     }
     let Some(store) = store else { return };
+    match store.made() {
+        Ok(made) => {
+            for (family, variant, command) in firewall::leftovers(settings, &made, &seen) {
+                let variant = variant.as_str();
+                findings.warn(format!("firewall: {family}: what was made with the {variant} variant of iptables may still block; the next run takes it away, or say: {command}"));
+            }
+        }
+        Err(error) => findings.error(error.to_string()),
+    }
     match store.bans() {
         Ok(bans) => many(&bans, findings),
         Err(error) => findings.error(error.to_string()),
@@ -47,7 +57,7 @@ pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut Find
     }
 }
 
-fn family_of(context: &Context, listing: &Listing, findings: &mut Findings) {
+fn family_of(context: &Context, listing: &Listing, id: Option<&str>, findings: &mut Findings) {
     let settings = &context.config.firewall;
     let family = listing.family;
     let chain = &settings.chain;
@@ -56,11 +66,14 @@ fn family_of(context: &Context, listing: &Listing, findings: &mut Findings) {
     match listing.chain(chain) {
         Some(ours) => findings.fine(format!(
             "firewall: {family}, iptables {version}, {} rules in chain {chain}",
-            ours.rules.len()
+            ours.rules.len() - owner::ids(ours).count()
         )),
         None => findings.fine(format!(
             "firewall: {family}, iptables {version}; the next run makes chain {chain}"
         )),
+    }
+    if let Some(other) = id.and_then(|id| owner::other_than(id, chain, listing)) {
+        findings.warn(format!("firewall: {family}: chain {chain} carries the id of another store, {other}; the next run puts the bans of this one, {}, in their place: give one of the two another settings.firewall.chain", id.unwrap_or_default()));
     }
     for note in &listing.notes {
         findings.warn(format!("firewall: {family}: {}", Escaped::text(note)));

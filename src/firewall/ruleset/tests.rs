@@ -69,8 +69,9 @@ impl Table {
             "-A" => chain.push(reject_as_listed(spec)),
             "-I" => {
                 let (place, spec) = spec.split_once(' ')?;
-                let target = spec.rsplit(' ').next()?;
-                known.iter().find(|name| *name == target)?;
+                if let Some((_, target)) = spec.rsplit_once("-j ") {
+                    known.iter().find(|name| *name == target)?;
+                }
                 let place = place.parse::<usize>().ok()?.checked_sub(1)?;
                 (place <= chain.len()).then(|| chain.insert(place, spec.to_owned()))?;
             }
@@ -108,8 +109,20 @@ fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }
 
+/// The store whose bans they are, in the tests.
+const STORE: &str = "3f9c2a0011223344";
+
+/// Another one.
+const OTHER: &str = "00000000deadbeef";
+
+/// The rule that carries an id.
+fn id(store: &str) -> String {
+    owner::as_comment(store)
+}
+
 fn made(chain: &str, hooks: &[&str]) -> Made {
     Made {
+        place: None,
         chain: chain.to_owned(),
         hooks: names(hooks),
     }
@@ -118,6 +131,7 @@ fn made(chain: &str, hooks: &[&str]) -> Made {
 /// Plans for PYFILTER hooked from INPUT, dropping `bans`.
 fn drops(bans: &[&str], former: &[Made], table: &Table) -> Plan {
     let wanted = Wanted {
+        store: STORE,
         chain: "PYFILTER",
         hooks: &names(&["INPUT"]),
         deny: Deny::Drop,
@@ -136,10 +150,14 @@ fn the_first_run_makes_chain_and_hook_even_without_bans() {
     let text = drops(&[], &[], &Table::new()).text.unwrap();
     assert_eq!(
         text,
-        "*filter\n:PYFILTER - [0:0]\n-I INPUT 1 -j PYFILTER\nCOMMIT\n"
+        format!(
+            "*filter\n:PYFILTER - [0:0]\n-A PYFILTER {}\n-I INPUT 1 -j PYFILTER\nCOMMIT\n",
+            id(STORE)
+        )
     );
     let empty = Listing::parse(Family::V4, b"").unwrap();
     let wanted = Wanted {
+        store: STORE,
         chain: "PYFILTER",
         hooks: &names(&["INPUT"]),
         deny: Deny::Drop,
@@ -159,6 +177,7 @@ fn the_texts_are_pinned() {
     );
 
     let others: Vec<String> = (1..20).map(|n| ban(&format!("192.0.2.{n}"))).collect();
+    let others = [vec![id(STORE)], others].concat();
     let rules: Vec<&str> = others.iter().map(String::as_str).collect();
     let table = Table::new()
         .with("INPUT", &["-j PYFILTER"])
@@ -196,7 +215,7 @@ fn the_texts_are_pinned() {
     let table = Table::new()
         .with("INPUT", &["-j PYFILTER"])
         .with("PYFILTER", &[&ban("192.0.2.1")]);
-    let removal = removal(&[made("PYFILTER", &["INPUT"])], &table.listing());
+    let removal = removal(&[made("PYFILTER", &["INPUT"])], None, &table.listing());
     assert_eq!(
         removal.text.unwrap(),
         include_str!("../../../fixtures/golden/firewall/removal.rules")
@@ -210,9 +229,113 @@ fn nothing_is_written_when_all_is_as_it_should_be() {
             "INPUT",
             &["-p tcp -j ACCEPT", "-m comment --comment ours -j PYFILTER"],
         )
-        .with("PYFILTER", &[&ban("203.0.113.13"), &ban("203.0.113.9")]);
+        .with(
+            "PYFILTER",
+            &[&id(STORE), &ban("203.0.113.13"), &ban("203.0.113.9")],
+        );
     let bans = ["203.0.113.9", "203.0.113.13", "2001:db8::1"];
     assert_eq!(drops(&bans, &[], &table), Plan::default());
+}
+
+#[test]
+fn a_chain_of_the_first_layout_comes_to_carry_the_id_and_loses_no_ban() {
+    let bans = ["192.0.2.1", "192.0.2.2"];
+    let table = Table::new()
+        .with("INPUT", &["-j PYFILTER"])
+        .with("PYFILTER", &bans.map(ban).each_ref().map(String::as_str));
+    let own = [made("PYFILTER", &["INPUT"])];
+    let first = drops(&bans, &own, &table);
+    let inserted = format!("*filter\n-I PYFILTER 1 {}\nCOMMIT\n", id(STORE));
+    assert_eq!(first.text.as_deref(), Some(inserted.as_str()));
+    assert_eq!(first.warnings, [""; 0], "its own is no stranger's");
+    assert_eq!(first.taken_from, None);
+
+    // What this store does not remember to have made may be another's.
+    let strange = drops(&bans, &[], &table);
+    assert!(
+        strange.warnings[0].contains("chain PYFILTER held 2 bans of a pyfilter that wrote no"),
+        "{strange:?}"
+    );
+    let elsewhere = [made("OLD", &["INPUT"])];
+    assert_eq!(drops(&bans, &elsewhere, &table).warnings, strange.warnings);
+}
+
+#[test]
+fn a_chain_of_another_store_is_replaced_and_named() {
+    for carried in [id(OTHER), format!("-j {}", owner::chain_of(OTHER))] {
+        let mut table = Table::new()
+            .with("INPUT", &["-j PYFILTER"])
+            .with(&owner::chain_of(OTHER), &[])
+            .with("PYFILTER", &[&carried, &ban("192.0.2.1")]);
+        let plan = drops(&["192.0.2.2"], &[made("PYFILTER", &["INPUT"])], &table);
+        assert_eq!(plan.taken_from.as_deref(), Some(OTHER));
+        assert_eq!(plan.warnings, [""; 0]);
+        table.restore(&plan.text.unwrap()).unwrap();
+        assert_eq!(table.0["PYFILTER"], [id(STORE), ban("192.0.2.2")]);
+        let named = table.0.contains_key(&owner::chain_of(OTHER));
+        assert!(!named, "{carried}");
+    }
+}
+
+#[test]
+fn without_a_comment_match_an_empty_chain_carries_the_id() {
+    let mut table = Table::new();
+    let plan = drops(&["192.0.2.1"], &[], &table);
+    let text = plan.without_comment().unwrap();
+    let named = owner::chain_of(STORE);
+    assert!(!text.contains("comment"), "{text}");
+    table.restore(&text).unwrap();
+    assert_eq!(
+        table.0["PYFILTER"],
+        [format!("-j {named}"), ban("192.0.2.1")]
+    );
+    assert_eq!(table.0[&named], [""; 0]);
+    assert_eq!(drops(&["192.0.2.1"], &[], &table), Plan::default());
+
+    // It is used from then on, kept empty, and goes with the chain.
+    table
+        .0
+        .get_mut(&named)
+        .unwrap()
+        .push("-j ACCEPT".to_owned());
+    let plan = drops(&["192.0.2.2"], &[], &table);
+    assert_eq!(plan.comment, None);
+    table.restore(&plan.text.unwrap()).unwrap();
+    assert_eq!(table.0[&named], [""; 0]);
+    let plan = removal(
+        &[made("PYFILTER", &["INPUT"])],
+        Some(STORE),
+        &table.listing(),
+    );
+    table.restore(&plan.text.unwrap()).unwrap();
+    assert_eq!(table, Table::new());
+}
+
+#[test]
+fn a_former_chain_that_is_another_stores_is_left_to_it() {
+    let table = Table::new()
+        .with("INPUT", &["-j OLD"])
+        .with("OLD", &[&id(OTHER), &ban("192.0.2.1")]);
+    let former = [made("OLD", &["INPUT"])];
+    let plan = drops(&[], &former, &table);
+    assert!(!plan.text.unwrap().contains("OLD"));
+    let left = format!("chain OLD is left as it is: it carries the id of another store, {OTHER}");
+    assert_eq!(plan.warnings, [left]);
+    assert_eq!(removal(&former, Some(STORE), &table.listing()).text, None);
+    assert!(removal(&former, None, &table.listing()).text.is_some());
+}
+
+#[test]
+fn what_was_made_in_another_table_is_not_looked_for_in_this_one() {
+    let table = Table::new().with("INPUT", &["-j OLD"]).with("OLD", &[]);
+    let elsewhere = Made {
+        place: Some(crate::model::Place::Iptables {
+            family: Family::V4,
+            variant: crate::model::IptablesVariant::Nft,
+        }),
+        ..made("OLD", &["INPUT"])
+    };
+    assert_eq!(removal(&[elsewhere], None, &table.listing()).text, None);
 }
 
 #[test]
@@ -220,7 +343,7 @@ fn another_deny_type_writes_the_whole_chain() {
     let listed = "-s 203.0.113.9/32 -j REJECT --reject-with icmp-port-unreachable";
     let table = Table::new()
         .with("INPUT", &["-j PYFILTER"])
-        .with("PYFILTER", &[listed]);
+        .with("PYFILTER", &[&id(STORE), listed]);
     let plan = drops(&["203.0.113.9"], &[], &table);
     assert!(
         plan.text
@@ -233,6 +356,7 @@ fn another_deny_type_writes_the_whole_chain() {
 #[test]
 fn many_deletions_write_the_whole_chain() {
     let rules: Vec<String> = (0..200).map(|n| ban(&format!("192.0.2.{n}"))).collect();
+    let rules = [vec![id(STORE)], rules].concat();
     let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
     let table = Table::new()
         .with("INPUT", &["-j PYFILTER"])
@@ -240,13 +364,17 @@ fn many_deletions_write_the_whole_chain() {
     let plan = drops(&["192.0.2.1"], &[], &table);
     assert_eq!(
         plan.text.unwrap(),
-        "*filter\n:PYFILTER - [0:0]\n-A PYFILTER -s 192.0.2.1/32 -j DROP\nCOMMIT\n"
+        format!(
+            "*filter\n:PYFILTER - [0:0]\n-A PYFILTER {}\n-A PYFILTER -s 192.0.2.1/32 -j DROP\nCOMMIT\n",
+            id(STORE)
+        )
     );
 }
 
 #[test]
 fn what_is_known_to_be_there_is_amended_like_what_is_listed() {
     let rules: Vec<String> = (1..4).map(|n| ban(&format!("192.0.2.{n}"))).collect();
+    let rules = [vec![id(STORE)], rules].concat();
     let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
     let table = Table::new()
         .with("INPUT", &["-j PYFILTER"])
@@ -266,9 +394,10 @@ fn what_is_known_to_be_there_is_amended_like_what_is_listed() {
 
 #[test]
 fn strangers_in_our_chain_are_replaced_and_shown() {
-    let table = Table::new()
-        .with("INPUT", &["-j PYFILTER"])
-        .with("PYFILTER", &["-s 10.0.0.0/8 -j ACCEPT", &ban("192.0.2.1")]);
+    let table = Table::new().with("INPUT", &["-j PYFILTER"]).with(
+        "PYFILTER",
+        &[&id(STORE), "-s 10.0.0.0/8 -j ACCEPT", &ban("192.0.2.1")],
+    );
     let plan = drops(&["192.0.2.1"], &[], &table);
     assert_eq!(
         plan.warnings,
@@ -282,6 +411,7 @@ fn strangers_in_our_chain_are_replaced_and_shown() {
 #[test]
 fn a_hook_that_does_not_exist_is_skipped_and_named() {
     let wanted = Wanted {
+        store: STORE,
         chain: "PYFILTER",
         hooks: &names(&["INPUT", "DOCKER-USER"]),
         deny: Deny::Drop,
@@ -299,11 +429,11 @@ fn a_chain_that_somebody_else_uses_is_emptied_and_left() {
         .with("INPUT", &["-j PYFILTER", "-p tcp -j PYFILTER"])
         .with("PYFILTER", &[&ban("192.0.2.1")]);
     let ours = [made("PYFILTER", &["INPUT"])];
-    let plan = removal(&ours, &table.listing());
+    let plan = removal(&ours, None, &table.listing());
     assert!(plan.warnings[0].contains("`-A INPUT -p tcp -j PYFILTER`"));
     table.restore(&plan.text.unwrap()).unwrap();
     assert_eq!(table.0["PYFILTER"], [""; 0]);
-    assert_eq!(removal(&ours, &table.listing()).text, None);
+    assert_eq!(removal(&ours, None, &table.listing()).text, None);
 }
 
 #[test]
@@ -391,6 +521,22 @@ fn table() -> impl Strategy<Value = Table> {
     )
 }
 
+/// A rule that carries a store's id, in a chain of ours, and where in it.
+fn owner() -> impl Strategy<Value = (&'static str, String, usize)> {
+    let chain = prop::sample::select(vec!["PYFILTER", "PYFILTER", "OLD"]);
+    let store = prop::sample::select(vec![STORE, OTHER]);
+    (chain, store, prop::bool::ANY, 0..3usize).prop_map(|(chain, store, by_chain, place)| {
+        // A former chain that is another store's now is left to it.
+        let store = if chain == "OLD" { STORE } else { store };
+        let rule = if by_chain {
+            format!("-j {}", owner::chain_of(store))
+        } else {
+            id(store)
+        };
+        (chain, rule, place)
+    })
+}
+
 /// All rules but the jumps that were made, in chains that are nobody's of ours.
 fn foreign(table: &Table, made: &[Made]) -> Vec<(String, Vec<String>)> {
     let ours = |name: &str, rule: &str| {
@@ -403,6 +549,7 @@ fn foreign(table: &Table, made: &[Made]) -> Vec<(String, Vec<String>)> {
         .0
         .iter()
         .filter(|(name, _)| !made.iter().any(|made| made.chain == **name))
+        .filter(|(name, _)| !name.starts_with("pyfilter-"))
         .map(|(name, rules)| {
             let rules = rules.iter().filter(|rule| !ours(name, rule)).cloned();
             (name.clone(), rules.collect())
@@ -420,14 +567,25 @@ proptest! {
         hooks in prop::sample::subsequence(vec!["INPUT", "FORWARD", "OTHER"], 1..=3),
         whole: bool,
         reject: bool,
+        commentless: bool,
+        owners in prop::collection::vec(owner(), 0..3),
     ) {
+        let mut before = before;
+        for (chain, rule, place) in owners {
+            let Some(rules) = before.0.get_mut(chain) else { continue };
+            rules.insert(place.min(rules.len()), rule.clone());
+            if let Some(named) = rule.strip_prefix("-j ") {
+                before.0.entry(named.to_owned()).or_default();
+            }
+        }
+
         let addresses: BTreeSet<Address> = bans
             .iter()
             .map(|n| Address::from(std::net::Ipv4Addr::new(192, 0, 2, *n)))
             .collect();
         let deny = if reject { Deny::Reject } else { Deny::Drop };
         let hooks = names(&hooks);
-        let wanted = Wanted { chain: "PYFILTER", hooks: &hooks, deny, addresses: &addresses, whole };
+        let wanted = Wanted { store: STORE, chain: "PYFILTER", hooks: &hooks, deny, addresses: &addresses, whole };
         let former = [
             made("PYFILTER", &["INPUT", "FORWARD"]),
             made("OLD", &["INPUT"]),
@@ -436,16 +594,25 @@ proptest! {
             made("GONE", &["INPUT"]),
         ];
         let mut ours = former.to_vec();
-        ours.push(Made { chain: "PYFILTER".to_owned(), hooks: hooks.clone() });
+        ours.push(Made { place: None, chain: "PYFILTER".to_owned(), hooks: hooks.clone() });
 
         let mut after = before.clone();
         let first = plan(&wanted, &former, &before.listing());
-        if let Some(text) = &first.text {
+        let text = match first.without_comment() {
+            Some(text) if commentless => Some(text),
+            _ => first.text.clone(),
+        };
+        if let Some(text) = &text {
             after.restore(text).map_err(|line| {
                 TestCaseError::fail(format!("refused `{line}` of\n{text}\nin {before:#?}"))
             })?;
         }
+        let ids = |table: &Table| -> Vec<String> {
+            owner::ids(table.listing().chain("PYFILTER").unwrap()).collect()
+        };
+        prop_assert_eq!(ids(&after), [STORE]);
         let mut there: Vec<String> = after.0["PYFILTER"].clone();
+        there.retain(|rule| owner::id_of(&super::Rule::new(rule)).is_none());
         there.sort();
         let mut expected: Vec<String> = addresses
             .iter()
@@ -482,11 +649,12 @@ proptest! {
         let again = Wanted { whole: false, ..wanted };
         prop_assert_eq!(plan(&again, &former, &listing).text, None);
 
-        let taken = removal(&ours, &listing);
+        let taken = removal(&ours, None, &listing);
         if let Some(text) = &taken.text {
             after.restore(text).map_err(TestCaseError::fail)?;
         }
         prop_assert!(after.0.get("PYFILTER").is_none_or(|rules| rules.is_empty() && !taken.warnings.is_empty()));
         prop_assert_eq!(foreign(&after, &ours), foreign(&before, &ours));
+        prop_assert!(!after.0.keys().any(|name| name.starts_with("pyfilter-")), "{:?}", after);
     }
 }

@@ -1,0 +1,99 @@
+//! Whose chain it is: the id of its store, carried by the chain itself. Pure.
+//!
+//! The id is the chain's first rule, which matches every packet and does nothing
+//! with it: a comment, or, where the kernel has no comment match, a jump to an
+//! empty chain that is named after the id.
+//!
+//! ```text
+//! -A PYFILTER -m comment --comment "pyfilter store 3f9c2a0011223344"
+//! -A PYFILTER -j pyfilter-3f9c2a0011223344
+//! ```
+
+use crate::firewall::listing::{Chain, Listing};
+use crate::firewall::rule::Rule;
+
+const COMMENT: &str = "pyfilter store ";
+const CHAIN: &str = "pyfilter-";
+
+/// The longest id whose chain has a name that iptables takes.
+const LONGEST: usize = 28 - CHAIN.len();
+
+/// Whether `id` can be carried: in a rule set, one with a blank or a line end
+/// would be a command.
+#[must_use]
+pub fn is_id(id: &str) -> bool {
+    let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    (1..=LONGEST).contains(&id.len()) && id.bytes().all(hex)
+}
+
+/// The rule that carries `id` as a comment, without `-A CHAIN`.
+pub(super) fn as_comment(id: &str) -> String {
+    format!("-m comment --comment \"{COMMENT}{id}\"")
+}
+
+/// The empty chain that is named after `id`.
+pub(super) fn chain_of(id: &str) -> String {
+    format!("{CHAIN}{id}")
+}
+
+/// The id that the rule carries, if that is all it does.
+pub(super) fn id_of(rule: &Rule) -> Option<String> {
+    // Most rules are bans, and there may be a million.
+    if rule.spec().starts_with("-s ") {
+        return None;
+    }
+    let words = rule.words();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let id = match words[..] {
+        ["-m", "comment", "--comment", text] => text.strip_prefix(COMMENT)?,
+        ["-j", name] => name.strip_prefix(CHAIN)?,
+        _ => return None,
+    };
+    is_id(id).then(|| id.to_owned())
+}
+
+/// The ids that the chain carries: one, if it is as pyfilter left it.
+pub fn ids(chain: &Chain) -> impl Iterator<Item = String> {
+    chain.rules.iter().filter_map(id_of)
+}
+
+/// The id of another store than `store` that the chain of that name carries.
+#[must_use]
+pub fn other_than(store: &str, chain: &str, listing: &Listing) -> Option<String> {
+    ids(listing.chain(chain)?).find(|id| id != store)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_known_in_both_forms_and_only_alone() {
+        let id = "3f9c2a0011223344";
+        let of = |spec: &str| id_of(&Rule::new(spec));
+        assert_eq!(of(&as_comment(id)).as_deref(), Some(id));
+        assert_eq!(of(&format!("-j {}", chain_of(id))).as_deref(), Some(id));
+        assert!(chain_of(id).len() <= 28);
+        for other in [
+            "-j PYFILTER",
+            "-j pyfilter-",
+            "-j pyfilter-xyz",
+            "-g pyfilter-3f9c2a",
+            "-p tcp -j pyfilter-3f9c2a",
+            "-m comment --comment \"pyfilter store \"",
+            "-m comment --comment \"pyfilter store 3f 9c\"",
+            "-m comment --comment \"pyfilter store 3f9c2a\" -j ACCEPT",
+            "-s 192.0.2.1/32 -m comment --comment \"pyfilter store 3f9c2a\"",
+        ] {
+            assert_eq!(of(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn an_id_that_would_be_a_command_is_none() {
+        for wrong in ["", "a b", "a\n-F INPUT", "\"", "ABC", &"a".repeat(20)] {
+            assert!(!is_id(wrong), "{wrong:?}");
+        }
+        assert!(is_id("3f9c2a") && is_id(&"a".repeat(19)));
+    }
+}

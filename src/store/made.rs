@@ -1,0 +1,199 @@
+//! What of ours is in the firewall, and where: remembered so that it can be
+//! taken away, whatever the host's firewall program is by then.
+//!
+//! It is one value of `meta`, a JSON array. The table `made` is where the first
+//! version kept chain and hook, and not where they stood; the first commit of a
+//! later one empties it.
+
+use rusqlite::OptionalExtension as _;
+use serde_json::{Value, json};
+
+use crate::model::{Family, IptablesVariant, Made, Place};
+
+use super::{Commit, Store, StoreError};
+
+const KEY: &str = "made";
+
+impl Store {
+    /// The chains that were made, where, and their hooks.
+    ///
+    /// # Errors
+    /// The store can not be read, or what it says of them can not be understood.
+    pub fn made(&self) -> Result<Vec<Made>, StoreError> {
+        let select = "SELECT value FROM meta WHERE key = ?";
+        let found: Option<String> = self.wrap(
+            self.connection
+                .query_row(select, [KEY], |row| row.get(0))
+                .optional(),
+        )?;
+        match found {
+            None => self.made_somewhere(),
+            Some(text) => understood(&text).ok_or_else(|| StoreError::Damaged {
+                path: self.path.clone(),
+                said: "what it says of the chains that were made is not understood".to_owned(),
+            }),
+        }
+    }
+
+    /// What a version remembered that did not note where it made it.
+    fn made_somewhere(&self) -> Result<Vec<Made>, StoreError> {
+        let rows: Vec<(String, String)> = self.wrap(
+            self.connection
+                .prepare("SELECT chain, hook FROM made ORDER BY chain, hook")
+                .and_then(|mut select| {
+                    select
+                        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                        .collect()
+                }),
+        )?;
+        let mut made: Vec<Made> = Vec::new();
+        for (chain, hook) in rows {
+            match made.last_mut() {
+                Some(last) if last.chain == chain => last.hooks.push(hook),
+                _ => made.push(Made {
+                    place: None,
+                    chain,
+                    hooks: vec![hook],
+                }),
+            }
+        }
+        Ok(made)
+    }
+}
+
+impl Commit<'_> {
+    /// Remembers the chains and hooks that are there now.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    pub fn set_made(&self, made: &[Made]) -> Result<(), StoreError> {
+        self.wrap(self.transaction.execute("DELETE FROM made", []))?;
+        let made: Value = made.iter().map(written).collect();
+        self.set_meta(KEY, made.to_string())
+    }
+}
+
+fn written(made: &Made) -> Value {
+    let Made {
+        place,
+        chain,
+        hooks,
+    } = made;
+    match place {
+        None => json!({ "chain": chain, "hooks": hooks }),
+        Some(Place::Iptables { family, variant }) => json!({
+            "by": format!("iptables-{}", variant.as_str()),
+            "family": match family {
+                Family::V4 => "v4",
+                Family::V6 => "v6",
+            },
+            "chain": chain,
+            "hooks": hooks,
+        }),
+    }
+}
+
+fn understood(text: &str) -> Option<Vec<Made>> {
+    let rows: Vec<Value> = serde_json::from_str(text).ok()?;
+    let row = |row: &Value| {
+        let hooks = row["hooks"].as_array()?.iter();
+        Some(Made {
+            place: match row.get("by") {
+                None => None,
+                Some(by) => Some(place(by.as_str()?, row["family"].as_str()?)?),
+            },
+            chain: row["chain"].as_str()?.to_owned(),
+            hooks: hooks
+                .map(|hook| Some(hook.as_str()?.to_owned()))
+                .collect::<Option<_>>()?,
+        })
+    };
+    rows.iter().map(row).collect()
+}
+
+fn place(by: &str, family: &str) -> Option<Place> {
+    Some(Place::Iptables {
+        family: match family {
+            "v4" => Family::V4,
+            "v6" => Family::V6,
+            _ => return None,
+        },
+        variant: match by {
+            "iptables-nft" => IptablesVariant::Nft,
+            "iptables-legacy" => IptablesVariant::Legacy,
+            _ => return None,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn made() -> impl Strategy<Value = Made> {
+        let families = prop::sample::select(Family::BOTH.to_vec());
+        let variants = prop::sample::select(vec![IptablesVariant::Nft, IptablesVariant::Legacy]);
+        let place =
+            (families, variants).prop_map(|(family, variant)| Place::Iptables { family, variant });
+        let hooks = prop::collection::vec("[!-~]{1,28}", 0..3);
+        (prop::option::of(place), "[!-~]{1,28}", hooks).prop_map(|(place, chain, hooks)| Made {
+            place,
+            chain,
+            hooks,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_understood(made in prop::collection::vec(made(), 0..4)) {
+            let text: Value = made.iter().map(written).collect();
+            prop_assert_eq!(understood(&text.to_string()), Some(made));
+        }
+
+        #[test]
+        fn any_text_is_understood_or_refused(text in r#"[\[{}"a-z0-9:,\] -]{0,80}"#) {
+            let _ = understood(&text);
+        }
+    }
+
+    #[test]
+    fn what_the_first_version_remembered_stands_somewhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("db"), 0, || None).unwrap();
+        let table = "INSERT INTO made VALUES ('PYFILTER', 'INPUT'), ('PYFILTER', 'FORWARD')";
+        store.connection.execute(table, []).unwrap();
+        let found = store.made().unwrap();
+        assert_eq!(
+            found,
+            [Made {
+                place: None,
+                chain: "PYFILTER".to_owned(),
+                hooks: vec!["FORWARD".to_owned(), "INPUT".to_owned()],
+            }]
+        );
+        let commit = store.begin().unwrap();
+        commit.set_made(&[]).unwrap();
+        commit.commit().unwrap();
+        assert_eq!(store.made().unwrap(), []);
+    }
+
+    #[test]
+    fn a_place_that_is_not_known_is_damage() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("db"), 0, || None).unwrap();
+        for text in [
+            "x",
+            "{}",
+            r#"[{"by":"ipfw","family":"v4","chain":"A","hooks":[]}]"#,
+        ] {
+            let commit = store.begin().unwrap();
+            commit.set_meta(KEY, text).unwrap();
+            commit.commit().unwrap();
+            assert!(
+                matches!(store.made(), Err(StoreError::Damaged { .. })),
+                "{text}"
+            );
+        }
+    }
+}
