@@ -156,6 +156,35 @@ fn kernel_uninstall_keeps_what_is_the_administrators() {
 
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_uninstall_takes_ours_out_of_both_variants_of_iptables() {
+    let told = World::new().run(
+        r#"$PYFILTER install -q
+        for program in iptables-nft iptables-legacy ip6tables-nft ip6tables-legacy; do
+            $program -N PYFILTER 2>/dev/null || true
+            $program -C INPUT -j PYFILTER 2>/dev/null || $program -I INPUT -j PYFILTER
+            $program -A PYFILTER -j ACCEPT
+        done
+        /usr/local/bin/pyfilter uninstall
+        for program in iptables-nft iptables-legacy ip6tables-nft ip6tables-legacy; do
+            echo "$program: $($program-save | grep -c PYFILTER || true)"
+        done"#,
+    );
+    assert!(told.contains("Removed the chain PYFILTER"), "{told}");
+    for program in [
+        "iptables-nft",
+        "iptables-legacy",
+        "ip6tables-nft",
+        "ip6tables-legacy",
+    ] {
+        assert!(
+            told.contains(&format!("\n{program}: 0\n")),
+            "{program}: {told}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_cron_takes_the_timers_place_and_the_other_way_round() {
     let told = World::new().run(
         r"rm -r /run/systemd/system
