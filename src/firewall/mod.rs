@@ -42,6 +42,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 pub use error::FirewallError;
+pub use leftover::leftovers;
 pub use listing::Listing;
 pub use mark::Mark;
 pub use rule::Rule;
@@ -49,7 +50,7 @@ pub use rule::Rule;
 use crate::model::{Address, Backend, Family, Firewall, IptablesVariant, Made, Place, Problem};
 use apply::{Fate, Side};
 use iptables::Iptables;
-use leftover::Leftover;
+use leftover::take_away;
 use ruleset::Wanted;
 
 /// One family's filter table; none if the host has no such family.
@@ -221,80 +222,6 @@ fn kept(sides: &[Side], former: &[Made]) -> Vec<Made> {
         None => any_failed,
     };
     former.iter().filter(stays).cloned().collect()
-}
-
-/// Takes `made` out of these filter tables, which are not those of the host's own
-/// programs.
-fn take_away(
-    firewall: &Firewall,
-    store: Option<&str>,
-    made: &[Made],
-    tables: &[(Family, IptablesVariant)],
-    outcome: &mut Outcome,
-) {
-    for &(family, variant) in tables {
-        let leftover = Leftover {
-            family,
-            variant,
-            made,
-            store,
-            programs: firewall.programs.as_deref(),
-        };
-        match leftover.take_away() {
-            Ok(taken) => {
-                outcome.changed |= taken.commits > 0;
-                outcome.commits += taken.commits;
-                let warnings = taken.warnings.iter();
-                let of_family = warnings.map(|warning| format!("firewall ({family}): {warning}"));
-                outcome.warnings.extend(of_family);
-            }
-            Err(sentence) => {
-                let message = format!("firewall ({family}): {sentence}");
-                outcome.leftovers.push(Problem::new(message));
-                let place = Some(Place::Iptables { family, variant });
-                let stay = leftover.there().into_iter();
-                outcome.made.extend(stay.map(|made| Made { place, ..made }));
-            }
-        }
-    }
-}
-
-/// What the other variant of iptables still has of `made`, or may have where
-/// nothing here can look into it: the family, that variant, and the command that
-/// takes it away. Loads no module.
-#[must_use]
-pub fn leftovers(
-    firewall: &Firewall,
-    made: &[Made],
-    seen: &Look,
-) -> Vec<(Family, IptablesVariant, String)> {
-    let mut found = Vec::new();
-    for listing in seen.listings() {
-        let leftover = Leftover {
-            family: listing.family,
-            variant: listing.variant().other(),
-            made,
-            store: None,
-            programs: firewall.programs.as_deref(),
-        };
-        let mut there = leftover.there();
-        let Leftover {
-            family, variant, ..
-        } = leftover;
-        if variant == IptablesVariant::Legacy && !there.is_empty() {
-            // Without a program only the name of the table is known.
-            let save = Iptables::of_variant(family, variant, leftover.programs).save();
-            there.retain(|made| match &save {
-                Ok(Some(listing)) => listing.chain(&made.chain).is_some(),
-                Ok(None) => false,
-                Err(_) => made.place.is_some(),
-            });
-        }
-        if !there.is_empty() {
-            found.push((family, variant, leftover.command(&there)));
-        }
-    }
-    found
 }
 
 /// What [`amend`] did.
