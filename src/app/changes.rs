@@ -63,6 +63,9 @@ pub(super) struct Read {
     /// How many were forgotten because there were more.
     pub(super) forgotten: u64,
     pub(super) newest: Option<i64>,
+    /// Until when the failures of addresses did not count when they were first met, of
+    /// those that somebody has un-banned.
+    pub(super) cleared: HashMap<Address, i64>,
     /// How many failures were in there.
     pub(super) failures: u64,
 }
@@ -80,6 +83,7 @@ impl Read {
             most_windows: usize::MAX,
             forgotten: 0,
             newest: None,
+            cleared: HashMap::new(),
             failures: 0,
         }
     }
@@ -115,49 +119,66 @@ impl Changes {
     }
 
     /// Applies un-bans that were committed while the logs were read to what was read;
-    /// `cleared` tells until when the failures of an address do not count. Of the rules
-    /// that are returned nothing is kept: a ban of theirs is void, and failures behind
-    /// the un-ban may have been passed over because of it. The next run reads them again.
+    /// `cleared` tells until when the failures of an address do not count.
+    ///
+    /// Nearly always an un-ban is later than all that was read: then nothing of its
+    /// address counts. Else what it leaves can not be told from what was kept, so of the
+    /// rules that are returned nothing is: the next run reads them again.
     pub(super) fn reconcile(
         &mut self,
         cleared: impl Fn(Address) -> Result<Option<i64>, StoreError>,
     ) -> Result<BTreeSet<Arc<str>>, StoreError> {
         let here = self.cleared();
-        let until = |address: Address| {
+        // Until when an address is cleared that was not when it was first met.
+        let since = |address: Address, known: Option<&HashMap<Address, i64>>| {
             let here = here.get(&address).map(|cleared| cleared.until);
-            Ok::<_, StoreError>(here.max(cleared(address)?).unwrap_or(i64::MIN))
+            let known = known.and_then(|known| known.get(&address)).copied();
+            let until = here.max(cleared(address)?);
+            Ok::<_, StoreError>(until.filter(|_| until > known))
         };
-        let newest = self
-            .read
-            .iter()
-            .map(|read| (read.rule.clone(), read.newest));
-        let newest: BTreeMap<Arc<str>, Option<i64>> = newest.collect();
-        let mut again = BTreeSet::new();
+        let (mut again, mut read) = (BTreeSet::new(), HashMap::new());
+        for Read {
+            rule,
+            cleared,
+            newest,
+            ..
+        } in &self.read
+        {
+            read.insert(rule.clone(), (cleared.clone(), *newest));
+        }
         let mut kept = Vec::with_capacity(self.bans.len());
         for (ban, witnesses) in std::mem::take(&mut self.bans) {
             let of_log = ban.rule.clone().filter(|_| ban.origin == Origin::Log);
             if let Some(rule) = of_log {
-                let until = until(ban.address)?;
-                let oldest = witnesses.oldest().unwrap_or(ban.at.secs);
-                if oldest.min(ban.at.secs) <= until {
-                    let newest = newest.get(&rule).copied().flatten();
-                    if newest.is_some_and(|newest| newest > until) {
+                let of_rule = read.get(&rule);
+                let known = of_rule.map(|(cleared, _)| cleared);
+                let oldest = witnesses.oldest().unwrap_or(ban.at.secs).min(ban.at.secs);
+                match since(ban.address, known)? {
+                    Some(until) if of_rule.is_some_and(|(_, newest)| *newest > Some(until)) => {
                         again.insert(rule);
+                        continue;
                     }
-                    continue;
+                    Some(until) if oldest <= until => continue,
+                    _ => {}
                 }
             }
             kept.push((ban, witnesses));
+        }
+        for read in &mut self.read {
+            for (address, window) in &mut read.windows {
+                match since(*address, Some(&read.cleared))? {
+                    Some(until) if read.newest > Some(until) => {
+                        again.insert(read.rule.clone());
+                    }
+                    Some(until) => window.forget_up_to(until),
+                    None => {}
+                }
+            }
         }
         let is_kept = |rule: Option<&Arc<str>>| rule.is_none_or(|rule| !again.contains(rule));
         kept.retain(|(ban, _)| ban.origin != Origin::Log || is_kept(ban.rule.as_ref()));
         self.bans = kept;
         self.read.retain(|read| is_kept(Some(&read.rule)));
-        for read in &mut self.read {
-            for (address, window) in &mut read.windows {
-                window.forget_up_to(until(*address)?);
-            }
-        }
         Ok(again)
     }
 
@@ -351,6 +372,7 @@ mod tests {
             most_windows: 1000,
             forgotten: 0,
             newest: failures.iter().map(|failure| failure.at.secs).max(),
+            cleared: HashMap::new(),
             failures: 0,
         }];
         changes
@@ -373,8 +395,8 @@ mod tests {
 
     proptest! {
         /// An un-ban that comes while a run reads is the same as one that came before it
-        /// began: or the rule is read again, which is so only where failures stand behind
-        /// the un-ban that a ban, void now, has kept from counting.
+        /// began: or the rule is read again, which is so only where failures were read that
+        /// are later than the un-ban.
         #[test]
         fn an_unban_may_come_while_the_logs_are_read(
             steps in prop::collection::vec((-12i64..9, 1u8..4), 0..60), cleared in -100i64..300,

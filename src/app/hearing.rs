@@ -41,6 +41,9 @@ pub(super) struct Hearing<'a> {
     /// How many open windows the store has of the rule.
     stored: i64,
     pub(super) bans: Vec<(Ban, Witnesses)>,
+    /// Until when the failures of addresses did not count when they were first met, of
+    /// those that somebody has un-banned.
+    pub(super) cleared: HashMap<Address, i64>,
     /// How many bytes the failures of the bans take.
     witnesses: usize,
     /// The logs that failures were found in.
@@ -65,6 +68,7 @@ impl<'a> Hearing<'a> {
             first: false,
             stored: 0,
             bans: Vec::new(),
+            cleared: HashMap::new(),
             witnesses: 0,
             paths: Vec::new(),
         }
@@ -154,7 +158,9 @@ impl<'a> Hearing<'a> {
     fn hear(&mut self, path: PathId, heard: &logs::Heard<'_>) -> Result<(), StoreError> {
         let failure = heard.failure;
         if !self.judge.knows(failure.address) {
-            let standing = self.standing(failure.address)?;
+            let (standing, cleared) = self.standing(failure.address)?;
+            let cleared = cleared.map(|until| (failure.address, until));
+            self.cleared.extend(cleared);
             self.judge.introduce(failure.address, standing);
         }
         let keeps_texts = self.keeps_texts();
@@ -167,19 +173,21 @@ impl<'a> Hearing<'a> {
         Ok(())
     }
 
-    fn standing(&self, address: Address) -> Result<Standing, StoreError> {
+    /// Where an address stands, and until when its failures do not count if somebody
+    /// has un-banned it.
+    fn standing(&self, address: Address) -> Result<(Standing, Option<i64>), StoreError> {
         let Some(store) = self.store.as_deref() else {
-            return Ok(Standing::default());
+            return Ok((Standing::default(), None));
         };
         match self.past {
             Past::Apart => {
                 let cleared = store.cleared_until(address)?;
-                Ok(Standing::of(cleared, None, Window::default()))
+                Ok((Standing::of(cleared, None, Window::default()), cleared))
             }
             Past::Stored(cleared) => {
                 let cleared = cleared.get(&address);
                 if self.first && cleared.is_none() {
-                    return Ok(Standing::default());
+                    return Ok((Standing::default(), None));
                 }
                 let since = cleared.map_or(i64::MIN, |cleared| cleared.until);
                 let Remembered {
@@ -190,11 +198,13 @@ impl<'a> Hearing<'a> {
                 } = store.past_since(&self.rule.name, address, since)?;
                 Ok(match cleared {
                     Some(&Cleared { until, late: false }) => {
-                        Standing::of(before.max(Some(until)), None, Window::default())
+                        let cleared = before.max(Some(until));
+                        (Standing::of(cleared, None, Window::default()), cleared)
                     }
                     late => {
                         let cleared = before.max(late.map(|late| late.until));
-                        Standing::of(cleared, banned, Window::stored(later, Some(earlier)))
+                        let window = Window::stored(later, Some(earlier));
+                        (Standing::of(cleared, banned, window), cleared)
                     }
                 })
             }

@@ -90,6 +90,7 @@ pub(super) fn read_rule(
             read.most_windows = context.config.most_windows;
             (read.opened, read.forgotten) = (hearing.opened(), hearing.forgotten());
             read.windows = hearing.windows();
+            read.cleared = std::mem::take(&mut hearing.cleared);
             outcome.paths = hearing.paths;
             (outcome.bans, outcome.read) = (hearing.bans, Some(read));
             return Ok(outcome);
