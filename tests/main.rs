@@ -34,5 +34,6 @@ mod scan;
 mod store;
 mod summary;
 mod units;
+mod web;
 mod world;
 mod years;

@@ -3,7 +3,7 @@
 use super::check::{Check, Field, Section};
 use super::raw::Value;
 use super::shown::shown;
-use crate::model::{Pattern, Positions};
+use crate::model::{Pattern, Positions, Urls};
 use crate::rules::{self, Builtin};
 
 /// The patterns of a rule: its own, else the built-in ones.
@@ -15,7 +15,7 @@ pub(super) fn patterns(
 ) -> Vec<Pattern> {
     let urls = urls(section, builtin, check);
     let Some(field) = section.get("regex_patterns") else {
-        return inherited(builtin, &urls.unwrap_or_default());
+        return inherited(builtin, urls);
     };
     let items = field.list("patterns", check).unwrap_or_default();
     if matches!(&field.node.value, Value::List(items) if items.is_empty()) {
@@ -52,22 +52,29 @@ fn accepted(text: String, written: &Written, positions: Positions) -> Result<Pat
         text,
         instant: written.instant,
         positions,
+        urls: if written.filled {
+            Urls::Filled
+        } else {
+            Urls::Unused
+        },
     })
 }
 
-/// The built-in patterns. They are ours and need no doubled braces: `{}` alone
-/// is filled.
-fn inherited(builtin: Option<&'static Builtin>, urls: &[String]) -> Vec<Pattern> {
+/// The built-in patterns.
+fn inherited(builtin: Option<&'static Builtin>, urls: Option<Vec<String>>) -> Vec<Pattern> {
     let Some(builtin) = builtin else {
         return Vec::new();
     };
-    let urls = alternatives(urls);
-    let filled = |text: &&str| Pattern {
-        text: text.replace("{}", &urls),
+    // There are some in ssh's section, too, if a person writes them there.
+    let urls = urls.filter(|_| !builtin.urls.is_empty());
+    let urls = urls.map_or(Urls::Unused, Urls::Read);
+    let pattern = |text: &&str| Pattern {
+        text: (*text).to_owned(),
         instant: false,
         positions: builtin.positions,
+        urls: urls.clone(),
     };
-    builtin.patterns.iter().map(filled).collect()
+    builtin.patterns.iter().map(pattern).collect()
 }
 
 /// The list of urls; none if there is none.

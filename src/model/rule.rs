@@ -45,6 +45,20 @@ pub struct Pattern {
     pub instant: bool,
     /// Where its parts stand when they have no names.
     pub positions: Positions,
+    /// What the rule's `urls` are to it.
+    pub urls: Urls,
+}
+
+/// What the `urls` of a rule are to one of its patterns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Urls {
+    /// Nothing.
+    Unused,
+    /// They stand in its text, and a line counts as it is written.
+    Filled,
+    /// Its group `request`, read as web servers read it, must be a POST to one
+    /// of these.
+    Read(Vec<String>),
 }
 
 /// The order of a pattern's groups when they have no names.

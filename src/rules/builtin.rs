@@ -35,10 +35,9 @@ pub struct Builtin {
     pub log_files: &'static str,
     /// In Rust `regex` syntax, for bytes with `unicode(false)` and one line
     /// without its end, in the order in which they are tried. Each names its
-    /// `time` and `ip`, and where the line has them `user` and `status`.
-    ///
-    /// Of a rule with `urls` they are templates: `{}` stands for the `urls`
-    /// as literal text joined by `|`, other braces would be doubled.
+    /// `time` and `ip`, and where the line has them `user` and `status`. Of a
+    /// rule with `urls` each has a group `request`: the request line, without
+    /// the quotes round it.
     pub patterns: &'static [&'static str],
     /// The lines of a login that went well, which are no failures; of the same
     /// shape as `patterns`. None if the log does not tell of them.
@@ -46,7 +45,8 @@ pub struct Builtin {
     /// strftime formats of the `time` group, in the order in which they are
     /// tried; every time that a pattern captures is in one of them.
     pub time_formats: &'static [&'static str],
-    /// What `{}` in the patterns stands for; empty if they are no templates.
+    /// The pages for which a request must be to count, unless the configuration
+    /// names others; empty if the patterns have no group `request`.
     pub urls: &'static [&'static str],
     /// The HTTP statuses, or other codes of the `status` group, that count; any
     /// if none.
@@ -82,6 +82,7 @@ pub(super) fn literals(pattern: &str) -> Option<&'static [&'static str]> {
         (ssh::PATTERNS, ssh::LITERALS),
         (mysql::PATTERNS, mysql::LITERALS),
         (mariadb::PATTERNS, mariadb::LITERALS),
+        (web::PATTERNS, web::LITERALS),
     ];
     shipped.iter().find_map(|(patterns, literals)| {
         let place = patterns.iter().position(|text| *text == pattern)?;
@@ -192,8 +193,13 @@ mod tests {
 
     #[test]
     fn the_literals_of_a_pattern_are_those_that_it_requires() {
-        let with_literals = [ssh::PATTERNS, mysql::PATTERNS, mariadb::PATTERNS];
-        for pattern in with_literals.into_iter().flatten() {
+        let patterns = [
+            ssh::PATTERNS,
+            mysql::PATTERNS,
+            mariadb::PATTERNS,
+            web::PATTERNS,
+        ];
+        for pattern in patterns.into_iter().flatten() {
             let required = super::super::literal::required(&parse(pattern).unwrap()).unwrap();
             let known = literals(pattern).unwrap_or_default();
             // A part of them is enough.
@@ -214,11 +220,13 @@ mod tests {
     }
 
     #[test]
-    fn templates_have_their_place_for_urls_and_no_other_brace() {
+    fn where_there_are_urls_each_pattern_has_a_request_and_literals_that_end_in_it() {
         for rule in &BUILTINS {
-            for pattern in rule.patterns.iter().filter(|_| !rule.urls.is_empty()) {
-                assert_eq!(pattern.matches("{}").count(), 1, "{pattern}");
-                assert!(!pattern.replace("{}", "").contains(['{', '}']), "{pattern}");
+            for pattern in rule.patterns {
+                let has_request = pattern.contains("(?P<request>");
+                assert_eq!(has_request, !rule.urls.is_empty(), "{pattern}");
+                let literals = literals(pattern).unwrap();
+                assert!(!has_request || literals.iter().all(|one| one.matches('"').count() == 1));
             }
         }
     }

@@ -12,11 +12,12 @@ use super::pattern::{Groups, PARTS, groups};
 use super::patterns::{Called, Patterns};
 use super::program::Parts;
 use super::repeated::unfold;
+use super::requests::{self, Requests};
 use super::samples::clock;
 use super::validate::compile;
 use super::{Formats, Matcher, NAMES, Users, Verdict};
 use crate::config::Config;
-use crate::model::{Address, Failure, Pattern, Positions, Rule, Thresholds};
+use crate::model::{Address, Failure, Pattern, Positions, Rule, Thresholds, Urls};
 
 /// A rule, line by line, with each pattern for itself.
 struct Naive {
@@ -70,13 +71,20 @@ impl Naive {
             let (Some(ip), Some(time)) = (parts.ip(), parts.time()) else {
                 continue;
             };
+            let urls = match &self.rule.patterns[*number].urls {
+                Urls::Read(urls) => Some(urls),
+                _ => None,
+            };
+            if urls.is_some_and(|urls| !Requests::new(urls).has(&line[parts.request().unwrap()])) {
+                continue;
+            }
             let Some(address) = Address::parse(&line[ip]) else {
                 verdict = Verdict::HostName;
                 continue;
             };
             if let Some(statuses) = &self.rule.statuses {
                 let status = std::str::from_utf8(&line[parts.status().unwrap()]).unwrap();
-                if !statuses.contains(&status.parse().unwrap()) {
+                if !requests::counts(status.parse().unwrap(), statuses) {
                     continue;
                 }
             }
@@ -103,6 +111,7 @@ fn rule(patterns: &[String]) -> Rule {
         text: text.clone(),
         instant: n % 3 == 2,
         positions: Positions::AddressTime,
+        urls: Urls::Unused,
     };
     Rule {
         name: "test".into(),

@@ -122,7 +122,9 @@ fn concat(parts: &[Hir]) -> Facts {
     let mut run = vec![Vec::new()];
     let mut exact = true;
     let mut best: Option<Vec<Vec<u8>>> = None;
-    for part in parts {
+    let mut flat = Vec::new();
+    flatten(parts, &mut flat);
+    for part in flat {
         let inside = facts(part);
         let grown = inside.exact.as_ref().and_then(|set| cross(&run, set));
         if let Some(grown) = grown {
@@ -138,6 +140,17 @@ fn concat(parts: &[Hir]) -> Facts {
     Facts {
         exact: exact.then_some(run),
         required: best,
+    }
+}
+
+/// Groups do not keep neighbours apart: `"(P.*)` is `"P.*`.
+fn flatten<'h>(parts: &'h [Hir], flat: &mut Vec<&'h Hir>) {
+    for part in parts {
+        match part.kind() {
+            HirKind::Concat(parts) => flatten(parts, flat),
+            HirKind::Capture(capture) => flatten(std::slice::from_ref(&capture.sub), flat),
+            _ => flat.push(part),
+        }
     }
 }
 
@@ -213,6 +226,7 @@ mod tests {
             literals(r"^\w+ PAM: .* for invalid user .* from (\S+)"),
             Some(vec![" PAM: ".into()])
         );
+        assert_eq!(literals(r#"(.*)\] "(P.*)" (200)"#).unwrap(), [r#"] "P"#]);
         assert_eq!(literals("(?:abcd)?x"), None);
         assert_eq!(literals(r"\d+"), None);
         assert_eq!(literals("(?:abc)+"), Some(vec!["abc".into()]));

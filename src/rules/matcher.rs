@@ -6,11 +6,11 @@ use memchr::{memchr, memrchr};
 
 use crate::model::{Address, Failure, Rule, Stamp};
 
-use super::pattern::Read;
 use super::patterns::{Called, Patterns};
-use super::prefilter::{Calls, Prefilter};
+use super::prefilter::{Calls, Needs, Prefilter};
 use super::program::Parts;
 use super::repeated::unfold;
+use super::requests::{self, Requests};
 use super::stamp::{Clock, Formats};
 use super::users::Users;
 
@@ -95,9 +95,16 @@ impl Matcher {
 
     fn of(rule: &Rule, clock: Clock, users: Option<Users>) -> Result<Self, String> {
         let patterns = Patterns::new(rule, users.is_some())?;
-        let literals: Option<_> = patterns.all().iter().map(Read::literals).collect();
+        let needs: Option<Vec<Needs<'_>>> = (patterns.all().iter())
+            .map(|pattern| {
+                Some(Needs {
+                    literals: pattern.literals()?,
+                    requests: pattern.requests.as_ref(),
+                })
+            })
+            .collect();
         Ok(Matcher {
-            prefilter: literals.and_then(Prefilter::new),
+            prefilter: needs.and_then(Prefilter::new),
             formats: Formats::new(&rule.time_formats).map_err(|error| error.to_string())?,
             statuses: rule.statuses.clone(),
             clock,
@@ -203,7 +210,7 @@ impl Matcher {
         } = candidate;
         let mut verdict = Verdict::Nothing;
         while let Some((place, parts)) = found {
-            match self.who_and_when(line, &parts) {
+            match self.who_and_when(line, place, &parts) {
                 Ok((address, at)) => {
                     if let Some(users) = &mut self.users {
                         users.push(parts.user().map(|user| &line[user]));
@@ -226,18 +233,35 @@ impl Matcher {
         verdict
     }
 
-    /// What a match says, or what else it is.
-    fn who_and_when(&mut self, line: &[u8], parts: &Parts) -> Result<(Address, Stamp), Verdict> {
+    /// What a match of the pattern in that place says, or what else it is.
+    fn who_and_when(
+        &mut self,
+        line: &[u8],
+        place: usize,
+        parts: &Parts,
+    ) -> Result<(Address, Stamp), Verdict> {
         let (Some(ip), Some(time)) = (parts.ip(), parts.time()) else {
             return Err(Verdict::Nothing);
         };
+        let requests = self.patterns.all()[place].requests.as_ref();
+        let is_one = |requests: &Requests| {
+            let request = parts.request().map(|request| &line[request]);
+            request.is_some_and(|request| requests.has(request))
+        };
+        if !requests.is_none_or(is_one) {
+            return Err(Verdict::Nothing);
+        }
         let address = Address::parse(&line[ip]).ok_or(Verdict::HostName)?;
         if let Some(statuses) = &self.statuses {
             let status = match parts.status() {
                 Some(status) => number(&line[status]),
                 None => status_behind_request(line),
             };
-            if !status.is_some_and(|status| statuses.contains(&status)) {
+            let counts = |status| match requests {
+                Some(_) => requests::counts(status, statuses),
+                None => statuses.contains(&status),
+            };
+            if !status.is_some_and(counts) {
                 return Err(Verdict::Nothing);
             }
         }

@@ -4,9 +4,10 @@
 //! rule in a block of lines. Its parts: `literal` (which bytes must be there)
 //! and `prefilter` (where they are), `patterns` (which of them match first) with
 //! `pattern` (one expression and its groups), `program` (several compiled) and
-//! `automaton` (the walk over a line), `repeated` (a line that stands for
-//! several), `stamp` (time) and `users` (who somebody tried to be). `validate`
-//! says what is wrong with a user's.
+//! `automaton` (the walk over a line), `requests` with `request_target` (which
+//! page a web server was asked for), `repeated` (a line that stands for several),
+//! `stamp` (time) and `users` (who somebody tried to be). `validate` says what is
+//! wrong with a user's.
 //! Pure: bytes in, failures out.
 
 mod automaton;
@@ -18,6 +19,8 @@ mod patterns;
 mod prefilter;
 mod program;
 mod repeated;
+mod request_target;
+mod requests;
 mod stamp;
 mod users;
 mod validate;

@@ -1,11 +1,14 @@
 //! Which lines of a block may match at all, and under which patterns.
 
+use std::sync::Arc;
+
 use aho_corasick::packed::{self, Searcher};
 use aho_corasick::{AhoCorasick, Input, MatchKind, Span};
-use memchr::{memchr_iter, memmem};
+use memchr::{memchr, memchr_iter, memmem};
 
 use super::patterns::Called;
 use super::repeated::RARE;
+use super::requests::Requests;
 
 /// Finds the literals of all patterns of a rule.
 #[derive(Debug, Clone)]
@@ -15,6 +18,17 @@ pub(super) struct Prefilter {
     calls: Vec<Calls>,
     /// By literal: how far behind its start the next one may begin.
     steps: Vec<usize>,
+    /// By literal: what must begin in it.
+    gates: Vec<Option<Gate>>,
+}
+
+/// What a literal that stands in many lines must be followed by to count: tried
+/// before anything else is looked at, since most lines that hold it fail here.
+#[derive(Debug, Clone)]
+struct Gate {
+    /// How far behind the start of the literal the request begins.
+    request: usize,
+    requests: Arc<Requests>,
 }
 
 /// The packed one is faster, and made in no time, but neither serves every
@@ -63,6 +77,15 @@ impl Calls {
     }
 }
 
+/// What a line must have for a pattern to match it.
+#[derive(Debug)]
+pub(super) struct Needs<'p> {
+    /// One of these.
+    pub(super) literals: Vec<Vec<u8>>,
+    /// Behind the quote in the literal such a request, if they are given.
+    pub(super) requests: Option<&'p Requests>,
+}
+
 /// A literal in a block.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hit {
@@ -71,54 +94,76 @@ pub(super) struct Hit {
 }
 
 impl Prefilter {
-    /// `literals` are those of each pattern, in the order in which the patterns
-    /// are tried; every match of a pattern holds one of its own.
-    pub(super) fn new(literals: Vec<Vec<Vec<u8>>>) -> Option<Self> {
-        let own = literals.into_iter().enumerate().flat_map(|(n, set)| {
+    /// `needs` are those of each pattern, in the order in which the patterns
+    /// are tried; every match of a pattern holds one of its literals.
+    pub(super) fn new(needs: Vec<Needs<'_>>) -> Option<Self> {
+        let own = needs.into_iter().enumerate().flat_map(|(n, needs)| {
             let calls = Calls {
                 patterns: Called::only(n),
                 repeated: false,
             };
-            set.into_iter().map(move |literal| (literal, calls))
+            let requests = needs.requests.cloned().map(Arc::new);
+            needs.literals.into_iter().map(move |literal| {
+                let request = memchr(b'"', &literal).map(|quote| quote + 1);
+                let gate = request.zip(requests.clone());
+                let gate = gate.map(|(request, requests)| Gate { request, requests });
+                (literal, calls, gate)
+            })
         });
         let repeated = Calls {
             repeated: true,
             ..Calls::default()
         };
-        let mut all: Vec<(Vec<u8>, Calls)> = own.chain([(RARE.to_vec(), repeated)]).collect();
-        all.sort_by_key(|(literal, _)| literal.len());
+        let mut all: Vec<_> = own.chain([(RARE.to_vec(), repeated, None)]).collect();
+        all.sort_by_key(|(literal, ..)| literal.len());
         // One that holds another is found with that one. So no two are left
         // that can begin at one place.
-        let mut kept: Vec<(Vec<u8>, Calls)> = Vec::new();
-        for (literal, calls) in all {
+        let mut kept: Vec<(Vec<u8>, Calls, Option<Gate>)> = Vec::new();
+        for (literal, calls, gate) in all {
             match kept
                 .iter_mut()
-                .find(|(short, _)| memmem::find(&literal, short).is_some())
+                .find(|(short, ..)| memmem::find(&literal, short).is_some())
             {
-                Some((_, known)) => known.add(calls),
-                None => kept.push((literal, calls)),
+                Some((_, known, gate)) => {
+                    known.add(calls);
+                    // It is not for the others to pass.
+                    *gate = None;
+                }
+                None => kept.push((literal, calls, gate)),
             }
         }
-        let (literals, calls): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
+        let mut literals = Vec::with_capacity(kept.len());
+        let (calls, gates): (Vec<_>, Vec<_>) = (kept.into_iter())
+            .map(|(literal, calls, gate)| {
+                literals.push(literal);
+                (calls, gate)
+            })
+            .unzip();
         let search = Search::new(literals.iter())?;
         let steps = literals.iter().map(|one| step(one, &literals)).collect();
         Some(Prefilter {
             search,
             calls,
             steps,
+            gates,
         })
     }
 
-    /// The first literal that begins at `from` or behind it.
-    pub(super) fn find(&self, block: &[u8], from: usize) -> Option<Hit> {
-        let hit = match &self.search {
-            Search::Packed(search) => search.find_in(block, Span::from(from..block.len())),
-            Search::Automaton(search) => search.find(Input::new(block).range(from..)),
-        }?;
-        Some(Hit {
-            start: hit.start(),
-            literal: hit.pattern().as_usize(),
-        })
+    /// The first literal that begins at `from` or behind it, and counts.
+    pub(super) fn find(&self, block: &[u8], mut from: usize) -> Option<Hit> {
+        loop {
+            let hit = match &self.search {
+                Search::Packed(search) => search.find_in(block, Span::from(from..block.len())),
+                Search::Automaton(search) => search.find(Input::new(block).range(from..)),
+            }?;
+            let (start, literal) = (hit.start(), hit.pattern().as_usize());
+            match &self.gates[literal] {
+                Some(Gate { request, requests }) if !requests.begin(&block[start + request..]) => {
+                    from = start + self.steps[literal];
+                }
+                _ => return Some(Hit { start, literal }),
+            }
+        }
     }
 
     /// What the line calls for in which `hit` is the first literal and that
@@ -173,8 +218,11 @@ mod tests {
             }
             let all = || literals.iter().flatten().enumerate();
             let held = all().any(|(n, one)| all().any(|(m, other)| n != m && one.contains(other.as_str())));
-            let bytes = literals.iter().map(|set| set.iter().map(|one| one.as_bytes().to_vec()).collect());
-            let calls = Prefilter::new(bytes.collect()).unwrap().line(line.as_bytes());
+            let needs = literals.iter().map(|set| Needs {
+                literals: set.iter().map(|one| one.as_bytes().to_vec()).collect(),
+                requests: None,
+            });
+            let calls = Prefilter::new(needs.collect()).unwrap().line(line.as_bytes());
             let mut more = calls.patterns;
             more.add(called);
             prop_assert_eq!(calls.patterns, more);

@@ -38,8 +38,12 @@ impl Parts {
         self.part(2)
     }
 
-    pub(super) fn user(&self) -> Option<Range<usize>> {
+    pub(super) fn request(&self) -> Option<Range<usize>> {
         self.part(3)
+    }
+
+    pub(super) fn user(&self) -> Option<Range<usize>> {
+        self.part(4)
     }
 
     fn part(&self, number: usize) -> Option<Range<usize>> {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use chrono::DateTime;
 use regex::bytes::{Regex, RegexBuilder};
 
+use super::requests::{self, Requests};
 use super::{Builtin, Clock, Formats, NAMES, builtin};
 use crate::model::Address;
 
@@ -16,6 +17,7 @@ use crate::model::Address;
 pub(super) struct Plain {
     rule: &'static Builtin,
     patterns: Vec<Regex>,
+    requests: Requests,
     formats: Formats,
 }
 
@@ -25,17 +27,12 @@ pub(super) type Found = (usize, String, String);
 impl Plain {
     pub(super) fn new(name: &str) -> Self {
         let rule = builtin(name).unwrap();
-        let urls: Vec<String> = rule.urls.iter().map(|url| regex::escape(url)).collect();
-        let compile = |pattern: &&str| {
-            let text = match rule.urls {
-                [] => (*pattern).to_owned(),
-                _ => pattern.replace("{}", &urls.join("|")),
-            };
-            RegexBuilder::new(&text).unicode(false).build().unwrap()
-        };
+        let urls: Vec<String> = rule.urls.iter().map(|&url| url.to_owned()).collect();
+        let compile = |pattern: &&str| RegexBuilder::new(pattern).unicode(false).build().unwrap();
         Plain {
             rule,
             patterns: rule.patterns.iter().map(compile).collect(),
+            requests: Requests::new(&urls),
             formats: Formats::new(rule.time_formats).unwrap(),
         }
     }
@@ -44,9 +41,12 @@ impl Plain {
         self.patterns.iter().enumerate().find_map(|(index, regex)| {
             let parts = regex.captures(line)?;
             let address = Address::parse(&parts["ip"])?;
+            if !self.rule.urls.is_empty() && !self.requests.has(&parts["request"]) {
+                return None;
+            }
             if let Some(statuses) = self.rule.statuses {
                 let status = std::str::from_utf8(&parts["status"]).unwrap();
-                if !statuses.contains(&status.parse().unwrap()) {
+                if !requests::counts(status.parse().unwrap(), statuses) {
                     return None;
                 }
             }

@@ -11,7 +11,7 @@ use crate::app::progress::Progress;
 use crate::app::reading::{Outcome, note, row};
 use crate::audit::{Fold, Was};
 use crate::logs::{self, Content, Log, Metered, More, OpenError, Piece, Sizes, Status};
-use crate::model::{Escaped, Pattern, Positions, Problem, Rule};
+use crate::model::{Escaped, Pattern, Positions, Problem, Rule, Urls};
 use crate::report::SourceRow;
 use crate::rules::{self, Clock, Matcher};
 
@@ -238,6 +238,7 @@ fn with_logins(rule: &Rule) -> (Rule, Option<u16>) {
         text: (*text).to_owned(),
         instant: false,
         positions: Positions::TimeAddress,
+        urls: Urls::Unused,
     }));
     (rule, from)
 }

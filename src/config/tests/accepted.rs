@@ -29,6 +29,7 @@ fn pyfilters_own_file_is_valid_as_it_is() {
                 .to_owned(),
             instant: false,
             positions: Positions::AddressTime,
+            urls: Urls::Filled,
         }]
     );
 }
@@ -217,10 +218,11 @@ fn a_built_in_rule_inherits_what_it_does_not_set() {
     assert_eq!(bare.patterns.len(), builtin.patterns.len());
     assert_eq!(bare.time_formats, builtin.time_formats);
     assert_eq!(bare.statuses.as_deref(), builtin.statuses);
-    assert!(bare.patterns[0].text.contains("(?:/login/|/admin/)"));
+    let read = |urls: &[&str]| Urls::Read(urls.iter().map(|&url| url.to_owned()).collect());
+    assert_eq!(bare.patterns[0].urls, read(builtin.urls));
     assert_eq!(bare.sources, []);
     let urls = nginx(r#""urls": ["/wp.php"], "http_status_blocks": null"#);
-    assert!(urls.patterns[0].text.contains(r"(?:/wp\.php)"));
+    assert_eq!(urls.patterns[0].urls, read(&["/wp.php"]));
     assert_eq!(urls.statuses, None);
     let format = nginx(r#""time_format": "%d %m %H""#);
     assert_eq!(format.time_formats[0], "%d %m %H");
@@ -248,6 +250,8 @@ fn another_rule_brings_its_patterns() {
         .collect();
     assert_eq!(flags, [false, true, false]);
     assert_eq!(rule.patterns[1].text, "x(a)((?:/x))");
+    let urls = rule.patterns.iter().map(|pattern| &pattern.urls);
+    assert!(urls.eq([&Urls::Unused, &Urls::Filled, &Urls::Unused]));
     assert_eq!(rule.patterns[0].positions, Positions::TimeAddress);
     for name in rules::NAMES {
         for format in rules::builtin(name).unwrap().time_formats {

@@ -1,0 +1,303 @@
+//! Which requests of an access log are for the pages of a rule.
+
+use memchr::{memchr, memchr3, memrchr2};
+
+use super::request_target::{Target, lenient, unescape};
+
+/// The requests by which somebody logs in: `POST` to one of the `urls`.
+#[derive(Debug, Clone)]
+pub(super) struct Requests {
+    pages: Vec<Page>,
+}
+
+/// A page that is in the `urls`.
+#[derive(Debug, Clone)]
+struct Page {
+    /// As servers read it.
+    path: Vec<u8>,
+    /// Whether it is a file, as `/login.php`: Apache starts it for what is
+    /// behind it, too, `/login.php/x`.
+    file: bool,
+    /// What must be in the query, in any order: `route=login`.
+    query: Vec<Vec<u8>>,
+}
+
+/// In any case: to some applications `post` is the same.
+const METHOD: &[u8] = b"POST";
+
+impl Requests {
+    /// Those for the `urls`; one that is no path has none.
+    pub(super) fn new(urls: &[String]) -> Self {
+        let page = |url: &String| {
+            let target = Target::new(url.as_bytes())?;
+            let path = target.meant();
+            let name = path.rsplit(|&byte| byte == b'/').next()?;
+            Some(Page {
+                file: memchr(b'.', name).is_some(),
+                query: parameters(target.query),
+                path,
+            })
+        };
+        Requests {
+            pages: urls.iter().filter_map(page).collect(),
+        }
+    }
+
+    /// Whether `text` begins with such a request, up to a quote that is not
+    /// escaped or to the end of the line.
+    pub(super) fn begin(&self, text: &[u8]) -> bool {
+        is_post(text) && self.has(&text[..end(text)])
+    }
+
+    /// Whether the request line, as the log shows it, is such a request.
+    pub(super) fn has(&self, request: &[u8]) -> bool {
+        if !is_post(request) {
+            return false;
+        }
+        let behind = unescape(&request[METHOD.len()..]);
+        // Otherwise it is another method, which only begins so.
+        if !behind.first().is_some_and(|&byte| is_blank(byte)) {
+            return false;
+        }
+        let Some(target) = Target::new(without_version(&behind)) else {
+            return false;
+        };
+        let is_for = |path: &[u8]| {
+            let mut pages = self.pages.iter();
+            pages.any(|page| page.is_at(path) && page.is_asked_by(target.query))
+        };
+        if target.is_plain() {
+            is_for(target.path)
+        } else {
+            target.readings().iter().any(|path| is_for(path))
+        }
+    }
+}
+
+impl Page {
+    fn is_at(&self, path: &[u8]) -> bool {
+        let behind = path.strip_prefix(&self.path[..]);
+        behind.is_some_and(|behind| behind.is_empty() || self.file && behind[0] == b'/')
+    }
+
+    fn is_asked_by(&self, query: &[u8]) -> bool {
+        self.query.is_empty() || {
+            let given = parameters(query);
+            self.query.iter().all(|wanted| given.contains(wanted))
+        }
+    }
+}
+
+/// Whether an answer with this status is one of `statuses`. A 200 becomes 206 or
+/// 416 where the client asks for a range of the page, after the page has done
+/// its work.
+pub(super) fn counts(status: u16, statuses: &[u16]) -> bool {
+    statuses.contains(&status) || matches!(status, 206 | 416) && statuses.contains(&200)
+}
+
+fn is_post(text: &[u8]) -> bool {
+    let method = text.get(..METHOD.len());
+    method.is_some_and(|method| method.eq_ignore_ascii_case(METHOD))
+}
+
+fn is_blank(byte: u8) -> bool {
+    byte == b' ' || byte == b'\t'
+}
+
+/// Where the request ends.
+fn end(text: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(found) = memchr3(b'"', b'\\', b'\n', text.get(at..).unwrap_or_default()) {
+        at += found;
+        if text[at] != b'\\' {
+            return at;
+        }
+        at += 2;
+    }
+    text.len()
+}
+
+/// The target: without the blanks round it, and without the version, if there
+/// is one. What is between them may have blanks: older servers take them.
+fn without_version(behind: &[u8]) -> &[u8] {
+    let blanks = |text: &mut &[u8]| {
+        while let [head @ .., last] = text
+            && is_blank(*last)
+        {
+            *text = head;
+        }
+        while let [first, tail @ ..] = text
+            && is_blank(*first)
+        {
+            *text = tail;
+        }
+    };
+    let mut text = behind;
+    blanks(&mut text);
+    if let Some(blank) = memrchr2(b' ', b'\t', text)
+        && is_version(&text[blank + 1..])
+    {
+        text = &text[..blank];
+        blanks(&mut text);
+    }
+    text
+}
+
+/// `HTTP/1.1`; Apache may take it in small letters.
+fn is_version(word: &[u8]) -> bool {
+    word.split_at_checked(5).is_some_and(|(name, number)| {
+        let digits = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+        name.eq_ignore_ascii_case(b"HTTP/") && number.iter().all(digits)
+    })
+}
+
+/// The parameters of a query, decoded.
+fn parameters(query: &[u8]) -> Vec<Vec<u8>> {
+    let parts = query.split(|&byte| byte == b'&');
+    let decoded = |part: &[u8]| {
+        let blank = |&byte: &u8| if byte == b'+' { b' ' } else { byte };
+        lenient(&part.iter().map(blank).collect::<Vec<u8>>())
+    };
+    parts.filter(|part| !part.is_empty()).map(decoded).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn requests(urls: &[&str]) -> Requests {
+        let urls: Vec<String> = urls.iter().map(|&url| url.to_owned()).collect();
+        Requests::new(&urls)
+    }
+
+    #[test]
+    fn a_request_is_a_post_to_one_of_the_urls() {
+        let requests = requests(&["/login/", "/café/", "/a b", "/100%", "http://any.where/x"]);
+        for request in [
+            "POST /login/ HTTP/1.1",
+            "post /login/ http/1.1",
+            "POST  /login/?a b HTTP/2.0 ",
+            r"POST\t/login/\tHTTP/1.1",
+            "POST /login/",
+            "POST /login/#",
+            r"POST /caf\xC3\xa9/ HTTP/1.1",
+            "POST /caf%c3%A9/ HTTP/1.1",
+            "POST /a b HTTP/1.1",
+            "POST /a%20b HTTP/1.1",
+            "POST /100%25 HTTP/1.1",
+            "POST /x HTTP/1.1",
+            "POST ftp://else.where/x HTTP/1.1",
+        ] {
+            assert!(requests.has(request.as_bytes()), "{request}");
+            let text = format!("{request}\" 200 1 \"-\"");
+            assert!(requests.begin(text.as_bytes()), "{text}");
+            assert!(requests.begin(format!("{request}\n").as_bytes()));
+        }
+        for request in [
+            "",
+            "POST",
+            "POST ",
+            "GET /login/ HTTP/1.1",
+            "POSTX /login/ HTTP/1.1",
+            "POST/login/ HTTP/1.1",
+            "POST /login/more HTTP/1.1",
+            "POST /login/ x HTTP/1.1",
+            "POST /login/HTTP/1.1",
+            "POST /Login/ HTTP/1.1",
+            r#"POST /login/\" HTTP/1.1"#,
+            "POST * HTTP/1.1",
+        ] {
+            assert!(!requests.has(request.as_bytes()), "{request}");
+            assert!(!requests.begin(format!("{request}\" 200 1\n").as_bytes()));
+        }
+    }
+
+    #[test]
+    fn a_quote_or_the_end_of_the_line_ends_a_request() {
+        let requests = requests(&["/x"]);
+        assert!(requests.begin(b"POST /x?\\\" HTTP/1.1\" 200 \"POST /y\""));
+        assert!(!requests.begin(b"POST /y\" 200 \"POST /x\""));
+        assert!(!requests.begin(b"POST /y\nPOST /x"));
+        assert!(!requests.begin(b"POST /x\\"));
+    }
+
+    #[test]
+    fn a_file_is_started_for_what_stands_behind_it_and_a_directory_is_not() {
+        let requests = requests(&["/a.d/login", "/b/", "/c.php"]);
+        let has = |path: &str| requests.has(format!("POST {path} HTTP/1.1").as_bytes());
+        assert!(has("/c.php") && has("/c.php/") && has("/c.php/x/y") && has("/%63.php%2Fx"));
+        assert!(has("/a.d/login") && has("/b/"));
+        assert!(!has("/c.phpx") && !has("/a.d/login/x") && !has("/b/x"));
+    }
+
+    #[test]
+    fn the_parameters_of_a_url_may_stand_anywhere_in_the_query() {
+        let requests = requests(&["/i.php?route=log+in&a=b"]);
+        let has = |path: &str| requests.has(format!("POST {path} HTTP/1.1").as_bytes());
+        assert!(has("/i.php?route=log+in&a=b"));
+        assert!(has("/i.php?x&a=%62&y&r%6fute=log%20in#z"));
+        assert!(!has("/i.php?a=b") && !has("/i.php") && !has("/i.php?route=log+in&a=bc"));
+    }
+
+    #[test]
+    fn a_url_that_is_no_path_has_no_request() {
+        let requests = requests(&["login", "*", ""]);
+        for target in ["login", "*", "/", "/login", ""] {
+            assert!(!requests.has(format!("POST {target} HTTP/1.1").as_bytes()));
+        }
+    }
+
+    /// One step in which a request is spelled otherwise.
+    fn respell(target: &str, step: u8, place: usize) -> String {
+        let slashes: Vec<usize> = target.match_indices('/').map(|(at, _)| at).collect();
+        let slash = slashes[place % slashes.len()];
+        let insert = |text: &str| format!("{}{text}{}", &target[..slash], &target[slash..]);
+        let letters: Vec<usize> = (target.match_indices(|c: char| c.is_ascii_alphabetic()))
+            .map(|(at, _)| at)
+            .filter(|&at| {
+                at == 0 || !target[..at].ends_with('%') && !target[..at - 1].ends_with('%')
+            })
+            .collect();
+        match step % 5 {
+            0 => insert("/"),
+            1 => insert("/."),
+            2 => insert("/x/.."),
+            3 => insert("/%2E/y%7A/.%2e"),
+            _ => letters
+                .get(place % letters.len().max(1))
+                .map_or(target.to_owned(), |&at| {
+                    format!(
+                        "{}%{:02x}{}",
+                        &target[..at],
+                        target.as_bytes()[at],
+                        &target[at + 1..]
+                    )
+                }),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_page_is_found_however_its_path_is_spelled(
+            steps in prop::collection::vec((any::<u8>(), any::<usize>()), 0..8),
+            front in prop::sample::select(vec!["", "http://a", "X://u@[::1]:1"]),
+            back in prop::sample::select(vec!["", "?", "?a#b", "#", "/.", "//", "/x/.."]),
+        ) {
+            let path = steps.iter().fold("/login/".to_owned(), |path, &(step, place)| respell(&path, step, place));
+            let request = format!("POST {front}{path}{back} HTTP/1.1");
+            prop_assert!(requests(&["/login/"]).has(request.as_bytes()), "{}", request);
+        }
+
+        #[test]
+        fn any_bytes_are_answered(
+            text in prop::collection::vec(any::<u8>(), 0..60),
+            urls in prop::collection::vec("\\PC{0,12}", 0..3),
+        ) {
+            let requests = Requests::new(&urls);
+            let text = [&b"POST "[..], &text].concat();
+            prop_assert_eq!(requests.begin(&text), requests.has(&text[..end(&text)]));
+        }
+    }
+}
