@@ -197,6 +197,97 @@ fn where_any_status_counts_parameters_of_a_segment_hide_nothing() {
     }
 }
 
+/// The lines of an attacker, a second apart.
+fn attack(requests: &[(&str, u16)]) -> String {
+    (requests.iter().enumerate()).fold(String::new(), |mut log, (second, (request, status))| {
+        let _ = writeln!(
+            log,
+            "203.0.113.9 - - [22/Mar/2018:14:18:{second:02} +0000] \"{request}\" {status} 512 \"-\" \"curl\""
+        );
+        log
+    })
+}
+
+/// A sandbox with a rule over `access.log`, and nothing else in the rule.
+fn with_rule(rule: &str, log: &str) -> Sandbox {
+    let sandbox = Sandbox::new().log("access.log", log);
+    let path = sandbox.path("access.log");
+    sandbox.set("/settings/rules", json!({})).set(
+        &format!("/settings/rules/{rule}/log_files"),
+        path.to_str().unwrap(),
+    )
+}
+
+#[test]
+fn an_attacker_who_spells_the_path_anew_each_time_is_banned_and_every_command_shows_it() {
+    let spelled = [
+        "POST http://a/login/ HTTP/1.1",
+        "POST  //login/  HTTP/1.1 ",
+        "POST /x/../%6cogin/. HTTP/1.1",
+        "POST /login/#a HTTP/1.1",
+        "POST /admin//?next=/ HTTP/2.0",
+    ];
+    let sandbox = with_rule("nginx", &attack(&spelled.map(|request| (request, 405))));
+    let run = |args: &[&str]| sandbox.run(args).exits(0);
+    let failures = |json: &serde_json::Value| json["sources"][0]["failures"].clone();
+    let matched = run(&["match", "--rule", "nginx", "--json", "access.log"]).stdout();
+    assert_eq!(matched.lines().count(), 5);
+    let audit = run(&["audit", "--json"]).json();
+    assert_eq!(
+        (&audit["failures"], failures(&audit)),
+        (&json!(5), json!(5))
+    );
+    let scan = sandbox.scan_json();
+    assert_eq!(failures(&scan), 5);
+    assert_eq!(scan["bans"][0]["ip"], "203.0.113.9");
+    let explained = run(&["explain", "203.0.113.9"]).stdout();
+    for request in spelled {
+        assert!(explained.contains(request), "{request}\n{explained}");
+    }
+}
+
+/// The client has them in the place of 200, and the password was looked at.
+#[test]
+fn a_range_header_hides_no_wrong_password() {
+    let ranges = [206, 416, 206, 416, 200].map(|status| ("POST /login/ HTTP/1.1", status));
+    with_rule("apache", &attack(&ranges))
+        .scan()
+        .bans(["203.0.113.9"]);
+    with_rule("apache", &attack(&ranges))
+        .set("/settings/rules/apache/http_status_blocks", json!([401]))
+        .scan()
+        .bans([]);
+}
+
+#[test]
+fn patterns_with_the_urls_as_text_are_told_how_attackers_pass_them_by() {
+    let pattern =
+        r#"^(?P<ip>\S+) .* \[(?P<time>[^\]]+)\] "POST {} HTTP/[0-9.]+" (?P<status>[0-9]+) "#;
+    let requests = ["POST /login/ HTTP/1.1", "POST //login/ HTTP/1.1"];
+    let log = attack(&requests.map(|request| (request, 405)));
+    let own = with_rule("nginx", &log).set(
+        "/settings/rules/nginx/regex_patterns",
+        json!([[pattern, "urls"]]),
+    );
+    let said = "rule nginx: 1 of its patterns have the urls as text, and attackers pass them by";
+    own.run(["check"])
+        .says(said)
+        .says("delete `regex_patterns`");
+    let matched = own.run(["match", "--rule", "nginx", "--json", "access.log"]);
+    assert_eq!(matched.exits(0).stdout().lines().count(), 1);
+    let shipped = with_rule("nginx", &log);
+    shipped.run(["check"]).says_nothing_of("as text");
+    let other = with_rule("shop", &log)
+        .set(
+            "/settings/rules/shop/regex_patterns",
+            json!([[pattern, "urls"]]),
+        )
+        .set("/settings/rules/shop/urls", json!(["/login/"]));
+    other
+        .run(["check"])
+        .says("the rules apache and nginx, without");
+}
+
 /// The table is of versions that were; this is what is installed here.
 #[test]
 #[ignore = "needs root, nginx and Apache"]

@@ -12,7 +12,7 @@ use siphasher::sip::SipHasher13;
 use crate::app::context::Context;
 use crate::app::reading;
 use crate::logs::{self, Budget, Journal};
-use crate::model::{Escaped, Rule, SourceSpec, Stamp, Thresholds, WindowKind};
+use crate::model::{Escaped, Pattern, Rule, SourceSpec, Stamp, Thresholds, Urls, WindowKind};
 use crate::report::nothing_to_check;
 use crate::rules::{Clock, Matcher, NAMES, Verdict, builtin};
 
@@ -57,6 +57,7 @@ pub(super) fn look(context: &Context, findings: &mut Findings) {
         let files = |log: logs::Log| log.named.into_iter().chain(log.live.then_some(log.name));
         let mut readable: Vec<PathBuf> = found.logs.into_iter().flat_map(files).collect();
         shipped(rule, findings);
+        spelled(rule, findings);
         readable.retain(|path| source(rule, path, findings));
         let mut tails: Vec<(String, Vec<u8>)> =
             readable.iter().filter_map(|path| tail(path)).collect();
@@ -185,6 +186,24 @@ fn host_names(context: &Context, rule: &Rule, lines: &[u8]) -> usize {
         .split(|&byte| byte == b'\n')
         .filter(|line| matcher.line(line, 0) == Verdict::HostName && is_elsewhere(line))
         .count()
+}
+
+/// Patterns of one's own find a path only as they spell it.
+fn spelled(rule: &Rule, findings: &mut Findings) {
+    let filled = |pattern: &&Pattern| pattern.urls == Urls::Filled;
+    let count = rule.patterns.iter().filter(filled).count();
+    if count == 0 {
+        return;
+    }
+    let cure = if builtin(&rule.name).is_some_and(|builtin| !builtin.urls.is_empty()) {
+        "delete `regex_patterns`: the built-in ones read a request as web servers do"
+    } else {
+        "the rules apache and nginx, without `regex_patterns`, read a request as web servers do"
+    };
+    findings.warn(format!(
+        "rule {}: {count} of its patterns have the urls as text, and attackers pass them by when they spell a path otherwise: //login/, /x/../login/, /%6cogin/, http://HOST/login/, /login/#x, two blanks, or a Range header, with which status 200 is 206; {cure}",
+        Escaped::text(&rule.name)
+    ));
 }
 
 /// A rule that sees nothing where the built-in one would see something.
