@@ -69,7 +69,7 @@ fn servers(rows: Vec<Spelling>) -> BTreeMap<String, Vec<Spelling>> {
 
 /// A sandbox with the lines of one server as `access.log`, which are those of
 /// the rows in the order of the second; statuses as given, or any.
-fn sandbox<'s>(rows: &'s [Spelling], statuses: Option<u16>) -> (Sandbox, Vec<&'s Spelling>) {
+fn sandbox(rows: &[Spelling], statuses: Option<u16>) -> (Sandbox, Vec<&Spelling>) {
     let rows: Vec<_> = rows.iter().filter(|row| row.line.is_some()).collect();
     let mut log = String::new();
     for line in rows.iter().filter_map(|row| row.line.as_ref()) {
