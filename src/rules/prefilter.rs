@@ -158,7 +158,9 @@ impl Prefilter {
             }?;
             let (start, literal) = (hit.start(), hit.pattern().as_usize());
             match &self.gates[literal] {
-                Some(Gate { request, requests }) if !requests.begin(&block[start + request..]) => {
+                Some(Gate { request, requests })
+                    if !requests.may_begin(&block[start + request..]) =>
+                {
                     from = start + self.steps[literal];
                 }
                 _ => return Some(Hit { start, literal }),
