@@ -1,6 +1,6 @@
 //! The main job: failures become bans, once, however the runs are cut.
 
-use crate::kit::{Sandbox, failure, failures, fixture};
+use crate::kit::{Sandbox, failure, failures, fixture, repeated};
 
 #[test]
 fn five_failures_ban_and_the_second_run_is_silent() {
@@ -101,4 +101,16 @@ fn the_captures_name_the_attackers_and_nobody_else() {
             "{host}: {modern:?}"
         );
     }
+}
+
+/// Thirty keys for root, and nothing in the log but this end of each connection.
+#[test]
+fn guessing_keys_and_asking_for_another_user_at_the_end_is_banned() {
+    let line = "Mar 22 14:18:{s} vps sshd[1234]: Disconnecting authenticating user root 203.0.113.9 port 4242: \
+        Change of username or service not allowed: (root,ssh-connection) -> (x from 198.51.100.7 port 1 ssh2,ssh-connection) [preauth]";
+    Sandbox::new()
+        .log("auth.log", repeated(line, 10))
+        .scan()
+        .exits(0)
+        .bans(["203.0.113.9"]);
 }

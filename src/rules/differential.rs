@@ -152,7 +152,7 @@ static RULES: LazyLock<Vec<(Naive, Matcher)>> = LazyLock::new(|| {
 
 static LINES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
-    ["rules", "logs"]
+    ["rules", "logs", "services/ssh"]
         .iter()
         .flat_map(|folder| std::fs::read_dir(fixtures.join(folder)).unwrap())
         .flat_map(|entry| {

@@ -76,6 +76,42 @@ const CONNECTIONS: &[(usize, &[&str])] = &[
         1,
         &["Connection closed by authenticating user root 203.0.113.9 port 4242 [preauth]"],
     ),
+    // The same, ended by asking for another user.
+    (
+        1,
+        &[
+            "Disconnecting authenticating user root 203.0.113.9 port 4242: Change of username or service not allowed: (root,ssh-connection) -> (x,ssh-connection) [preauth]",
+        ],
+    ),
+    // A password for an account, ended by asking for another service.
+    (
+        2,
+        &[
+            "Failed password for root from 203.0.113.9 port 4242 ssh2",
+            "Disconnecting authenticating user root 203.0.113.9 port 4242: bad service request x [preauth]",
+        ],
+    ),
+    // A password for nobody, ended by asking for another user.
+    (
+        2,
+        &[
+            "Invalid user bob from 203.0.113.9 port 4242",
+            "Failed password for invalid user bob from 203.0.113.9 port 4242 ssh2",
+            "Disconnecting invalid user bob 203.0.113.9 port 4242: Change of username or service not allowed: (bob,ssh-connection) -> (x,ssh-connection) [preauth]",
+        ],
+    ),
+    // A user, or nobody, whom the administrator refuses.
+    (
+        1,
+        &["administratively prohibited connection for root from 203.0.113.9 port 4242"],
+    ),
+    (
+        1,
+        &[
+            "Invalid user bob from 203.0.113.9 port 4242",
+            "administratively prohibited connection for invalid user bob from 203.0.113.9 port 4242",
+        ],
+    ),
     // Six keys of an agent, for an account.
     (
         1,
@@ -108,6 +144,29 @@ const CONNECTIONS: &[(usize, &[&str])] = &[
             "Accepted publickey for alice from 203.0.113.9 port 4242 ssh2: ED25519 SHA256:def",
             "Received disconnect from 203.0.113.9 port 4242:11: disconnected by user",
             "Disconnected from user alice 203.0.113.9 port 4242",
+        ],
+    ),
+    // A good login with a password after all keys of an agent.
+    (
+        0,
+        &[
+            "Failed publickey for alice from 203.0.113.9 port 4242 ssh2: RSA SHA256:abc",
+            "Failed publickey for alice from 203.0.113.9 port 4242 ssh2: RSA SHA256:def",
+            "Failed publickey for alice from 203.0.113.9 port 4242 ssh2: ED25519 SHA256:abc",
+            "Failed publickey for alice from 203.0.113.9 port 4242 ssh2: ED25519 SHA256:def",
+            "Failed publickey for alice from 203.0.113.9 port 4242 ssh2: ECDSA SHA256:abc",
+            "Accepted password for alice from 203.0.113.9 port 4242 ssh2",
+            "Connection closed by user alice 203.0.113.9 port 4242",
+        ],
+    ),
+    // A good login that the network cuts.
+    (
+        0,
+        &[
+            "Accepted publickey for alice from 203.0.113.9 port 4242 ssh2: ED25519 SHA256:def",
+            "Timeout, client not responding from user alice 203.0.113.9 port 4242",
+            "Connection reset by user alice 203.0.113.9 port 4242",
+            "ssh_dispatch_run_fatal: Connection from user alice 203.0.113.9 port 4242: Broken pipe",
         ],
     ),
     // Somebody looks whether sshd is alive.

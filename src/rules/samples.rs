@@ -127,7 +127,7 @@ fn every_sample_is_read_as_it_says_and_every_pattern_has_one() {
 fn failures(rule: &str, log: &str) -> Vec<Found> {
     let rule = Plain::new(rule);
     let mut clock = clock("2026-11-22T08:00:00Z");
-    fixture(&format!("logs/{log}.log"))
+    fixture(&format!("{log}.log"))
         .1
         .split(|&byte| byte == b'\n')
         .filter_map(|line| rule.find(line, &mut clock))
@@ -150,7 +150,7 @@ fn expected<const N: usize>(counts: [(&str, usize); N]) -> BTreeMap<String, usiz
 #[test]
 fn the_attack_on_bookworm_is_counted_and_nobody_who_was_only_named() {
     assert_eq!(
-        counts("ssh", "bookworm-auth"),
+        counts("ssh", "logs/bookworm-auth"),
         expected([
             // Seven unknown users: Invalid and Failed; root: Failed and closed.
             ("203.0.113.13", 7 * 2 + 2),
@@ -167,11 +167,11 @@ fn the_attack_on_bookworm_is_counted_and_nobody_who_was_only_named() {
         ])
     );
     assert_eq!(
-        counts("mysql", "mariadb-error"),
+        counts("mysql", "logs/mariadb-error"),
         expected([("203.0.113.13", 3)])
     );
     assert_eq!(
-        counts("nginx", "nginx-access"),
+        counts("nginx", "logs/nginx-access"),
         expected([
             ("203.0.113.13", 4),
             ("203.0.113.14", 4),
@@ -179,7 +179,7 @@ fn the_attack_on_bookworm_is_counted_and_nobody_who_was_only_named() {
         ])
     );
     assert_eq!(
-        counts("apache", "apache-access"),
+        counts("apache", "logs/apache-access"),
         expected([("203.0.113.13", 8), ("203.0.113.14", 8)])
     );
 }
@@ -187,7 +187,7 @@ fn the_attack_on_bookworm_is_counted_and_nobody_who_was_only_named() {
 #[test]
 fn the_attack_on_trixie_is_counted_and_nobody_who_was_only_named() {
     assert_eq!(
-        counts("ssh", "trixie-auth"),
+        counts("ssh", "logs/trixie-auth"),
         expected([
             ("203.0.113.13", 7 * 2 + 2),
             ("203.0.113.14", 3 * 2 + 2),
@@ -198,6 +198,62 @@ fn the_attack_on_trixie_is_counted_and_nobody_who_was_only_named() {
             ("203.0.113.20", 2),
         ])
     );
+}
+
+/// Of each way in which `fixtures/services/ssh/guess.py` ends a connection, from
+/// 203.0.113.101 upwards: how often it counts on Debian 12 and on Debian 13.
+const ENDS: [(&str, usize, usize); 20] = [
+    ("closed", 1, 1),
+    ("reset", 1, 1),
+    ("disconnected", 1, 1),
+    ("disconnected_as_an_error", 1, 1),
+    ("disconnected_without_a_reason", 1, 1),
+    ("another_user", 1, 1),
+    ("another_service", 1, 1),
+    ("bad_service", 1, 1),
+    ("too_many", 1, 1),
+    // Debian 12's sshd says nothing: writing from a signal was a hole.
+    ("silent", 0, 1),
+    ("renegotiated", 1, 1),
+    ("corrupted", 1, 1),
+    ("noise", 1, 1),
+    ("cut_packet", 1, 1),
+    ("no_such_packet", 1, 1),
+    ("unexpected_packet", 1, 1),
+    ("new_keys", 1, 1),
+    // sshd ends within the request, and names no address.
+    ("cut_key", 0, 0),
+    ("cut_password", 1, 1),
+    // The same within its answer.
+    ("reset_before_the_answer", 0, 0),
+];
+
+#[test]
+fn guessing_keys_is_counted_however_the_client_ends_the_connection() {
+    let (bookworm, trixie) = (
+        counts("ssh", "services/ssh/bookworm-keys"),
+        counts("ssh", "services/ssh/trixie-keys"),
+    );
+    for (number, (end, on_bookworm, on_trixie)) in ENDS.into_iter().enumerate() {
+        let guesser = format!("203.0.113.{}", 101 + number);
+        let of = |counts: &BTreeMap<String, usize>| counts.get(&guesser).copied().unwrap_or(0);
+        assert_eq!(of(&bookworm), on_bookworm, "{end} on bookworm");
+        assert_eq!(of(&trixie), on_trixie, "{end} on trixie");
+    }
+    // Nobody whom the guesser only named.
+    let guessers = bookworm.keys().chain(trixie.keys());
+    assert!(
+        guessers.clone().all(|ip| ip.starts_with("203.0.113.1")),
+        "{guessers:?}"
+    );
+}
+
+/// Nothing else names the address of one who ends each connection within a
+/// request; sshd 9.8 and later holds it back, and says so.
+#[test]
+fn guessing_keys_without_an_end_that_names_an_address_is_counted_once_sshd_holds_it_back() {
+    let counts = counts("ssh", "services/ssh/trixie-penalties");
+    assert_eq!(counts, expected([("203.0.113.118", 15)]));
 }
 
 #[test]
@@ -211,8 +267,8 @@ fn classic_and_rfc_3339_logs_of_one_host_tell_the_same() {
                 .collect()
         };
         assert_eq!(
-            whole_seconds(&format!("{host}-auth")),
-            whole_seconds(&format!("{host}-auth-classic")),
+            whole_seconds(&format!("logs/{host}-auth")),
+            whole_seconds(&format!("logs/{host}-auth-classic")),
         );
     }
 }

@@ -7,6 +7,10 @@
 //! connections of invalid users, `PAM: … for illegal user`,
 //! `pam_unix(sshd:auth)`, `Received disconnect` and `Disconnecting … Too many
 //! authentication failures` are left out: sshd has said it already.
+//!
+//! `fixtures/rules/ssh-messages.md` lists every message of OpenSSH 7.4 to 10
+//! with which an attempt or a connection ends before a login, whether it
+//! counts, and why.
 
 use super::syslog::{classic_time, iso_time, priority, tag};
 
@@ -55,6 +59,15 @@ macro_rules! ip {
 macro_rules! port {
     () => {
         r"(?: port \d+)?"
+    };
+}
+
+/// The user whom a connection is authenticating: an account that exists, whose
+/// name no attacker typed and that has no blank. What the client sent may stand
+/// behind the address, so the first address is the true one.
+macro_rules! account {
+    () => {
+        r" authenticating user (?P<user>\S+)"
     };
 }
 
@@ -219,14 +232,15 @@ pub(super) const PATTERNS: &[&str] = &[
     // After a login it is `Connection from user NAME ADDRESS`.
     concat!(
         head!(),
-        "(?:error: |fatal: )?ssh_dispatch_run_fatal: Connection (?:from|to)",
-        r"(?: authenticating user (?P<user>\S+))?",
+        "(?:error: |fatal: )?ssh_dispatch_run_fatal: Connection (?:from|to)(?:",
+        account!(),
+        ")?",
         address_first!()
     ),
     concat!(
         head!(),
         "(?:error: |fatal: )?Timeout before authentication for (?:connection from )?",
-        r"(?P<ip>\S+?)\.?(?: port \d+| to \S+, pid = \d+)?",
+        r"(?P<ip>\S+?)\.?(?: port \d+| to \S+, pid = \d+(?: \([a-z ]+\))?)?",
         end!()
     ),
     // Guessing at a server that takes keys only leaves no other trace. Without
@@ -238,6 +252,48 @@ pub(super) const PATTERNS: &[&str] = &[
         r"(?P<user>.*) (?P<ip>\S*[.:]\S*)",
         port!(),
         r" \[preauth\] *$"
+    ),
+    // The same where the server ends it: another user name, another service, a
+    // request or an answer that makes no sense. `Too many authentication
+    // failures` has been told by `maximum authentication attempts exceeded`.
+    concat!(
+        head!(),
+        "Disconnecting",
+        account!(),
+        r" (?P<ip>\S+?)",
+        port!(),
+        r": (?:[^T]|T[^o]).* \[preauth\] *$"
+    ),
+    // A function of sshd's other than ssh_dispatch_run_fatal that met the end,
+    // and a peer that went silent.
+    concat!(
+        head!(),
+        r"(?:error: |fatal: )?(?:\w+: )?Connection from",
+        account!(),
+        r" (?P<ip>\S+?)",
+        port!(),
+        r"(?:: .*| timed out) \[preauth\] *$"
+    ),
+    // `RefuseConnection` of sshd 9.9: all that it says of an account.
+    concat!(
+        head!(),
+        r"administratively prohibited connection for (?P<user>\S+) from ",
+        ip!(),
+        port!(),
+        end!()
+    ),
+    // Older than 8.0: a client of the first protocol, and its banner.
+    concat!(
+        head!(),
+        "Protocol major versions differ for",
+        address_first!()
+    ),
+    // sshd 9.8 holds a peer back that has failed too often. Of connections that
+    // end within a request nothing else names the address.
+    concat!(
+        head!(),
+        r"drop connection #\d+ from \[(?P<ip>[^\]\s]+)\]:\d+ on \[[^\]\s]+\]:\d+ ",
+        "penalty: failed authentication *$"
     ),
 ];
 
@@ -273,6 +329,11 @@ pub(super) const LITERALS: &[&[&str]] = &[
     &["ssh_dispatch_run_fatal: Connection "],
     &["Timeout before authentication for "],
     &["y authenticating user ", "m authenticating user "],
+    &["g authenticating user "],
+    &["m authenticating user "],
+    &["administratively prohibited connection for "],
+    &["Protocol major versions differ for "],
+    &["drop connection #"],
 ];
 
 pub(super) const TIME_FORMATS: &[&str] = &[
