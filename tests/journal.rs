@@ -6,12 +6,19 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::kit::{Sandbox, failures, fixture};
 
 /// Where Debian has it: not on anybody's path.
 const REMOTE: &str = "/lib/systemd/systemd-journal-remote";
+
+/// Now, in microseconds.
+fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    u64::try_from(now.as_micros()).unwrap()
+}
 
 /// The recorded entries, each with its blank line, as if the last of them had
 /// been written an hour ago: the first run looks a week back.
@@ -22,14 +29,7 @@ fn recorded() -> Vec<String> {
             .map(|stamp| stamp.parse::<u64>().unwrap())
     };
     let last = export.lines().filter_map(stamp).max().unwrap();
-    let now = u64::try_from(
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap()
-            .as_micros(),
-    )
-    .unwrap();
-    let later = now - 3_600_000_000 - last;
+    let later = now() - 3_600_000_000 - last;
     let moved = |line: &str| match stamp(line) {
         Some(stamp) => format!("__REALTIME_TIMESTAMP={}\n", stamp + later),
         None => format!("{line}\n"),
@@ -41,6 +41,12 @@ fn recorded() -> Vec<String> {
     entries
         .map(|entry| entry.lines().map(moved).collect::<String>() + "\n")
         .collect()
+}
+
+/// How many of them count: what sshd says as the user that it let in does not.
+fn counted(entries: &[String]) -> u64 {
+    let of_root = entries.iter().filter(|entry| entry.contains("\n_UID=0\n"));
+    of_root.count() as u64
 }
 
 /// The line of an auth log that an entry would be.
@@ -109,7 +115,7 @@ fn the_journal_names_the_attackers_that_the_file_names() {
         (source["path"].as_str(), source["from"].as_u64()),
         (Some("journal:ssh.service"), Some(0))
     );
-    assert_eq!(source["to"].as_u64(), Some(entries.len() as u64));
+    assert_eq!(source["to"].as_u64(), Some(counted(&entries)));
     let lines: String = entries.iter().map(|entry| line(entry)).collect();
     let matched = sandbox
         .run_with(["match", "--rule", "ssh", "-"], lines.as_bytes())
@@ -144,6 +150,180 @@ fn what_a_process_of_root_said_and_ended_counts_and_a_users_does_not() {
     assert_eq!(of_one("1000"), BTreeSet::new());
 }
 
+/// Five passwords for root, as an entry each from 198.51.100.7; `fields` say who
+/// wrote them.
+fn forged(fields: &str) -> Vec<String> {
+    let genuine = recorded();
+    let password = genuine
+        .iter()
+        .find(|entry| entry.contains("\nMESSAGE=Failed password for root "))
+        .unwrap();
+    let kept = |line: &&str| {
+        let changed = [
+            "_SYSTEMD_",
+            "_UID=",
+            "_GID=",
+            "_EXE=",
+            "_COMM=",
+            "_CMDLINE=",
+            "MESSAGE=",
+            "__",
+            "_SOURCE",
+        ];
+        !changed.iter().any(|field| line.starts_with(field))
+    };
+    let kept: Vec<&str> = password.trim_end().lines().filter(kept).collect();
+    let entry = |number: u64| {
+        let stamp = now() - 60_000_000 + number * 1_000_000;
+        let cursor = format!(
+            "__CURSOR=s=0a5d8248416946cdaf5018afc1a0cd0d;i={number:x};b=b66dcd01ab624c7fae2deb1fb2106241;m={number};t={stamp:x};x={number}"
+        );
+        format!(
+            "{cursor}\n__REALTIME_TIMESTAMP={stamp}\n__MONOTONIC_TIMESTAMP={number}\n{}\n{fields}\nMESSAGE=Failed password for root from {VICTIM} port {number} ssh2\n\n",
+            kept.join("\n")
+        )
+    };
+    (1..=5).map(entry).collect()
+}
+
+/// Whom a local user names who was never there.
+const VICTIM: &str = "198.51.100.7";
+
+/// Where `pam_systemd` is absent, whoever logs in by ssh stays in the control group of
+/// `ssh.service`, and `logger -t sshd` writes what he likes.
+#[test]
+fn what_an_ordinary_user_writes_within_the_unit_of_sshd_counts_for_nobody() {
+    let by = |fields: &str| {
+        let sandbox = Sandbox::over_the_journal();
+        sandbox.journal(&forged(fields));
+        let banned = banned(&sandbox.scan_json());
+        let audited = sandbox.run(["audit", "--json"]).exits(0).json();
+        let told = sandbox.run(["explain", VICTIM, "--json"]).exits(0).json();
+        let checked = sandbox.run(["check"]).stdout();
+        let known = checked.contains("rule ssh: journal:ssh.service, the newest entry of ");
+        (
+            banned.len(),
+            audited["failures"].as_u64(),
+            told["failures"].as_array().map(Vec::len),
+            known,
+        )
+    };
+    let of_root =
+        by("_UID=0\n_SYSTEMD_CGROUP=/system.slice/ssh.service\n_SYSTEMD_UNIT=ssh.service");
+    assert_eq!(
+        (of_root.0, of_root.1, of_root.3),
+        (1, Some(5), true),
+        "{of_root:?}"
+    );
+    for fields in [
+        "_UID=1000\n_SYSTEMD_CGROUP=/system.slice/ssh.service\n_SYSTEMD_UNIT=ssh.service",
+        // Root of a container, which calls itself sshd.
+        "_UID=0\n_SYSTEMD_CGROUP=/system.slice/docker.service\n_SYSTEMD_UNIT=docker.service",
+        "_UID=0\n_SYSTEMD_CGROUP=/docker/0a1b2c",
+        // A user's own service of that name.
+        "_UID=1000\n_SYSTEMD_CGROUP=/user.slice/user-1000.slice/user@1000.service/app.slice/ssh.service\n_SYSTEMD_UNIT=user@1000.service\n_SYSTEMD_USER_UNIT=ssh.service",
+        "_UID=1000\n_SYSTEMD_CGROUP=/user.slice/user-1000.slice/session-1.scope\n_SYSTEMD_UNIT=session-1.scope\nUNIT=ssh.service\nOBJECT_SYSTEMD_UNIT=ssh.service\nCOREDUMP_UNIT=ssh.service",
+    ] {
+        assert_eq!(
+            by(fields),
+            (0, Some(0), of_root.2.map(|_| 0), false),
+            "{fields}"
+        );
+    }
+}
+
+/// A unit whose files are not there runs as root.
+#[test]
+fn what_others_than_its_own_user_write_within_a_unit_counts_for_nobody() {
+    let by = |user: &str| {
+        let sandbox = Sandbox::over_the_journal();
+        let sandbox = sandbox.set("/settings/rules/ssh/log_files", "journal:gate");
+        sandbox.journal(&forged(&format!(
+            "_UID={user}\n_SYSTEMD_CGROUP=/system.slice/gate.service\n_SYSTEMD_UNIT=gate.service"
+        )));
+        banned(&sandbox.scan_json())
+    };
+    assert_eq!(by("0"), BTreeSet::from([VICTIM.to_owned()]));
+    assert_eq!(by("33"), BTreeSet::new());
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_the_user_of_a_unit_counts_beside_root() {
+    let by = |user: &str| {
+        let script = "mount -t tmpfs tmpfs /etc/systemd && mkdir /etc/systemd/system && \
+            printf '[Service]\\nUser=gate\\n' > /etc/systemd/system/gate.service && \
+            { cat /etc/passwd; echo gate:x:4711:4711::/:/bin/false; } > passwd && \
+            mount --bind passwd /etc/passwd && exec \"$@\"";
+        let sandbox = Sandbox::over_the_journal()
+            .set("/settings/rules/ssh/log_files", "journal:gate.service")
+            .behind(&["unshare", "--mount", "/bin/sh", "-c", script, "sh"]);
+        sandbox.journal(&forged(&format!(
+            "_UID={user}\n_SYSTEMD_CGROUP=/system.slice/gate.service\n_SYSTEMD_UNIT=gate.service"
+        )));
+        banned(&sandbox.scan_json())
+    };
+    let victim = BTreeSet::from([VICTIM.to_owned()]);
+    assert_eq!((by("0"), by("4711")), (victim.clone(), victim));
+    assert_eq!(by("1000"), BTreeSet::new());
+}
+
+/// Earlier versions read on behind entries that do not count any more.
+#[test]
+fn a_journal_that_was_read_up_to_another_users_entry_is_not_called_lost() {
+    let sandbox = Sandbox::over_the_journal();
+    let entries = recorded();
+    let users = entries[..entries.len() - 9]
+        .iter()
+        .rposition(|entry| entry.contains("\n_UID=1000\n"));
+    let end = users.expect("sshd says good-bye as the user") + 1;
+    sandbox.journal(&entries[..end]);
+    sandbox.scan_json();
+    let mut newest = Command::new("journalctl");
+    newest.args(["--quiet", "--lines=1", "--output=export", "--file"]);
+    let newest = newest
+        .arg(sandbox.path("journal/ssh.journal"))
+        .output()
+        .unwrap();
+    let newest = String::from_utf8(newest.stdout).unwrap();
+    assert!(newest.contains("\n_UID=1000\n"));
+    let cursor = newest
+        .lines()
+        .find_map(|line| line.strip_prefix("__CURSOR="))
+        .unwrap();
+    let store = Connection::open(sandbox.state("PyFilter.db")).unwrap();
+    let changed = store.execute("UPDATE journal SET cursor = ?", [cursor]);
+    assert_eq!(changed, Ok(1));
+    sandbox.scan().exits(0).prints("");
+    sandbox.journal(&entries);
+    assert_eq!(
+        sandbox.scan_json()["sources"][0]["to"],
+        counted(&entries[end..])
+    );
+}
+
+#[test]
+fn a_message_with_line_breaks_is_one_line() {
+    let sandbox = Sandbox::over_the_journal();
+    let entries = forged("_UID=0\n_SYSTEMD_UNIT=ssh.service");
+    let message = format!(
+        "Invalid user x\n2026-03-22T00:00:00Z vm sshd[1]: Failed password for root from {VICTIM}\n from 203.0.113.9 port 4"
+    );
+    // A field with line breaks stands behind its length, of eight bytes.
+    let length = char::from(u8::try_from(message.len()).unwrap());
+    assert!(length.is_ascii(), "or the export would be no text");
+    let binary = format!("MESSAGE\n{length}\0\0\0\0\0\0\0{message}");
+    let entries = entries.iter().map(|entry| {
+        let at = entry.find("MESSAGE=").unwrap();
+        format!("{}{binary}\n\n", &entry[..at])
+    });
+    sandbox.journal(&entries.collect::<Vec<_>>());
+    assert_eq!(
+        banned(&sandbox.scan_json()),
+        BTreeSet::from(["203.0.113.9".to_owned()])
+    );
+}
+
 #[test]
 fn each_run_reads_on_behind_the_entry_where_the_last_one_ended() {
     let sandbox = Sandbox::over_the_journal();
@@ -166,7 +346,7 @@ fn each_run_reads_on_behind_the_entry_where_the_last_one_ended() {
             "nothing is read twice"
         );
     }
-    assert_eq!((read, bans), (seen as u64, whole));
+    assert_eq!((read, bans), (counted(&entries[..seen]), whole));
 }
 
 #[test]
@@ -183,7 +363,7 @@ fn a_journal_whose_entry_is_gone_is_told_and_read_on() {
         .warns("journal:ssh.service: the entry up to which it was read is gone");
     assert_eq!(
         run.json()["sources"][0]["to"].as_u64(),
-        Some(entries.len() as u64 - 80)
+        Some(counted(&entries[80..]))
     );
     sandbox.scan().exits(0).prints("");
 }

@@ -3,9 +3,10 @@
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write as _};
-use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 
 use serde_json::{Map, Value};
 
@@ -16,21 +17,18 @@ use super::meter::Metered;
 use super::piece::{Content, Piece};
 
 mod entry;
+mod senders;
+mod unit;
 
 use entry::{line, micros};
+use senders::Senders;
 
 /// Where `journalctl` is. Never looked for on the path: cron's is short, and
 /// nobody else's program must be run.
 const PROGRAMS: [&str; 2] = ["/usr/bin/journalctl", "/bin/journalctl"];
 
-/// What of an entry is needed.
-const FIELDS: &str = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_HOSTNAME,_COMM";
-
-/// What distributions call the unit of sshd.
-const SSHD_UNITS: [&str; 2] = ["ssh.service", "sshd.service"];
-
-/// What the processes of sshd call themselves.
-const SSHD_NAMES: [&str; 3] = ["sshd", "sshd-session", "sshd-auth"];
+/// What of an entry makes the line.
+const FIELDS: &str = "MESSAGE,SYSLOG_PID,_PID,_HOSTNAME,_COMM";
 
 /// How far back the first run looks, in seconds: a week.
 const FIRST_LOOK: i64 = 7 * 86_400;
@@ -41,6 +39,11 @@ const LONGEST_ENTRY: u64 = 8 << 20;
 /// How many bytes of lines may have been read ahead of what counts when a reading
 /// stops: the longest line that is kept, and some blocks.
 const MARKED: u64 = 8 << 20;
+/// How many of the newest entries are looked through for one that counts.
+const NEWEST: &str = "--lines=1000";
+
+/// How much is kept of what `journalctl` says went wrong.
+const LONGEST_SAID: u64 = 4096;
 
 /// The journal of some units.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,9 +122,9 @@ impl Progress {
 }
 
 impl State {
-    /// Notes an entry whose line has so many bytes.
-    fn mark(&mut self, length: u64, cursor: Option<String>) {
-        self.entries += 1;
+    /// Notes an entry whose line has so many bytes; one that does not count has none.
+    fn mark(&mut self, counts: bool, length: u64, cursor: Option<String>) {
+        self.entries += u64::from(counts);
         self.written += length;
         self.marks
             .extend(cursor.map(|cursor| (self.written, cursor)));
@@ -153,13 +156,18 @@ pub fn journal(
     cursor: Option<&str>,
     now: i64,
 ) -> Result<(Piece, Progress), JournalError> {
-    let mut command = ask(journal, place)?;
+    let senders = Senders::of(&journal.units, Path::new("/"));
+    let mut command = ask(&senders, place)?;
     match cursor {
         // The entry itself comes first: that it is still there is seen by that.
         Some(cursor) => command.arg(format!("--cursor={cursor}")),
         None => command.arg(format!("--since=@{}", now - FIRST_LOOK)),
     };
-    begin(command, cursor, now)
+    let expected = cursor.map(|cursor| Expected {
+        cursor: cursor.to_owned(),
+        place: place.map(Path::to_owned),
+    });
+    begin(command, senders, expected, now)
 }
 
 /// Begins to read a journal from its first entry, or from the second `since` on.
@@ -172,14 +180,16 @@ pub fn whole_journal(
     since: Option<i64>,
     now: i64,
 ) -> Result<(Piece, Progress), JournalError> {
-    let mut command = ask(journal, place)?;
+    let senders = Senders::of(&journal.units, Path::new("/"));
+    let mut command = ask(&senders, place)?;
     command.args(since.map(|since| format!("--since=@{since}")));
-    begin(command, None, now)
+    begin(command, senders, None, now)
 }
 
 fn begin(
     mut command: Command,
-    cursor: Option<&str>,
+    senders: Senders,
+    expected: Option<Expected>,
     now: i64,
 ) -> Result<(Piece, Progress), JournalError> {
     let mut child = command.spawn().map_err(JournalError::NotStarted)?;
@@ -187,12 +197,14 @@ fn begin(
         .stdout
         .take()
         .map(|output| BufReader::with_capacity(256 << 10, output));
+    let errors = child.stderr.take().map(drained);
     let progress = Progress::default();
-    let expected = cursor.map(str::to_owned);
-    progress.with(|state| state.cursor.clone_from(&expected));
+    progress.with(|state| state.cursor = expected.as_ref().map(|expected| expected.cursor.clone()));
     let lines = Lines {
         child,
         output,
+        errors,
+        senders,
         progress: progress.clone(),
         expected,
         line: Vec::new(),
@@ -213,28 +225,28 @@ fn begin(
     ))
 }
 
-/// When the newest entry was written, in Unix seconds; none if there is none.
+/// When the newest entry that counts was written, in Unix seconds; none if there
+/// is none.
 ///
 /// # Errors
 /// `journalctl` is missing, or can not be started.
 pub fn newest_entry(journal: &Journal, place: Option<&Path>) -> Result<Option<i64>, JournalError> {
-    let output = ask(journal, place)?
-        .args(["--lines=1", "--reverse"])
+    let senders = Senders::of(&journal.units, Path::new("/"));
+    let output = ask(&senders, place)?
+        .args([NEWEST, "--reverse"])
         .output()
         .map_err(JournalError::NotStarted)?;
-    let first = output
-        .stdout
-        .split(|&byte| byte == b'\n')
-        .next()
-        .unwrap_or_default();
-    let entry: Option<Map<String, Value>> = serde_json::from_slice(first).ok();
-    Ok(entry
+    let lines = output.stdout.split(|&byte| byte == b'\n');
+    let mut entries =
+        lines.filter_map(|line| serde_json::from_slice::<Map<String, Value>>(line).ok());
+    let newest = entries.find(|entry| senders.has_sent(entry));
+    Ok(newest
         .as_ref()
         .and_then(micros)
         .map(|micros| micros / 1_000_000))
 }
 
-/// The last `count` entries of a journal as lines, or as many as there are.
+/// The last entries of a journal that count, of its last `count`, as lines.
 ///
 /// # Errors
 /// `journalctl` is missing, or can not be started.
@@ -243,21 +255,43 @@ pub fn last_entries(
     place: Option<&Path>,
     count: usize,
 ) -> Result<Vec<u8>, JournalError> {
-    let output = ask(journal, place)?
+    let senders = Senders::of(&journal.units, Path::new("/"));
+    let output = ask(&senders, place)?
         .arg(format!("--lines={count}"))
         .output()
         .map_err(JournalError::NotStarted)?;
     let entries = output.stdout.split(|&byte| byte == b'\n');
     Ok(entries
         .filter_map(|entry| serde_json::from_slice(entry).ok())
-        .flat_map(|entry: Map<String, Value>| line(&entry))
+        .filter(|entry: &Map<String, Value>| senders.has_sent(entry))
+        .flat_map(|entry| line(&entry))
         .collect())
 }
 
-fn ask(journal: &Journal, place: Option<&Path>) -> Result<Command, JournalError> {
+/// The units of a journal with the user as whom they run, where that user's
+/// number is not known: what it writes does not count.
+#[must_use]
+pub fn unknown_users(journal: &Journal) -> Vec<(String, String)> {
+    let senders = Senders::of(&journal.units, Path::new("/"));
+    let unknown = senders.unknown();
+    unknown
+        .map(|(unit, user)| (unit.to_owned(), user.to_owned()))
+        .collect()
+}
+
+fn ask(senders: &Senders, place: Option<&Path>) -> Result<Command, JournalError> {
+    let mut command = asked_of(place)?;
+    command
+        .arg(format!("--output-fields={FIELDS},{}", senders::FIELDS))
+        .args(senders.matches());
+    Ok(command)
+}
+
+/// `journalctl` over the journal at `place`, as JSON.
+fn asked_of(place: Option<&Path>) -> Result<Command, JournalError> {
     let mut command = Command::new(journalctl().ok_or(JournalError::Missing)?);
     command
-        .args(["--output=json", "--all", "--no-pager", "--quiet", FIELDS])
+        .args(["--output=json", "--all", "--no-pager", "--quiet"])
         .env("LC_ALL", "C");
     command
         .stdin(Stdio::null())
@@ -271,35 +305,63 @@ fn ask(journal: &Journal, place: Option<&Path>) -> Result<Command, JournalError>
         };
         command.arg(flag).arg(place);
     }
-    command.args(wanted(&journal.units));
     Ok(command)
 }
 
-/// What of a journal is asked for, as `journalctl` takes it.
-///
-/// journald looks up the unit of a process once it has its message, and finds
-/// none if the process has ended by then, as sshd's of a short connection have.
-/// Those are known by their sender, for whom the kernel vouches, and by the name
-/// that it gave itself: only root can write an entry that is root's.
-fn wanted(units: &[String]) -> Vec<String> {
-    if !units.iter().all(|unit| SSHD_UNITS.contains(&&**unit)) {
-        return units.iter().map(|unit| format!("--unit={unit}")).collect();
+/// Reads what `journalctl` says went wrong to its end, beside its output: it
+/// would wait for ever with a pipe that is full. The beginning is kept.
+fn drained(mut errors: ChildStderr) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut said = Vec::new();
+        // It is only shown; that journalctl failed is known by its status.
+        let _ = errors.by_ref().take(LONGEST_SAID).read_to_end(&mut said);
+        let _ = io::copy(&mut errors, &mut io::sink());
+        String::from_utf8_lossy(&said).into_owned()
+    })
+}
+
+/// The entry behind which reading goes on.
+struct Expected {
+    cursor: String,
+    place: Option<PathBuf>,
+}
+
+impl Expected {
+    /// Whether it is this entry.
+    fn is(&self, cursor: &str) -> bool {
+        is_same_entry(cursor, &self.cursor)
     }
-    let of_units = units
-        .iter()
-        .map(|unit| vec![format!("_SYSTEMD_UNIT={unit}")]);
-    let of_root = |name| vec!["_UID=0".to_owned(), format!("SYSLOG_IDENTIFIER={name}")];
-    let all: Vec<_> = of_units.chain(SSHD_NAMES.map(of_root)).collect();
-    all.join(&"+".to_owned())
+
+    /// Whether it is there, though it is none that counts: it was read when other
+    /// senders counted, too.
+    fn is_there(&self) -> bool {
+        let Ok(mut command) = asked_of(self.place.as_deref()) else {
+            return false;
+        };
+        command.arg(format!("--cursor={}", self.cursor));
+        let output = command.args(["--lines=1", "--output-fields=_UID"]).output();
+        output.is_ok_and(|output| {
+            let entry = serde_json::from_slice::<Map<String, Value>>(&output.stdout).ok();
+            let cursor = entry.as_ref().and_then(cursor_of);
+            cursor.is_some_and(|cursor| self.is(cursor))
+        })
+    }
+}
+
+fn cursor_of(entry: &Map<String, Value>) -> Option<&str> {
+    entry.get("__CURSOR").and_then(Value::as_str)
 }
 
 /// The lines of the entries that `journalctl` prints.
 struct Lines {
     child: Child,
     output: Option<BufReader<ChildStdout>>,
+    /// What it says went wrong.
+    errors: Option<JoinHandle<String>>,
+    senders: Senders,
     progress: Progress,
-    /// The cursor that the first entry must have.
-    expected: Option<String>,
+    /// What the first entry must be.
+    expected: Option<Expected>,
     line: Vec<u8>,
     /// How much of the line was handed over.
     taken: usize,
@@ -343,39 +405,36 @@ impl Lines {
         let Ok(entry) = serde_json::from_slice::<Map<String, Value>>(&text) else {
             return Ok(true);
         };
-        let cursor = entry
-            .get("__CURSOR")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
+        let cursor = cursor_of(&entry);
         if let Some(expected) = self.expected.take() {
-            if cursor
-                .as_ref()
-                .is_some_and(|cursor| is_same_entry(cursor, &expected))
-            {
+            if cursor.is_some_and(|cursor| expected.is(cursor)) {
                 return Ok(true);
             }
-            self.progress.with(|state| state.lost = true);
+            let lost = !expected.is_there();
+            self.progress.with(|state| state.lost = lost);
         }
-        self.line = line(&entry);
-        let length = self.line.len() as u64;
-        self.progress.with(|state| state.mark(length, cursor));
+        let counts = self.senders.has_sent(&entry);
+        if counts {
+            self.line = line(&entry);
+        }
+        let (length, cursor) = (self.line.len() as u64, cursor.map(str::to_owned));
+        self.progress
+            .with(|state| state.mark(counts, length, cursor));
         Ok(true)
     }
 
     /// Hears how `journalctl` ended.
     fn end(&mut self) {
         self.output = None;
-        let mut said = String::new();
-        if let Some(errors) = self.child.stderr.take() {
-            // What it says is only shown; that it failed is known by its status.
-            let _ = errors.take(4096).read_to_string(&mut said);
-        }
         let ended = self.child.wait();
+        let said = self.errors.take().and_then(|errors| errors.join().ok());
+        let said = said.unwrap_or_default();
         let failed = !ended.as_ref().is_ok_and(std::process::ExitStatus::success);
-        let lost = self.expected.take().is_some();
+        let expected = self.expected.take().filter(|_| !failed);
+        let lost = expected.is_some_and(|expected| !expected.is_there());
         self.progress.with(|state| {
             // Not even the entry itself is there any more.
-            state.lost |= lost && !failed;
+            state.lost |= lost;
             if failed {
                 let status =
                     ended.map_or_else(|error| error.to_string(), |status| status.to_string());
@@ -410,4 +469,58 @@ fn is_same_entry(a: &str, b: &str) -> bool {
         parts.map(str::to_owned).collect::<Vec<_>>()
     };
     a == b || (of(a).len() == 2 && of(a) == of(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// The lines of what a shell prints in journalctl's place, and what was told.
+    fn printed(script: &str) -> Option<(String, Vec<String>)> {
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", script])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let senders = Senders::of(&["ssh.service".to_owned()], Path::new("/"));
+        let (piece, progress) = begin(command, senders, None, 0).unwrap();
+        let (done, read) = mpsc::channel();
+        thread::spawn(move || {
+            let Content::Stream { mut stream, .. } = piece.content else {
+                unreachable!("a journal is a stream");
+            };
+            let mut lines = String::new();
+            stream.read_to_string(&mut lines).unwrap();
+            done.send(lines)
+        });
+        let lines = read.recv_timeout(Duration::from_secs(20)).ok()?;
+        Some((lines, progress.problems()))
+    }
+
+    /// A mebibyte of complaints: a pipe holds 64 KiB.
+    const COMPLAINS: &str = "head -c 1048576 /dev/zero | tr '\\0' x >&2";
+    const ENTRY: &str = r#"echo '{"__CURSOR":"a","_UID":"0","_SYSTEMD_UNIT":"ssh.service","SYSLOG_IDENTIFIER":"sshd","MESSAGE":"m"}'"#;
+
+    #[test]
+    fn a_journalctl_that_complains_without_end_is_read_to_its_end() {
+        let (lines, problems) =
+            printed(&format!("{COMPLAINS}; {ENTRY}; {COMPLAINS}")).expect("it is read");
+        assert_eq!(
+            (lines.as_str(), problems.len()),
+            ("1970-01-01T00:00:00.000000+00:00  sshd: m\n", 0)
+        );
+    }
+
+    #[test]
+    fn what_a_failed_journalctl_says_is_told_as_far_as_it_is_kept() {
+        let (lines, problems) =
+            printed(&format!("{ENTRY}; {COMPLAINS}; exit 3")).expect("it is read");
+        assert_eq!(lines.lines().count(), 1);
+        let said = "x".repeat(usize::try_from(LONGEST_SAID).unwrap());
+        assert_eq!(problems, [format!("journalctl failed: {said}")]);
+    }
 }

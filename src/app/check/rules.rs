@@ -81,6 +81,10 @@ pub(super) fn look(context: &Context, findings: &mut Findings) {
 fn journaled(context: &Context, rule: &Rule, journal: &Journal, findings: &mut Findings) {
     let (name, rule) = (&journal.name, Escaped::text(&rule.name));
     let place = context.config.journal.as_deref();
+    for (unit, user) in logs::unknown_users(journal) {
+        let (unit, user) = (Escaped::text(&unit), Escaped::text(&user));
+        findings.warn(format!("rule {rule}: {unit} runs as {user}, who is not in /etc/passwd: of {name} only what root writes counts; write the number into User="));
+    }
     match logs::newest_entry(journal, place) {
         Ok(Some(at)) => findings.fine(format!("rule {rule}: {name}, the newest entry of {}", Stamp::from_secs(at).to_local())),
         Ok(None) => findings.warn(format!("rule {rule}: {name} has no entry that may be read; run with sudo, or see `systemctl status`")),

@@ -1,0 +1,287 @@
+//! Whose entries count.
+//!
+//! Every local user may write to the journal what he likes, also under the name
+//! `sshd`. What can not be made up is from which control group a process wrote,
+//! and as which user: those fields are journald's own (systemd.journal-fields(7)).
+//! A control group alone is no proof. Where `pam_systemd` is absent, whoever logs
+//! in by ssh stays in that of `ssh.service`.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::unit::{Runs, number, runs};
+
+/// What distributions call the unit of sshd.
+const SSHD_UNITS: [&str; 2] = ["ssh.service", "sshd.service"];
+
+/// What the processes of sshd call themselves.
+const SSHD_NAMES: [&str; 3] = ["sshd", "sshd-session", "sshd-auth"];
+
+/// The users that systemd gives to units with `DynamicUser=` (systemd's
+/// `UIDS-GIDS`): nobody logs in as one of them.
+const DYNAMIC: std::ops::RangeInclusive<u32> = 61184..=65519;
+
+/// The fields of an entry by which its sender is known.
+pub(super) const FIELDS: &str = "_UID,_SYSTEMD_UNIT,_SYSTEMD_CGROUP,SYSLOG_IDENTIFIER";
+
+/// Whose entries count for some units.
+#[derive(Debug, Clone)]
+pub(super) struct Senders {
+    units: Vec<Unit>,
+    /// Whether all of the units are sshd's.
+    of_sshd: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Unit {
+    name: String,
+    /// The number of the user as whom it runs, besides root.
+    user: Option<u32>,
+    dynamic: bool,
+    /// A user whose number is not known.
+    unknown: Option<String>,
+}
+
+impl Unit {
+    /// Whether it runs as this user, or as root.
+    fn has(&self, user: u32) -> bool {
+        user == 0 || self.user == Some(user) || (self.dynamic && DYNAMIC.contains(&user))
+    }
+}
+
+impl Senders {
+    /// The senders for `units`: of sshd root, of others also the user as whom
+    /// the unit's files below `root` say that it runs.
+    pub(super) fn of(units: &[String], root: &Path) -> Self {
+        let unit = |name: &String| {
+            let name = full_name(name);
+            let is_sshd = SSHD_UNITS.contains(&&*name);
+            let runs = if is_sshd {
+                Runs::default()
+            } else {
+                runs(&name, root)
+            };
+            let user = runs.user.as_deref().and_then(|user| number(user, root));
+            Unit {
+                unknown: runs.user.filter(|_| user.is_none() && !runs.dynamic),
+                dynamic: runs.dynamic,
+                user,
+                name,
+            }
+        };
+        let units: Vec<Unit> = units.iter().map(unit).collect();
+        let of_sshd = units.iter().all(|unit| SSHD_UNITS.contains(&&*unit.name));
+        Senders { units, of_sshd }
+    }
+
+    /// What `journalctl` is asked for: all that [`Senders::has_sent`] accepts,
+    /// and little else.
+    ///
+    /// journald looks up the unit of a process once it has its message, and finds
+    /// none if the process has ended by then, as sshd's of a short connection have.
+    /// Those are known by their user, for whom the kernel vouches, and by the name
+    /// that it gave itself.
+    pub(super) fn matches(&self) -> Vec<String> {
+        let of_unit = |unit: &Unit| {
+            let mut fields = vec![format!("_SYSTEMD_UNIT={}", unit.name)];
+            if !unit.dynamic {
+                let users = [0].into_iter().chain(unit.user);
+                fields.extend(users.map(|user| format!("_UID={user}")));
+            }
+            fields
+        };
+        let of_root = |name| vec!["_UID=0".to_owned(), format!("SYSLOG_IDENTIFIER={name}")];
+        let ended = SSHD_NAMES.map(of_root).into_iter().filter(|_| self.of_sshd);
+        let all: Vec<_> = self.units.iter().map(of_unit).chain(ended).collect();
+        all.join(&"+".to_owned())
+    }
+
+    /// Whether one of the senders wrote this entry.
+    pub(super) fn has_sent(&self, entry: &Map<String, Value>) -> bool {
+        let field = |name| entry.get(name).and_then(Value::as_str);
+        let Some(user) = field("_UID").and_then(|user| user.parse::<u32>().ok()) else {
+            return false;
+        };
+        if let Some(name) = field("_SYSTEMD_UNIT") {
+            let of_unit = self.units.iter().find(|unit| unit.name == name);
+            return of_unit.is_some_and(|unit| unit.has(user));
+        }
+        // A process that is still there has a control group: it is another
+        // service's, or a container's.
+        let has_ended =
+            !entry.contains_key("_SYSTEMD_UNIT") && !entry.contains_key("_SYSTEMD_CGROUP");
+        let name = field("SYSLOG_IDENTIFIER").unwrap_or_default();
+        self.of_sshd && has_ended && user == 0 && SSHD_NAMES.contains(&name)
+    }
+
+    /// Units with the user as whom they run, where that user's number is not known.
+    pub(super) fn unknown(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.units
+            .iter()
+            .filter_map(|unit| Some((&*unit.name, unit.unknown.as_deref()?)))
+    }
+}
+
+/// The name of a unit with its kind, as `systemctl` completes it.
+fn full_name(unit: &str) -> String {
+    const KINDS: [&str; 11] = [
+        ".service",
+        ".socket",
+        ".scope",
+        ".slice",
+        ".mount",
+        ".automount",
+        ".swap",
+        ".timer",
+        ".path",
+        ".target",
+        ".device",
+    ];
+    let is_full = KINDS.iter().any(|kind| unit.ends_with(kind));
+    if is_full {
+        unit.to_owned()
+    } else {
+        format!("{unit}.service")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn root(unit: &str, text: &str) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        let units = root.path().join("lib/systemd/system");
+        fs::create_dir_all(&units).unwrap();
+        fs::create_dir_all(root.path().join("etc")).unwrap();
+        fs::write(units.join(unit), text).unwrap();
+        fs::write(
+            root.path().join("etc/passwd"),
+            "mysql:x:106:113::/nonexistent:/bin/false\n",
+        )
+        .unwrap();
+        root
+    }
+
+    fn sent(senders: &Senders, entry: Value) -> bool {
+        let Value::Object(entry) = entry else {
+            unreachable!()
+        };
+        senders.has_sent(&entry)
+    }
+
+    fn of(unit: &str, root: &tempfile::TempDir) -> Senders {
+        Senders::of(&[unit.to_owned()], root.path())
+    }
+
+    #[test]
+    fn of_sshd_root_counts_and_nobody_else_whatever_the_unit_says() {
+        let root = root("ssh.service", "[Service]\nUser=mysql\n");
+        let ssh = of("ssh", &root);
+        assert!(sent(
+            &ssh,
+            json!({"_UID": "0", "_SYSTEMD_UNIT": "ssh.service"})
+        ));
+        for user in ["1000", "106", "00000000000", "4294967296", "-1", ""] {
+            assert_eq!(
+                sent(
+                    &ssh,
+                    json!({"_UID": user, "_SYSTEMD_UNIT": "ssh.service", "SYSLOG_IDENTIFIER": "sshd"})
+                ),
+                user == "00000000000",
+                "{user:?}"
+            );
+        }
+        assert!(
+            !sent(&ssh, json!({"_SYSTEMD_UNIT": "ssh.service"})),
+            "nobody knows who"
+        );
+        assert!(!sent(
+            &ssh,
+            json!({"_UID": ["0", "1000"], "_SYSTEMD_UNIT": "ssh.service"})
+        ));
+        assert_eq!(
+            ssh.matches().join(" "),
+            "_SYSTEMD_UNIT=ssh.service _UID=0 + _UID=0 SYSLOG_IDENTIFIER=sshd + \
+             _UID=0 SYSLOG_IDENTIFIER=sshd-session + _UID=0 SYSLOG_IDENTIFIER=sshd-auth"
+        );
+    }
+
+    #[test]
+    fn a_name_is_proof_only_for_a_process_of_root_that_has_ended() {
+        let root = root("ssh.service", "");
+        let ssh = of("ssh.service", &root);
+        assert!(sent(
+            &ssh,
+            json!({"_UID": "0", "SYSLOG_IDENTIFIER": "sshd"})
+        ));
+        for entry in [
+            json!({"_UID": "1000", "SYSLOG_IDENTIFIER": "sshd"}),
+            json!({"_UID": "0", "SYSLOG_IDENTIFIER": "sudo"}),
+            json!({"_UID": "0", "SYSLOG_IDENTIFIER": "sshd", "_SYSTEMD_UNIT": "docker.service"}),
+            json!({"_UID": "0", "SYSLOG_IDENTIFIER": "sshd", "_SYSTEMD_UNIT": ["ssh.service", "docker.service"]}),
+            json!({"_UID": "0", "SYSLOG_IDENTIFIER": "sshd", "_SYSTEMD_CGROUP": "/docker/0a1b"}),
+        ] {
+            assert!(!sent(&ssh, entry.clone()), "{entry}");
+        }
+        let other = of("other.service", &root);
+        assert!(!sent(
+            &other,
+            json!({"_UID": "0", "SYSLOG_IDENTIFIER": "sshd"})
+        ));
+    }
+
+    #[test]
+    fn of_other_units_root_and_their_own_user_count() {
+        let root = root("mariadb.service", "[Service]\nUser=mysql\n");
+        let mariadb = of("mariadb.service", &root);
+        let by = |user| {
+            sent(
+                &mariadb,
+                json!({"_UID": user, "_SYSTEMD_UNIT": "mariadb.service"}),
+            )
+        };
+        assert_eq!(
+            (by("0"), by("106"), by("1000"), by("61200")),
+            (true, true, false, false)
+        );
+        assert!(!sent(
+            &mariadb,
+            json!({"_UID": "106", "_SYSTEMD_UNIT": "user@106.service"})
+        ));
+        assert_eq!(
+            mariadb.matches().join(" "),
+            "_SYSTEMD_UNIT=mariadb.service _UID=0 _UID=106"
+        );
+        assert_eq!(mariadb.unknown().count(), 0);
+    }
+
+    #[test]
+    fn a_user_that_systemd_picks_is_one_that_only_systemd_picks() {
+        let root = root("app.service", "[Service]\nUser=app\nDynamicUser=yes\n");
+        let app = of("app", &root);
+        let by = |user| sent(&app, json!({"_UID": user, "_SYSTEMD_UNIT": "app.service"}));
+        assert_eq!(
+            (by("0"), by("61184"), by("65519"), by("65534"), by("1000")),
+            (true, true, true, false, false)
+        );
+        assert_eq!(app.matches(), ["_SYSTEMD_UNIT=app.service"]);
+        assert_eq!(app.unknown().count(), 0);
+    }
+
+    #[test]
+    fn a_user_whose_number_is_not_known_is_told() {
+        let root = root("app.service", "[Service]\nUser=ldap\n");
+        let app = of("app.service", &root);
+        assert_eq!(app.unknown().collect::<Vec<_>>(), [("app.service", "ldap")]);
+        assert!(!sent(
+            &app,
+            json!({"_UID": "1000", "_SYSTEMD_UNIT": "app.service"})
+        ));
+    }
+}
