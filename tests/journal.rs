@@ -23,15 +23,20 @@ fn now() -> u64 {
 /// The recorded entries, each with its blank line, as if the last of them had
 /// been written an hour ago: the first run looks a week back.
 fn recorded() -> Vec<String> {
-    let export = fs::read_to_string(fixture("logs/trixie-ssh.journal-export")).unwrap();
+    entries_of("logs/trixie-ssh.journal-export")
+}
+
+fn entries_of(name: &str) -> Vec<String> {
+    let export = fs::read_to_string(fixture(name)).unwrap();
     let stamp = |line: &str| {
         line.strip_prefix("__REALTIME_TIMESTAMP=")
             .map(|stamp| stamp.parse::<u64>().unwrap())
     };
     let last = export.lines().filter_map(stamp).max().unwrap();
-    let later = now() - 3_600_000_000 - last;
+    // What was recorded a minute ago moves back.
+    let later = (now() - 3_600_000_000).wrapping_sub(last);
     let moved = |line: &str| match stamp(line) {
-        Some(stamp) => format!("__REALTIME_TIMESTAMP={}\n", stamp + later),
+        Some(stamp) => format!("__REALTIME_TIMESTAMP={}\n", stamp.wrapping_add(later)),
         None => format!("{line}\n"),
     };
     // What systemd says of the unit is not sshd's.
@@ -230,6 +235,24 @@ fn what_an_ordinary_user_writes_within_the_unit_of_sshd_counts_for_nobody() {
             "{fields}"
         );
     }
+}
+
+/// What a real journald kept of one, in `fixtures/services/journal`.
+#[test]
+fn a_user_who_logged_in_by_ssh_and_writes_in_sshds_name_bans_nobody() {
+    let sandbox = Sandbox::over_the_journal();
+    let entries = entries_of("services/journal/bookworm-forged.journal-export");
+    let forged = entries.iter().filter(|entry| entry.contains(VICTIM));
+    assert!(forged.count() >= 5);
+    sandbox.journal(&entries);
+    let run = sandbox.scan_json();
+    assert_eq!(
+        (banned(&run), run["sources"][0]["failures"].as_u64()),
+        (BTreeSet::new(), Some(0))
+    );
+    assert_eq!(run["sources"][0]["to"].as_u64(), Some(counted(&entries)));
+    let audited = sandbox.run(["audit", "--json"]).exits(0).json();
+    assert_eq!(audited["failures"], 0);
 }
 
 /// A unit whose files are not there runs as root.
