@@ -3,10 +3,10 @@
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use serde_json::{Map, Value};
 
@@ -16,19 +16,16 @@ use crate::rules::Clock;
 use super::meter::Metered;
 use super::piece::{Content, Piece};
 
+mod ask;
 mod entry;
 mod senders;
 mod unit;
 
+pub(super) use ask::journalctl;
+
+use ask::{Expected, ask, cursor_of, drained};
 use entry::{line, micros};
 use senders::Senders;
-
-/// Where `journalctl` is. Never looked for on the path: cron's is short, and
-/// nobody else's program must be run.
-const PROGRAMS: [&str; 2] = ["/usr/bin/journalctl", "/bin/journalctl"];
-
-/// What of an entry makes the line.
-const FIELDS: &str = "MESSAGE,SYSLOG_PID,_PID,_HOSTNAME,_COMM";
 
 /// How far back the first run looks, in seconds: a week.
 const FIRST_LOOK: i64 = 7 * 86_400;
@@ -39,11 +36,9 @@ const LONGEST_ENTRY: u64 = 8 << 20;
 /// How many bytes of lines may have been read ahead of what counts when a reading
 /// stops: the longest line that is kept, and some blocks.
 const MARKED: u64 = 8 << 20;
+
 /// How many of the newest entries are looked through for one that counts.
 const NEWEST: &str = "--lines=1000";
-
-/// How much is kept of what `journalctl` says went wrong.
-const LONGEST_SAID: u64 = 4096;
 
 /// The journal of some units.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,15 +129,6 @@ impl State {
             self.cursor = self.marks.pop_front().map(|(_, cursor)| cursor);
         }
     }
-}
-
-/// `journalctl`, if it is there.
-#[must_use]
-pub(super) fn journalctl() -> Option<&'static Path> {
-    PROGRAMS
-        .into_iter()
-        .map(Path::new)
-        .find(|path| path.exists())
 }
 
 /// Begins to read a journal behind the entry with this cursor, or what it has
@@ -279,79 +265,6 @@ pub fn unknown_users(journal: &Journal) -> Vec<(String, String)> {
         .collect()
 }
 
-fn ask(senders: &Senders, place: Option<&Path>) -> Result<Command, JournalError> {
-    let mut command = asked_of(place)?;
-    command
-        .arg(format!("--output-fields={FIELDS},{}", senders::FIELDS))
-        .args(senders.matches());
-    Ok(command)
-}
-
-/// `journalctl` over the journal at `place`, as JSON.
-fn asked_of(place: Option<&Path>) -> Result<Command, JournalError> {
-    let mut command = Command::new(journalctl().ok_or(JournalError::Missing)?);
-    command
-        .args(["--output=json", "--all", "--no-pager", "--quiet"])
-        .env("LC_ALL", "C");
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    if let Some(place) = place {
-        let flag = if place.is_dir() {
-            "--directory"
-        } else {
-            "--file"
-        };
-        command.arg(flag).arg(place);
-    }
-    Ok(command)
-}
-
-/// Reads what `journalctl` says went wrong to its end, beside its output: it
-/// would wait for ever with a pipe that is full. The beginning is kept.
-fn drained(mut errors: ChildStderr) -> JoinHandle<String> {
-    thread::spawn(move || {
-        let mut said = Vec::new();
-        // It is only shown; that journalctl failed is known by its status.
-        let _ = errors.by_ref().take(LONGEST_SAID).read_to_end(&mut said);
-        let _ = io::copy(&mut errors, &mut io::sink());
-        String::from_utf8_lossy(&said).into_owned()
-    })
-}
-
-/// The entry behind which reading goes on.
-struct Expected {
-    cursor: String,
-    place: Option<PathBuf>,
-}
-
-impl Expected {
-    /// Whether it is this entry.
-    fn is(&self, cursor: &str) -> bool {
-        is_same_entry(cursor, &self.cursor)
-    }
-
-    /// Whether it is there, though it is none that counts: it was read when other
-    /// senders counted, too.
-    fn is_there(&self) -> bool {
-        let Ok(mut command) = asked_of(self.place.as_deref()) else {
-            return false;
-        };
-        command.arg(format!("--cursor={}", self.cursor));
-        let output = command.args(["--lines=1", "--output-fields=_UID"]).output();
-        output.is_ok_and(|output| {
-            let entry = serde_json::from_slice::<Map<String, Value>>(&output.stdout).ok();
-            let cursor = entry.as_ref().and_then(cursor_of);
-            cursor.is_some_and(|cursor| self.is(cursor))
-        })
-    }
-}
-
-fn cursor_of(entry: &Map<String, Value>) -> Option<&str> {
-    entry.get("__CURSOR").and_then(Value::as_str)
-}
-
 /// The lines of the entries that `journalctl` prints.
 struct Lines {
     child: Child,
@@ -459,23 +372,14 @@ impl Drop for Lines {
     }
 }
 
-/// Whether two cursors are of one entry: written in the same microsecond, with
-/// the same content. The file it stands in may have been copied or merged.
-fn is_same_entry(a: &str, b: &str) -> bool {
-    let of = |cursor: &str| {
-        let parts = cursor
-            .split(';')
-            .filter(|part| part.starts_with("t=") || part.starts_with("x="));
-        parts.map(str::to_owned).collect::<Vec<_>>()
-    };
-    a == b || (of(a).len() == 2 && of(a) == of(b))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::process::Stdio;
     use std::sync::mpsc;
+    use std::thread;
     use std::time::Duration;
 
+    use super::ask::LONGEST_SAID;
     use super::*;
 
     /// The lines of what a shell prints in journalctl's place, and what was told.

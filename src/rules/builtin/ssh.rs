@@ -262,17 +262,16 @@ pub(super) const PATTERNS: &[&str] = &[
         account!(),
         r" (?P<ip>\S+?)",
         port!(),
-        r": (?:[^T]|T[^o]).* \[preauth\] *$"
+        r": (?:[^T]|T[^o]).*$"
     ),
-    // A function of sshd's other than ssh_dispatch_run_fatal that met the end,
-    // and a peer that went silent.
+    // The same where sshd met it while writing; without a user it may be the end
+    // of somebody who had logged in.
     concat!(
         head!(),
-        r"(?:error: |fatal: )?(?:\w+: )?Connection from",
+        "(?:error: |fatal: )?(?:dispatch_protocol_error|(?:ssh_)?packet_write_(?:wait|poll))",
+        ": Connection from",
         account!(),
-        r" (?P<ip>\S+?)",
-        port!(),
-        r"(?:: .*| timed out) \[preauth\] *$"
+        address_first!()
     ),
     // `RefuseConnection` of sshd 9.9: all that it says of an account.
     concat!(
