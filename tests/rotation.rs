@@ -1,6 +1,7 @@
 //! Logs that rotate: every line counts once, whatever happens between two runs.
 
 mod logrotate;
+mod names;
 
 use std::fs;
 use std::io::Write as _;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::kit::{Sandbox, failure, failures};
 
-fn gzip(text: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(text: &[u8]) -> Vec<u8> {
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
     packed.write_all(text).unwrap();
     packed.finish().unwrap()

@@ -138,10 +138,14 @@ impl Plan {
             .map(|store| store.generations(&rule.name))
             .transpose()?
             .unwrap_or_default();
-        let known = found.logs.iter().map(|log| known.remove(&log.name));
-        let known: Vec<Vec<Generation>> = known.map(Option::unwrap_or_default).collect();
-        let wanted = found.logs.iter().zip(known.iter().map(Vec::as_slice));
-        let followed = logs::follow(&wanted.collect::<Vec<_>>(), &rule.olddir, context.now);
+        let of_logs = found.logs.iter().map(|log| known.remove(&log.name));
+        let of_logs: Vec<Vec<Generation>> = of_logs.map(Option::unwrap_or_default).collect();
+        let orphans: Vec<Generation> = known.into_values().flatten().collect();
+        let known = of_logs;
+        let wanted: Vec<_> = (found.logs.iter())
+            .zip(known.iter().map(Vec::as_slice))
+            .collect();
+        let followed = logs::follow(&wanted, &orphans, &rule.olddir, context.now);
         for ((log, known), followed) in found.logs.iter().zip(known).zip(followed) {
             plan.add_log(rule, &log.name, known, followed);
         }
@@ -371,10 +375,18 @@ pub(super) fn note(rule: &Rule, place: &Place, reading: &Reading, outcome: &mut 
         Left::Bytes(bytes) => Some(bytes),
         Left::Entries => None,
     };
+    outcome
+        .problems
+        .extend(problems_of(rule, &place.path, reading));
+}
+
+/// What is wrong with a piece that was read, or was not read to its end.
+pub(super) fn problems_of(rule: &Rule, path: &Path, reading: &Reading) -> Vec<Problem> {
+    let mut problems = Vec::new();
     let mut problem = |text: String| {
-        outcome.problems.push(Problem::at(
-            &*place.path,
-            format!("{}: {text}", Escaped::path(&place.path)),
+        problems.push(Problem::at(
+            path,
+            format!("{}: {text}", Escaped::path(path)),
         ));
     };
     if let Some(offset) = reading.tally.first_bad_time {
@@ -394,7 +406,7 @@ pub(super) fn note(rule: &Rule, place: &Place, reading: &Reading, outcome: &mut 
         problem(format!(
             "the byte {} of what is packed in it, up to which it was read, could not be reached again within 60 s, so the rest is left out; read it with: pyfilter scan --rule {rule} {}",
             reading.end,
-            Escaped::path(&place.path)
+            Escaped::path(path)
         ));
     }
     if reading.cut_short {
@@ -406,4 +418,5 @@ pub(super) fn note(rule: &Rule, place: &Place, reading: &Reading, outcome: &mut 
             reading.end
         ));
     }
+    problems
 }

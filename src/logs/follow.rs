@@ -5,6 +5,8 @@
 //! |---|---|---|
 //! | looks to the file system as we left it, and was read | that generation | not |
 //! | holds all bytes that we read of a generation | that generation | on from there |
+//! | is met by another log of the rule, under another name | that log's | not |
+//! | holds all bytes that were read of a generation of another log, which is gone there | that generation | on from there |
 //! | is compressed and holds them | that generation | on from there |
 //! | holds a beginning of what stands in the live file | a copy that is being made | not, this time |
 //! | holds a beginning of what stands in another generation | a copy that was made of it | not |
@@ -14,11 +16,13 @@
 //! | is anything else | a new generation | from its start |
 
 mod copies;
+mod names;
 mod plan;
 mod recognise;
 mod whole;
 mod witness;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -31,6 +35,8 @@ use super::names::{Age, unpacked};
 use super::open::{OpenError, Opened};
 use super::piece::Piece;
 use super::status::Status;
+
+use names::Names;
 
 pub use whole::generations;
 
@@ -86,6 +92,8 @@ enum Is {
     BeingMade,
     /// A compressed one that can not be unpacked far enough in time to know.
     OutOfReach,
+    /// One file with what another log of the rule reads.
+    Elsewhere,
 }
 
 /// Seconds of a day.
@@ -103,8 +111,9 @@ const LINGERS: i64 = 60;
 /// that moved, or of which something seems lost.
 const DOUBTS: [u64; 6] = [2, 5, 10, 20, 40, 80];
 
-/// Finds out what is to be read of each log, of which these generations are
-/// known. `others` are further directories in which generations may be.
+/// Finds out what is to be read of each log of a rule, of which these
+/// generations are known. `orphans` are generations of further logs that the
+/// rule has read, and `others` further directories in which generations may be.
 ///
 /// A rotation may be going on at this moment. So a look counts only if what it
 /// saw was there at one moment: afterwards the same files stand under the same
@@ -112,8 +121,13 @@ const DOUBTS: [u64; 6] = [2, 5, 10, 20, 40, 80];
 /// seems lost, it is looked again. A log that moves all the time is read on
 /// where that is safe, and else left for the next run.
 #[must_use]
-pub fn follow(logs: &[(&Log, &[Generation])], others: &[PathBuf], now: i64) -> Vec<Followed> {
-    follow_watched(logs, others, now, &mut |moment| {
+pub fn follow(
+    logs: &[(&Log, &[Generation])],
+    orphans: &[Generation],
+    others: &[PathBuf],
+    now: i64,
+) -> Vec<Followed> {
+    follow_watched(logs, orphans, others, now, &mut |moment| {
         if let Moment::Doubt(pause) = moment {
             std::thread::sleep(pause);
         }
@@ -136,28 +150,30 @@ enum Moment {
 /// The same; `watch` is called at each moment, and waits at a doubt.
 fn follow_watched(
     logs: &[(&Log, &[Generation])],
+    orphans: &[Generation],
     others: &[PathBuf],
     now: i64,
     watch: &mut impl FnMut(Moment),
 ) -> Vec<Followed> {
+    let mut names = Names::new(logs.len(), orphans);
     let mut all: Vec<Followed> = logs.iter().map(|_| Followed::default()).collect();
     let mut open: Vec<usize> = (0..logs.len()).collect();
     for pause in DOUBTS.map(Some).into_iter().chain([None]) {
         let mut directories = Directories::default();
         let looks = open.iter().map(|&n| {
             let (log, known) = logs[n];
-            (
-                n,
-                Look::new(log, known, now).at(others, &mut directories, watch),
-            )
+            Look::new(log, known, now).at(others, &mut directories, watch)
         });
-        let looks: Vec<(usize, Looked)> = looks.collect();
+        let mut looks: Vec<Look> = looks.collect();
+        names.part(&mut looks);
         directories.forget();
-        open.clear();
-        for (n, looked) in looks {
+        for (n, mut look) in std::mem::take(&mut open).into_iter().zip(looks) {
             let (log, known) = logs[n];
+            let met = look.met_files();
+            let looked = look.looked(watch);
             let stands = looked.stands(log, others, &mut directories);
             if stands && (!looked.lost || pause.is_none()) {
+                names.settle(met);
                 all[n] = looked.followed;
             } else if pause.is_some() {
                 open.push(n);
@@ -179,7 +195,10 @@ fn follow_watched(
 /// A log while it is looked at.
 struct Look<'a> {
     log: &'a Log,
-    known: &'a [Generation],
+    /// Those of this log, and behind them what was taken over from others.
+    known: Cow<'a, [Generation]>,
+    /// Whether nothing was known of this log.
+    first_contact: bool,
     now: i64,
     today: i64,
     /// Which of the known were found.
@@ -190,6 +209,10 @@ struct Look<'a> {
     live_error: Option<OpenError>,
     /// Whether a file may be any generation, since that could not be found out in time.
     is_unsure: bool,
+    /// What was listed.
+    names: BTreeSet<PathBuf>,
+    /// Whether something of that had gone before it was opened.
+    moved: bool,
 }
 
 /// What a look came to, and what it saw.
@@ -214,7 +237,8 @@ impl<'a> Look<'a> {
     fn new(log: &'a Log, known: &'a [Generation], now: i64) -> Self {
         Look {
             log,
-            known,
+            known: Cow::Borrowed(known),
+            first_contact: known.is_empty(),
             now,
             today: now - now.rem_euclid(DAY),
             found: BTreeSet::new(),
@@ -223,6 +247,8 @@ impl<'a> Look<'a> {
             problems: Vec::new(),
             live_error: None,
             is_unsure: false,
+            names: BTreeSet::new(),
+            moved: false,
         }
     }
 
@@ -231,19 +257,25 @@ impl<'a> Look<'a> {
         others: &[PathBuf],
         directories: &mut Directories,
         watch: &mut impl FnMut(Moment),
-    ) -> Looked {
+    ) -> Self {
         let paths = self.log.paths(others, directories);
-        let names = paths.iter().map(|(path, _)| path.clone()).collect();
+        self.names = paths.iter().map(|(path, _)| path.clone()).collect();
         watch(Moment::Listed);
-        let gone = self.gather(paths, watch);
+        self.moved = self.gather(paths, watch);
         watch(Moment::Opened);
         self.recognise(watch);
         watch(Moment::Recognised);
+        self
+    }
+
+    /// What the look comes to.
+    fn looked(mut self, watch: &mut impl FnMut(Moment)) -> Looked {
+        let (names, moved) = (std::mem::take(&mut self.names), self.moved);
         let (lost, witness) = (self.is_lost(), self.witness());
         let followed = self.plan();
         watch(Moment::Planned);
         let seen = match witness {
-            _ if gone => Seen::Moved,
+            _ if moved => Seen::Moved,
             None => Seen::Unchanged,
             Some(witness) if witness.holds() => Seen::Files(names, witness.files()),
             Some(_) => Seen::Moved,
@@ -266,7 +298,7 @@ impl<'a> Look<'a> {
             Some(&(Is::Same(known) | Is::Known(known))) => self.known[known].live,
             _ => false,
         };
-        let (log, known, witness) = (self.log, self.known, self.witness());
+        let (log, known, witness) = (self.log, self.known.clone(), self.witness());
         let followed = self.plan();
         watch(Moment::Planned);
         if still && witness.is_none_or(|witness| witness.holds()) {

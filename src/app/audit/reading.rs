@@ -10,7 +10,7 @@ use crate::app::hearing::Place;
 use crate::app::progress::Progress;
 use crate::app::reading::{Outcome, note, row};
 use crate::audit::{Fold, Was};
-use crate::logs::{self, Content, Log, Metered, More, OpenError, Piece, Sizes, Status};
+use crate::logs::{self, Content, Followed, Metered, More, OpenError, Piece, Sizes, Status};
 use crate::model::{Escaped, Pattern, Positions, Problem, Rule, Urls};
 use crate::report::SourceRow;
 use crate::rules::{self, Clock, Matcher};
@@ -111,8 +111,8 @@ impl Plan {
     fn configured(&mut self, context: &Context, rule: &Rule, since: Option<i64>) {
         let found = logs::discover(&rule.sources);
         self.outcome.problems.extend(found.problems);
-        for log in &found.logs {
-            self.log(rule, log);
+        for followed in logs::generations(&found.logs, &rule.olddir) {
+            self.log(rule, followed);
         }
         for journal in &found.journals {
             let path = Path::new(&journal.name);
@@ -134,8 +134,7 @@ impl Plan {
         }
     }
 
-    fn log(&mut self, rule: &Rule, log: &Log) {
-        let followed = logs::generations(log, &rule.olddir);
+    fn log(&mut self, rule: &Rule, followed: Followed) {
         self.outcome.problems.extend(followed.problems);
         let (mut pieces, mut places) = (Vec::new(), Vec::new());
         for (task, piece) in followed.tasks {

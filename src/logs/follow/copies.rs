@@ -33,7 +33,7 @@ impl Ends {
 }
 
 /// These bytes of a file's text.
-fn text_at(opened: &Opened, start: u64, length: u64) -> io::Result<Vec<u8>> {
+pub(super) fn text_at(opened: &Opened, start: u64, length: u64) -> io::Result<Vec<u8>> {
     let Some(packing) = opened.packing else {
         return bytes_at(&*opened.file, start, length);
     };

@@ -15,7 +15,7 @@ use super::{Candidate, Followed, Is, KEPT, LINGERS, Look, Task, is_plain, unread
 impl Look<'_> {
     pub(super) fn plan(mut self) -> Followed {
         let mut followed = Followed::default();
-        let first_contact = self.known.is_empty();
+        let first_contact = self.first_contact;
         let lost = self.lost_live().or_else(|| self.lost_unread());
         let gone: BTreeSet<usize> = self.gone_early().collect();
         let unread: BTreeSet<usize> = self.gone_unread().collect();
@@ -90,7 +90,7 @@ impl Look<'_> {
         } = candidate;
         let shown = Escaped::path(&path).to_string();
         match (is, opened) {
-            (Is::BeingMade, _) => {}
+            (Is::BeingMade | Is::Elsewhere, _) => {}
             (Is::OutOfReach, Some(opened)) => self.pass_over(path, &opened, false, followed),
             (Is::Same(known), _) => {
                 let mut generation = Generation {
@@ -156,6 +156,7 @@ impl Look<'_> {
             followed.problems.push(self.gap(known));
         }
         match (is, opened) {
+            (Is::Elsewhere, _) => {}
             (Is::Same(known), _) => {
                 let generation = self.known[known].clone();
                 followed.idle = Some((path, Status::Unchanged, generation.cursor.offset));

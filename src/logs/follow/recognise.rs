@@ -211,8 +211,7 @@ impl Look<'_> {
     /// Finds the copies among the files that seem new.
     fn copies(&mut self, live: Option<&Candidate>, rotated: &mut [Candidate]) {
         let of_new = |candidate: &Candidate| {
-            candidate.is_new()
-                && (!self.known.is_empty() || self.log.named.contains(&candidate.path))
+            candidate.is_new() && (!self.first_contact || self.log.named.contains(&candidate.path))
         };
         if !rotated.iter().any(of_new) {
             return;
@@ -250,38 +249,8 @@ impl Look<'_> {
         }
     }
 
-    /// The generation whose bytes a file holds: the one read farthest, and one
-    /// that is passed over only if it is no other.
     fn known_as(&self, opened: &Opened) -> io::Result<Option<usize>> {
-        let is_skipped = |known: usize| self.known[known].kind == Kind::Skipped;
-        let all = |packed: bool| {
-            let all = 0..self.known.len();
-            all.filter(move |&known| (self.known[known].kind == Kind::SkippedPacked) == packed)
-        };
-        let mut best = None;
-        for known in all(opened.packing.is_some()) {
-            let cursor = &self.known[known].cursor;
-            if is_of(cursor, &*opened.file)? {
-                best = best.max(Some((!is_skipped(known), cursor.offset, known)));
-            }
-        }
-        if let (None, Some(packing)) = (best, opened.packing) {
-            for skipped in [false, true] {
-                let known: Vec<usize> = all(false).filter(|&n| is_skipped(n) == skipped).collect();
-                let cursors = known.iter().map(|&known| &self.known[known].cursor);
-                let cursors: Vec<&Cursor> = cursors.collect();
-                // A stream that ends in an error is known as far as it goes; reading it says so.
-                let mut stream = TimeLimited::new(unpack(&opened.file, packing)?, WAY_BACK);
-                let found = find_in_stream(&mut stream, &cursors);
-                if stream.is_over() {
-                    return Err(io::ErrorKind::TimedOut.into());
-                }
-                if let Some(n) = found {
-                    return Ok(Some(known[n]));
-                }
-            }
-        }
-        Ok(best.map(|(_, _, known)| known))
+        held(opened, &self.known.iter().collect::<Vec<_>>())
     }
 
     /// The generation that was live, if it was not found again.
@@ -347,10 +316,43 @@ impl Look<'_> {
     }
 }
 
+/// Which of some generations a file holds the bytes of: the one read farthest,
+/// and one that is passed over only if it is no other.
+pub(super) fn held(opened: &Opened, known: &[&Generation]) -> io::Result<Option<usize>> {
+    let is_skipped = |n: usize| known[n].kind == Kind::Skipped;
+    let all = |packed: bool| {
+        let all = 0..known.len();
+        all.filter(move |&n| (known[n].kind == Kind::SkippedPacked) == packed)
+    };
+    let mut best = None;
+    for n in all(opened.packing.is_some()) {
+        let cursor = &known[n].cursor;
+        if is_of(cursor, &*opened.file)? {
+            best = best.max(Some((!is_skipped(n), cursor.offset, n)));
+        }
+    }
+    if let (None, Some(packing)) = (best, opened.packing) {
+        for skipped in [false, true] {
+            let of: Vec<usize> = all(false).filter(|&n| is_skipped(n) == skipped).collect();
+            let cursors: Vec<&Cursor> = of.iter().map(|&n| &known[n].cursor).collect();
+            // A stream that ends in an error is known as far as it goes; reading it says so.
+            let mut stream = TimeLimited::new(unpack(&opened.file, packing)?, WAY_BACK);
+            let found = find_in_stream(&mut stream, &cursors);
+            if stream.is_over() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            if let Some(n) = found {
+                return Ok(Some(of[n]));
+            }
+        }
+    }
+    Ok(best.map(|(_, _, n)| n))
+}
+
 /// Whether a file is the one that a generation was in, by what the file system
 /// says. A freed inode may have been given to another file since: that was made
 /// after the generation's last change was seen.
-fn is_file_of(known: &Generation, opened: &Opened) -> bool {
+pub(super) fn is_file_of(known: &Generation, opened: &Opened) -> bool {
     known.stat.inode == opened.stat.inode
         && opened.born.is_none_or(|born| born <= known.stat.changed)
 }

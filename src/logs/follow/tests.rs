@@ -7,11 +7,13 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 
+use super::super::discover::discover;
 use super::super::identity::bytes_at;
 use super::super::piece::Content;
 use super::super::reading::Reading;
 use super::super::settle::settle;
 use super::*;
+use crate::model::SourceSpec;
 
 /// A step of a rotation that nothing can come in between of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -216,7 +218,7 @@ impl Runs {
         for _ in 0..3 {
             let logs = [(&log, &self.known[..])];
             let mut watch = |moment| at(world, moment);
-            let mut all = follow_watched(&logs, &[], 1_800_000_000, &mut watch);
+            let mut all = follow_watched(&logs, &[], &[], 1_800_000_000, &mut watch);
             let mut followed = all.pop().unwrap();
             watch(Moment::Planned);
             let readings: Vec<_> = followed
@@ -420,6 +422,91 @@ fn modes() -> impl Strategy<Value = Mode> {
     ]
 }
 
+/// Runs of a rule that reads the log and whatever stands in `names`.
+#[derive(Default)]
+struct Named {
+    known: BTreeMap<PathBuf, Vec<Generation>>,
+    counted: Vec<u32>,
+}
+
+impl Named {
+    fn run(&mut self, world: &mut World) {
+        let specs = ["log", "names/*"].map(|name| SourceSpec::Files(world.path(name)));
+        for _ in 0..3 {
+            let logs = discover(&specs).logs;
+            let mut orphans = self.known.clone();
+            let known: Vec<Vec<Generation>> = (logs.iter())
+                .map(|log| orphans.remove(&log.name).unwrap_or_default())
+                .collect();
+            let orphans: Vec<Generation> = orphans.into_values().flatten().collect();
+            let wanted: Vec<_> = logs.iter().zip(known.iter().map(Vec::as_slice)).collect();
+            let mut watch = |_| while world.act() {};
+            let all = follow_watched(&wanted, &orphans, &[], 1_800_000_000, &mut watch);
+            let (mut now, mut counted) = (Vec::new(), Vec::new());
+            let settled = all.into_iter().try_for_each(|mut followed| {
+                for (task, piece) in followed.tasks.drain(..) {
+                    let (text, reading) = read(&task, piece);
+                    watch(Moment::Planned);
+                    let generation = &mut followed.generations[task.generation];
+                    *generation = settle(&task, generation, &reading)?;
+                    counted.extend(text.lines().map(|line| line[..8].parse::<u32>().unwrap()));
+                }
+                now.push(followed.generations);
+                Ok::<(), super::super::settle::Changed>(())
+            });
+            if settled.is_ok() {
+                let names = logs.into_iter().map(|log| log.name);
+                self.known.extend(names.zip(now));
+                self.counted.extend(counted);
+                return;
+            }
+        }
+    }
+}
+
+/// A second name that is made and taken away between the steps of rotations.
+fn hold_under_names(mode: Mode, script: &[(u8, Vec<u8>)]) {
+    let mut world = World::new(mode, Vec::new(), false);
+    fs::create_dir(world.path("names")).unwrap();
+    let mut runs = Named::default();
+    runs.run(&mut world);
+    for (byte, steps) in script {
+        let name = world.path("names").join(format!("{}", byte / 8 % 3));
+        match byte % 8 {
+            // A link to nowhere is no name of the log.
+            0 if world.path("log").exists() => {
+                let _ = std::os::unix::fs::symlink(world.path("log"), name);
+            }
+            1 | 2 => drop(fs::hard_link(world.path("log"), name)),
+            // What is unread may have no other name.
+            3 => {
+                runs.run(&mut world);
+                let _ = fs::remove_file(name);
+            }
+            _ => {}
+        }
+        world.script = steps.clone().into();
+        while !world.script.is_empty() {
+            runs.run(&mut world);
+            world.act();
+        }
+    }
+    while !world.steps.is_empty() {
+        world.step();
+    }
+    runs.run(&mut world);
+    runs.run(&mut world);
+    let mut times: BTreeMap<u32, u32> = (0..world.lines).map(|n| (n, 0)).collect();
+    for n in &runs.counted {
+        *times.get_mut(n).unwrap() += 1;
+    }
+    times.retain(|n, &mut times| times > 1 || times == 0 && !world.between.contains(n));
+    assert!(
+        times.is_empty(),
+        "line, and how often it counted: {times:?}"
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -429,6 +516,14 @@ proptest! {
         script in prop::collection::vec(any::<u8>(), 0..250),
     ) {
         hold(mode, script, false);
+    }
+
+    #[test]
+    fn a_log_of_several_names_counts_once_whatever_a_rotation_does(
+        mode in modes(),
+        script in prop::collection::vec((any::<u8>(), prop::collection::vec(any::<u8>(), 0..40)), 0..8),
+    ) {
+        hold_under_names(mode, &script);
     }
 
     #[test]

@@ -19,7 +19,7 @@ impl Look<'_> {
     /// What was seen; nothing if all is as the last run left it.
     pub(super) fn witness(&self) -> Option<Witness> {
         let candidates = || self.live.iter().chain(&self.rotated);
-        let same = |candidate: &Candidate| matches!(candidate.is, Is::Same(_));
+        let same = |candidate: &Candidate| matches!(candidate.is, Is::Same(_) | Is::Elsewhere);
         if candidates().all(same) && !self.is_lost() {
             return None;
         }

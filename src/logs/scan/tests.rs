@@ -12,7 +12,7 @@ use super::super::follow::follow;
 use super::super::reading::Left;
 use super::super::settle::settle;
 use super::*;
-use crate::model::{Generation, Pattern, Positions, Rule, SourceSpec, Thresholds};
+use crate::model::{Generation, Pattern, Positions, Rule, SourceSpec, Thresholds, Urls};
 use crate::rules::Clock;
 
 /// So small that any run leaves something of what the tests write.
@@ -37,6 +37,7 @@ fn rule() -> Rule {
             text: text.to_owned(),
             instant: false,
             positions: Positions::AddressTime,
+            urls: Urls::Unused,
         }],
         time_formats: vec!["%Y-%m-%dT%H:%M:%S%z".to_owned()],
         statuses: None,
@@ -109,7 +110,7 @@ fn log(path: &Path) -> Log {
 /// what the next run knows; and whether something was left.
 fn run(path: &Path, known: &mut Vec<Generation>, matcher: &Matcher) -> (Vec<String>, bool) {
     let log = log(path);
-    let followed = follow(&[(&log, known)], &[], 0).pop().unwrap();
+    let followed = follow(&[(&log, known)], &[], &[], 0).pop().unwrap();
     assert!(followed.problems.is_empty(), "{:?}", followed.problems);
     *known = followed.generations;
     let (tasks, pieces): (Vec<_>, Vec<Piece>) = followed.tasks.into_iter().unzip();
