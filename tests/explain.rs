@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::kit::{Ran, Sandbox, failure, failures, fixture};
 use crate::redis::Redis;
+use crate::rotation::gzip;
 
 const ATTACKER: &str = "203.0.113.9";
 const OTHER: &str = "198.51.100.7";
@@ -300,4 +301,28 @@ fn what_may_not_be_read_is_told() {
         .exits(1)
         .says("  /etc/shadow can not be read: permission denied")
         .warns("/etc/shadow: can not be read: permission denied; run with sudo");
+}
+
+/// Half of it is there: a disk that was full, or a copy that was broken off.
+#[test]
+fn a_log_that_can_not_be_read_further_is_told_as_scan_and_audit_tell_it() {
+    let text: String = (0..2000)
+        .map(|second| failure(OTHER, second * 30))
+        .collect();
+    let packed = gzip(text.as_bytes());
+    let sandbox = Sandbox::new();
+    let glob = sandbox.path("auth.log*").to_str().unwrap().to_owned();
+    let sandbox = sandbox
+        .set("/settings/rules/ssh/log_files", glob)
+        .log("auth.log", failure(OTHER, 80_000));
+    sandbox.file("auth.log.2.gz", &packed[..packed.len() / 2]);
+    let told = "auth.log.2.gz: could not be read beyond byte";
+    for command in [
+        &["scan"][..],
+        &["audit"],
+        &["explain", OTHER],
+        &["explain", "--json", OTHER],
+    ] {
+        sandbox.run(command).exits(1).warns(told);
+    }
 }

@@ -1,13 +1,15 @@
 //! What stands in the logs of an address that is not banned: how near it came.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::app::context::Context;
 use crate::app::journals::Journaled;
 use crate::app::progress::Progress;
+use crate::app::reading::problems_of;
 use crate::judge::{Beat, Window};
-use crate::logs::{self, Discovered, Heard, JournalError, More, OpenError, Piece, Sizes};
-use crate::model::{Address, Escaped, Kind, Problem, Rule, Stamp};
+use crate::logs::{self, Discovered, Heard, JournalError, Log, More, OpenError, Piece, Sizes};
+use crate::model::{Address, Escaped, Generation, Kind, Problem, Rule, Stamp};
 use crate::rules::{Clock, Matcher};
 use crate::store::{Store, StoreError};
 
@@ -59,8 +61,11 @@ pub(super) fn look(
         };
         let found = logs::discover(&rule.sources);
         problems.extend_from_slice(&found.problems);
-        let pieces = looked.open(context, store, &found, problems)?;
-        looked.read(context, pieces, address, cleared(rule));
+        let (pieces, journals) = looked.open(context, store, &found, problems)?;
+        looked.read(context, pieces, address, cleared(rule), problems);
+        for journal in journals {
+            problems.extend(journal.problems());
+        }
         all.push(looked);
     }
     Ok(all)
@@ -76,38 +81,42 @@ impl Looked {
         store: Option<&Store>,
         found: &Discovered,
         problems: &mut Vec<Problem>,
-    ) -> Result<Vec<Pieces>, StoreError> {
+    ) -> Result<(Vec<Pieces>, Vec<Journaled>), StoreError> {
         let mut known = store
             .map(|store| store.generations(&self.rule.name))
             .transpose()?
             .unwrap_or_default();
         let mut opened = Vec::new();
-        for log in &found.logs {
-            let generations = known.remove(&log.name).unwrap_or_default().into_iter();
-            let read = generations.filter(|generation| {
-                let is_there = generation.live || generation.path.exists();
-                is_there && matches!(generation.kind, Kind::Followed | Kind::Resting | Kind::Cut)
-            });
-            let mut paths: Vec<PathBuf> = read.map(|generation| generation.path).collect();
-            paths.extend(log.named.iter().cloned());
-            if log.live {
-                paths.retain(|path| *path != log.name);
-                paths.push(log.name.clone());
-            }
-            let pieces = logs::each_once(paths).into_iter().filter_map(|path| {
+        let paths: Vec<Vec<PathBuf>> = found
+            .logs
+            .iter()
+            .map(|log| wanted(log, known.remove(&log.name).unwrap_or_default()))
+            .collect();
+        // A file that two logs name is one.
+        let mut once: BTreeSet<PathBuf> = logs::each_once(paths.concat()).into_iter().collect();
+        for of_log in paths {
+            let pieces = of_log.into_iter().filter_map(|path| {
+                if !once.remove(&path) {
+                    return None;
+                }
                 let piece = logs::whole(&path).map_err(Unread::from);
                 self.add(&path, piece, problems)
             });
             opened.push(pieces.collect());
         }
+        let mut journals = Vec::new();
         for journal in &found.journals {
             let place = context.config.journal.as_deref();
             let begun = Journaled::begin(journal, place, None, context.now);
-            let piece = begun.map(|(_, piece)| piece).map_err(Unread::from);
+            let piece = begun.map(|(journal, piece)| {
+                journals.push(journal);
+                piece
+            });
+            let piece = piece.map_err(Unread::from);
             let path = Path::new(&journal.name);
             opened.push(self.add(path, piece, problems).into_iter().collect());
         }
-        Ok(opened)
+        Ok((opened, journals))
     }
 
     /// Adds a row for what was opened, or could not be. What is not there is an
@@ -139,6 +148,7 @@ impl Looked {
         pieces: Vec<Pieces>,
         address: Address,
         cleared: Option<i64>,
+        problems: &mut Vec<Problem>,
     ) {
         let Ok(matcher) = Matcher::new(&self.rule, Clock::new(context.now)) else {
             return;
@@ -157,13 +167,16 @@ impl Looked {
             .collect();
         let sizes = Sizes::for_sources(pieces.len());
         let mut window = Window::<Vec<Beat>>::default();
-        logs::scan(pieces, &matcher, sizes, |heard| {
+        let readings = logs::scan(pieces, &matcher, sizes, |heard| {
             if heard.failure.address == address {
                 let (source, piece) = heard.place;
                 self.hear(rows[source][piece], &heard, cleared, &mut window);
             }
             More::Wanted
         });
+        for (row, reading) in rows.iter().flatten().zip(readings.iter().flatten()) {
+            problems.extend(problems_of(&self.rule, &self.sources[*row].path, reading));
+        }
     }
 
     fn hear(
@@ -200,6 +213,22 @@ impl Looked {
             window.take(pushed, i64::MIN);
         }
     }
+}
+
+/// The files of a log, oldest first: what runs have read of it, what the
+/// configuration names, and the log itself.
+fn wanted(log: &Log, known: Vec<Generation>) -> Vec<PathBuf> {
+    let read = known.into_iter().filter(|generation| {
+        let is_there = generation.live || generation.path.exists();
+        is_there && matches!(generation.kind, Kind::Followed | Kind::Resting | Kind::Cut)
+    });
+    let mut paths: Vec<PathBuf> = read.map(|generation| generation.path).collect();
+    paths.extend(log.named.iter().cloned());
+    if log.live {
+        paths.retain(|path| *path != log.name);
+        paths.push(log.name.clone());
+    }
+    paths
 }
 
 /// Why something could not be read, and whether it is simply not there.
