@@ -2,7 +2,7 @@
 //! the hour, as PyFilter kept them.
 
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -77,23 +77,41 @@ impl EventLog {
     pub fn flush(&mut self) -> Result<(), EventLogError> {
         self.held = 0;
         for (path, text) in std::mem::take(&mut self.files) {
-            let written = append(&path, text.as_bytes());
+            let written = append(&self.dir, &path, text.as_bytes());
             written.map_err(|error| EventLogError { path, error })?;
         }
         Ok(())
     }
 }
 
-fn append(path: &Path, text: &[u8]) -> io::Result<()> {
-    if let Some(dir) = path.parent() {
-        DirBuilder::new().recursive(true).mode(0o750).create(dir)?;
+/// Whoever may write in the directory must not choose what else is appended to:
+/// the month, the day and the hour are no links. Nor can a named pipe make a run wait.
+fn append(dir: &Path, path: &Path, text: &[u8]) -> io::Result<()> {
+    let below = path.ancestors().skip(1).take_while(|above| *above != dir);
+    for above in below {
+        if fs::symlink_metadata(above).is_ok_and(|there| there.is_symlink()) {
+            let said = format!("{} is a symbolic link; remove it", Escaped::path(above));
+            return Err(io::Error::other(said));
+        }
     }
-    OpenOptions::new()
+    if let Some(day) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o750).create(day)?;
+    }
+    let opened = OpenOptions::new()
         .append(true)
         .create(true)
         .mode(0o640)
-        .open(path)?
-        .write_all(text)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path);
+    let mut file = opened.map_err(|error| match error.raw_os_error() {
+        Some(libc::ELOOP) => io::Error::other("it is a symbolic link; remove it"),
+        Some(libc::ENXIO) => io::Error::other("it is a named pipe; remove it"),
+        _ => error,
+    })?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a file; remove it"));
+    }
+    file.write_all(text)
 }
 
 #[cfg(test)]
@@ -135,5 +153,44 @@ mod tests {
                 .contains("the event log can not be written"),
             "{blocked}"
         );
+    }
+
+    #[test]
+    fn a_link_or_a_pipe_in_the_place_of_an_hour_is_never_written_to() {
+        let at = Stamp::from_secs(1_521_728_298);
+        let path = at
+            .local()
+            .format("%Y-%b/%Y-%m-%d/%Y-%m-%d %H.log")
+            .to_string();
+        let path = Path::new(&path);
+        // The hour, the day, and the month.
+        for above in path.ancestors().take(3) {
+            let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+            let link = dir.path().join(above);
+            fs::create_dir_all(link.parent().unwrap()).unwrap();
+            let target = other.path().join("shadow");
+            if above == path {
+                fs::write(&target, "root").unwrap();
+            } else {
+                fs::create_dir(&target).unwrap();
+            }
+            std::os::unix::fs::symlink(&target, &link).unwrap();
+            let said = write_events(dir.path(), [(at, "line")])
+                .unwrap_err()
+                .to_string();
+            assert!(said.contains("is a symbolic link; remove it"), "{said}");
+            if above == path {
+                assert_eq!(fs::read(&target).unwrap(), b"root");
+            }
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join(path);
+        fs::create_dir_all(pipe.parent().unwrap()).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let said = write_events(dir.path(), [(at, "line")])
+            .unwrap_err()
+            .to_string();
+        assert!(said.contains("it is a named pipe; remove it"), "{said}");
     }
 }
