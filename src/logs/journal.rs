@@ -22,6 +22,7 @@ mod senders;
 mod unit;
 
 pub(super) use ask::journalctl;
+pub use entry::journal_line;
 
 use ask::{Expected, ask, cursor_of, drained};
 use entry::{line, micros};

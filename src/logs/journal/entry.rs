@@ -8,7 +8,14 @@ pub(super) fn micros(entry: &Map<String, Value>) -> Option<i64> {
     entry.get("__REALTIME_TIMESTAMP")?.as_str()?.parse().ok()
 }
 
-/// The line that rsyslog would have written: `STAMP HOST NAME[PID]: MESSAGE`.
+/// The line that rsyslog would have written for an entry as `journalctl
+/// --output=json` prints it, with its newline; none if that is no entry.
+#[must_use]
+pub fn journal_line(entry: &[u8]) -> Option<Vec<u8>> {
+    Some(line(&serde_json::from_slice(entry).ok()?))
+}
+
+/// `STAMP HOST NAME[PID]: MESSAGE`, and a newline.
 pub(super) fn line(entry: &Map<String, Value>) -> Vec<u8> {
     let stamp = micros(entry)
         .and_then(DateTime::from_timestamp_micros)
@@ -69,7 +76,7 @@ mod tests {
     use super::*;
 
     fn of(entry: &str) -> String {
-        String::from_utf8_lossy(&line(&serde_json::from_str(entry).unwrap())).into_owned()
+        String::from_utf8_lossy(&journal_line(entry.as_bytes()).unwrap()).into_owned()
     }
 
     #[test]

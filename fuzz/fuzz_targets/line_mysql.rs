@@ -1,0 +1,42 @@
+//! Lines of the rule `mysql`.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use fuzz::lines::{Plain, check, check_hostile, clock, shipped};
+use libfuzzer_sys::fuzz_target;
+use pyfilter::model::{Address, Rule};
+use pyfilter::rules::Matcher;
+
+static RULE: LazyLock<(Rule, Plain, Matcher)> = LazyLock::new(|| {
+    let rule = shipped("mysql");
+    let matcher = Matcher::new(&rule, clock()).expect("a shipped rule");
+    (rule.clone(), Plain::new(&rule), matcher)
+});
+
+fuzz_target!(|data: &[u8]| {
+    let (rule, plain, matcher) = &*RULE;
+    check(plain, matcher, data, true);
+    hostile(rule, matcher, data);
+});
+
+/// What a client may put into a line that the server ends.
+fn hostile(rule: &Rule, matcher: &Matcher, data: &[u8]) {
+    let own = Address::parse(b"203.0.113.7").expect("an address");
+    let text: Vec<u8> = data.iter().copied().filter(|&b| b != b'\n').collect();
+    for head in [
+        "2026-11-22T07:30:08.000001Z 9 [Note] ",
+        "2026-11-22  7:30:08 9 [Warning] ",
+    ] {
+        let line = |text: &[u8]| {
+            let head = format!("{head}Access denied for user '");
+            [
+                head.as_bytes(),
+                text,
+                b"'@'203.0.113.7' (using password: YES)",
+            ]
+            .concat()
+        };
+        check_hostile(rule, matcher, &text, line, own);
+    }
+}

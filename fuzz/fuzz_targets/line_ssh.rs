@@ -1,0 +1,75 @@
+//! Lines of the rule `ssh`.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use fuzz::lines::{Plain, check, check_hostile, clock, shipped};
+use libfuzzer_sys::fuzz_target;
+use pyfilter::model::{Address, Rule};
+use pyfilter::rules::Matcher;
+
+static RULE: LazyLock<(Rule, Plain, Matcher)> = LazyLock::new(|| {
+    let rule = shipped("ssh");
+    let matcher = Matcher::new(&rule, clock()).expect("a shipped rule");
+    (rule.clone(), Plain::new(&rule), matcher)
+});
+
+fuzz_target!(|data: &[u8]| {
+    let (rule, plain, matcher) = &*RULE;
+    check(plain, matcher, data, true);
+    hostile(rule, matcher, data);
+});
+
+/// What a client may put into a line: sshd writes no control characters.
+fn hostile(rule: &Rule, matcher: &Matcher, data: &[u8]) {
+    let own = Address::parse(b"203.0.113.7").expect("an address");
+    let text: Vec<u8> = data
+        .iter()
+        .copied()
+        .filter(|b| !b.is_ascii_control())
+        .collect();
+    let lines: [(&[u8], &[u8], bool); 7] = [
+        (
+            b"Failed password for invalid user ",
+            b" from 203.0.113.7 port 4242 ssh2",
+            true,
+        ),
+        (
+            b"Failed password for ",
+            b" from 203.0.113.7 port 4242 ssh2",
+            true,
+        ),
+        (b"Invalid user ", b" from 203.0.113.7 port 4242", true),
+        (
+            b"Connection closed by invalid user ",
+            b" 203.0.113.7 port 4242 [preauth]",
+            false,
+        ),
+        (
+            b"Disconnecting authenticating user ",
+            b" 203.0.113.7 port 4242: Too many authentication failures [preauth]",
+            false,
+        ),
+        (
+            b"Received disconnect from 203.0.113.7 port 4242:11: ",
+            b"",
+            false,
+        ),
+        (
+            b"Bad protocol version identification '",
+            b"' from 203.0.113.7 port 4242",
+            false,
+        ),
+    ];
+    for (before, behind, counts) in lines {
+        let head = b"2026-11-22T07:30:08.000001+00:00 vm sshd[4242]: ";
+        let line = |text: &[u8]| [head, before, text, behind].concat();
+        let counted = check_hostile(rule, matcher, &text, line, own);
+        let text = text.escape_ascii();
+        assert!(
+            counted || !counts,
+            "evaded: {}{text}",
+            before.escape_ascii()
+        );
+    }
+}

@@ -1,0 +1,106 @@
+//! An event and a hash that somebody put into Redis: what is taken over is
+//! within what another server may say.
+#![no_main]
+
+use std::sync::{LazyLock, Mutex};
+
+use fuzz::Input;
+use fuzz::lines::is_printable;
+use fuzz::redis::{NOW, Redis, never};
+use libfuzzer_sys::fuzz_target;
+use pyfilter::model::check_server_name;
+use pyfilter::sync::{Event, Exchange, Foreign, Position};
+
+static REDIS: LazyLock<Mutex<Redis>> = LazyLock::new(|| Mutex::new(Redis::start()));
+
+/// Two days: the zones of two servers may be a day apart, and a clock may be ahead.
+const AHEAD: i64 = 2 * 86_400;
+
+/// The end of the year 9999.
+const LAST: i64 = 253_402_300_799;
+
+fuzz_target!(|data: &[u8]| {
+    let mut input = Input(data);
+    let hash = input.byte() % 2 == 0;
+    let mut fields = Vec::new();
+    while !input.is_empty() && fields.len() < 30 {
+        fields.push(input.field());
+    }
+    let redis = REDIS.lock().expect("one thread");
+    if hash {
+        redis.answering(hash_replies(&fields), |settings| {
+            let mut exchange = Exchange::open(settings, "0a", "web-1").expect("a greeting");
+            let look = exchange.look(None, &|_| false, NOW, &never);
+            assert!(look.found.len() + look.refused.len() <= 1);
+            look.found.iter().for_each(foreign);
+            assert!(look.refused.iter().all(|one| !one.why.is_empty()));
+        });
+    } else {
+        redis.answering(event_replies(&fields), |settings| {
+            let mut exchange = Exchange::open(settings, "0a", "web-1").expect("a greeting");
+            let from = Position {
+                last: Some("1-0".to_owned()),
+                ..Position::default()
+            };
+            let received = exchange.receive(from, false, NOW, &never).expect("replies");
+            assert!(received.events.len() + received.refused.len() <= 1);
+            assert_eq!(received.position.last.as_deref(), Some("2-0"));
+            for event in &received.events {
+                match event {
+                    Event::Ban(ban) => foreign(ban),
+                    Event::Unban(lift) => assert!((0..=NOW + AHEAD).contains(&lift.at)),
+                }
+            }
+            assert!(received.refused.iter().all(|one| !one.why.is_empty()));
+        });
+    }
+});
+
+/// What is taken over can be stored, shown, and told.
+fn foreign(foreign: &Foreign) {
+    let ban = &foreign.ban;
+    assert_eq!(never(ban.address), None);
+    assert!((0..=NOW + AHEAD).contains(&ban.at.secs), "{}", ban.at.secs);
+    assert!(ban.ends.is_none_or(|ends| (0..=LAST).contains(&ends)));
+    assert!(ban.reason.len() <= 4096);
+    assert!(check_server_name(&ban.server).is_ok() && is_printable(&ban.server));
+    assert!(foreign.stood.text.len() <= 255);
+}
+
+fn bulk(text: &[u8]) -> Vec<u8> {
+    [format!("${}\r\n", text.len()).as_bytes(), text, b"\r\n"].concat()
+}
+
+fn list(items: &[Vec<u8>]) -> Vec<u8> {
+    [format!("*{}\r\n", items.len()).into_bytes(), items.concat()].concat()
+}
+
+/// The answers to the greeting, to the edges of the stream, and to XREAD.
+fn event_replies(fields: &[&[u8]]) -> Vec<u8> {
+    let fields: Vec<Vec<u8>> = fields.iter().map(|field| bulk(field)).collect();
+    let entry = |id: &[u8]| list(&[bulk(id), list(&fields)]);
+    [
+        b"+OK\r\n".to_vec(),
+        list(&[entry(b"1-0")]),
+        list(&[entry(b"2-0")]),
+        list(&[list(&[bulk(b"pyfilter:events"), list(&[entry(b"2-0")])])]),
+    ]
+    .concat()
+}
+
+/// The answers to the greeting, to SCAN, to HMGET and PTTL, and to HGET.
+fn hash_replies(fields: &[&[u8]]) -> Vec<u8> {
+    let field = |n: usize| match fields.get(n) {
+        Some([]) | None => b"$-1\r\n".to_vec(),
+        Some(text) => bulk(text),
+    };
+    let stays = fields.get(4).map_or(-1, |text| Input(text).long());
+    [
+        b"+OK\r\n".to_vec(),
+        list(&[bulk(b"0"), list(&[field(0)])]),
+        list(&[field(1), field(2), field(3)]),
+        format!(":{stays}\r\n").into_bytes(),
+        field(5),
+    ]
+    .concat()
+}

@@ -1,0 +1,38 @@
+//! Whatever comes from the other end of the socket: it is understood or an
+//! error, in bounded memory.
+#![no_main]
+
+use std::sync::{LazyLock, Mutex};
+
+use fuzz::redis::{NOW, Redis, never};
+use libfuzzer_sys::fuzz_target;
+use pyfilter::sync::{Event, Exchange, Position};
+
+static REDIS: LazyLock<Mutex<Redis>> = LazyLock::new(|| Mutex::new(Redis::start()));
+
+fuzz_target!(|data: &[u8]| {
+    let redis = REDIS.lock().expect("one thread");
+    redis.answering([b"+OK\r\n", data].concat(), |settings| {
+        let Ok(mut exchange) = Exchange::open(settings, "0a", "web-1") else {
+            return;
+        };
+        let from = Position {
+            last: Some("1-0".to_owned()),
+            ..Position::default()
+        };
+        if let Ok(received) = exchange.receive(from, true, NOW, &never) {
+            for event in &received.events {
+                if let Event::Ban(foreign) = event {
+                    assert_eq!(never(foreign.ban.address), None);
+                }
+            }
+        }
+        let look = exchange.look(None, &|_| false, NOW, &never);
+        assert!(
+            look.found
+                .iter()
+                .all(|found| never(found.ban.address).is_none())
+        );
+        assert!(exchange.cost().received <= data.len() as u64 + 5);
+    });
+});
