@@ -61,8 +61,7 @@ fn is_one(line: &[u8]) {
 /// What sshd says of a client names no other address, whatever his name is.
 fn hostile(data: &[u8]) {
     let name = String::from_utf8_lossy(data);
-    let message =
-        format!("Failed password for invalid user {name} from 203.0.113.7 port 4242 ssh2");
+    let message = format!("Invalid user {name} from 203.0.113.7 port 4242");
     let entry = json!({
         "MESSAGE": message, "SYSLOG_IDENTIFIER": "sshd", "SYSLOG_PID": "7", "_HOSTNAME": "vm",
         "__REALTIME_TIMESTAMP": "1795332818820101",

@@ -32,7 +32,7 @@ fuzz_target!(|data: &[u8]| {
         sources: Vec::new(),
         olddir: Vec::new(),
         patterns,
-        time_formats: vec!["%s".to_owned(), "%H:%M:%S".to_owned()],
+        time_formats: vec!["%s".to_owned(), "%Y-%m-%dT%H:%M:%S".to_owned()],
         statuses: None,
         thresholds: Thresholds::default(),
     };

@@ -47,7 +47,7 @@ impl Discovered {
 
 /// Finds the logs that `specs` name: a path without wildcard whether it is
 /// there or not, of a glob what matches and is no directory. Generations of
-/// one log are one log.
+/// one log are one log; a file that has several names is one of each.
 #[must_use]
 pub fn discover(specs: &[SourceSpec]) -> Discovered {
     let (mut problems, mut journals) = (Vec::new(), Vec::new());
@@ -74,7 +74,7 @@ pub fn discover(specs: &[SourceSpec]) -> Discovered {
         }
     }
     Discovered {
-        logs: one_name_each(group(&plain, &found)),
+        logs: group(&plain, &found),
         journals,
         problems,
     }
@@ -95,31 +95,6 @@ pub fn ssh_journal() -> Journal {
 pub fn each_once(mut logs: Vec<PathBuf>) -> Vec<PathBuf> {
     let mut files = BTreeSet::new();
     logs.retain(|path| is_first(path, &mut files));
-    logs
-}
-
-/// Leaves each live file to one log: to the one at whose name the file itself
-/// stands, for its generations stand there, too; else to the first.
-fn one_name_each(mut logs: Vec<Log>) -> Vec<Log> {
-    let is_link = |log: &Log| log.name.canonicalize().is_ok_and(|path| path != log.name);
-    let mut owners: HashMap<(u64, u64), usize> = HashMap::new();
-    for n in 0..logs.len() {
-        let Some(file) = logs[n].name.metadata().ok().filter(|_| logs[n].live) else {
-            continue;
-        };
-        let owner = *owners.entry((file.dev(), file.ino())).or_insert(n);
-        if owner == n {
-            continue;
-        }
-        let loser = if is_link(&logs[owner]) && !is_link(&logs[n]) {
-            owners.insert((file.dev(), file.ino()), n);
-            owner
-        } else {
-            n
-        };
-        logs[loser].live = false;
-    }
-    logs.retain(|log| log.live || !log.named.is_empty());
     logs
 }
 

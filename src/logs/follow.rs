@@ -155,28 +155,25 @@ fn follow_watched(
     now: i64,
     watch: &mut impl FnMut(Moment),
 ) -> Vec<Followed> {
-    let mut names = Names::new(logs.len(), orphans);
+    let names = Names::new(logs.len(), orphans);
     let mut all: Vec<Followed> = logs.iter().map(|_| Followed::default()).collect();
-    let mut open: Vec<usize> = (0..logs.len()).collect();
     for pause in DOUBTS.map(Some).into_iter().chain([None]) {
         let mut directories = Directories::default();
-        let looks = open.iter().map(|&n| {
-            let (log, known) = logs[n];
-            Look::new(log, known, now).at(others, &mut directories, watch)
-        });
+        let looks = logs
+            .iter()
+            .map(|(log, known)| Look::new(log, known, now).at(others, &mut directories, watch));
         let mut looks: Vec<Look> = looks.collect();
         names.part(&mut looks);
         directories.forget();
-        for (n, mut look) in std::mem::take(&mut open).into_iter().zip(looks) {
+        let mut doubts = false;
+        for (n, look) in looks.into_iter().enumerate() {
             let (log, known) = logs[n];
-            let met = look.met_files();
             let looked = look.looked(watch);
             let stands = looked.stands(log, others, &mut directories);
             if stands && (!looked.lost || pause.is_none()) {
-                names.settle(met);
                 all[n] = looked.followed;
             } else if pause.is_some() {
-                open.push(n);
+                doubts = true;
             } else if known.is_empty() {
                 // What is missed here is met by the next run as a new generation.
                 all[n] = looked.followed;
@@ -184,7 +181,8 @@ fn follow_watched(
                 all[n] = Look::new(log, known, now).at_live(watch);
             }
         }
-        let Some(pause) = pause.filter(|_| !open.is_empty()) else {
+        // All of them are looked at again: a file may have gone from one to another.
+        let Some(pause) = pause.filter(|_| doubts) else {
             break;
         };
         watch(Moment::Doubt(Duration::from_millis(pause)));

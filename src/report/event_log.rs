@@ -155,6 +155,11 @@ mod tests {
         );
     }
 
+    fn written(dir: &Path, at: Stamp) -> Result<(), EventLogError> {
+        let mut log = EventLog::new(dir);
+        log.push(at, "line").and_then(|()| log.flush())
+    }
+
     #[test]
     fn a_link_or_a_pipe_in_the_place_of_an_hour_is_never_written_to() {
         let at = Stamp::from_secs(1_521_728_298);
@@ -175,9 +180,7 @@ mod tests {
                 fs::create_dir(&target).unwrap();
             }
             std::os::unix::fs::symlink(&target, &link).unwrap();
-            let said = write_events(dir.path(), [(at, "line")])
-                .unwrap_err()
-                .to_string();
+            let said = written(dir.path(), at).unwrap_err().to_string();
             assert!(said.contains("is a symbolic link; remove it"), "{said}");
             if above == path {
                 assert_eq!(fs::read(&target).unwrap(), b"root");
@@ -188,9 +191,7 @@ mod tests {
         fs::create_dir_all(pipe.parent().unwrap()).unwrap();
         let made = std::process::Command::new("mkfifo").arg(&pipe).status();
         assert!(made.unwrap().success());
-        let said = write_events(dir.path(), [(at, "line")])
-            .unwrap_err()
-            .to_string();
+        let said = written(dir.path(), at).unwrap_err().to_string();
         assert!(said.contains("it is a named pipe; remove it"), "{said}");
     }
 }

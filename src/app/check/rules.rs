@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::hash::Hasher as _;
 use std::num::NonZeroU32;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use siphasher::sip::SipHasher13;
@@ -55,7 +55,7 @@ pub(super) fn look(context: &Context, findings: &mut Findings) {
             stale(context, &found.logs, findings);
         }
         let files = |log: logs::Log| log.named.into_iter().chain(log.live.then_some(log.name));
-        let mut readable: Vec<PathBuf> = found.logs.into_iter().flat_map(files).collect();
+        let mut readable = logs::each_once(found.logs.into_iter().flat_map(files).collect());
         shipped(rule, findings);
         spelled(rule, findings);
         readable.retain(|path| source(rule, path, findings));

@@ -135,6 +135,12 @@ impl Originals {
     }
 }
 
+/// Whether a file begins with all that another holds, if that is anything.
+pub(super) fn is_copy(copy: &Opened, original: &Opened) -> io::Result<bool> {
+    let ends = Ends::of(copy)?;
+    Ok(ends.length > 0 && begins_with(original, &ends)?)
+}
+
 /// Whether a file begins with a text. The file may grow meanwhile.
 fn begins_with(opened: &Opened, text: &Ends) -> io::Result<bool> {
     let (head, tail) = (&text.head, &text.tail);

@@ -1,6 +1,7 @@
 //! Files that several logs of a rule meet, each under another name: one file is
 //! one log's, and what is gone from one log is looked for in the others.
 
+use std::cmp::Ordering;
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -8,9 +9,9 @@ use std::os::unix::fs::MetadataExt as _;
 
 use crate::model::{Cursor, Generation, Kind};
 
-use super::super::identity::bytes_at;
+use super::super::identity::{bytes_at, is_of};
 use super::super::open::Opened;
-use super::copies::text_at;
+use super::copies::{is_copy, text_at};
 use super::recognise::{held, is_file_of};
 use super::{Candidate, Is, Look};
 
@@ -21,15 +22,7 @@ type File = (u64, u64);
 pub(super) struct Names<'a> {
     logs: usize,
     /// Generations of logs that are not looked at.
-    orphans: Vec<Orphan<'a>>,
-    /// The files of the logs whose look is done.
-    settled: BTreeSet<File>,
-}
-
-struct Orphan<'a> {
-    generation: &'a Generation,
-    /// Whether a file was found that holds it.
-    taken: bool,
+    orphans: &'a [Generation],
 }
 
 /// Where a candidate stands: the log, then none for its live file, or which of
@@ -49,79 +42,51 @@ enum Claim {
     Named,
     /// It is called like a generation.
     Called,
-    /// It is called like one, and is not to be read.
+    /// The log is met for the first time, and this is what it is written to: if
+    /// it is a generation of a log that is followed, it comes back there compressed.
+    FirstLive,
+    /// The same, and the configuration names it.
+    FirstNamed,
+    /// The same, and it is not to be read.
     PassedOver,
 }
 
 impl<'a> Names<'a> {
     pub(super) fn new(logs: usize, orphans: &'a [Generation]) -> Self {
-        let of = |generation| Orphan {
-            generation,
-            taken: false,
-        };
-        Names {
-            logs,
-            orphans: orphans.iter().map(of).collect(),
-            settled: BTreeSet::new(),
-        }
+        Names { logs, orphans }
     }
 
     /// Gives each file to one log, and each generation that is gone from its log
     /// to the file that holds it.
-    pub(super) fn part(&mut self, looks: &mut [Look<'_>]) {
+    pub(super) fn part(&self, looks: &mut [Look<'_>]) {
         if self.logs > 1 {
-            self.give_each_file_to_one_log(looks);
+            give_each_file_to_one_log(looks);
+            find_copies(looks);
         }
         if self.logs > 1 || !self.orphans.is_empty() {
             // What is the same file comes first: of two others that hold its
             // bytes one is another log that begins with them.
+            let mut taken = BTreeSet::new();
             for same_file in [true, false] {
-                self.find_what_is_gone(looks, same_file);
-            }
-        }
-    }
-
-    /// Notes the files of a log whose look is done.
-    pub(super) fn settle(&mut self, files: Vec<File>) {
-        self.settled.extend(files);
-    }
-
-    fn give_each_file_to_one_log(&self, looks: &mut [Look<'_>]) {
-        let mut owners: BTreeMap<File, (Claim, Place)> = BTreeMap::new();
-        let mut lost: Vec<Place> = Vec::new();
-        for (n, look) in looks.iter().enumerate() {
-            for (at, candidate) in look.places() {
-                let (claim, place) = (look.claim_to(at, candidate), (n, at));
-                if self.settled.contains(&candidate.inode) {
-                    lost.push(place);
-                    continue;
-                }
-                match owners.entry(candidate.inode) {
-                    Entry::Vacant(free) => drop(free.insert((claim, place))),
-                    Entry::Occupied(owner) if owner.get().0 <= claim => lost.push(place),
-                    Entry::Occupied(mut owner) => lost.push(owner.insert((claim, place)).1),
-                }
-            }
-        }
-        for (n, at) in lost {
-            if let Some(candidate) = looks[n].at_place(at) {
-                candidate.is = Is::Elsewhere;
+                self.find_what_is_gone(looks, same_file, &mut taken);
             }
         }
     }
 
     /// Gives generations that are gone from their logs to the files that hold
     /// them: those that were the same, or any.
-    fn find_what_is_gone(&mut self, looks: &mut [Look<'_>], same_file: bool) {
-        let found = self.found(looks, same_file);
-        let mut taken = BTreeSet::new();
-        for (place, from, generation) in found {
+    fn find_what_is_gone(
+        &self,
+        looks: &mut [Look<'_>],
+        same_file: bool,
+        taken: &mut BTreeSet<From>,
+    ) {
+        for (place, from, generation) in self.found(looks, same_file, taken) {
             if !taken.insert(from) {
                 continue;
             }
-            match from {
-                From::Orphan(orphan) => self.orphans[orphan].taken = true,
-                From::Log(log, known) => drop(looks[log].found.insert(known)),
+            if let From::Log(log, known) = from {
+                looks[log].found.insert(known);
             }
             looks[place.0].take_over(place.1, generation);
         }
@@ -129,7 +94,12 @@ impl<'a> Names<'a> {
 
     /// Which file holds which generation of another log, farther than its own log
     /// has read of it.
-    fn found(&self, looks: &[Look<'_>], same_file: bool) -> Vec<(Place, From, Generation)> {
+    fn found(
+        &self,
+        looks: &[Look<'_>],
+        same_file: bool,
+        taken: &BTreeSet<From>,
+    ) -> Vec<(Place, From, Generation)> {
         let mut gone = None;
         let mut found = Vec::new();
         for (n, look) in looks.iter().enumerate() {
@@ -138,7 +108,7 @@ impl<'a> Names<'a> {
                     continue;
                 };
                 let own = match candidate.is {
-                    Is::New if look.claim_to(at, candidate) != Claim::PassedOver => 0,
+                    Is::New => 0,
                     Is::Known(known) => look.known[known].cursor.offset,
                     _ => continue,
                 };
@@ -146,6 +116,7 @@ impl<'a> Names<'a> {
                 let is_it = |from: &From, generation: &Generation| {
                     let is_own = matches!(from, From::Log(log, _) if *log == n);
                     !is_own
+                        && !taken.contains(from)
                         && generation.cursor.offset > own
                         && (!same_file || is_same(generation, opened))
                         && (!matches!(from, From::Orphan(_)) || has_left(generation, opened))
@@ -163,9 +134,7 @@ impl<'a> Names<'a> {
     fn gone<'g>(&'g self, looks: &'g [Look<'_>], same_file: bool) -> Gone<'g> {
         let mut gone = Gone::default();
         for (n, orphan) in self.orphans.iter().enumerate() {
-            if !orphan.taken {
-                gone.add(From::Orphan(n), orphan.generation);
-            }
+            gone.add(From::Orphan(n), orphan);
         }
         for (log, look) in looks.iter().enumerate() {
             for (known, generation) in look.known.iter().enumerate() {
@@ -176,6 +145,96 @@ impl<'a> Names<'a> {
         }
         gone
     }
+}
+
+fn give_each_file_to_one_log(looks: &mut [Look<'_>]) {
+    let mut owners: BTreeMap<File, (Claim, Place)> = BTreeMap::new();
+    let mut lost: Vec<Place> = Vec::new();
+    for (n, look) in looks.iter().enumerate() {
+        for (at, candidate) in look.places() {
+            let (claim, place) = (look.claim_to(at, candidate), (n, at));
+            match owners.entry(candidate.inode) {
+                Entry::Vacant(free) => drop(free.insert((claim, place))),
+                Entry::Occupied(mut owner) => {
+                    let (former, (of, there)) = owner.get();
+                    let is_more = match claim.cmp(former) {
+                        Ordering::Less => true,
+                        // Where the file itself stands its generations stand, too.
+                        Ordering::Equal => looks[*of].is_link(*there) && !look.is_link(at),
+                        Ordering::Greater => false,
+                    };
+                    lost.push(if is_more {
+                        owner.insert((claim, place)).1
+                    } else {
+                        place
+                    });
+                }
+            }
+        }
+    }
+    for (n, at) in lost {
+        if let Some(candidate) = looks[n].at_place(at) {
+            candidate.is = Is::Elsewhere;
+        }
+    }
+}
+
+/// Finds copies of a file that has left its log, and stands under a name of
+/// another: compressed, say, while a hard link keeps what it was made of. The
+/// file is read on, and not the copy, too.
+fn find_copies(looks: &mut [Look<'_>]) {
+    for (known, copies) in copies(looks) {
+        // Of one of which nothing was read there is nothing to read on from.
+        if looks[known.0].known[known.1].cursor.offset == 0 {
+            looks[known.0].found.insert(known.1);
+        }
+        for copy in copies {
+            if let Some(candidate) = looks[known.0].at_place(Some(copy)) {
+                candidate.is = Is::Copy;
+            }
+        }
+    }
+}
+
+/// Which files have left which generation, and its copies there.
+fn copies(looks: &[Look<'_>]) -> Vec<((usize, usize), Vec<usize>)> {
+    let mut of_file: HashMap<File, Vec<(usize, usize)>> = HashMap::new();
+    for (log, look) in looks.iter().enumerate() {
+        for (known, generation) in look.known.iter().enumerate() {
+            let file = (generation.stat.device, generation.stat.inode);
+            of_file.entry(file).or_default().push((log, known));
+        }
+    }
+    let mut copies = Vec::new();
+    for (n, look) in looks.iter().enumerate() {
+        for (_, candidate) in look.places() {
+            let (Is::New | Is::Known(_), Some(original)) = (&candidate.is, &candidate.opened)
+            else {
+                continue;
+            };
+            for &(log, known) in of_file.get(&candidate.inode).into_iter().flatten() {
+                let generation = &looks[log].known[known];
+                let was_it = generation.cursor.offset == 0
+                    || is_of(&generation.cursor, &*original.file).unwrap_or(false);
+                if log == n || !is_same(generation, original) || !was_it {
+                    continue;
+                }
+                let is_copy = |candidate: &Candidate| {
+                    let may_be = match candidate.is {
+                        Is::New => true,
+                        Is::Known(of) => of == known,
+                        _ => false,
+                    };
+                    let opened = candidate.opened.as_ref().filter(|_| may_be);
+                    opened.is_some_and(|copy| is_copy(copy, original).unwrap_or(false))
+                };
+                let rotated = looks[log].rotated.iter().enumerate();
+                let of_it = rotated.filter(|(_, candidate)| is_copy(candidate));
+                copies.push(((log, known), of_it.map(|(copy, _)| copy).collect()));
+            }
+        }
+    }
+    copies
 }
 
 /// Where a generation is known.
@@ -251,13 +310,6 @@ fn has_left(generation: &Generation, opened: &Opened) -> bool {
 }
 
 impl Look<'_> {
-    /// The files that it reads, or need not read.
-    pub(super) fn met_files(&mut self) -> Vec<File> {
-        let own = |(_, candidate): &(_, &Candidate)| !matches!(candidate.is, Is::Elsewhere);
-        let files = self.places().filter(own);
-        files.map(|(_, candidate)| candidate.inode).collect()
-    }
-
     /// The live file, then those that were rotated away.
     fn places(&self) -> impl Iterator<Item = (Option<usize>, &Candidate)> {
         let rotated = self.rotated.iter().enumerate();
@@ -272,16 +324,30 @@ impl Look<'_> {
         }
     }
 
+    /// Whether its name leads to a file of another name.
+    fn is_link(&self, at: Option<usize>) -> bool {
+        let path = match at {
+            None => &self.log.name,
+            Some(n) => &self.rotated[n].path,
+        };
+        path.canonicalize().is_ok_and(|file| file != *path)
+    }
+
     fn claim_to(&self, at: Option<usize>, candidate: &Candidate) -> Claim {
         match candidate.is {
             Is::Same(_) | Is::Known(_) if at.is_none() => Claim::KnownAndLive,
             Is::Same(_) | Is::Known(_) | Is::Copy | Is::BeingMade | Is::OutOfReach => Claim::Known,
-            Is::New | Is::Elsewhere => match at {
-                None => Claim::Live,
-                Some(_) if self.log.named.contains(&candidate.path) => Claim::Named,
-                Some(_) if self.first_contact => Claim::PassedOver,
-                Some(_) => Claim::Called,
-            },
+            Is::New | Is::Elsewhere => {
+                let is_named = self.log.named.contains(&candidate.path);
+                match (at, is_named, self.first_contact) {
+                    (None, _, false) => Claim::Live,
+                    (Some(_), true, false) => Claim::Named,
+                    (Some(_), false, false) => Claim::Called,
+                    (None, _, true) => Claim::FirstLive,
+                    (Some(_), true, true) => Claim::FirstNamed,
+                    (Some(_), false, true) => Claim::PassedOver,
+                }
+            }
         }
     }
 

@@ -60,6 +60,18 @@ impl Look<'_> {
                 });
             }
         }
+        // All that was known may have gone to other logs. This one was met all the same:
+        // what comes to stand there is read from its start.
+        let met = self.known.first().filter(|_| !self.first_contact);
+        if let Some(met) = met.filter(|met| met.seen + KEPT > self.today)
+            && followed.generations.is_empty()
+        {
+            followed.generations.push(Generation {
+                live: false,
+                kind: Kind::Resting,
+                ..met.clone()
+            });
+        }
     }
 
     fn lost_bytes(&self, known: &Generation) -> Problem {

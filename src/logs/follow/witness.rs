@@ -20,7 +20,7 @@ impl Look<'_> {
     pub(super) fn witness(&self) -> Option<Witness> {
         let candidates = || self.live.iter().chain(&self.rotated);
         let same = |candidate: &Candidate| matches!(candidate.is, Is::Same(_) | Is::Elsewhere);
-        if candidates().all(same) && !self.is_lost() {
+        if candidates().all(same) && !self.is_lost() && self.live_error.is_none() {
             return None;
         }
         let saw = candidates().filter_map(|candidate| {
