@@ -34,7 +34,7 @@ fn full() -> Sandbox {
         "INSERT INTO lifted VALUES ('192.0.2.8', 'web1', '2026-03-22 00:00:00', '192.0.2.8', 1774137600, NULL)",
         "INSERT INTO heard VALUES ('0011', 7, 1774137600)",
         "INSERT INTO odd VALUES (7, 1774137600)",
-        "INSERT INTO behind VALUES ('ssh', 'auth.log', 1774137600)",
+        "INSERT INTO journal VALUES ('ssh', 'journal:ssh.service', 's=7', 1774137600, 0)",
     ] {
         sandbox.edit_store(row, []).unwrap();
     }

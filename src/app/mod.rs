@@ -22,6 +22,7 @@ mod scan;
 mod shared;
 mod sharing;
 mod snapshots;
+mod told;
 mod uninstall;
 mod voice;
 mod wall;

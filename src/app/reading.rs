@@ -17,6 +17,7 @@ use super::changes::{Cleared, Read};
 use super::context::Context;
 use super::hearing::{Hearing, Past, Place};
 use super::journals::Journaled;
+use super::told::{note, row, told};
 
 /// What reading a rule's logs came to.
 #[derive(Debug, Default)]
@@ -292,19 +293,6 @@ fn is_behind(known: &[Generation]) -> bool {
     known.iter().any(|generation| generation.left > 0)
 }
 
-/// What is to be said when a source falls behind, of which so much was `left` because
-/// of some bound, or is read to its end again.
-fn told(bound: &str, source: &Path, was_behind: bool, left: Option<String>) -> Option<String> {
-    let path = Escaped::path(source);
-    match (was_behind, left) {
-        (false, Some(left)) => Some(format!(
-            "{path}: falls behind: {left} of it could not be read {bound}; the next runs go on with it, and nothing else waits for it"
-        )),
-        (true, None) => Some(format!("{path}: is read to its end again")),
-        _ => None,
-    }
-}
-
 /// Reads files that were named on the command line from their start, with
 /// windows of their own. What an un-ban has cleared, or is banned already, is
 /// no ban again.
@@ -348,75 +336,4 @@ pub(super) fn read_files(
     }
     (outcome.bans, outcome.paths) = (hearing.bans, hearing.paths);
     Ok(outcome)
-}
-
-/// A row of the report for a file of which nothing has been read yet.
-pub(super) fn row(rule: &Rule, path: &Path, status: Status, at: u64) -> SourceRow {
-    let (path, rule, status) = (path.to_owned(), rule.name.to_string(), status.as_str());
-    SourceRow {
-        path,
-        rule,
-        status,
-        from: at,
-        to: at,
-        left: Some(0),
-        failures: 0,
-        host_names: 0,
-    }
-}
-
-/// Puts what came of a piece into the report.
-pub(super) fn note(rule: &Rule, place: &Place, reading: &Reading, outcome: &mut Outcome) {
-    let row = &mut outcome.sources[place.row];
-    (row.to, row.failures, row.host_names) =
-        (reading.end, reading.failures, reading.tally.host_names);
-    row.left = match reading.left {
-        Left::Nothing => Some(0),
-        Left::Bytes(bytes) => Some(bytes),
-        Left::Entries => None,
-    };
-    outcome
-        .problems
-        .extend(problems_of(rule, &place.path, reading));
-}
-
-/// What is wrong with a piece that was read, or was not read to its end.
-pub(super) fn problems_of(rule: &Rule, path: &Path, reading: &Reading) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let mut problem = |text: String| {
-        problems.push(Problem::at(
-            path,
-            format!("{}: {text}", Escaped::path(path)),
-        ));
-    };
-    if let Some(offset) = reading.tally.first_bad_time {
-        let (count, rule) = (reading.tally.bad_times, Escaped::text(&rule.name));
-        problem(format!(
-            "{count} lines match rule {rule} and have no time that its time_format reads, the first at byte {offset}"
-        ));
-    }
-    if let (count, Some(offset)) = reading.long_lines {
-        problem(format!(
-            "{count} lines of more than {} bytes were left out, the first at byte {offset}",
-            logs::LONGEST_LINE
-        ));
-    }
-    if reading.out_of_reach {
-        let rule = Escaped::text(&rule.name);
-        problem(format!(
-            "the byte {} of what is packed in it, up to which it was read, could not be reached again within 60 s, so the rest is left out; read it with: pyfilter scan --rule {rule} {}",
-            reading.end,
-            Escaped::path(path)
-        ));
-    }
-    if reading.cut_short {
-        problem("was cut while it was read".to_owned());
-    }
-    if let Some(error) = &reading.error {
-        problem(format!(
-            "could not be read beyond byte {}: {error}",
-            reading.end
-        ));
-    }
-    problems
 }

@@ -1,29 +1,30 @@
 //! ONE run, readable as a list of steps: finish what the last one left, look
 //! at what people and time did, do the errand, commit, apply, tell.
 
+mod course;
+mod work;
+
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::logs::{Budget, Discovered};
-use crate::model::{Address, Ban, Cause, Escaped, Origin, Problem, Rule, Stamp, Unban, Witnesses};
-use crate::report::{SourceRow, Summary};
+use crate::model::{Address, Ban, Cause, Escaped, Origin, Problem, Rule, Stamp, Unban};
+use crate::report::Summary;
 use crate::store::{Store, StoreError, Unfinished, Untold};
-use crate::system::{self, Exclusive, Lock, LockError};
+use crate::system::LockError;
 
-use super::changes::{Changes, Read};
+use course::{Course, Locks};
+use work::work;
+
+use super::changes::Changes;
 use super::clock;
 use super::context::Context;
 use super::locate::locate;
 use super::metrics;
-use super::reading::{self, Outcome};
 use super::sharing::Sharing;
 use super::snapshots::{self, Snapshots};
 use super::voice::Voice;
 use super::wall::Wall;
-
-/// How long a scan waits to commit what it has read.
-const AFTER_READING: Duration = Duration::from_secs(60);
 
 /// What a run is for.
 #[derive(Debug)]
@@ -177,121 +178,6 @@ pub(super) fn run(mut context: Context, errand: &Errand, voice: Voice) -> Result
         problems: context.problems,
     };
     Ok(Done { summary, owed })
-}
-
-/// The locks of a run.
-#[derive(Debug)]
-struct Locks {
-    _reading: Option<Lock>,
-    store: Option<Lock>,
-    dir: PathBuf,
-    /// When the run began, local time.
-    since: String,
-}
-
-impl Locks {
-    fn take(context: &Context, errand: &Errand) -> Result<Self, LockError> {
-        let dir = context.state_dir.clone();
-        let since = Stamp::from_secs(context.now).to_local();
-        let take = |what| Lock::take(&dir, what, errand.patience(), &since);
-        let reading = errand
-            .reads()
-            .then(|| take(Exclusive::Reading))
-            .transpose()?;
-        let store = Some(take(Exclusive::Store)?);
-        Ok(Locks {
-            _reading: reading,
-            store,
-            dir,
-            since,
-        })
-    }
-
-    /// Lets other runs have the store.
-    fn let_go(&mut self) {
-        self.store = None;
-    }
-
-    fn take_again(&mut self) -> Result<(), LockError> {
-        let lock = Lock::take(&self.dir, Exclusive::Store, AFTER_READING, &self.since);
-        self.store = Some(lock?);
-        Ok(())
-    }
-}
-
-/// What a run has come to.
-struct Course {
-    wall: Wall,
-    snapshots: Snapshots,
-    changes: Changes,
-    sources: Vec<SourceRow>,
-    /// What it has committed before it began to read.
-    early: Vec<Untold>,
-}
-
-impl Course {
-    /// Reads the logs, while other runs may have the store.
-    fn read(
-        mut self,
-        context: &mut Context,
-        store: &mut Store,
-        locks: &mut Locks,
-        errand: &Errand,
-        voice: Voice,
-    ) -> Result<Self, Stop> {
-        let mut is_another = !self.changes.is_empty();
-        if is_another {
-            self.settle(context, store)?;
-            self.early = store.untold()?;
-            self.snapshots = Snapshots::read(context, store, &mut self.changes)?;
-        }
-        let state = store.state()?;
-        store.let_go()?;
-        locks.let_go();
-        self.sources = work(context, Some(store), errand, &mut self.changes, voice)?;
-        locate(context, self.changes.bans_mut());
-        locks.take_again()?;
-        context.now = context.now.max(system::now().timestamp());
-        if store.state()? == state {
-            // Nobody can have told it meanwhile.
-            self.early.clear();
-        } else {
-            is_another = true;
-            self.snapshots = Snapshots::read(context, store, &mut self.changes)?;
-            let cleared = |address| store.cleared_until(address);
-            let again = self.changes.reconcile(cleared)?;
-            context
-                .warnings
-                .extend(again.iter().map(|rule| read_again(rule)));
-        }
-        if is_another {
-            self.wall = Wall::default();
-            self.wall.finish(context, store)?;
-        }
-        Ok(self)
-    }
-
-    /// Commits and applies what people, time and other servers did.
-    fn settle(&mut self, context: &mut Context, store: &mut Store) -> Result<(), StoreError> {
-        locate(context, self.changes.bans_mut());
-        self.changes.commit(store, context.now)?;
-        let problems = context.problems.len();
-        self.wall.apply(context, store)?;
-        // What can not be done now is tried once more after the reading, and told then.
-        context.problems.truncate(problems);
-        let written = self.snapshots.write(context, store)?;
-        self.wall.close(store, &written)?;
-        self.changes = std::mem::take(&mut self.changes).next();
-        Ok(())
-    }
-}
-
-/// What is said of a rule whose reading is thrown away.
-fn read_again(rule: &str) -> String {
-    let rule = Escaped::text(rule);
-    format!(
-        "rule {rule}: an address was un-banned while its logs were read, and failures later than that stand in them: the next run reads them again"
-    )
 }
 
 /// Each problem once, where it first stood.
@@ -451,98 +337,6 @@ fn lift_ended(context: &Context, store: &Store, changes: &mut Changes) -> Result
         at: context.now,
     }));
     Ok(())
-}
-
-/// Does the errand: what it comes to is put into `changes`.
-fn work(
-    context: &mut Context,
-    mut store: Option<&mut Store>,
-    errand: &Errand,
-    changes: &mut Changes,
-    voice: Voice,
-) -> Result<Vec<SourceRow>, StoreError> {
-    let mut sources = Vec::new();
-    let mut take = |context: &mut Context, outcome: Outcome, changes: &mut Changes| {
-        changes.bans.extend(outcome.bans);
-        changes.paths.extend(outcome.paths);
-        changes.read.extend(outcome.read.map(|read| Read {
-            failures: outcome.sources.iter().map(|row| row.failures).sum(),
-            ..read
-        }));
-        sources.extend(outcome.sources);
-        context.problems.extend(outcome.problems);
-        context.warnings.extend(outcome.warnings);
-    };
-    match errand {
-        Errand::Scan(rules) | Errand::FirstScan(rules) => {
-            let found: Vec<Discovered> = rules
-                .iter()
-                .map(|rule| crate::logs::discover(&rule.sources))
-                .collect();
-            for (rule, found) in rules.iter().zip(&found) {
-                context.problems.extend_from_slice(&found.problems);
-                voice.begin(&rule.name, found.sources() > 0);
-            }
-            let sources = found.iter().map(Discovered::sources).sum();
-            let mut budget =
-                Budget::new(context.config.run_time, sources).with_room(system::memory_room());
-            let cleared = changes.cleared();
-            let mut outcomes: Vec<Outcome> = rules.iter().map(|_| Outcome::default()).collect();
-            for n in reading::order(store.as_deref(), rules, &found)? {
-                let (rule, found) = (&rules[n], &found[n]);
-                let store = store.as_deref_mut();
-                outcomes[n] =
-                    reading::read_rule(context, store, rule, found, &cleared, &mut budget)?;
-            }
-            for outcome in outcomes {
-                take(context, outcome, changes);
-            }
-        }
-        Errand::Files(rule, files) => {
-            voice.begin(&rule.name, true);
-            let mut budget = Budget::unlimited();
-            let outcome = reading::read_files(context, store, rule, files, &mut budget)?;
-            take(context, outcome, changes);
-        }
-        Errand::Ban(bans) => changes.bans.extend(
-            bans.iter()
-                .map(|ban| (clock::made_now(ban, context), Witnesses::default())),
-        ),
-        Errand::Restore => {}
-        Errand::Unban(addresses, only_here) => {
-            changes.shared.only_here = *only_here;
-            lift(context, addresses, changes);
-        }
-        Errand::UnbanAll(only_here) => {
-            changes.shared.only_here = *only_here;
-            let banned = store.map_or(Ok(BTreeSet::new()), |store| store.in_force())?;
-            let added = changes.bans.iter().map(|(ban, _)| ban.address);
-            let all: BTreeSet<Address> = banned.into_iter().chain(added).collect();
-            lift(context, &all, changes);
-        }
-    }
-    Ok(sources)
-}
-
-/// Un-bans by hand. It is the last word, also about what somebody has just
-/// added to the blacklist.
-fn lift<'a>(
-    context: &Context,
-    addresses: impl IntoIterator<Item = &'a Address>,
-    changes: &mut Changes,
-) {
-    for &address in addresses {
-        // One that was only just heard of may be of a clock ahead of this one.
-        let heard = changes.bans.iter().map(|(ban, _)| ban);
-        let heard = heard.filter(|ban| ban.address == address);
-        let at = heard.map(|ban| ban.at.secs).fold(context.now, i64::max);
-        changes.bans.retain(|(ban, _)| ban.address != address);
-        changes.unbans.push(Unban {
-            address,
-            cause: Cause::Manual,
-            at,
-        });
-    }
 }
 
 /// A ban by hand.

@@ -1,11 +1,9 @@
 //! The systemd journal of some units, as the lines that rsyslog would have
 //! written: the same patterns match.
 
-use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use serde_json::{Map, Value};
@@ -18,11 +16,13 @@ use super::piece::{Content, Piece};
 
 mod ask;
 mod entry;
+mod progress;
 mod senders;
 mod unit;
 
 pub(super) use ask::journalctl;
 pub use entry::journal_line;
+pub use progress::Progress;
 
 use ask::{Expected, ask, cursor_of, drained};
 use entry::{line, micros};
@@ -33,10 +33,6 @@ const FIRST_LOOK: i64 = 7 * 86_400;
 
 /// An entry of more bytes than this is left out.
 const LONGEST_ENTRY: u64 = 8 << 20;
-
-/// How many bytes of lines may have been read ahead of what counts when a reading
-/// stops: the longest line that is kept, and some blocks.
-const MARKED: u64 = 8 << 20;
 
 /// How many of the newest entries are looked through for one that counts.
 const NEWEST: &str = "--lines=1000";
@@ -61,75 +57,6 @@ pub enum JournalError {
     /// It could not be started.
     #[error("journalctl can not be started: {0}")]
     NotStarted(io::Error),
-}
-
-/// What was read of a journal so far, told while it is being read.
-#[derive(Debug, Clone, Default)]
-pub struct Progress(Arc<Mutex<State>>);
-
-#[derive(Debug, Default)]
-struct State {
-    /// The cursor from which the reading began, then that of the last entry whose
-    /// mark was dropped.
-    cursor: Option<String>,
-    /// How many bytes of lines the entries came to so far.
-    written: u64,
-    /// Of the latest entries, the byte behind the line of each and its cursor.
-    marks: VecDeque<(u64, String)>,
-    entries: u64,
-    /// Whether the entry was not found from which to go on.
-    lost: bool,
-    /// What `journalctl` says went wrong.
-    error: Option<String>,
-}
-
-impl Progress {
-    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// The cursor of the last entry whose line ends at or before the byte `end` of
-    /// the lines, which lies no more than [`MARKED`] behind what was read; else the
-    /// one from which the reading began.
-    #[must_use]
-    pub fn cursor_at(&self, end: u64) -> Option<String> {
-        self.with(|state| {
-            let mut before = state.marks.iter().rev().filter(|(at, _)| *at <= end);
-            let last = before.next().map(|(_, cursor)| cursor.clone());
-            last.or_else(|| state.cursor.clone())
-        })
-    }
-
-    /// How many entries were read.
-    #[must_use]
-    pub fn entries(&self) -> u64 {
-        self.with(|state| state.entries)
-    }
-
-    /// What could not be read, each a sentence.
-    #[must_use]
-    pub fn problems(&self) -> Vec<String> {
-        self.with(|state| {
-            let lost = "the entry up to which it was read is gone (vacuumed, or another journal): what was written between is lost, how much is not known";
-            let lost = state.lost.then(|| lost.to_owned());
-            lost.into_iter().chain(state.error.clone().map(|said| format!("journalctl failed: {said}"))).collect()
-        })
-    }
-}
-
-impl State {
-    /// Notes an entry whose line has so many bytes; one that does not count has none.
-    fn mark(&mut self, counts: bool, length: u64, cursor: Option<String>) {
-        self.entries += u64::from(counts);
-        self.written += length;
-        self.marks
-            .extend(cursor.map(|cursor| (self.written, cursor)));
-        while let Some((at, _)) = self.marks.front()
-            && *at + MARKED < self.written
-        {
-            self.cursor = self.marks.pop_front().map(|(_, cursor)| cursor);
-        }
-    }
 }
 
 /// Begins to read a journal behind the entry with this cursor, or what it has

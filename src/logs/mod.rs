@@ -11,7 +11,7 @@
 //! | `journal` | the systemd journal → lines |
 //! | `open`, `unpack` | a path → a regular file; compressed → a stream |
 //! | `blocks` | a file or stream → blocks of whole lines |
-//! | `wave`, `piece`, `source`, `scan` | pieces of several logs → their failures, in parallel |
+//! | `piece`, `reader`, `wave`, `source`, `scan` | pieces of several logs → their failures, in parallel |
 //! | `budget` | how long each of them may be read; pure |
 //! | `meter` | how much was read so far, for who waits |
 //! | `tail` | the last lines of a file, for `check` |
@@ -27,6 +27,7 @@ mod meter;
 mod names;
 mod open;
 mod piece;
+mod reader;
 mod reading;
 mod scan;
 mod settle;

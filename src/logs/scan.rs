@@ -10,7 +10,8 @@ use crate::model::Failure;
 use crate::rules::Matcher;
 
 use super::budget::{Budget, divide};
-use super::piece::{Piece, Reader};
+use super::piece::Piece;
+use super::reader::Reader;
 use super::reading::Reading;
 use super::sizes::Sizes;
 use super::source::{Head, Source, Turn, merge};

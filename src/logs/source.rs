@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use crate::model::Stamp;
 
 use super::budget::{Account, Budget};
-use super::piece::Reader;
+use super::reader::Reader;
 use super::scan::{Heard, Unread};
 use super::sizes::Sizes;
 use super::wave::{Found, Pool};

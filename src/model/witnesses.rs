@@ -17,36 +17,20 @@
 //! | (the log's path, if it is not that of the first failure) | 8, see [`PathId`] |
 //! | the line: its length and its text, or else its digest | LEB128 and text, or 4 |
 //!
-//! `numbers` reads and writes them; `version_1` reads what version 3.0.0 wrote.
+//! `entry` reads and writes a failure, `numbers` its fields; `version_1` reads what version 3.0.0 wrote.
 
+mod entry;
 mod numbers;
 mod version_1;
 
 use std::path::Path;
 
 use super::{Failure, PathId, Stamp, Witness, line_digest};
-use numbers::{Numbers, Rest, unzigzag, zigzag};
-
-/// How the failures are written; another way would have another number.
-const VERSION: u8 = 2;
-
-/// No stamp has more digits than nanoseconds have.
-const DIGITS: u8 = 9;
+use entry::{Base, Entries, Entry, VERSION};
 
 /// The texts of a window take at most so many bytes: of further lines only the
 /// digest is kept.
 const TEXTS: usize = 8 << 10;
-
-/// The fields of a failure that are there.
-mod has {
-    pub(super) const TEXT: u8 = 1;
-    pub(super) const FRACTION: u8 = 2;
-    pub(super) const COUNTED: u8 = 4;
-    pub(super) const COUNT: u8 = 8;
-    pub(super) const PATTERN: u8 = 16;
-    pub(super) const PATH: u8 = 32;
-    pub(super) const ALL: u8 = 63;
-}
 
 /// The failures of a window in the order of the log. In memory they take no
 /// more room than in the store.
@@ -266,166 +250,6 @@ impl Witnesses {
     }
 }
 
-/// One of the failures.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Entry<'a> {
-    at: Stamp,
-    counted: i64,
-    count: u32,
-    pattern: u16,
-    offset: u64,
-    path: PathId,
-    line: Line<'a>,
-}
-
-/// What the first failure says for the others.
-#[derive(Debug, Clone, Copy, Default)]
-struct Base {
-    secs: i64,
-    offset: u64,
-    pattern: u16,
-    /// None before the first.
-    path: Option<PathId>,
-}
-
-impl Base {
-    fn of(first: &Entry<'_>) -> Self {
-        Base {
-            secs: first.at.secs,
-            offset: first.offset,
-            pattern: first.pattern,
-            path: Some(first.path),
-        }
-    }
-
-    /// All of a failure but its text.
-    fn head(self, entry: &Entry<'_>, line: Line<'_>) -> Numbers {
-        let fields = [
-            (has::TEXT, matches!(line, Line::Text(_))),
-            (has::FRACTION, (entry.at.nanos, entry.at.digits) != (0, 0)),
-            (has::COUNTED, entry.counted != entry.at.secs),
-            (has::COUNT, entry.count != 1),
-            (has::PATTERN, entry.pattern != self.pattern),
-            (has::PATH, Some(entry.path) != self.path),
-        ];
-        let there = fields.iter().filter(|(_, there)| *there);
-        let fields = there.fold(0, |all, (field, _)| all | field);
-        let has = |field| fields & field != 0;
-        let mut head = Numbers::default();
-        head.push_all(&[fields]);
-        head.push(zigzag(entry.at.secs.wrapping_sub(self.secs)));
-        if has(has::COUNTED) {
-            head.push(zigzag(entry.counted.wrapping_sub(entry.at.secs)));
-        }
-        if has(has::FRACTION) {
-            head.push(entry.at.nanos.into());
-            head.push(entry.at.digits.into());
-        }
-        if has(has::COUNT) {
-            head.push(entry.count.into());
-        }
-        if has(has::PATTERN) {
-            head.push(entry.pattern.into());
-        }
-        head.push(zigzag(entry.offset.wrapping_sub(self.offset).cast_signed()));
-        if has(has::PATH) {
-            head.push_all(&entry.path.to_bytes());
-        }
-        match line {
-            Line::Text(text) => head.push(numbers::length(text)),
-            Line::Digest(digest) => head.push_all(&digest.to_le_bytes()),
-        }
-        head
-    }
-}
-
-/// The failures that are still to be read.
-struct Entries<'a> {
-    rest: Rest<'a>,
-    base: Base,
-}
-
-impl<'a> Entries<'a> {
-    fn of(bytes: &'a [u8]) -> Option<Self> {
-        let (&version, rest) = bytes.split_first()?;
-        (version == VERSION).then_some(Entries {
-            rest: Rest(rest),
-            base: Base::default(),
-        })
-    }
-
-    fn entry(&mut self) -> Option<Entry<'a>> {
-        let Entries { rest, base } = self;
-        let fields = *rest.take(1)?.first()?;
-        let has = |field| fields & field != 0;
-        if fields & !has::ALL != 0 {
-            return None;
-        }
-        let secs = base.secs.wrapping_add(unzigzag(rest.unsigned()?));
-        let counted = if has(has::COUNTED) {
-            secs.wrapping_add(unzigzag(rest.unsigned()?))
-        } else {
-            secs
-        };
-        let (nanos, digits) = if has(has::FRACTION) {
-            (rest.number()?, rest.number()?)
-        } else {
-            (0, 0)
-        };
-        let at = Stamp {
-            secs,
-            nanos,
-            digits,
-        };
-        let count = if has(has::COUNT) { rest.number()? } else { 1 };
-        let pattern = if has(has::PATTERN) {
-            rest.number()?
-        } else {
-            base.pattern
-        };
-        let offset = unzigzag(rest.unsigned()?).cast_unsigned();
-        let offset = base.offset.wrapping_add(offset);
-        let path = if has(has::PATH) {
-            PathId::from_bytes(rest.take(8)?)?
-        } else {
-            base.path?
-        };
-        let line = if has(has::TEXT) {
-            let length = rest.unsigned()?;
-            Line::Text(rest.take(length)?)
-        } else {
-            Line::Digest(u32::from_le_bytes(rest.take(4)?.try_into().ok()?))
-        };
-        let entry = Entry {
-            at,
-            counted,
-            count,
-            pattern,
-            offset,
-            path,
-            line,
-        };
-        if !entry.is_possible() {
-            return None;
-        }
-        if base.path.is_none() {
-            *base = Base::of(&entry);
-        }
-        Some(entry)
-    }
-}
-
-impl Entry<'_> {
-    /// Whether somebody can have written it: what is reckoned with it later
-    /// must not overflow.
-    fn is_possible(&self) -> bool {
-        let seconds = [self.at.secs, self.counted];
-        seconds.into_iter().all(Stamp::is_possible)
-            && self.at.nanos < 1_000_000_000
-            && self.at.digits <= DIGITS
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -439,7 +263,7 @@ mod tests {
 
     fn any_failure() -> impl Strategy<Value = Pushed> {
         let seconds = || prop_oneof![-(1i64 << 40)..=1 << 40, 1_700_000_000i64..1_700_000_100];
-        let fraction = prop_oneof![Just((0, 0)), (0u32..1_000_000_000, 0..=DIGITS)];
+        let fraction = prop_oneof![Just((0, 0)), (0u32..1_000_000_000, 0..=9u8)];
         let offset = prop_oneof![any::<u64>(), 0u64..1000];
         let rest = (1u32..3, prop_oneof![any::<u16>(), 0u16..3], offset);
         let path = prop_oneof!["/var/log/auth.log", "[a-z/]{0,20}"];

@@ -8,7 +8,7 @@
 //! | `read_back` | what is read is checked before it is reckoned with |
 //! | `cursors` | how far each rule has read each log |
 //! | `standings` | open windows, and what an address has behind it |
-//! | `bans` | bans in force and ended, and the numbered sets of them |
+//! | `bans`, `lifts` | bans in force, and how they end |
 //! | `clock` | what earlier runs knew of the time, and what a wrong clock has left |
 //! | `counts` | figures that are told of |
 //! | `sets` | the numbers of the sets of bans in force, and what lies between them |
@@ -28,6 +28,7 @@ mod cursors;
 mod effects;
 mod error;
 mod exchange;
+mod lifts;
 mod made;
 mod outbox;
 mod past;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::app::context::Context;
 use crate::app::journals::Journaled;
 use crate::app::progress::Progress;
-use crate::app::reading::problems_of;
+use crate::app::told::problems_of;
 use crate::judge::{Beat, Window};
 use crate::logs::{self, Discovered, Heard, JournalError, Log, More, OpenError, Piece, Sizes};
 use crate::model::{Address, Escaped, Generation, Kind, Problem, Rule, Stamp};

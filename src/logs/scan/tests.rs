@@ -155,8 +155,13 @@ proptest! {
         });
         if let Some(older) = older {
             let rotated = dir.path().join(if packs { "log.1.gz" } else { "log.1" });
-            expected.extend(numbers(write(&rotated, &older, packs)));
-            std::fs::remove_file(&path).unwrap();
+            if packs {
+                expected.extend(numbers(write(&rotated, &older, true)));
+                std::fs::remove_file(&path).unwrap();
+            } else {
+                expected.extend(numbers(write(&path, &older, false)));
+                std::fs::rename(&path, &rotated).unwrap();
+            }
         }
         expected.extend(numbers(write(&path, &parts, false)));
         let (mut found, mut runs) = (Vec::new(), 0);

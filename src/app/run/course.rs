@@ -1,0 +1,141 @@
+//! A run between its beginning and its commit, and the locks that it holds.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::model::{Escaped, Stamp};
+use crate::report::SourceRow;
+use crate::store::{Store, StoreError, Untold};
+use crate::system::{self, Exclusive, Lock, LockError};
+
+use crate::app::changes::Changes;
+use crate::app::context::Context;
+use crate::app::locate::locate;
+use crate::app::snapshots::Snapshots;
+use crate::app::voice::Voice;
+use crate::app::wall::Wall;
+
+use super::work::work;
+use super::{Errand, Stop};
+
+/// How long a scan waits to commit what it has read.
+const AFTER_READING: Duration = Duration::from_secs(60);
+
+/// The locks of a run.
+#[derive(Debug)]
+pub(super) struct Locks {
+    _reading: Option<Lock>,
+    store: Option<Lock>,
+    dir: PathBuf,
+    /// When the run began, local time.
+    since: String,
+}
+
+impl Locks {
+    pub(super) fn take(context: &Context, errand: &Errand) -> Result<Self, LockError> {
+        let dir = context.state_dir.clone();
+        let since = Stamp::from_secs(context.now).to_local();
+        let take = |what| Lock::take(&dir, what, errand.patience(), &since);
+        let reading = errand
+            .reads()
+            .then(|| take(Exclusive::Reading))
+            .transpose()?;
+        let store = Some(take(Exclusive::Store)?);
+        Ok(Locks {
+            _reading: reading,
+            store,
+            dir,
+            since,
+        })
+    }
+
+    /// Lets other runs have the store.
+    pub(super) fn let_go(&mut self) {
+        self.store = None;
+    }
+
+    pub(super) fn take_again(&mut self) -> Result<(), LockError> {
+        let lock = Lock::take(&self.dir, Exclusive::Store, AFTER_READING, &self.since);
+        self.store = Some(lock?);
+        Ok(())
+    }
+}
+
+/// What a run has come to.
+pub(super) struct Course {
+    pub(super) wall: Wall,
+    pub(super) snapshots: Snapshots,
+    pub(super) changes: Changes,
+    pub(super) sources: Vec<SourceRow>,
+    /// What it has committed before it began to read.
+    pub(super) early: Vec<Untold>,
+}
+
+impl Course {
+    /// Reads the logs, while other runs may have the store.
+    pub(super) fn read(
+        mut self,
+        context: &mut Context,
+        store: &mut Store,
+        locks: &mut Locks,
+        errand: &Errand,
+        voice: Voice,
+    ) -> Result<Self, Stop> {
+        let mut is_another = !self.changes.is_empty();
+        if is_another {
+            self.settle(context, store)?;
+            self.early = store.untold()?;
+            self.snapshots = Snapshots::read(context, store, &mut self.changes)?;
+        }
+        let state = store.state()?;
+        store.let_go()?;
+        locks.let_go();
+        self.sources = work(context, Some(store), errand, &mut self.changes, voice)?;
+        locate(context, self.changes.bans_mut());
+        locks.take_again()?;
+        context.now = context.now.max(system::now().timestamp());
+        if store.state()? == state {
+            // Nobody can have told it meanwhile.
+            self.early.clear();
+        } else {
+            is_another = true;
+            self.snapshots = Snapshots::read(context, store, &mut self.changes)?;
+            let cleared = |address| store.cleared_until(address);
+            let again = self.changes.reconcile(cleared)?;
+            context
+                .warnings
+                .extend(again.iter().map(|rule| read_again(rule)));
+        }
+        if is_another {
+            self.wall = Wall::default();
+            self.wall.finish(context, store)?;
+        }
+        Ok(self)
+    }
+
+    /// Commits and applies what people, time and other servers did.
+    pub(super) fn settle(
+        &mut self,
+        context: &mut Context,
+        store: &mut Store,
+    ) -> Result<(), StoreError> {
+        locate(context, self.changes.bans_mut());
+        self.changes.commit(store, context.now)?;
+        let problems = context.problems.len();
+        self.wall.apply(context, store)?;
+        // What can not be done now is tried once more after the reading, and told then.
+        context.problems.truncate(problems);
+        let written = self.snapshots.write(context, store)?;
+        self.wall.close(store, &written)?;
+        self.changes = std::mem::take(&mut self.changes).next();
+        Ok(())
+    }
+}
+
+/// What is said of a rule whose reading is thrown away.
+fn read_again(rule: &str) -> String {
+    let rule = Escaped::text(rule);
+    format!(
+        "rule {rule}: an address was un-banned while its logs were read, and failures later than that stand in them: the next run reads them again"
+    )
+}

@@ -1,0 +1,109 @@
+//! What a run is for, done: what it comes to is gathered, and committed later.
+
+use std::collections::BTreeSet;
+
+use crate::logs::{Budget, Discovered};
+use crate::model::{Address, Cause, Unban, Witnesses};
+use crate::report::SourceRow;
+use crate::store::{Store, StoreError};
+use crate::system;
+
+use crate::app::changes::{Changes, Read};
+use crate::app::clock;
+use crate::app::context::Context;
+use crate::app::reading::{self, Outcome};
+use crate::app::voice::Voice;
+
+use super::Errand;
+
+/// Does the errand: what it comes to is put into `changes`.
+pub(super) fn work(
+    context: &mut Context,
+    mut store: Option<&mut Store>,
+    errand: &Errand,
+    changes: &mut Changes,
+    voice: Voice,
+) -> Result<Vec<SourceRow>, StoreError> {
+    let mut sources = Vec::new();
+    let mut take = |context: &mut Context, outcome: Outcome, changes: &mut Changes| {
+        changes.bans.extend(outcome.bans);
+        changes.paths.extend(outcome.paths);
+        changes.read.extend(outcome.read.map(|read| Read {
+            failures: outcome.sources.iter().map(|row| row.failures).sum(),
+            ..read
+        }));
+        sources.extend(outcome.sources);
+        context.problems.extend(outcome.problems);
+        context.warnings.extend(outcome.warnings);
+    };
+    match errand {
+        Errand::Scan(rules) | Errand::FirstScan(rules) => {
+            let found: Vec<Discovered> = rules
+                .iter()
+                .map(|rule| crate::logs::discover(&rule.sources))
+                .collect();
+            for (rule, found) in rules.iter().zip(&found) {
+                context.problems.extend_from_slice(&found.problems);
+                voice.begin(&rule.name, found.sources() > 0);
+            }
+            let sources = found.iter().map(Discovered::sources).sum();
+            let mut budget =
+                Budget::new(context.config.run_time, sources).with_room(system::memory_room());
+            let cleared = changes.cleared();
+            let mut outcomes: Vec<Outcome> = rules.iter().map(|_| Outcome::default()).collect();
+            for n in reading::order(store.as_deref(), rules, &found)? {
+                let (rule, found) = (&rules[n], &found[n]);
+                let store = store.as_deref_mut();
+                outcomes[n] =
+                    reading::read_rule(context, store, rule, found, &cleared, &mut budget)?;
+            }
+            for outcome in outcomes {
+                take(context, outcome, changes);
+            }
+        }
+        Errand::Files(rule, files) => {
+            voice.begin(&rule.name, true);
+            let mut budget = Budget::unlimited();
+            let outcome = reading::read_files(context, store, rule, files, &mut budget)?;
+            take(context, outcome, changes);
+        }
+        Errand::Ban(bans) => changes.bans.extend(
+            bans.iter()
+                .map(|ban| (clock::made_now(ban, context), Witnesses::default())),
+        ),
+        Errand::Restore => {}
+        Errand::Unban(addresses, only_here) => {
+            changes.shared.only_here = *only_here;
+            lift(context, addresses, changes);
+        }
+        Errand::UnbanAll(only_here) => {
+            changes.shared.only_here = *only_here;
+            let banned = store.map_or(Ok(BTreeSet::new()), |store| store.in_force())?;
+            let added = changes.bans.iter().map(|(ban, _)| ban.address);
+            let all: BTreeSet<Address> = banned.into_iter().chain(added).collect();
+            lift(context, &all, changes);
+        }
+    }
+    Ok(sources)
+}
+
+/// Un-bans by hand. It is the last word, also about what somebody has just
+/// added to the blacklist.
+fn lift<'a>(
+    context: &Context,
+    addresses: impl IntoIterator<Item = &'a Address>,
+    changes: &mut Changes,
+) {
+    for &address in addresses {
+        // One that was only just heard of may be of a clock ahead of this one.
+        let heard = changes.bans.iter().map(|(ban, _)| ban);
+        let heard = heard.filter(|ban| ban.address == address);
+        let at = heard.map(|ban| ban.at.secs).fold(context.now, i64::max);
+        changes.bans.retain(|(ban, _)| ban.address != address);
+        changes.unbans.push(Unban {
+            address,
+            cause: Cause::Manual,
+            at,
+        });
+    }
+}

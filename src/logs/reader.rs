@@ -1,0 +1,382 @@
+//! A piece of a log, read wave by wave: blocks that are read together and matched in
+//! parallel, while they are hot in the cache.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::Range;
+use std::os::unix::fs::MetadataExt as _;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+
+use crate::rules::Clock;
+
+use super::blocks::{LONGEST_LINE, Lines};
+use super::identity::bytes_at;
+use super::meter;
+use super::piece::{Content, Packed, Piece};
+use super::reading::{Left, Reading};
+use super::sizes::Sizes;
+use super::wave::{Found, Matched, Pool};
+
+/// How many blocks of a stream are unpacked while as many are matched, and how
+/// large they are at most: both together stay in a core's cache, since one
+/// thread does both when the others have work of their own.
+const UNPACKED: (usize, u64) = (2, 128 << 10);
+
+/// A piece while it is read.
+pub(super) struct Reader {
+    state: State,
+    clock: Clock,
+    sizes: Sizes,
+    /// What was found and has not been handed over.
+    ahead: VecDeque<Found>,
+    reading: Reading,
+    from: u64,
+    /// What is left of the piece if nothing of it is read.
+    all: Left,
+    /// How far the file was read that a stream is unpacked from.
+    packed: Option<Packed>,
+    /// How many bytes were read since that was last asked for.
+    taken: u64,
+    /// How long the way back to where a stream goes on may take, and how long it took.
+    way_back: (Duration, Duration),
+}
+
+enum State {
+    Plain {
+        file: Arc<File>,
+        /// Its lines. It begins a byte before the piece where that goes on within
+        /// a line that is too long: the rest of it is no line of its own.
+        whole: Range<u64>,
+        at: u64,
+        /// Whether it has holes.
+        sparse: bool,
+    },
+    /// A stream that nothing has been read of yet.
+    Waiting {
+        stream: Box<dyn Read + Send>,
+        from: u64,
+        ends: bool,
+    },
+    /// A stream, and the blocks of it that have not been matched yet.
+    Stream {
+        lines: Box<Lines>,
+        unmatched: Vec<Matched>,
+    },
+    Over,
+}
+
+impl Reader {
+    /// Begins to read a piece; the way back to where it goes on takes at most `way_back`.
+    pub(super) fn new(piece: Piece, sizes: Sizes, way_back: Duration) -> Self {
+        let (from, all) = (piece.from(), piece.left());
+        let mut packed_in = None;
+        let state = match piece.content {
+            Content::Plain(file, range) => State::Plain {
+                at: from,
+                whole: from - u64::from(is_within_line(&file, from))..range.end,
+                sparse: is_sparse(&file),
+                file,
+            },
+            Content::Stream {
+                stream,
+                ends,
+                packed,
+                ..
+            } => {
+                packed_in = packed;
+                State::Waiting { stream, from, ends }
+            }
+        };
+        let mut reader = Reader {
+            state,
+            clock: piece.clock,
+            sizes,
+            ahead: VecDeque::new(),
+            reading: Reading {
+                end: from,
+                ..Reading::default()
+            },
+            from,
+            all,
+            packed: packed_in,
+            taken: 0,
+            way_back: (way_back, Duration::ZERO),
+        };
+        reader.end_if_read();
+        reader
+    }
+
+    /// How many bytes were read since this was last asked, and how long the way
+    /// back to where a stream goes on took meanwhile.
+    pub(super) fn spent(&mut self) -> (u64, Duration) {
+        let taken = std::mem::take(&mut self.taken);
+        (taken, std::mem::take(&mut self.way_back.1))
+    }
+
+    /// Ends the reading where it is. What was found so far is still handed over.
+    pub(super) fn stop(&mut self) {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Over => {}
+            State::Waiting { .. } => self.reading.left = self.all,
+            State::Plain { whole, at, .. } => {
+                // Whatever lies between belongs to a line that is too long.
+                self.reading.pass_over(at);
+                let left = whole.end.saturating_sub(self.reading.end);
+                if left > 0 {
+                    self.reading.left = Left::Bytes(left);
+                }
+            }
+            State::Stream { lines, unmatched } => {
+                let is_empty = |matched: &Matched| matched.block.lines().is_empty();
+                if lines.is_leaving() && unmatched.iter().all(is_empty) {
+                    self.reading.pass_over(lines.position());
+                }
+                self.reading.left = match &self.packed {
+                    Some(packed) => {
+                        let read = packed.read.load(Ordering::Relaxed);
+                        Left::Bytes(packed.size.saturating_sub(read).max(1))
+                    }
+                    None => Left::Entries,
+                };
+            }
+        }
+    }
+
+    /// Forgets what was read ahead: its turn does not come in this run.
+    pub(super) fn forget(&mut self) {
+        self.state = State::Over;
+        self.ahead.clear();
+        self.reading = Reading {
+            end: self.from,
+            left: self.all,
+            ..Reading::default()
+        };
+    }
+
+    /// How much is left to be read, as far as that is known.
+    pub(super) fn rest(&self) -> u64 {
+        match (&self.state, self.all) {
+            (State::Over, _) => 0,
+            (State::Plain { whole, at, .. }, _) => whole.end.saturating_sub(*at),
+            (_, Left::Bytes(bytes)) => bytes,
+            (_, Left::Nothing | Left::Entries) => 0,
+        }
+    }
+
+    /// Whether nothing more is to be read.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    pub(super) fn into_reading(self) -> Reading {
+        self.reading
+    }
+
+    pub(super) fn hand_over(&mut self) -> Option<Found> {
+        self.ahead.pop_front()
+    }
+
+    /// Reads and matches on, as long as what it finds fits into memory; `later`
+    /// says that its turn has not come.
+    pub(super) fn read_on(&mut self, pool: &Pool<'_>, later: bool) {
+        let Sizes {
+            room,
+            ahead,
+            stride,
+            ..
+        } = self.sizes;
+        let room = if later { ahead } else { room };
+        let mut weight: usize = self.ahead.iter().map(Found::weight).sum();
+        let stop = self.taken + stride;
+        pool.with_blocks(|blocks| {
+            while weight < room && self.taken < stop && !self.is_over() {
+                match &mut self.state {
+                    State::Over => {}
+                    State::Plain { .. } => self.read_plain(pool, blocks),
+                    State::Waiting { .. } | State::Stream { .. } => self.read_stream(pool, blocks),
+                }
+                self.note(blocks);
+                self.end_if_read();
+                for Matched { found, .. } in blocks.iter_mut() {
+                    let found = std::mem::take(found);
+                    if !found.failures().is_empty() {
+                        weight += found.weight();
+                        self.ahead.push_back(found);
+                    }
+                }
+            }
+        });
+    }
+
+    fn read_plain(&mut self, pool: &Pool<'_>, blocks: &mut Vec<Matched>) {
+        let State::Plain {
+            file,
+            whole,
+            at,
+            sparse,
+        } = &mut self.state
+        else {
+            return;
+        };
+        if *sparse {
+            *at = behind_hole(file, *at).min(whole.end);
+        }
+        let Sizes {
+            block: size,
+            blocks: count,
+            ..
+        } = self.sizes;
+        let starts = (0..count as u64)
+            .map(|n| *at + n * size)
+            .take_while(|&start| start < whole.end);
+        let parts: Vec<Range<u64>> = starts
+            .map(|start| start..(start + size).min(whole.end))
+            .collect();
+        self.taken += parts.iter().map(|part| part.end - part.start).sum::<u64>();
+        *at = parts.last().map_or(whole.end, |part| part.end);
+        blocks.resize_with(parts.len(), Matched::default);
+        let clock = &self.clock;
+        blocks
+            .par_iter_mut()
+            .zip(parts)
+            .for_each(|(matched, part)| {
+                matched.error = matched.block.fill(&**file, whole, &part).err();
+                meter::count(part.end - part.start);
+                if matched.error.is_none() {
+                    matched.find(pool, clock);
+                }
+            });
+    }
+
+    /// Matches what was unpacked while the next blocks are.
+    fn read_stream(&mut self, pool: &Pool<'_>, blocks: &mut Vec<Matched>) {
+        if let State::Waiting { .. } = &self.state {
+            self.open();
+        }
+        let State::Stream { lines, unmatched } = &mut self.state else {
+            blocks.clear();
+            return;
+        };
+        let (block, clock, before) = (self.sizes.block, &self.clock, lines.position());
+        rayon::join(
+            || unpack(lines, block, blocks),
+            || {
+                unmatched
+                    .par_iter_mut()
+                    .for_each(|matched| matched.find(pool, clock));
+            },
+        );
+        self.taken += lines.position() - before;
+        std::mem::swap(unmatched, blocks);
+    }
+
+    fn open(&mut self) {
+        let State::Waiting { stream, from, ends } = std::mem::replace(&mut self.state, State::Over)
+        else {
+            return;
+        };
+        let begun = Instant::now();
+        match Lines::new(stream, from, ends, self.way_back.0) {
+            Ok(lines) => {
+                self.state = State::Stream {
+                    lines: Box::new(lines),
+                    unmatched: Vec::new(),
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                self.reading.out_of_reach = true;
+            }
+            Err(error) => self.reading.error = Some(error),
+        }
+        self.way_back.1 += begun.elapsed();
+    }
+
+    fn end_if_read(&mut self) {
+        let over = match &self.state {
+            State::Plain { whole, at, .. } => *at >= whole.end,
+            State::Stream { lines, unmatched } => {
+                self.reading.rest = lines.rest() as u64;
+                lines.is_over() && unmatched.is_empty()
+            }
+            State::Waiting { .. } => false,
+            State::Over => true,
+        };
+        if over {
+            self.state = State::Over;
+        }
+    }
+
+    /// Adds up what was met, and ends the reading where a block ended early.
+    fn note(&mut self, blocks: &mut [Matched]) {
+        let reading = &mut self.reading;
+        let mut whole = 0;
+        for matched in blocks.iter_mut() {
+            let error = matched.error.take();
+            if error.is_some() && matched.block.lines().is_empty() {
+                reading.error = error;
+                break;
+            }
+            whole += 1;
+            reading.add(matched, self.from);
+            reading.error = error;
+            if reading.cut_short || reading.error.is_some() {
+                break;
+            }
+        }
+        if reading.cut_short || reading.error.is_some() {
+            self.state = State::Over;
+        } else if let State::Plain { whole, at, .. } = &self.state
+            && *at >= whole.end
+        {
+            // Lines that were left out at the end were read all the same.
+            reading.pass_over(whole.end);
+        }
+        for matched in &mut blocks[whole..] {
+            matched.found = Found::default();
+        }
+    }
+}
+
+/// Whether `from` is not where a line starts, which is so only within a line
+/// that is too long. A file that can not be read says so when it is read.
+fn is_within_line(file: &File, from: u64) -> bool {
+    from > 0
+        && bytes_at(file, from - 1, 1)
+            .is_ok_and(|byte| byte.first().is_some_and(|&byte| byte != b'\n'))
+}
+
+/// Whether a file takes less room on the disk than it has bytes.
+fn is_sparse(file: &File) -> bool {
+    file.metadata()
+        .is_ok_and(|metadata| metadata.blocks().saturating_mul(512) < metadata.len())
+}
+
+/// The byte at which a file goes on behind a hole that begins at or before `at`,
+/// if that is larger than any line that counts; `u64::MAX` where it ends in one.
+fn behind_hole(file: &File, at: u64) -> u64 {
+    match rustix::fs::seek(file, rustix::fs::SeekFrom::Data(at)) {
+        Ok(data) if data - at > LONGEST_LINE as u64 => data,
+        Err(rustix::io::Errno::NXIO) => u64::MAX,
+        // A file system that knows no holes has none.
+        _ => at,
+    }
+}
+
+/// Unpacks the next blocks.
+fn unpack(lines: &mut Lines, block: u64, blocks: &mut Vec<Matched>) {
+    let (count, most) = UNPACKED;
+    let size = usize::try_from(block.min(most)).unwrap_or(usize::MAX);
+    blocks.resize_with(count, Matched::default);
+    let mut filled = 0;
+    while filled < count && !lines.is_over() {
+        let matched = &mut blocks[filled];
+        matched.error = lines.fill(size, &mut matched.block).err();
+        filled += 1;
+    }
+    blocks.truncate(filled);
+}

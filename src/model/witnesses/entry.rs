@@ -1,0 +1,183 @@
+//! One failure as it is written: what it has in common with the first is left out.
+
+use crate::model::{PathId, Stamp};
+
+use super::Line;
+use super::numbers::{self, Numbers, Rest, unzigzag, zigzag};
+
+/// How the failures are written; another way would have another number.
+pub(super) const VERSION: u8 = 2;
+
+/// No stamp has more digits than nanoseconds have.
+pub(super) const DIGITS: u8 = 9;
+
+/// The fields of a failure that are there.
+mod has {
+    pub(super) const TEXT: u8 = 1;
+    pub(super) const FRACTION: u8 = 2;
+    pub(super) const COUNTED: u8 = 4;
+    pub(super) const COUNT: u8 = 8;
+    pub(super) const PATTERN: u8 = 16;
+    pub(super) const PATH: u8 = 32;
+    pub(super) const ALL: u8 = 63;
+}
+
+/// One of the failures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry<'a> {
+    pub(super) at: Stamp,
+    pub(super) counted: i64,
+    pub(super) count: u32,
+    pub(super) pattern: u16,
+    pub(super) offset: u64,
+    pub(super) path: PathId,
+    pub(super) line: Line<'a>,
+}
+
+/// What the first failure says for the others.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Base {
+    pub(super) secs: i64,
+    pub(super) offset: u64,
+    pub(super) pattern: u16,
+    /// None before the first.
+    pub(super) path: Option<PathId>,
+}
+
+impl Base {
+    pub(super) fn of(first: &Entry<'_>) -> Self {
+        Base {
+            secs: first.at.secs,
+            offset: first.offset,
+            pattern: first.pattern,
+            path: Some(first.path),
+        }
+    }
+
+    /// All of a failure but its text.
+    pub(super) fn head(self, entry: &Entry<'_>, line: Line<'_>) -> Numbers {
+        let fields = [
+            (has::TEXT, matches!(line, Line::Text(_))),
+            (has::FRACTION, (entry.at.nanos, entry.at.digits) != (0, 0)),
+            (has::COUNTED, entry.counted != entry.at.secs),
+            (has::COUNT, entry.count != 1),
+            (has::PATTERN, entry.pattern != self.pattern),
+            (has::PATH, Some(entry.path) != self.path),
+        ];
+        let there = fields.iter().filter(|(_, there)| *there);
+        let fields = there.fold(0, |all, (field, _)| all | field);
+        let has = |field| fields & field != 0;
+        let mut head = Numbers::default();
+        head.push_all(&[fields]);
+        head.push(zigzag(entry.at.secs.wrapping_sub(self.secs)));
+        if has(has::COUNTED) {
+            head.push(zigzag(entry.counted.wrapping_sub(entry.at.secs)));
+        }
+        if has(has::FRACTION) {
+            head.push(entry.at.nanos.into());
+            head.push(entry.at.digits.into());
+        }
+        if has(has::COUNT) {
+            head.push(entry.count.into());
+        }
+        if has(has::PATTERN) {
+            head.push(entry.pattern.into());
+        }
+        head.push(zigzag(entry.offset.wrapping_sub(self.offset).cast_signed()));
+        if has(has::PATH) {
+            head.push_all(&entry.path.to_bytes());
+        }
+        match line {
+            Line::Text(text) => head.push(numbers::length(text)),
+            Line::Digest(digest) => head.push_all(&digest.to_le_bytes()),
+        }
+        head
+    }
+}
+
+/// The failures that are still to be read.
+pub(super) struct Entries<'a> {
+    pub(super) rest: Rest<'a>,
+    pub(super) base: Base,
+}
+
+impl<'a> Entries<'a> {
+    pub(super) fn of(bytes: &'a [u8]) -> Option<Self> {
+        let (&version, rest) = bytes.split_first()?;
+        (version == VERSION).then_some(Entries {
+            rest: Rest(rest),
+            base: Base::default(),
+        })
+    }
+
+    pub(super) fn entry(&mut self) -> Option<Entry<'a>> {
+        let Entries { rest, base } = self;
+        let fields = *rest.take(1)?.first()?;
+        let has = |field| fields & field != 0;
+        if fields & !has::ALL != 0 {
+            return None;
+        }
+        let secs = base.secs.wrapping_add(unzigzag(rest.unsigned()?));
+        let counted = if has(has::COUNTED) {
+            secs.wrapping_add(unzigzag(rest.unsigned()?))
+        } else {
+            secs
+        };
+        let (nanos, digits) = if has(has::FRACTION) {
+            (rest.number()?, rest.number()?)
+        } else {
+            (0, 0)
+        };
+        let at = Stamp {
+            secs,
+            nanos,
+            digits,
+        };
+        let count = if has(has::COUNT) { rest.number()? } else { 1 };
+        let pattern = if has(has::PATTERN) {
+            rest.number()?
+        } else {
+            base.pattern
+        };
+        let offset = unzigzag(rest.unsigned()?).cast_unsigned();
+        let offset = base.offset.wrapping_add(offset);
+        let path = if has(has::PATH) {
+            PathId::from_bytes(rest.take(8)?)?
+        } else {
+            base.path?
+        };
+        let line = if has(has::TEXT) {
+            let length = rest.unsigned()?;
+            Line::Text(rest.take(length)?)
+        } else {
+            Line::Digest(u32::from_le_bytes(rest.take(4)?.try_into().ok()?))
+        };
+        let entry = Entry {
+            at,
+            counted,
+            count,
+            pattern,
+            offset,
+            path,
+            line,
+        };
+        if !entry.is_possible() {
+            return None;
+        }
+        if base.path.is_none() {
+            *base = Base::of(&entry);
+        }
+        Some(entry)
+    }
+}
+
+impl Entry<'_> {
+    /// Whether somebody can have written it: what is reckoned with it later
+    /// must not overflow.
+    pub(super) fn is_possible(&self) -> bool {
+        let seconds = [self.at.secs, self.counted];
+        seconds.into_iter().all(Stamp::is_possible)
+            && self.at.nanos < 1_000_000_000
+            && self.at.digits <= DIGITS
+    }
+}
