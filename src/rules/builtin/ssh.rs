@@ -254,24 +254,17 @@ pub(super) const PATTERNS: &[&str] = &[
         r" \[preauth\] *$"
     ),
     // The same where the server ends it: another user name, another service, a
-    // request or an answer that makes no sense. `Too many authentication
-    // failures` has been told by `maximum authentication attempts exceeded`.
+    // request that makes no sense. `Too many authentication failures` has been told
+    // by `maximum authentication attempts exceeded`. Or where sshd met the end while
+    // writing, which without a user may be that of somebody who had logged in.
     concat!(
         head!(),
-        "Disconnecting",
+        "(?:Disconnecting|(?:error: |fatal: )?",
+        "(?:dispatch_protocol_error|(?:ssh_)?packet_write_(?:wait|poll)): Connection from)",
         account!(),
         r" (?P<ip>\S+?)",
         port!(),
         r": (?:[^T]|T[^o]).*$"
-    ),
-    // The same where sshd met it while writing; without a user it may be the end
-    // of somebody who had logged in.
-    concat!(
-        head!(),
-        "(?:error: |fatal: )?(?:dispatch_protocol_error|(?:ssh_)?packet_write_(?:wait|poll))",
-        ": Connection from",
-        account!(),
-        address_first!()
     ),
     // `RefuseConnection` of sshd 9.9: all that it says of an account.
     concat!(
@@ -327,9 +320,9 @@ pub(super) const LITERALS: &[&[&str]] = &[
     &["Unable to negotiate with "],
     &["ssh_dispatch_run_fatal: Connection "],
     &["Timeout before authentication for "],
-    &["y authenticating user ", "m authenticating user "],
-    &["g authenticating user "],
-    &["m authenticating user "],
+    // The same for both: lines that call for the same patterns share an automaton.
+    &[" authenticating user "],
+    &[" authenticating user "],
     &["administratively prohibited connection for "],
     &["Protocol major versions differ for "],
     &["drop connection #"],
