@@ -132,13 +132,7 @@ pub(super) fn run(mut context: Context, errand: &Errand, voice: Voice) -> Result
         sources: Vec::new(),
         early: Vec::new(),
     };
-    if errand.reads() {
-        course = course.read(&mut context, &mut store, &mut locks, errand, voice)?;
-    } else {
-        let Course { changes, .. } = &mut course;
-        work(&mut context, Some(&mut store), errand, changes, voice)?;
-        locate(&mut context, changes.bans_mut());
-    }
+    course = course.work(&mut context, &mut store, &mut locks, errand, voice)?;
     let Course {
         mut wall,
         mut snapshots,

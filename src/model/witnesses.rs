@@ -310,7 +310,7 @@ mod tests {
         std::iter::from_fn(|| (!entries.rest.is_empty()).then(|| entries.entry())).collect()
     }
 
-    fn entry<'a>((failure, counted, path, line, keeps): &'a Pushed) -> Entry<'a> {
+    fn entry((failure, counted, path, line, keeps): &Pushed) -> Entry<'_> {
         Entry {
             at: failure.at,
             counted: *counted,
@@ -434,7 +434,9 @@ mod tests {
             let texts = failures.iter().any(|failure| failure.4);
             let mut kept = written(&failures);
             prop_assert_eq!(kept.forget_texts(), texts);
-            failures.iter_mut().for_each(|failure| failure.4 = false);
+            for failure in &mut failures {
+                failure.4 = false;
+            }
             prop_assert_eq!(kept, written(&failures));
         }
 

@@ -19,6 +19,7 @@
 //! | `sender` | under which id, and what is sent again under another |
 //! | `past` | what `explain` shows |
 //! | `paths` | the paths of the logs that failures are kept of |
+//! | `files` | the file itself, and its copies |
 //! | `takeover` | the database of a PyFilter 1 or 2 |
 
 mod bans;
@@ -28,6 +29,7 @@ mod cursors;
 mod effects;
 mod error;
 mod exchange;
+mod files;
 mod lifts;
 mod made;
 mod outbox;
@@ -46,13 +48,12 @@ use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, params};
 use tempfile::TempDir;
 
 use crate::model::Address;
+use files::{copy_aside, is_there, prepare};
 use paths::Paths;
 use read_back::Seconds;
 
@@ -358,48 +359,4 @@ impl Commit<'_> {
         self.wrap(self.transaction.execute(set, params![key, value]))
             .map(drop)
     }
-}
-
-/// Whether there is a file. Anything else is an error: opening a named pipe
-/// would wait for somebody at its other end.
-fn is_there(path: &Path) -> Result<bool, StoreError> {
-    match std::fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() => Ok(true),
-        Ok(_) => Err(StoreError::Other {
-            path: path.to_owned(),
-            said: "it is not a file; move it away".to_owned(),
-        }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(StoreError::of_io(path, &error)),
-    }
-}
-
-fn prepare(connection: &Connection) -> rusqlite::Result<()> {
-    // Readers meet a run's commit for some milliseconds at most.
-    connection.busy_timeout(Duration::from_secs(5))?;
-    connection.set_prepared_statement_cache_capacity(32);
-    // Else a statement is prepared anew for each address that is bound to it: the plan might be
-    // another. There are partial indices, and no plan here depends on a value.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    // What is much is written in the order of its keys, so that each page is met once; but the
-    // indices of a hundred thousand bans are not, and SQLite's 2 MB would be written out and read
-    // again for each.
-    connection.pragma_update(None, "cache_size", -16_384)?;
-    // Temporary B-trees of large queries belong into memory, not into /tmp.
-    connection.pragma_update(None, "temp_store", "MEMORY")
-}
-
-fn copy_aside(path: &Path) -> std::io::Result<(TempDir, PathBuf)> {
-    let dir = TempDir::new()?;
-    let copy = dir.path().join("store");
-    std::fs::copy(path, &copy)?;
-    std::fs::copy(beside(path, "-journal"), beside(&copy, "-journal"))?;
-    Ok((dir, copy))
-}
-
-/// The path with `suffix` at its end.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }

@@ -9,8 +9,9 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::model::{Address, Ban, Country, Origin, Stamp};
 
+use super::files::beside;
 use super::paths::Paths;
-use super::{Commit, StoreError, beside, schema};
+use super::{Commit, StoreError, schema};
 
 /// What PyFilter called every server in SQLite.
 const SERVER: &str = "Server-1";

@@ -72,6 +72,23 @@ pub(super) struct Course {
 }
 
 impl Course {
+    /// Does the errand.
+    pub(super) fn work(
+        mut self,
+        context: &mut Context,
+        store: &mut Store,
+        locks: &mut Locks,
+        errand: &Errand,
+        voice: Voice,
+    ) -> Result<Self, Stop> {
+        if errand.reads() {
+            return self.read(context, store, locks, errand, voice);
+        }
+        work(context, Some(store), errand, &mut self.changes, voice)?;
+        locate(context, self.changes.bans_mut());
+        Ok(self)
+    }
+
     /// Reads the logs, while other runs may have the store.
     pub(super) fn read(
         mut self,

@@ -1,14 +1,14 @@
 //! What a run is for, done: what it comes to is gathered, and committed later.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::logs::{Budget, Discovered};
-use crate::model::{Address, Cause, Unban, Witnesses};
+use crate::model::{Address, Cause, Rule, Unban, Witnesses};
 use crate::report::SourceRow;
 use crate::store::{Store, StoreError};
 use crate::system;
 
-use crate::app::changes::{Changes, Read};
+use crate::app::changes::{Changes, Cleared, Read};
 use crate::app::clock;
 use crate::app::context::Context;
 use crate::app::reading::{self, Outcome};
@@ -19,7 +19,7 @@ use super::Errand;
 /// Does the errand: what it comes to is put into `changes`.
 pub(super) fn work(
     context: &mut Context,
-    mut store: Option<&mut Store>,
+    store: Option<&mut Store>,
     errand: &Errand,
     changes: &mut Changes,
     voice: Voice,
@@ -38,25 +38,7 @@ pub(super) fn work(
     };
     match errand {
         Errand::Scan(rules) | Errand::FirstScan(rules) => {
-            let found: Vec<Discovered> = rules
-                .iter()
-                .map(|rule| crate::logs::discover(&rule.sources))
-                .collect();
-            for (rule, found) in rules.iter().zip(&found) {
-                context.problems.extend_from_slice(&found.problems);
-                voice.begin(&rule.name, found.sources() > 0);
-            }
-            let sources = found.iter().map(Discovered::sources).sum();
-            let mut budget =
-                Budget::new(context.config.run_time, sources).with_room(system::memory_room());
-            let cleared = changes.cleared();
-            let mut outcomes: Vec<Outcome> = rules.iter().map(|_| Outcome::default()).collect();
-            for n in reading::order(store.as_deref(), rules, &found)? {
-                let (rule, found) = (&rules[n], &found[n]);
-                let store = store.as_deref_mut();
-                outcomes[n] =
-                    reading::read_rule(context, store, rule, found, &cleared, &mut budget)?;
-            }
+            let outcomes = read_rules(context, store, rules, &changes.cleared(), voice)?;
             for outcome in outcomes {
                 take(context, outcome, changes);
             }
@@ -85,6 +67,33 @@ pub(super) fn work(
         }
     }
     Ok(sources)
+}
+
+/// Reads the logs of the rules within the time and the memory of a run.
+fn read_rules(
+    context: &mut Context,
+    mut store: Option<&mut Store>,
+    rules: &[Rule],
+    cleared: &HashMap<Address, Cleared>,
+    voice: Voice,
+) -> Result<Vec<Outcome>, StoreError> {
+    let found: Vec<Discovered> = rules
+        .iter()
+        .map(|rule| crate::logs::discover(&rule.sources))
+        .collect();
+    for (rule, found) in rules.iter().zip(&found) {
+        context.problems.extend_from_slice(&found.problems);
+        voice.begin(&rule.name, found.sources() > 0);
+    }
+    let sources = found.iter().map(Discovered::sources).sum();
+    let mut budget = Budget::new(context.config.run_time, sources).with_room(system::memory_room());
+    let mut outcomes: Vec<Outcome> = rules.iter().map(|_| Outcome::default()).collect();
+    for n in reading::order(store.as_deref(), rules, &found)? {
+        let (rule, found) = (&rules[n], &found[n]);
+        let store = store.as_deref_mut();
+        outcomes[n] = reading::read_rule(context, store, rule, found, cleared, &mut budget)?;
+    }
+    Ok(outcomes)
 }
 
 /// Un-bans by hand. It is the last word, also about what somebody has just

@@ -51,11 +51,13 @@ impl Look<'_> {
             if kind == Kind::Followed && (gone.contains(&n) || known.live && !live) {
                 kind = Kind::Resting;
             }
+            // Of the live one it was told as a gap.
+            let is_told = is_unread || known.live && !live;
             if !self.found.contains(&n) && !told && known.seen + KEPT > self.today {
                 followed.generations.push(Generation {
                     live,
                     kind,
-                    left: if is_unread { 0 } else { known.left },
+                    left: if is_told { 0 } else { known.left },
                     ..known.clone()
                 });
             }
