@@ -3,25 +3,19 @@
 
 use std::sync::LazyLock;
 
-use fuzz::lines::{Plain, check, check_hostile, clock, shipped};
+use fuzz::lines::{Read, check};
 use libfuzzer_sys::fuzz_target;
-use pyfilter::model::{Address, Rule};
-use pyfilter::rules::Matcher;
+use pyfilter::model::Address;
 
-static RULE: LazyLock<(Rule, Plain, Matcher)> = LazyLock::new(|| {
-    let rule = shipped("mysql");
-    let matcher = Matcher::new(&rule, clock()).expect("a shipped rule");
-    (rule.clone(), Plain::new(&rule), matcher)
-});
+static RULE: LazyLock<Read> = LazyLock::new(|| Read::shipped("mysql"));
 
 fuzz_target!(|data: &[u8]| {
-    let (rule, plain, matcher) = &*RULE;
-    check(plain, matcher, data, true);
-    hostile(rule, matcher, data);
+    check(&RULE.plain, &RULE.matcher, data, true);
+    hostile(&RULE, data);
 });
 
 /// What a client may put into a line that the server ends.
-fn hostile(rule: &Rule, matcher: &Matcher, data: &[u8]) {
+fn hostile(rule: &Read, data: &[u8]) {
     let own = Address::parse(b"203.0.113.7").expect("an address");
     let text: Vec<u8> = data.iter().copied().filter(|&b| b != b'\n').collect();
     for head in [
@@ -37,6 +31,6 @@ fn hostile(rule: &Rule, matcher: &Matcher, data: &[u8]) {
             ]
             .concat()
         };
-        check_hostile(rule, matcher, &text, line, own);
+        rule.check_hostile(&line(&text), own);
     }
 }

@@ -3,25 +3,19 @@
 
 use std::sync::LazyLock;
 
-use fuzz::lines::{Plain, check, check_hostile, clock, shipped};
+use fuzz::lines::{Read, check};
 use libfuzzer_sys::fuzz_target;
-use pyfilter::model::{Address, Rule};
-use pyfilter::rules::Matcher;
+use pyfilter::model::Address;
 
-static RULE: LazyLock<(Rule, Plain, Matcher)> = LazyLock::new(|| {
-    let rule = shipped("nginx");
-    let matcher = Matcher::new(&rule, clock()).expect("a shipped rule");
-    (rule.clone(), Plain::new(&rule), matcher)
-});
+static RULE: LazyLock<Read> = LazyLock::new(|| Read::shipped("nginx"));
 
 fuzz_target!(|data: &[u8]| {
-    let (rule, plain, matcher) = &*RULE;
-    check(plain, matcher, data, false);
-    hostile(rule, matcher, data);
+    check(&RULE.plain, &RULE.matcher, data, false);
+    hostile(&RULE, data);
 });
 
 /// What a client may put into a line: servers escape quotes and control characters.
-fn hostile(rule: &Rule, matcher: &Matcher, data: &[u8]) {
+fn hostile(rule: &Read, data: &[u8]) {
     let own = Address::parse(b"203.0.113.7").expect("an address");
     let text: Vec<u8> = data
         .iter()
@@ -44,6 +38,6 @@ fn hostile(rule: &Rule, matcher: &Matcher, data: &[u8]) {
         ),
     ] {
         let line = |text: &[u8]| [head, before, text, behind].concat();
-        check_hostile(rule, matcher, &text, line, own);
+        rule.check_hostile(&line(&text), own);
     }
 }

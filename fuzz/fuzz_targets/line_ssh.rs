@@ -3,25 +3,19 @@
 
 use std::sync::LazyLock;
 
-use fuzz::lines::{Plain, check, check_hostile, clock, shipped};
+use fuzz::lines::{Read, check};
 use libfuzzer_sys::fuzz_target;
-use pyfilter::model::{Address, Rule};
-use pyfilter::rules::Matcher;
+use pyfilter::model::Address;
 
-static RULE: LazyLock<(Rule, Plain, Matcher)> = LazyLock::new(|| {
-    let rule = shipped("ssh");
-    let matcher = Matcher::new(&rule, clock()).expect("a shipped rule");
-    (rule.clone(), Plain::new(&rule), matcher)
-});
+static RULE: LazyLock<Read> = LazyLock::new(|| Read::shipped("ssh"));
 
 fuzz_target!(|data: &[u8]| {
-    let (rule, plain, matcher) = &*RULE;
-    check(plain, matcher, data, true);
-    hostile(rule, matcher, data);
+    check(&RULE.plain, &RULE.matcher, data, true);
+    hostile(&RULE, data);
 });
 
 /// What a client may put into a line: sshd writes no control characters.
-fn hostile(rule: &Rule, matcher: &Matcher, data: &[u8]) {
+fn hostile(rule: &Read, data: &[u8]) {
     let own = Address::parse(b"203.0.113.7").expect("an address");
     let text: Vec<u8> = data
         .iter()
@@ -64,7 +58,7 @@ fn hostile(rule: &Rule, matcher: &Matcher, data: &[u8]) {
     for (before, behind, counts) in lines {
         let head = b"2026-11-22T07:30:08.000001+00:00 vm sshd[4242]: ";
         let line = |text: &[u8]| [head, before, text, behind].concat();
-        let counted = check_hostile(rule, matcher, &text, line, own);
+        let counted = rule.check_hostile(&line(&text), own);
         let text = text.escape_ascii();
         assert!(
             counted || !counts,

@@ -37,15 +37,22 @@ fuzz_target!(|data: &[u8]| {
     let (text, broken) = in_blocks(&mut opened, block, MOST);
     let (mut again, _) = stream(&path).expect("it was opened before");
     let at_once = in_blocks(&mut again, MOST, MOST);
-    assert!(at_once == (text.clone(), broken), "blocks of {block} bytes");
-    if packed.starts_with(&[0x1f, 0x8b]) {
+    let is_gzip = packed.starts_with(&[0x1f, 0x8b]);
+    // How much of a damaged block comes out before the damage is seen is for the
+    // decoders of the others to say.
+    assert_eq!(broken, at_once.1, "blocks of {block} bytes");
+    assert!(
+        broken && !is_gzip || at_once.0 == text,
+        "blocks of {block} bytes"
+    );
+    if is_gzip {
         let mut decoder = MultiGzDecoder::new(Cursor::new(&packed)).take(MOST as u64);
         let mut plain = Vec::new();
         let ended = decoder.read_to_end(&mut plain);
         assert!(plain == text, "another text");
         assert_eq!(ended.is_err(), broken);
     }
-    if text.len() < MOST {
+    if text.len() < MOST && (is_gzip || !broken) {
         failures(&path, &text, broken, block);
     }
 });

@@ -190,28 +190,41 @@ pub fn check(rule: &Plain, matcher: &Matcher, block: &[u8], exactly: bool) {
     assert_eq!(at_once, one_by_one);
 }
 
-/// No text of a client makes a line name another address than his. `line` makes
-/// the line of a service with this text in it.
-pub fn check_hostile(
-    rule: &Rule,
-    matcher: &Matcher,
-    text: &[u8],
-    line: impl Fn(&[u8]) -> Vec<u8>,
-    own: Address,
-) -> bool {
-    let line = line(text);
-    let mut users = Users::default();
-    let mut wanting = Matcher::with_users(rule, clock()).expect("a shipped rule");
-    wanting.scan(&line, 0, |_, _| {});
-    wanting.exchange_users(&mut users);
-    if let Some(user) = users.get(0) {
-        assert!(is_printable(&Escaped::bytes(user).to_string()));
-    }
-    match matcher.clone().line(&line, 0) {
-        Verdict::Failure(failure) => {
-            assert_eq!(failure.address, own, "{}", line.escape_ascii());
-            true
+/// A rule as the targets read it: plainly, and by the program, without the users
+/// that its lines name and with them.
+pub struct Read {
+    pub plain: Plain,
+    pub matcher: Matcher,
+    wanting: Matcher,
+}
+
+impl Read {
+    /// The shipped rule of that name.
+    pub fn shipped(name: &str) -> Self {
+        let rule = shipped(name);
+        Read {
+            plain: Plain::new(&rule),
+            matcher: Matcher::new(&rule, clock()).expect("a shipped rule"),
+            wanting: Matcher::with_users(&rule, clock()).expect("a shipped rule"),
         }
-        _ => false,
+    }
+
+    /// No text of a client makes a line of a service name another address than
+    /// his. Says whether the line is a failure.
+    pub fn check_hostile(&self, line: &[u8], own: Address) -> bool {
+        let mut users = Users::default();
+        let mut wanting = self.wanting.clone();
+        wanting.scan(line, 0, |_, _| {});
+        wanting.exchange_users(&mut users);
+        if let Some(user) = users.get(0) {
+            assert!(is_printable(&Escaped::bytes(user).to_string()));
+        }
+        match self.matcher.clone().line(line, 0) {
+            Verdict::Failure(failure) => {
+                assert_eq!(failure.address, own, "{}", line.escape_ascii());
+                true
+            }
+            _ => false,
+        }
     }
 }
