@@ -788,7 +788,7 @@ fn kernel_without_rights_the_log_and_the_state_directory_say_sudo() {
     let store = "state/PyFilter.db: the store can not be opened: permission denied; run with sudo";
     sandbox.run(["list"]).exits(1).complains(store);
     sandbox.run(["explain", ATTACKER]).exits(1).complains(store);
-    sandbox.run(["scan"]).exits(1).complains("state/lock: can not be locked: Permission denied (os error 13); run with sudo, or choose another --state-dir");
+    sandbox.run(["scan"]).exits(1).complains("state/reading.lock: can not be locked: Permission denied (os error 13); run with sudo, or choose another --state-dir");
     sandbox.run(["match", "--rule", "ssh", "auth.log"]).exits(1).complains(
         "auth.log: can not be read: permission denied; run with sudo, or as a member of the group that owns it",
     );

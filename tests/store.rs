@@ -202,7 +202,7 @@ fn kernel_a_read_only_file_system_is_told_and_can_be_looked_at() {
     assert_eq!(sandbox.banned(), [ATTACKER]);
     sandbox.run(["scan", "--dry-run"]).exits(0).bans([OTHER]);
     sandbox.scan().exits(1).prints("").complains(
-        "state/lock: can not be locked: Read-only file system (os error 30); is the file system mounted read-only?",
+        "state/reading.lock: can not be locked: Read-only file system (os error 30); is the file system mounted read-only?",
     );
 }
 

@@ -154,7 +154,7 @@ pub(super) fn run(mut context: Context, errand: &Errand, voice: Voice) -> Result
     wall.close(&mut store, &written)?;
     sharing.send(&mut context, &mut store)?;
     let firewall = wall.into_row(context.config.firewall.backend, &store)?;
-    once_each(&mut context.problems);
+    once_each(&mut context);
     metrics::leave(&mut context, &store, &sources, begun)?;
     let owed = (told && !untold.is_empty()).then_some(Owed {
         store,
@@ -174,10 +174,14 @@ pub(super) fn run(mut context: Context, errand: &Errand, voice: Voice) -> Result
     Ok(Done { summary, owed })
 }
 
-/// Each problem once, where it first stood.
-fn once_each(problems: &mut Vec<Problem>) {
-    let mut seen = BTreeSet::new();
-    problems.retain(|problem| seen.insert(problem.message.clone()));
+/// Each problem and each warning once, where it first stood: what can not be done before
+/// the reading is tried once more after it.
+fn once_each(context: &mut Context) {
+    let (mut told, mut warned) = (BTreeSet::new(), BTreeSet::new());
+    let is_first = |problem: &Problem| told.insert(problem.message.clone());
+    context.problems.retain(is_first);
+    let is_first = |warning: &String| warned.insert(warning.clone());
+    context.warnings.retain(is_first);
 }
 
 /// The bans and the un-bans among events.

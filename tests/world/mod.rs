@@ -116,7 +116,8 @@ impl World {
             script,
             "cat > {systemctl} <<'END'\n{SYSTEMCTL}END\n\
              chmod 755 {systemctl}\nmount --bind {systemctl} /usr/bin/systemctl\n\
-             mkdir -p /run/systemd/system /etc/cron.d\ncp {log} /var/log/auth.log\n",
+             mkdir -p /run/systemd/system /etc/cron.d\ncp {log} /var/log/auth.log\n\
+             rm -rf /var/log/nginx /var/log/apache2 /var/log/mysql\n",
             systemctl = systemctl.display(),
             log = log.display(),
         );

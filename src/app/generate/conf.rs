@@ -224,7 +224,7 @@ taken off: Java's servers behind them do;
 what stands behind the name of a file belongs to it: /login.php/x is a request for
 /login.php;
 .IP \(bu 2
-.. at the root leads to the root, though current servers refuse it.
+\&.. at the root leads to the root, though current servers refuse it.
 .PP
 A url with a query, such as /index.php?route=login, wants each of its parameters in
 the query of the request, in any order.

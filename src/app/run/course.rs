@@ -138,10 +138,7 @@ impl Course {
     ) -> Result<(), StoreError> {
         locate(context, self.changes.bans_mut());
         self.changes.commit(store, context.now)?;
-        let problems = context.problems.len();
         self.wall.apply(context, store)?;
-        // What can not be done now is tried once more after the reading, and told then.
-        context.problems.truncate(problems);
         let written = self.snapshots.write(context, store)?;
         self.wall.close(store, &written)?;
         self.changes = std::mem::take(&mut self.changes).next();
