@@ -288,7 +288,7 @@ fn kernel_logs_may_be_read_only_and_the_event_log_fails_alone() {
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_a_store_of_3_0_0_on_a_disk_that_is_full_is_used_as_it_is_and_made_small_later() {
-    let old = crate::bounds::old_store(6000, 200);
+    let old = crate::bounds::old_store(11_000, 500);
     let new = attackers(0, 3);
     let (mut without, mut partly) = (0, 0);
     for room in [0u64, 8, 64, 256, 1024, 4096, 16_384] {

@@ -98,9 +98,18 @@ impl Course {
         errand: &Errand,
         voice: Voice,
     ) -> Result<Self, Stop> {
-        let mut is_another = !self.changes.is_empty();
+        let mut is_another = false;
+        if !self.changes.is_empty() {
+            let number = store.number()?;
+            locate(context, self.changes.bans_mut());
+            self.changes.commit(store, context.now)?;
+            self.changes = std::mem::take(&mut self.changes).next();
+            // Where the bans are the same nothing is applied: the chain of a state directory
+            // that was lost goes on protecting until the logs are read.
+            is_another = store.number()? != number;
+        }
         if is_another {
-            self.settle(context, store)?;
+            self.apply(context, store)?;
             self.early = store.untold()?;
             self.snapshots = Snapshots::read(context, store, &mut self.changes)?;
         }
@@ -130,19 +139,11 @@ impl Course {
         Ok(self)
     }
 
-    /// Commits and applies what people, time and other servers did.
-    pub(super) fn settle(
-        &mut self,
-        context: &mut Context,
-        store: &mut Store,
-    ) -> Result<(), StoreError> {
-        locate(context, self.changes.bans_mut());
-        self.changes.commit(store, context.now)?;
+    /// Applies what people, time and other servers did.
+    fn apply(&mut self, context: &mut Context, store: &mut Store) -> Result<(), StoreError> {
         self.wall.apply(context, store)?;
         let written = self.snapshots.write(context, store)?;
-        self.wall.close(store, &written)?;
-        self.changes = std::mem::take(&mut self.changes).next();
-        Ok(())
+        self.wall.close(store, &written)
     }
 }
 
