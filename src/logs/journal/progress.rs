@@ -33,7 +33,7 @@ impl Progress {
     }
 
     /// The cursor of the last entry whose line ends at or before the byte `end` of
-    /// the lines, which lies no more than [`MARKED`] behind what was read; else the
+    /// the lines, which lies no more than 8 MiB behind what was read; else the
     /// one from which the reading began.
     #[must_use]
     pub fn cursor_at(&self, end: u64) -> Option<String> {
