@@ -136,6 +136,7 @@ impl<'a> Hearing<'a> {
             paths: ids.collect(),
             hearing: self,
             room: budget.room(),
+            taken: 0,
             held: None,
             failed: None,
         };
@@ -252,6 +253,9 @@ impl<'a> Hearing<'a> {
 /// while a scan reads, waits for that.
 const HELD: Duration = Duration::from_millis(20);
 
+/// After how many failures what was found is weighed again: they take some kilobytes.
+const WEIGHED: u32 = 256;
+
 /// Takes the failures that are read.
 struct Counting<'h, 'a> {
     hearing: &'h mut Hearing<'a>,
@@ -259,6 +263,8 @@ struct Counting<'h, 'a> {
     paths: Vec<Vec<PathId>>,
     /// How many bytes the windows and the bans may take.
     room: usize,
+    /// How many failures were taken.
+    taken: u32,
     /// Since when the store is held, as it is while much is asked of it.
     held: Option<Instant>,
     failed: Option<StoreError>,
@@ -294,7 +300,8 @@ impl Sink for Counting<'_, '_> {
         if let Err(error) = self.count(&heard) {
             self.failed = Some(error);
         }
-        if self.hearing.weight() > self.room {
+        self.taken = self.taken.wrapping_add(1);
+        if self.taken.is_multiple_of(WEIGHED) && self.hearing.weight() > self.room {
             More::NoRoom
         } else if self.hearing.judge.is_done_with(heard.failure.address) {
             More::Unwanted
