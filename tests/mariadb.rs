@@ -217,7 +217,7 @@ fn kernel_what_init_writes_on_a_host_with_mariadb_bans_nobody_who_was_only_named
                 .log("syslog", recorded(&format!("{version}/journal.syslog")))
                 .log("audit.cnf", option_file);
             let script = r#"
-                mount -t tmpfs tmpfs /var/log && mount -t tmpfs tmpfs /etc/mysql &&
+                mount -t tmpfs tmpfs /var/log && mount -t tmpfs tmpfs /etc &&
                 mount -t tmpfs tmpfs /run && mkdir -p /var/log/mysql /etc/mysql/conf.d &&
                 cp "$0/error.log" /var/log/mysql/ && cp "$0/syslog" /var/log/ &&
                 cp "$0/audit.cnf" /etc/mysql/conf.d/ && exec "$@""#;

@@ -220,10 +220,11 @@ mod tests {
     }
 
     #[test]
-    fn where_there_are_urls_each_pattern_has_a_request_and_literals_that_end_in_it() {
+    fn where_there_are_urls_a_request_stands_between_time_and_status_and_begins_in_each_literal() {
         for rule in &BUILTINS {
             for pattern in rule.patterns {
-                let has_request = pattern.contains("(?P<request>");
+                let has_request = pattern.contains(r#")\] "(?P<request>"#);
+                assert_eq!(has_request, pattern.contains(r#")" (?P<status>"#));
                 assert_eq!(has_request, !rule.urls.is_empty(), "{pattern}");
                 let literals = literals(pattern).unwrap();
                 assert!(!has_request || literals.iter().all(|one| one.matches('"').count() == 1));

@@ -18,7 +18,7 @@ pub(super) struct Read {
     pub(super) number: usize,
     /// Whether its first match bans.
     pub(super) instant: bool,
-    /// What its `request` must be, if that is not told by its text.
+    /// What its request must be, if that is not told by its text.
     pub(super) requests: Option<Requests>,
     pattern: Pattern,
     parsed: OnceLock<Result<Parsed, String>>,
@@ -31,8 +31,8 @@ pub(super) struct Parsed {
     pub(super) groups: Groups,
 }
 
-/// Address, time, status, request and user.
-pub(super) const PARTS: usize = 5;
+/// Address, time, status and user.
+pub(super) const PARTS: usize = 4;
 
 /// Which group is which part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,20 +40,13 @@ pub(super) struct Groups {
     pub(super) ip: usize,
     pub(super) time: usize,
     pub(super) status: Option<usize>,
-    pub(super) request: Option<usize>,
     pub(super) user: Option<usize>,
 }
 
 impl Groups {
     /// Each of them, in this order.
     pub(super) fn all(self) -> [Option<usize>; PARTS] {
-        [
-            Some(self.ip),
-            Some(self.time),
-            self.status,
-            self.request,
-            self.user,
-        ]
+        [Some(self.ip), Some(self.time), self.status, self.user]
     }
 }
 
@@ -106,20 +99,17 @@ pub(super) fn groups(names: &[Option<&str>], positions: Positions) -> Option<Gro
             ip,
             time,
             status: place("status").or(status.filter(|&group| group < count)),
-            request: place("request"),
             user: place("user"),
         },
         (ip, time) => Groups {
             ip: ip?,
             time: time?,
             status: place("status"),
-            request: place("request"),
             user: place("user"),
         },
     };
     // A group is one part: where the position makes it another, it is that one.
     let others = [Some(found.ip), Some(found.time), found.status];
-    found.request = found.request.filter(|_| !others.contains(&found.request));
     found.user = found.user.filter(|_| !others.contains(&found.user));
     (found.ip < count && found.time < count).then_some(found)
 }
@@ -151,10 +141,8 @@ impl Read {
     pub(super) fn parsed(&self) -> Result<&Parsed, String> {
         let parsed = self.parsed.get_or_init(|| {
             let hir = parse(&self.pattern.text).map_err(|error| error.to_string())?;
-            let mut groups = groups(&names(&hir), self.pattern.positions)
+            let groups = groups(&names(&hir), self.pattern.positions)
                 .ok_or("the pattern has no groups for address and time")?;
-            // Nobody asks for it, and to follow it costs.
-            groups.request = groups.request.filter(|_| self.requests.is_some());
             Ok(Parsed { hir, groups })
         });
         parsed.as_ref().map_err(Clone::clone)
@@ -184,7 +172,6 @@ mod tests {
             ip: 2,
             time: 1,
             status: None,
-            request: None,
             user: None,
         });
         assert_eq!(found("(a)(b)", Positions::TimeAddress), by_time);
@@ -194,7 +181,6 @@ mod tests {
                 ip: 1,
                 time: 2,
                 status: None,
-                request: None,
                 user: None
             })
         );
@@ -204,18 +190,16 @@ mod tests {
                 ip: 1,
                 time: 2,
                 status: Some(4),
-                request: None,
                 user: None
             })
         );
-        let named = "(a)(?P<ip>b)(?P<status>c)(?P<time>d)(?P<user>e)(?P<request>f)";
+        let named = "(a)(?P<ip>b)(?P<status>c)(?P<time>d)(?P<user>e)(?P<other>f)";
         assert_eq!(
             found(named, Positions::TimeAddress),
             Some(Groups {
                 ip: 2,
                 time: 4,
                 status: Some(3),
-                request: Some(6),
                 user: Some(5)
             })
         );
