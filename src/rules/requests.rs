@@ -22,6 +22,9 @@ struct Page {
     file: bool,
     /// What must be in the query, in any order: `route=login`.
     query: Vec<Vec<u8>>,
+    /// How nearly all requests for it begin, `POST /login/`, if every server reads
+    /// that as this page, whatever the query says.
+    start: Option<Vec<u8>>,
 }
 
 /// In any case: to some applications `post` is the same.
@@ -34,9 +37,14 @@ impl Requests {
             let target = Target::new(url.as_bytes())?;
             let path = target.meant();
             let name = path.rsplit(|&byte| byte == b'/').next()?;
+            let query = parameters(target.query);
+            let request = [b"POST ", &path[..], b" "].concat();
+            let is_plain = plain_path(&request).is_some_and(|(_, behind)| behind.len() == 1);
             Some(Page {
                 file: memchr(b'.', name).is_some(),
-                query: parameters(target.query),
+                start: (is_plain && query.is_empty())
+                    .then(|| request[..request.len() - 1].to_vec()),
+                query,
                 path,
             })
         };
@@ -52,6 +60,9 @@ impl Requests {
     /// Whether `text` may begin with such a request, up to a quote that is not
     /// escaped or to the end of the line. A plain path is not looked beyond.
     pub(super) fn may_begin(&self, text: &[u8]) -> bool {
+        if self.behind_start(text).is_some() {
+            return true;
+        }
         match plain_path(text) {
             Some((path, _)) if !self.blanks => self.pages.iter().any(|page| page.is_at(path)),
             _ => is_post(text) && self.has(&text[..end(text)]),
@@ -60,23 +71,16 @@ impl Requests {
 
     /// Whether the request line, as the log shows it, is such a request.
     pub(super) fn has(&self, request: &[u8]) -> bool {
-        // Nearly all are spelled so, and mean what they say.
-        if let Some((path, behind)) = plain_path(request)
-            && let [b'?' | b'#', ..] | [b' ', b'H', b'T', b'T', b'P', b'/', _, b'.', _] = behind
-            && !self.blanks
-        {
-            let mut wanted = false;
-            for page in self.pages.iter().filter(|page| page.is_at(path)) {
-                if page.query.is_empty() {
-                    return true;
-                }
-                wanted = true;
-            }
-            if !wanted {
-                return false;
-            }
-        }
-        self.reads(request)
+        let behind = self.behind_start(request);
+        behind.is_some_and(ends_plainly) || self.reads(request)
+    }
+
+    /// What stands behind the path, if the text begins as nearly all requests do.
+    fn behind_start<'t>(&self, text: &'t [u8]) -> Option<&'t [u8]> {
+        let starts = self.pages.iter().filter_map(|page| page.start.as_ref());
+        starts
+            .filter_map(|start| text.strip_prefix(&start[..]))
+            .find(|behind| matches!(behind.first(), Some(b' ' | b'?' | b'#')))
     }
 
     /// The same, for any spelling.
@@ -147,6 +151,15 @@ fn plain_path(request: &[u8]) -> Option<(&[u8], &[u8])> {
         }
         length += 1;
     }
+}
+
+/// Whether the path ends where this begins, whatever the server: with the query, the
+/// fragment, or the version.
+fn ends_plainly(behind: &[u8]) -> bool {
+    matches!(
+        behind,
+        [b'?' | b'#', ..] | [b' ', b'H', b'T', b'T', b'P', b'/', _, b'.', _]
+    )
 }
 
 /// What a byte is to a plain path.
