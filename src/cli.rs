@@ -45,6 +45,7 @@ Environment:
 
 Files:
   /etc/pyfilter/config.json   the configuration
+  /etc/pyfilter/conf.d        files that add rules and ignored addresses to it
   /var/lib/pyfilter           bans and positions (PyFilter.db), blacklist.v4, blacklist.v6"
 )]
 pub struct Cli {
@@ -69,6 +70,14 @@ pub struct Global {
         help = "Configuration [default: $PYFILTER_CONFIG, else /etc/pyfilter/config.json if there]"
     )]
     pub config: Option<PathBuf>,
+    /// The directory of the files that add to it.
+    #[arg(
+        long,
+        value_name = "DIR",
+        global = true,
+        help = "Files that add to it [default: conf.d beside it, within /etc/pyfilter]"
+    )]
+    pub conf_d: Option<PathBuf>,
     /// The directory of bans, positions and snapshots.
     #[arg(
         long,

@@ -10,6 +10,7 @@ use crate::report::bans_json;
 use crate::store::Store;
 use crate::system;
 
+use super::conf_d;
 use super::context::Context;
 use super::run::{self, Errand, manual_ban};
 use super::voice::Voice;
@@ -60,7 +61,10 @@ fn line(ban: &Ban) -> String {
 }
 
 /// Bans by hand.
-pub(super) fn ban(context: Context, args: &cli::Ban, voice: Voice) -> Exit {
+pub(super) fn ban(mut context: Context, args: &cli::Ban, voice: Voice) -> Exit {
+    if let Err(error) = conf_d::hold_if_there(&mut context) {
+        return complain(&error);
+    }
     let own = system::login_address();
     for address in &args.addresses {
         if let Some(why) = context.never.why(*address) {

@@ -6,6 +6,7 @@ mod firewall;
 mod geo;
 mod redis;
 mod rules;
+mod sessions;
 mod writers;
 
 use std::fs;
@@ -20,6 +21,7 @@ use crate::cli;
 use crate::model::Escaped;
 use crate::store::Store;
 
+use super::conf_d;
 use super::context::Context;
 use super::{Exit, print_json, written};
 
@@ -85,8 +87,11 @@ impl Findings {
     }
 }
 
-pub(super) fn check(context: Context, args: &cli::Check) -> Exit {
+pub(super) fn check(mut context: Context, args: &cli::Check) -> Exit {
     let mut findings = Findings(Vec::new());
+    if let Err(error) = conf_d::hold_if_there(&mut context) {
+        findings.error(error.to_string());
+    }
     configuration(&context, &mut findings);
     rules::look(&context, &mut findings);
     let store = store(&context, &mut findings);
@@ -94,6 +99,7 @@ pub(super) fn check(context: Context, args: &cli::Check) -> Exit {
     redis::look(&context, store.as_ref(), &mut findings);
     firewall::look(&context, store.as_ref(), &mut findings);
     geo::look(&context, &mut findings);
+    sessions::look(&context, store.as_ref(), &mut findings);
     for problem in context.problems {
         findings
             .0
@@ -136,6 +142,9 @@ fn configuration(context: &Context, findings: &mut Findings) {
         None => findings.fine(
             "configuration: none, so the built-in defaults hold (`pyfilter init` writes one)",
         ),
+    }
+    for file in &config.conf_d.files {
+        findings.fine(format!("added by: {}", Escaped::path(&file.path)));
     }
     findings.fine(format!("server name: {}", Escaped::text(&context.server)));
     for note in &config.notes {

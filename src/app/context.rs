@@ -38,6 +38,8 @@ impl Context {
             )));
             Vec::new()
         });
+        let left_out = config.conf_d.left_out.iter();
+        problems.extend(left_out.map(|left_out| Problem::at(&left_out.path, &left_out.message)));
         let server = config.server_name.clone().unwrap_or_else(system::host_name);
         Context {
             never: NeverBanned::new(config.ignored.clone(), own),

@@ -23,6 +23,7 @@ use crate::model::{Address, Backend, Country, Generation, Problem, Rule, Witness
 use crate::store::{OpenWindow, PastBan, Store, StoreError};
 use crate::system;
 
+use super::conf_d;
 use super::context::Context;
 use super::progress::{Amount, Progress};
 use super::voice::Voice;
@@ -44,12 +45,18 @@ struct Known {
     lines: Lines,
     /// What the logs hold, if it is not banned.
     looked: Vec<Looked>,
+    /// The accounts that are logged in from there, if it is banned.
+    session: Option<String>,
     /// Commands that remove other rules which block it.
     blocked_by: Vec<String>,
     problems: Vec<Problem>,
 }
 
-pub(super) fn explain(context: &Context, args: &cli::Explain) -> Exit {
+pub(super) fn explain(mut context: Context, args: &cli::Explain) -> Exit {
+    if let Err(error) = conf_d::hold_if_there(&mut context) {
+        return complain(&error);
+    }
+    let context = &context;
     let known = match Known::gather(context, args.address) {
         Ok(known) => known,
         Err(error) => return complain(&error),
@@ -88,6 +95,7 @@ impl Known {
             cleared: None,
             lines: Lines::default(),
             looked: Vec::new(),
+            session: None,
             blocked_by: Vec::new(),
             problems: Vec::new(),
         };
@@ -100,6 +108,9 @@ impl Known {
         }
         if known.never.is_none() && !known.is_banned(context) {
             known.look(store.as_ref(), context)?;
+        }
+        if known.is_banned(context) {
+            known.session = system::sessions().remove(&address);
         }
         known.locate(context);
         let settings = &context.config.firewall;

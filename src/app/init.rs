@@ -226,7 +226,7 @@ fn json(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::config::{Config, FirstContact};
     use crate::model::SourceSpec;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -357,6 +357,7 @@ mod tests {
         assert_eq!(
             Config {
                 ignored: Vec::new(),
+                first_contact: FirstContact::Whole,
                 ..written
             },
             defaults

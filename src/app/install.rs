@@ -6,12 +6,14 @@
 //! | `found` | what is there already |
 //! | `plan` | what is there → the steps that are missing (pure) |
 //! | `adopt` | a PyFilter's configuration → one for here (pure) |
+//! | `allow` | who is logged in → the file that keeps them from being banned |
 //! | `step` | does one step |
 //!
 //! What is in place is no step, so a second `install` finds nothing to do, and
 //! one that failed in the middle is gone on with.
 
 mod adopt;
+mod allow;
 pub(super) mod found;
 pub(super) mod places;
 mod plan;
@@ -21,7 +23,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::cli::{Global, Install, STATE_DIR};
-use crate::config::Config;
+use crate::config::{Config, FirstContact};
 use crate::model::Stamp;
 use crate::system::{self, Exclusive, Lock, ProgramError};
 
@@ -32,6 +34,9 @@ use super::{Exit, complain, finish};
 use found::Found;
 use step::Step;
 
+/// What a person should know of a configuration that `init` wrote.
+const FROM_NOW_ON: &str = "What was logged before bans nobody (settings.first_contact): `sudo pyfilter audit` shows it, `sudo pyfilter scan FILE` takes it";
+
 /// How long another run is waited for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -40,7 +45,7 @@ pub(super) fn install(global: &Global, args: &Install, voice: Voice) -> Exit {
     if let Some(exit) = refuses_elsewhere(global, "install") {
         return exit;
     }
-    let found = match Found::look(args.cron) {
+    let (found, config) = match Found::look(args.cron, !args.no_allow_me) {
         Ok(found) => found,
         Err(found::Error::Faults(faults)) => {
             Voice::complain(&faults);
@@ -54,6 +59,12 @@ pub(super) fn install(global: &Global, args: &Install, voice: Voice) -> Exit {
         Ok(steps) => steps,
         Err(refusal) => return complain(&format_args!("{refusal}; nothing was done")),
     };
+    let steps: Vec<Step> = if args.only_allow {
+        let allows = |step: &Step| matches!(step, Step::Allow { .. });
+        steps.into_iter().filter(allows).collect()
+    } else {
+        steps
+    };
     if args.dry_run {
         for step in &steps {
             voice.say(&format!("Would {}", step.will()));
@@ -65,12 +76,21 @@ pub(super) fn install(global: &Global, args: &Install, voice: Voice) -> Exit {
     } else if let Err(error) = do_all(&steps, voice) {
         return complain(&error);
     }
+    if args.only_allow {
+        return Exit::Done;
+    }
+    let ends = config.first_contact == FirstContact::End;
     let mut exit = Exit::Done;
-    if !args.dry_run && steps.iter().any(Step::starts) {
+    if args.dry_run && steps.iter().any(Step::starts) {
+        exit = first_run_in_advance(config, &found, voice);
+    } else if !args.dry_run && steps.iter().any(Step::starts) {
         exit = first_run(voice);
         if let Err(error) = start(args.cron) {
             return complain(&error).or(exit);
         }
+    }
+    if ends && steps.iter().any(Step::starts) {
+        voice.say(FROM_NOW_ON);
     }
     tell(&found, args, &steps, voice);
     exit
@@ -78,11 +98,12 @@ pub(super) fn install(global: &Global, args: &Install, voice: Voice) -> Exit {
 
 /// These two set up the host's usual places, which others could not be.
 pub(super) fn refuses_elsewhere(global: &Global, command: &str) -> Option<Exit> {
-    let elsewhere = global.config.is_some() || global.state_dir.is_some();
+    let elsewhere =
+        global.config.is_some() || global.state_dir.is_some() || global.conf_d.is_some();
     elsewhere.then(|| {
         let config = crate::config::DEFAULT_FILE;
         Voice::warn(&format_args!(
-            "{command} is about {config} and {STATE_DIR}: it takes neither -c nor --state-dir; nothing was done"
+            "{command} is about {config} and {STATE_DIR}: it takes neither -c, --conf-d nor --state-dir; nothing was done"
         ));
         Exit::Usage
     })
@@ -113,7 +134,7 @@ pub(super) fn lock() -> Result<Lock, String> {
 
 /// Whatever it can not do is told, and tried again by the next one.
 fn first_run(voice: Voice) -> Exit {
-    let config = match Config::load(None, None, Path::new(STATE_DIR)) {
+    let config = match Config::load(None, None, None, Path::new(STATE_DIR)) {
         Ok(config) => config,
         Err(faults) => {
             Voice::complain(&faults);
@@ -124,6 +145,23 @@ fn first_run(voice: Voice) -> Exit {
     let errand = Errand::FirstScan(rules.cloned().collect());
     let context = Context::new(config, STATE_DIR.into());
     finish(run::run(context, &errand, voice), voice, false)
+}
+
+/// Shows whom the first run would ban.
+fn first_run_in_advance(mut config: Config, found: &Found, voice: Voice) -> Exit {
+    config.ignored.extend(found.allowed.keys());
+    let rules = config.rules.iter().filter(|rule| rule.enabled);
+    let errand = Errand::FirstScan(rules.cloned().collect());
+    voice.say("The first run would ban:");
+    match run::dry_run(Context::new(config, STATE_DIR.into()), &errand, voice) {
+        Ok(done) => {
+            if done.summary.bans.is_empty() {
+                voice.say("nobody");
+            }
+            finish(Ok(done), voice, false)
+        }
+        stopped => finish(stopped, voice, false),
+    }
 }
 
 /// The timer last: its first run would meet this one's.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::logs::{self, Journal, JournalError, Piece, Progress};
-use crate::model::{JournalCursor, Problem};
+use crate::model::{JournalCursor, JournalPosition, Problem};
 
 /// A journal that is being read.
 pub(super) struct Journaled {
@@ -11,23 +11,29 @@ pub(super) struct Journaled {
     progress: Progress,
     /// Where the last run left it, and whether there was more to read.
     before: Option<JournalCursor>,
+    /// Where it is read from, if not from a week ago.
+    from: Option<JournalPosition>,
 }
 
 impl Journaled {
-    /// Begins to read it where the last run left it.
+    /// Begins to read it where the last run left it; one that is new to the rule
+    /// from the Unix seconds `since` on, if they are given.
     pub(super) fn begin(
         journal: &Journal,
         place: Option<&Path>,
         before: Option<JournalCursor>,
+        since: Option<i64>,
         now: i64,
     ) -> Result<(Self, Piece), JournalError> {
-        let cursor = before.as_ref().map(|before| before.cursor.as_str());
-        let (piece, progress) = logs::journal(journal, place, cursor, now)?;
+        let from = before.as_ref().map(|before| before.position.clone());
+        let from = from.or(since.map(JournalPosition::Since));
+        let (piece, progress) = logs::journal(journal, place, from.as_ref(), now)?;
         Ok((
             Journaled {
                 name: journal.name.clone(),
                 progress,
                 before,
+                from,
             },
             piece,
         ))
@@ -58,8 +64,9 @@ impl Journaled {
     /// Its name, and where the next run goes on when its lines were read up to the
     /// byte `end`, if that is elsewhere; `left` says that there are more.
     pub(super) fn new_cursor(self, end: u64, left: bool) -> Option<(String, JournalCursor)> {
-        let cursor = self.progress.cursor_at(end)?;
-        let now = JournalCursor { cursor, left };
+        let read = self.progress.cursor_at(end).map(JournalPosition::Entry);
+        let position = read.or(self.from)?;
+        let now = JournalCursor { position, left };
         (self.before.as_ref() != Some(&now)).then_some((self.name, now))
     }
 }

@@ -5,6 +5,7 @@ mod bans;
 mod changes;
 mod check;
 mod clock;
+mod conf_d;
 mod context;
 mod explain;
 pub mod generate;
@@ -104,6 +105,7 @@ pub fn main(cli: &Cli) -> Exit {
     let config = match Config::load(
         global.config.as_deref(),
         std::env::var_os("PYFILTER_CONFIG").as_deref(),
+        global.conf_d.as_deref(),
         &state_dir,
     ) {
         Ok(config) => config,
@@ -120,7 +122,7 @@ pub fn main(cli: &Cli) -> Exit {
         Command::Audit(args) => audit::audit(context, args),
         Command::Match(args) => match_lines::match_lines(&context, args),
         Command::List(args) => bans::list(&context, args),
-        Command::Explain(args) => explain::explain(&context, args),
+        Command::Explain(args) => explain::explain(context, args),
         Command::Ban(args) => bans::ban(context, args, voice(false)),
         Command::Unban(args) => bans::unban(context, args, voice(false)),
         Command::Restore(args) => bans::restore(context, args, voice(false)),

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::config;
 use crate::logs::{
     self, Budget, Changed, Discovered, Followed, JournalError, Left, OpenError, Piece, Reading,
     Status, Task, Unread,
 };
-use crate::model::{Address, Ban, Escaped, Generation, Problem, Rule, Witnesses};
+use crate::model::{Address, Ban, Escaped, Generation, Problem, Rule, SourceSpec, Witnesses};
 use crate::report::SourceRow;
 use crate::store::{Store, StoreError};
 
@@ -147,7 +148,11 @@ impl Plan {
             .zip(known.iter().map(Vec::as_slice))
             .collect();
         let followed = logs::follow(&wanted, &orphans, &rule.olddir, context.now);
-        for ((log, known), followed) in found.logs.iter().zip(known).zip(followed) {
+        let begin = NewSource::of(context, store, rule)?;
+        for ((log, known), mut followed) in found.logs.iter().zip(known).zip(followed) {
+            if known.is_empty() {
+                followed.count_from(begin.since(logs::is_auto(&log.name)));
+            }
             plan.add_log(rule, &log.name, known, followed);
         }
         for journal in &found.journals {
@@ -156,7 +161,8 @@ impl Plan {
                 .transpose()?
                 .flatten();
             let place = context.config.journal.as_deref();
-            let begun = Journaled::begin(journal, place, known, context.now);
+            let since = begin.since(*journal == logs::ssh_journal());
+            let begun = Journaled::begin(journal, place, known, since, context.now);
             plan.add_journal(rule, &journal.name, begun);
         }
         Ok(plan)
@@ -285,6 +291,36 @@ impl Plan {
             .filter_map(|reading| reading.newest);
         read.newest = newest.map(|stamp| stamp.secs).max();
         Ok((self.outcome, read))
+    }
+}
+
+/// From which stamp on a source counts that is new to a rule.
+struct NewSource {
+    /// None: all of it does.
+    of_any: Option<i64>,
+    /// Of a source that `auto` takes in place of another.
+    of_auto: Option<i64>,
+}
+
+impl NewSource {
+    fn of(context: &Context, store: Option<&Store>, rule: &Rule) -> Result<Self, StoreError> {
+        let of_any = match context.config.first_contact {
+            config::FirstContact::Whole => None,
+            config::FirstContact::End => {
+                Some(context.now - i64::from(rule.thresholds.request_time))
+            }
+        };
+        let newest = match store.filter(|_| rule.sources.contains(&SourceSpec::Auto)) {
+            Some(store) => store.newest(&rule.name)?,
+            None => None,
+        };
+        // What was stamped like the last failure has been read from the other source.
+        let of_auto = newest.map(|newest| newest.min(context.now) + 1).or(of_any);
+        Ok(NewSource { of_any, of_auto })
+    }
+
+    fn since(&self, is_auto: bool) -> Option<i64> {
+        if is_auto { self.of_auto } else { self.of_any }
     }
 }
 

@@ -11,19 +11,20 @@ use std::time::{Duration, Instant};
 use crate::model::{Address, Ban, Cause, Escaped, Origin, Problem, Rule, Stamp, Unban};
 use crate::report::Summary;
 use crate::store::{Store, StoreError, Unfinished, Untold};
-use crate::system::LockError;
+use crate::system::{self, LockError};
 
 use course::{Course, Locks};
 use work::work;
 
 use super::changes::Changes;
 use super::clock;
+use super::conf_d;
 use super::context::Context;
 use super::locate::locate;
 use super::metrics;
 use super::sharing::Sharing;
 use super::snapshots::{self, Snapshots};
-use super::voice::Voice;
+use super::voice::{Sessions, Voice};
 use super::wall::Wall;
 
 /// What a run is for.
@@ -115,6 +116,7 @@ pub(super) fn run(mut context: Context, errand: &Errand, voice: Voice) -> Result
     make_state_dir(&context)?;
     let mut locks = Locks::take(&context, errand)?;
     let mut store = open(&mut context)?;
+    conf_d::remember(&mut context, &mut store)?;
     let mut wall = Wall::default();
     wall.finish(&context, &mut store)?;
 
@@ -150,7 +152,8 @@ pub(super) fn run(mut context: Context, errand: &Errand, voice: Voice) -> Result
     wall.apply(&mut context, &mut store)?;
     let written = snapshots.write(&mut context, &store)?;
     let untold = store.untold()?;
-    let told = voice.tell(&untold, &mut context);
+    let sessions = sessions_of(&untold);
+    let told = voice.tell(&untold, &sessions, &mut context);
     wall.close(&mut store, &written)?;
     sharing.send(&mut context, &mut store)?;
     let firewall = wall.into_row(context.config.firewall.backend, &store)?;
@@ -167,11 +170,28 @@ pub(super) fn run(mut context: Context, errand: &Errand, voice: Voice) -> Result
         server: context.server.to_string(),
         sources,
         bans,
+        sessions,
         unbans,
         firewall,
         problems: context.problems,
     };
     Ok(Done { summary, owed })
+}
+
+/// Who is logged in from the addresses that are banned; nobody is asked about where
+/// there are none.
+fn sessions_of(events: &[Untold]) -> Sessions {
+    let banned = events.iter().filter_map(|event| match event {
+        Untold::Ban(ban) => Some(ban.address),
+        Untold::Unban(_) => None,
+    });
+    let banned: HashSet<Address> = banned.collect();
+    if banned.is_empty() {
+        return Sessions::new();
+    }
+    let mut sessions = system::sessions();
+    sessions.retain(|address, _| banned.contains(address));
+    sessions
 }
 
 /// Each problem and each warning once, where it first stood: what can not be done before
@@ -217,6 +237,7 @@ pub(super) fn dry_run(mut context: Context, errand: &Errand, voice: Voice) -> Re
         _ => look(&mut context),
     };
     if let Some(store) = &store {
+        conf_d::hold(&mut context, store)?;
         Snapshots::read(&mut context, store, &mut changes)?.complain(&mut context);
         lift_ended(&context, store, &mut changes)?;
     }
@@ -225,12 +246,10 @@ pub(super) fn dry_run(mut context: Context, errand: &Errand, voice: Voice) -> Re
     context.warnings.extend(changes.forgotten());
     let bans: Vec<Ban> = changes.bans.into_iter().map(|(ban, _)| ban).collect();
     let unbans = [changes.unbans, changes.ended].concat();
-    let events = unbans
-        .iter()
-        .cloned()
-        .map(Untold::Unban)
-        .chain(bans.iter().cloned().map(Untold::Ban));
-    if let Err(error) = voice.show(events)
+    let events = unbans.iter().cloned().map(Untold::Unban);
+    let events: Vec<Untold> = (events.chain(bans.iter().cloned().map(Untold::Ban))).collect();
+    let sessions = sessions_of(&events);
+    if let Err(error) = voice.show(events, &sessions)
         && error.kind() != std::io::ErrorKind::BrokenPipe
     {
         context.problems.push(Problem::new(format!(
@@ -244,6 +263,7 @@ pub(super) fn dry_run(mut context: Context, errand: &Errand, voice: Voice) -> Re
         server,
         sources,
         bans,
+        sessions,
         unbans,
         firewall: None,
         problems: context.problems,

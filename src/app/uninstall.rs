@@ -51,7 +51,7 @@ pub(super) fn uninstall(global: &Global, args: &Uninstall, voice: Voice) -> Exit
 /// anybody from getting rid of all this.
 fn configuration() -> (Config, Exit) {
     let base = Path::new(STATE_DIR);
-    match Config::load(None, None, base) {
+    match Config::load(None, None, None, base) {
         Ok(config) => (config, Exit::Done),
         Err(faults) => {
             Voice::complain(&faults);
@@ -119,7 +119,7 @@ fn plan(config: &Config, purge: bool) -> Vec<Step> {
         let directories = directories.into_iter().filter(there);
         steps.extend(directories.map(|path| Step::RemoveAll(path.into())));
         steps.extend(
-            [DEFAULT_FILE, places::STAMP]
+            [places::ALLOWED_FILE, DEFAULT_FILE, places::STAMP]
                 .into_iter()
                 .filter(there)
                 .map(|path| Step::Remove(path.into())),

@@ -1,9 +1,10 @@
 //! What people read: PyFilter's lines on stdout, warnings on stderr.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
 
-use crate::model::{Problem, Stamp};
+use crate::model::{Address, Problem, Stamp};
 use crate::report::{
     EventLog, Summary, ban_line, checking, nothing_to_check, summary_line, unban_line,
 };
@@ -11,6 +12,9 @@ use crate::store::Untold;
 use crate::system;
 
 use super::context::Context;
+
+/// The accounts that are logged in, by the address from which they are.
+pub(super) type Sessions = BTreeMap<Address, String>;
 
 /// How much is said, and where.
 #[derive(Debug, Clone, Copy)]
@@ -96,21 +100,31 @@ impl Voice {
         let _ = writeln!(io::stderr(), "{what}");
     }
 
-    /// Shows bans and un-bans.
-    pub(super) fn show(self, events: impl IntoIterator<Item = Untold>) -> io::Result<()> {
+    /// Shows bans and un-bans; `sessions` are the accounts that are logged in, by
+    /// address.
+    pub(super) fn show(
+        self,
+        events: impl IntoIterator<Item = Untold>,
+        sessions: &Sessions,
+    ) -> io::Result<()> {
         if !self.lines {
             return Ok(());
         }
         let mut out = io::BufWriter::new(io::stdout().lock());
         for event in events {
-            writeln!(out, "{}", line(&event).1)?;
+            writeln!(out, "{}", line(&event, sessions).1)?;
         }
         out.flush()
     }
 
     /// Tells what was committed, on the screen and in the event log; false if
     /// it has to be told again. There may be a million lines: none is kept.
-    pub(super) fn tell(self, events: &[Untold], context: &mut Context) -> bool {
+    pub(super) fn tell(
+        self,
+        events: &[Untold],
+        sessions: &Sessions,
+        context: &mut Context,
+    ) -> bool {
         let dir = context.config.event_log.as_deref();
         let mut log = dir.filter(|_| !events.is_empty()).map(EventLog::new);
         let mut out = self.lines.then(|| io::BufWriter::new(io::stdout().lock()));
@@ -126,7 +140,7 @@ impl Voice {
         };
         let mut unwritten = None;
         for event in events {
-            let (at, line) = line(event);
+            let (at, line) = line(event, sessions);
             if let Some(screen) = &mut out
                 && let Err(error) = writeln!(screen, "{line}")
             {
@@ -154,9 +168,12 @@ impl Voice {
     }
 }
 
-fn line(event: &Untold) -> (Stamp, String) {
+fn line(event: &Untold, sessions: &Sessions) -> (Stamp, String) {
     match event {
-        Untold::Ban(ban) => (ban.at, ban_line(ban)),
+        Untold::Ban(ban) => {
+            let accounts = sessions.get(&ban.address).map(String::as_str);
+            (ban.at, ban_line(ban, accounts))
+        }
         Untold::Unban(unban) => (Stamp::from_secs(unban.at), unban_line(unban)),
     }
 }

@@ -33,15 +33,21 @@ pub struct Init {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
-  pyfilter install --dry-run    what would be done; changes nothing
+  pyfilter install --dry-run    what would be done, and who would be banned; changes nothing
   sudo pyfilter install         a timer, a configuration that fits, and the first run")]
 pub struct Install {
     /// A cron entry in place of the systemd timer
     #[arg(long)]
     pub cron: bool,
-    /// Show what would be done, and change nothing
+    /// Show what would be done and whom the first run would ban, and change nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Do not keep the addresses from which people are logged in from being banned
+    #[arg(long)]
+    pub no_allow_me: bool,
+    /// Write that file and nothing else, as the package does
+    #[arg(long, hide = true)]
+    pub only_allow: bool,
 }
 
 /// `pyfilter uninstall`.

@@ -1,5 +1,6 @@
 //! The tools of all checks: a value with its path, and the faults found so far.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::fault::{Fault, Faults, Place};
@@ -13,6 +14,8 @@ const MOST: usize = 100;
 /// What the checks have found so far.
 pub(super) struct Check<'t> {
     text: &'t str,
+    /// The part of the text that is the file whose faults are looked for.
+    part: Range<usize>,
     line_starts: Vec<usize>,
     faults: Vec<Fault>,
     more: usize,
@@ -21,10 +24,18 @@ pub(super) struct Check<'t> {
 
 impl<'t> Check<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        let line_ends = text.match_indices('\n').map(|(at, _)| at + 1);
+        Check::of_part(text, 0..text.len())
+    }
+
+    /// For the file that is `part` of a text of several files. What is wrong in
+    /// another part has no place in this file.
+    pub(super) fn of_part(text: &'t str, part: Range<usize>) -> Self {
+        let line_ends = text[part.clone()].match_indices('\n');
+        let line_ends = line_ends.map(|(at, _)| part.start + at + 1);
         Check {
             text,
-            line_starts: std::iter::once(0).chain(line_ends).collect(),
+            line_starts: std::iter::once(part.start).chain(line_ends).collect(),
+            part,
             faults: Vec::new(),
             more: 0,
             notes: Vec::new(),
@@ -39,7 +50,7 @@ impl<'t> Check<'t> {
         }
         self.faults.push(Fault {
             path: path.to_owned(),
-            place: Some(self.place(offset)),
+            place: self.place(offset),
             message: message.into(),
         });
     }
@@ -67,11 +78,12 @@ impl<'t> Check<'t> {
         }
     }
 
-    fn place(&self, offset: usize) -> Place {
+    fn place(&self, offset: usize) -> Option<Place> {
+        let is_within = self.part.contains(&offset) || offset == self.part.end;
         let line = self.line_starts.partition_point(|&start| start <= offset);
-        let line_start = self.line_starts[line - 1];
+        let line_start = self.line_starts[line.checked_sub(1).filter(|_| is_within)?];
         let column = self.text[line_start..offset].chars().count() + 1;
-        Place { line, column }
+        Some(Place { line, column })
     }
 }
 
@@ -206,8 +218,11 @@ impl<'t> Field<'t> {
         let mut first: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
         for entry in entries {
             if let Some(&before) = first.get(&*entry.key) {
-                let line = check.place(before).line;
-                let message = format!("is here twice, first in line {line}: remove one");
+                let first = check.place(before);
+                let first = first.map_or(String::new(), |Place { line, .. }| {
+                    format!(", first in line {line}")
+                });
+                let message = format!("is here twice{first}: remove one");
                 check.fault(entry.offset, &self.path_of(&entry.key), message);
             } else {
                 first.insert(&entry.key, entry.offset);

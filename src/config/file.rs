@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use super::conf_d::{self, Listing};
 use super::{Config, Fault, Faults, Place};
 
 /// The configuration of a host where nobody named another.
@@ -16,16 +17,33 @@ const LARGEST: u64 = 16 << 20;
 impl Config {
     /// Reads the file `explicit` (`-c`), else the one `environment` names (the
     /// content of `$PYFILTER_CONFIG`, none if empty), else [`DEFAULT_FILE`] if
-    /// there, else nothing: the built-in defaults.
+    /// there, else nothing: the built-in defaults. Then what the files of `conf_d`
+    /// add; if none is named, those of the directory `conf.d` beside that file, if
+    /// it is in the directory of [`DEFAULT_FILE`].
     ///
     /// # Errors
-    /// All that is wrong with the file: that it can not be read, or what is in it.
+    /// All that is wrong with the file: that it can not be read, or what is in it;
+    /// or that `conf_d` can not be read.
     pub fn load(
         explicit: Option<&Path>,
         environment: Option<&OsStr>,
+        conf_d: Option<&Path>,
         base: &Path,
     ) -> Result<Self, Faults> {
-        load(explicit, environment, Path::new(DEFAULT_FILE), base)
+        let default = Path::new(DEFAULT_FILE);
+        load(explicit, environment, conf_d, default, base)
+    }
+
+    /// What `text` says as the file at [`DEFAULT_FILE`] would, with the files of the
+    /// directory `conf.d` beside it.
+    ///
+    /// # Errors
+    /// All that is wrong with the text.
+    pub fn as_default(text: &[u8], base: &Path) -> Result<Self, Faults> {
+        let path = Path::new(DEFAULT_FILE);
+        let text = decode(text).map_err(|fault| fault.of(Some(path)))?;
+        let listing = beside(path, path).map(|dir| Listing::read_if_there(&dir));
+        conf_d::read_all(text, Some(path), listing.unwrap_or_default(), base)
     }
 }
 
@@ -45,14 +63,38 @@ fn named<'a>(explicit: Option<&'a Path>, environment: Option<&'a OsStr>) -> Opti
 fn load(
     explicit: Option<&Path>,
     environment: Option<&OsStr>,
+    conf_d: Option<&Path>,
     default: &Path,
     base: &Path,
 ) -> Result<Config, Faults> {
-    let Some(path) = named(explicit, environment).or_else(|| is_there(default)) else {
-        return Ok(Config::defaults(base));
+    let named = named(explicit, environment);
+    let listing = match conf_d {
+        Some(dir) => Listing::read(dir)
+            .map_err(|error| Faults::of_file(dir, format!("can not be read: {error}")))?,
+        None => beside(named.unwrap_or(default), default)
+            .map_or_else(Listing::default, |dir| Listing::read_if_there(&dir)),
     };
-    let text = read(path).map_err(|message| Faults::of_file(path, message))?;
-    Config::from_text(&text, Some(path), base)
+    let path = named.or_else(|| is_there(default));
+    let text = path.map(|path| {
+        let read = read(path).map_err(|message| Faults::of_file(path, message))?;
+        let text = decode(&read).map_err(|fault| fault.of(Some(path)))?;
+        Ok(text.to_owned())
+    });
+    let text = text.transpose()?;
+    let text = text.as_deref().unwrap_or("{}");
+    conf_d::read_all(text, path, listing, base)
+}
+
+/// The `conf.d` of a configuration, if it is in the directory of the default one:
+/// what stands beside any other file may be anybody's.
+fn beside(file: &Path, default: &Path) -> Option<PathBuf> {
+    let dir = |file: &Path| {
+        let file = std::path::absolute(file).ok()?;
+        let dir = file.parent()?;
+        Some(dir.canonicalize().unwrap_or_else(|_| dir.to_owned()))
+    };
+    let dir = dir(file).filter(|own| Some(own) == dir(default).as_ref())?;
+    Some(dir.join("conf.d"))
 }
 
 /// The path, unless nothing is there; a link to nowhere is something.
@@ -68,6 +110,11 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
         return Err("is a directory: name the file in it".to_owned());
     }
+    read_opened(file)
+}
+
+/// The bytes of a file, or half a sentence about what is wrong with it.
+pub(super) fn read_opened(file: File) -> Result<Vec<u8>, String> {
     let mut text = Vec::new();
     let taken = file.take(LARGEST + 1).read_to_end(&mut text);
     taken.map_err(|error| reason(&error))?;
@@ -77,7 +124,7 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     Ok(text)
 }
 
-fn reason(error: &std::io::Error) -> String {
+pub(super) fn reason(error: &std::io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => {
             "there is no such file: `pyfilter init` writes one that fits this host".to_owned()
@@ -164,6 +211,7 @@ mod tests {
             load(
                 explicit,
                 environment.map(Path::as_os_str),
+                None,
                 &default,
                 Path::new("/state"),
             )
@@ -180,10 +228,9 @@ mod tests {
         let place = Place::new();
         let of = |explicit, environment| place.load(explicit, environment).unwrap().path;
         assert_eq!(of(None, None), None);
-        assert_eq!(
-            place.load(None, None).unwrap(),
-            Config::defaults(Path::new("/state"))
-        );
+        let mut without = place.load(None, None).unwrap();
+        without.conf_d = super::super::ConfD::default();
+        assert_eq!(without, Config::defaults(Path::new("/state")));
         assert_eq!(of(None, Some(Path::new(""))), None);
         let default = place.file("default", b"{}");
         let one = place.file("one", b"{}");

@@ -24,6 +24,7 @@ pub(super) static SETTINGS: Keys = Keys {
         "request_time",
         "window",
         "ban_time",
+        "first_contact",
         "run_time",
         "deny_type",
         "ignored_ips",
@@ -36,6 +37,15 @@ pub(super) static SETTINGS: Keys = Keys {
         "check_time",
         "run_once",
     ],
+};
+/// The top level of a file of `conf.d`, and what stands below it.
+pub(super) static CONF_D: Keys = Keys {
+    place: "a file of conf.d",
+    names: &["settings"],
+};
+pub(super) static CONF_D_SETTINGS: Keys = Keys {
+    place: "settings of a file of conf.d",
+    names: &["rules", "ignored_ips"],
 };
 pub(super) static FIREWALL: Keys = Keys {
     place: "settings.firewall",
@@ -106,6 +116,9 @@ const SYNONYMS: [(&str, &str); 8] = [
 
 /// What to write for `key`, which `here` does not have.
 pub(super) fn advice(key: &str, here: &Keys) -> String {
+    if [CONF_D.place, CONF_D_SETTINGS.place].contains(&here.place) && places_of(key).is_some() {
+        return "a file of conf.d sets settings.rules and settings.ignored_ips alone: write it into config.json".to_owned();
+    }
     if let Some(places) = places_of(key) {
         return format!("it belongs under {places}");
     }

@@ -3,6 +3,7 @@
 //! ```text
 //! file.rs   which file, and its bytes
 //! raw.rs    text -> values that know where they stand; they can be wrong
+//! conf_d.rs files that are laid over it
 //! check.rs  a value with its path; the faults found so far
 //! keys.rs   which keys there are, and the right one for a wrong one
 //! top.rs, firewall.rs, rule.rs, pattern.rs, values.rs   values -> Config
@@ -11,6 +12,7 @@
 //! compiles, is in range, and has its paths made absolute.
 
 mod check;
+mod conf_d;
 mod fault;
 mod file;
 mod firewall;
@@ -33,10 +35,13 @@ use ipnet::IpNet;
 use crate::model::{Firewall, Rule, Thresholds};
 use crate::rules;
 
+pub use conf_d::{ConfD, ConfFile, LeftOut};
 pub use fault::{Fault, Faults, Place};
 pub use file::{DEFAULT_FILE, chosen};
 
 use check::{Check, Field, Section};
+use conf_d::Listing;
+use raw::Node;
 
 /// Everything the program may be told, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +50,8 @@ pub struct Config {
     pub path: Option<PathBuf>,
     /// What the file names this server; the host name if nothing.
     pub server_name: Option<String>,
+    /// What `conf.d` adds.
+    pub conf_d: ConfD,
     /// Where bans are exchanged.
     pub database: Database,
     /// The store's file.
@@ -55,6 +62,8 @@ pub struct Config {
     pub ignored: Vec<IpNet>,
     /// The thresholds of every rule that does not set its own.
     pub thresholds: Thresholds,
+    /// What counts of a log that is new to its rule.
+    pub first_contact: FirstContact,
     /// How long a run reads logs at most.
     pub run_time: Duration,
     /// The rules of the file, in its order.
@@ -99,6 +108,26 @@ pub fn key_paths() -> impl Iterator<Item = String> {
         let sections = sections.clone();
         paths.filter(move |path| !sections.contains(&path.as_str()))
     })
+}
+
+/// What the tree of a file means; the faults are in `check`.
+fn config_of(root: &Node, base: &Path, check: &mut Check) -> Config {
+    let root = Field {
+        path: String::new(),
+        node: root,
+    };
+    let root = root.section(&keys::ROOT, check);
+    let root = root.unwrap_or_else(|| Section::empty(&keys::ROOT));
+    top::config(&root, base, check)
+}
+
+/// What counts of a log that is new to its rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstContact {
+    /// All that stands in the live file.
+    Whole,
+    /// What is stamped at most `request_time` before the run.
+    End,
 }
 
 /// Where bans are exchanged.
@@ -161,27 +190,7 @@ impl Config {
     /// All that is wrong with the text.
     pub fn from_text(text: &[u8], path: Option<&Path>, base: &Path) -> Result<Self, Faults> {
         let text = file::decode(text).map_err(|fault| fault.of(path))?;
-        let mut check = Check::new(text);
-        let root = match raw::parse(text) {
-            Ok(root) => root,
-            Err(malformed) => {
-                check.fault(malformed.offset, "", malformed.message);
-                return Err(check.into_faults(path));
-            }
-        };
-        let root = Field {
-            path: String::new(),
-            node: &root,
-        };
-        let root = root.section(&keys::ROOT, &mut check);
-        let root = root.unwrap_or_else(|| Section::empty(&keys::ROOT));
-        let config = top::config(&root, base, &mut check);
-        let notes = check.finish(path)?;
-        Ok(Config {
-            path: path.map(PathBuf::from),
-            notes,
-            ..config
-        })
+        conf_d::read_all(text, path, Listing::default(), base)
     }
 
     /// What holds without a file: ssh, from its usual places.

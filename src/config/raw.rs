@@ -4,6 +4,7 @@
 //! every value, keys that are there twice, and numbers as they were written.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -12,14 +13,14 @@ use serde_json::value::RawValue;
 pub(super) const DEEPEST: usize = 64;
 
 /// A value, and the byte of the text at which it begins.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Node<'t> {
     pub(super) offset: usize,
     pub(super) value: Value<'t>,
 }
 
 /// A value as it was written.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Value<'t> {
     Null,
     Flag(bool),
@@ -30,7 +31,7 @@ pub(super) enum Value<'t> {
 }
 
 /// A key of an object with its value; the offset is the key's.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Entry<'t> {
     pub(super) key: String,
     pub(super) offset: usize,
@@ -44,13 +45,13 @@ pub(super) struct Malformed {
     pub(super) message: String,
 }
 
-/// The tree of a JSON text. Entries whose key begins with `//` are comments
-/// and are left out.
-pub(super) fn parse(text: &str) -> Result<Node<'_>, Malformed> {
+/// The tree of the JSON in a part of a text; offsets count from the start of the
+/// whole text. Entries whose key begins with `//` are comments and are left out.
+pub(super) fn parse(text: &str, part: Range<usize>) -> Result<Node<'_>, Malformed> {
     // The outermost raw value is checked to its last byte; what the levels
     // below can still find wrong is the content of strings.
-    let raw: &RawValue =
-        serde_json::from_str(text).map_err(|error| syntax(text, 0, text.len(), &error))?;
+    let raw: &RawValue = serde_json::from_str(&text[part.clone()])
+        .map_err(|error| syntax(text, part.start, part.end, &error))?;
     node(text, raw, 0)
 }
 
@@ -196,6 +197,10 @@ impl<'t> Deserialize<'t> for Pairs<'t> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn parse(text: &str) -> Result<Node<'_>, Malformed> {
+        super::parse(text, 0..text.len())
+    }
 
     fn plain(node: &Node) -> serde_json::Value {
         match &node.value {

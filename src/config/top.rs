@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use super::check::{Check, Field, Section};
 use super::raw::Value;
-use super::{Config, Database, Redis, firewall, keys, rule, values};
+use super::{ConfD, Config, Database, FirstContact, Redis, firewall, keys, rule, values};
 use crate::model::{Rule, Thresholds, check_server_name};
 use crate::rules;
 
@@ -37,12 +37,14 @@ pub(super) fn config(root: &Section, base: &Path, check: &mut Check) -> Config {
     let run_time = run_time.and_then(|field| values::seconds(&field, check));
     Config {
         path: None,
+        conf_d: ConfD::default(),
         server_name: server_name(&settings, &sync_bans, database, check),
         database,
         store: file(&sqlite, base, check).unwrap_or_else(|| base.join("PyFilter.db")),
         firewall: firewall::firewall(&settings, base, check),
         ignored: ignored(&settings, check),
         thresholds,
+        first_contact: first_contact(&settings, check),
         run_time: run_time.unwrap_or(RUN_TIME),
         rules: rules(&settings, thresholds, base, check),
         redis: connection(&redis, &sync_bans, base, check),
@@ -57,6 +59,13 @@ pub(super) fn config(root: &Section, base: &Path, check: &mut Check) -> Config {
         most_windows: most_windows(&settings, check),
         notes: Vec::new(),
     }
+}
+
+fn first_contact(settings: &Section, check: &mut Check) -> FirstContact {
+    let words = [("whole", FirstContact::Whole), ("end", FirstContact::End)];
+    let field = settings.get("first_contact");
+    let chosen = field.and_then(|field| field.word(&words, check));
+    chosen.unwrap_or(FirstContact::Whole)
 }
 
 /// Fewer than a thousand would forget what a host without attackers has open.
@@ -108,7 +117,7 @@ fn checked_name(field: &Field, name: &str, check: &mut Check) -> Option<String> 
     }
 }
 
-fn ignored(settings: &Section, check: &mut Check) -> Vec<IpNet> {
+pub(super) fn ignored(settings: &Section, check: &mut Check) -> Vec<IpNet> {
     let Some(field) = settings.get("ignored_ips") else {
         return Vec::new();
     };

@@ -19,6 +19,11 @@ impl NeverBanned {
         NeverBanned { networks, own }
     }
 
+    /// Adds networks to the configured ones.
+    pub fn add(&mut self, networks: impl IntoIterator<Item = IpNet>) {
+        self.networks.extend(networks);
+    }
+
     /// Why `address` is never banned, or that it may be. Half a sentence that
     /// fits behind the address: "is a loopback address".
     #[must_use]

@@ -80,6 +80,12 @@ pub fn discover(specs: &[SourceSpec]) -> Discovered {
     }
 }
 
+/// Whether a log is one of those that `auto` looks for.
+#[must_use]
+pub fn is_auto(log: &Path) -> bool {
+    SSH_LOGS.iter().any(|known| log == Path::new(known))
+}
+
 /// The journal of sshd, as distributions call its unit.
 #[must_use]
 pub fn ssh_journal() -> Journal {

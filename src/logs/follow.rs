@@ -28,7 +28,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::model::{Escaped, Generation, Problem};
+use crate::model::{CountsFrom, Escaped, Generation, Problem};
 
 use super::discover::{Directories, Log};
 use super::names::{Age, unpacked};
@@ -51,6 +51,26 @@ pub struct Followed {
     pub idle: Option<(PathBuf, Status, u64)>,
     /// What can not be read, and what was lost.
     pub problems: Vec<Problem>,
+}
+
+impl Followed {
+    /// Of what is there already only lines stamped at `secs` or later count, if that
+    /// is given.
+    pub fn count_from(&mut self, secs: Option<i64>) {
+        let Some(secs) = secs else {
+            return;
+        };
+        for (task, piece) in &mut self.tasks {
+            let generation = &mut self.generations[task.generation];
+            let byte = match task.opened.packing {
+                None => generation.stat.size,
+                // What is compressed is not written to any more.
+                Some(_) => i64::MAX.unsigned_abs(),
+            };
+            generation.counts = CountsFrom { byte, secs };
+            piece.counts = generation.counts;
+        }
+    }
 }
 
 /// A generation, or the rest of one, that is to be read.

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use serde_json::{Map, Value};
 
-use crate::model::Escaped;
+use crate::model::{CountsFrom, Escaped, JournalPosition};
 use crate::rules::Clock;
 
 use super::meter::Metered;
@@ -59,28 +59,31 @@ pub enum JournalError {
     NotStarted(io::Error),
 }
 
-/// Begins to read a journal behind the entry with this cursor, or what it has
-/// of the last week. `place` is a directory or file in place of the host's.
+/// Begins to read a journal at `from`, or what it has of the last week. `place` is a directory or file in place of the host's.
 ///
 /// # Errors
 /// `journalctl` is missing, or can not be started.
 pub fn journal(
     journal: &Journal,
     place: Option<&Path>,
-    cursor: Option<&str>,
+    from: Option<&JournalPosition>,
     now: i64,
 ) -> Result<(Piece, Progress), JournalError> {
     let senders = Senders::of(&journal.units, Path::new("/"));
     let mut command = ask(&senders, place)?;
-    match cursor {
+    let mut expected = None;
+    match from {
         // The entry itself comes first: that it is still there is seen by that.
-        Some(cursor) => command.arg(format!("--cursor={cursor}")),
-        None => command.arg(format!("--since=@{}", now - FIRST_LOOK)),
-    };
-    let expected = cursor.map(|cursor| Expected {
-        cursor: cursor.to_owned(),
-        place: place.map(Path::to_owned),
-    });
+        Some(JournalPosition::Entry(cursor)) => {
+            command.arg(format!("--cursor={cursor}"));
+            expected = Some(Expected {
+                cursor: cursor.clone(),
+                place: place.map(Path::to_owned),
+            });
+        }
+        Some(JournalPosition::Since(secs)) => drop(command.arg(format!("--since=@{secs}"))),
+        None => drop(command.arg(format!("--since=@{}", now - FIRST_LOOK))),
+    }
     begin(command, senders, expected, now)
 }
 
@@ -134,6 +137,7 @@ fn begin(
         Piece {
             content,
             clock: Clock::new(now),
+            counts: CountsFrom::default(),
         },
         progress,
     ))

@@ -40,7 +40,7 @@ mod wave;
 
 pub use blocks::LONGEST_LINE;
 pub use budget::Budget;
-pub use discover::{Discovered, Log, discover, each_once, ssh_journal};
+pub use discover::{Discovered, Log, discover, each_once, is_auto, ssh_journal};
 pub use follow::{Followed, Task, follow, generations};
 pub use journal::{
     Journal, JournalError, Progress, journal, journal_line, last_entries, newest_entry,

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use crate::model::{Cursor, FileStat};
+use crate::model::{CountsFrom, Cursor, FileStat};
 use crate::rules::Clock;
 
 use super::identity::bytes_at;
@@ -153,6 +153,7 @@ impl Opened {
         Ok(Piece {
             content,
             clock: Clock::new(self.written()),
+            counts: CountsFrom::default(),
         })
     }
 }

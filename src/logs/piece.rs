@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use crate::model::CountsFrom;
 use crate::rules::Clock;
 
 use super::reading::Left;
@@ -17,6 +18,8 @@ pub struct Piece {
     pub content: Content,
     /// Which year its stamps without one have.
     pub clock: Clock,
+    /// What of it counts.
+    pub counts: CountsFrom,
 }
 
 /// What is read of a piece.

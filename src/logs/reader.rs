@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
+use crate::model::CountsFrom;
 use crate::rules::Clock;
 
 use super::blocks::{LONGEST_LINE, Lines};
@@ -31,6 +32,7 @@ const UNPACKED: (usize, u64) = (2, 128 << 10);
 pub(super) struct Reader {
     state: State,
     clock: Clock,
+    counts: CountsFrom,
     sizes: Sizes,
     /// What was found and has not been handed over.
     ahead: VecDeque<Found>,
@@ -95,6 +97,7 @@ impl Reader {
         let mut reader = Reader {
             state,
             clock: piece.clock,
+            counts: piece.counts,
             sizes,
             ahead: VecDeque::new(),
             reading: Reading {
@@ -240,7 +243,7 @@ impl Reader {
         self.taken += parts.iter().map(|part| part.end - part.start).sum::<u64>();
         *at = parts.last().map_or(whole.end, |part| part.end);
         blocks.resize_with(parts.len(), Matched::default);
-        let clock = &self.clock;
+        let (clock, counts) = (&self.clock, self.counts);
         blocks
             .par_iter_mut()
             .zip(parts)
@@ -248,7 +251,7 @@ impl Reader {
                 matched.error = matched.block.fill(&**file, whole, &part).err();
                 meter::count(part.end - part.start);
                 if matched.error.is_none() {
-                    matched.find(pool, clock);
+                    matched.find(pool, clock, counts);
                 }
             });
     }
@@ -263,12 +266,13 @@ impl Reader {
             return;
         };
         let (block, clock, before) = (self.sizes.block, &self.clock, lines.position());
+        let counts = self.counts;
         rayon::join(
             || unpack(lines, block, blocks),
             || {
                 unmatched
                     .par_iter_mut()
-                    .for_each(|matched| matched.find(pool, clock));
+                    .for_each(|matched| matched.find(pool, clock, counts));
             },
         );
         self.taken += lines.position() - before;

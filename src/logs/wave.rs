@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use foldhash::quality::RandomState;
 
-use crate::model::{Address, Failure, Stamp};
+use crate::model::{Address, CountsFrom, Failure, Stamp};
 use crate::rules::{Clock, Matcher, Tally, Users};
 
 use super::blocks::Block;
@@ -109,7 +109,7 @@ pub(super) struct Matched {
 }
 
 impl Matched {
-    pub(super) fn find(&mut self, pool: &Pool<'_>, clock: &Clock) {
+    pub(super) fn find(&mut self, pool: &Pool<'_>, clock: &Clock, counts: CountsFrom) {
         let (lines, base) = (self.block.lines(), self.block.base);
         let (mut failures, mut newest) = (0, None);
         (self.tally, self.found) = pool.with(clock, |matcher, found| {
@@ -117,6 +117,9 @@ impl Matched {
             // wants them wants no lines.
             let wants_users = matcher.keeps_users();
             let tally = matcher.scan(lines, base, |failure, line| {
+                if !counts.has(failure.offset, failure.at.secs) {
+                    return;
+                }
                 failures += u64::from(failure.count);
                 newest = newest.max(Some(failure.at));
                 if wants_users {

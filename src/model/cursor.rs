@@ -47,6 +47,26 @@ pub struct Generation {
     pub left: u64,
     /// The day it was last met, in Unix seconds.
     pub seen: i64,
+    /// What of it counts.
+    pub counts: CountsFrom,
+}
+
+/// What counts of a source that was new to its rule while it held older lines: all
+/// but those of its first bytes that were stamped before a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CountsFrom {
+    /// Lines that start at this byte or behind it count whatever their stamp.
+    pub byte: u64,
+    /// Those before it count from these Unix seconds on.
+    pub secs: i64,
+}
+
+impl CountsFrom {
+    /// Whether the line that starts at `offset` with the stamp `secs` counts.
+    #[must_use]
+    pub fn has(self, offset: u64, secs: i64) -> bool {
+        offset >= self.byte || secs >= self.secs
+    }
 }
 
 /// What is to be made of a generation that is known.
@@ -84,9 +104,36 @@ pub struct FileStat {
 /// How far a journal was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JournalCursor {
-    /// The entry that was read last, as `journalctl` names it.
-    pub cursor: String,
+    /// Behind what reading goes on.
+    pub position: JournalPosition,
     /// Whether the last run left entries behind it because its time for reading
     /// was used up.
     pub left: bool,
+}
+
+/// Where reading of a journal goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JournalPosition {
+    /// Behind the entry that was read last, as `journalctl` names it.
+    Entry(String),
+    /// At these Unix seconds: none was read yet.
+    Since(i64),
+}
+
+impl JournalPosition {
+    /// As the store keeps it: no name of an entry begins with an `@`.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        match self {
+            JournalPosition::Entry(cursor) => cursor.clone(),
+            JournalPosition::Since(secs) => format!("@{secs}"),
+        }
+    }
+
+    /// What was [`JournalPosition::to_text`].
+    #[must_use]
+    pub fn from_text(text: String) -> Self {
+        let since = text.strip_prefix('@').and_then(|secs| secs.parse().ok());
+        since.map_or(JournalPosition::Entry(text), JournalPosition::Since)
+    }
 }

@@ -32,7 +32,9 @@ mod witnesses;
 pub use address::{Address, Family};
 pub use ban::{Ban, Cause, Origin, Unban};
 pub use country::{Country, CountryCode};
-pub use cursor::{Cursor, FileStat, Fingerprint, Generation, JournalCursor, Kind};
+pub use cursor::{
+    CountsFrom, Cursor, FileStat, Fingerprint, Generation, JournalCursor, JournalPosition, Kind,
+};
 pub use escape::Escaped;
 pub use failure::{Failure, Witness};
 pub use firewall::{Backend, Deny, Firewall, IptablesVariant, Made, Place};

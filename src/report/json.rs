@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Value, json};
 
-use crate::model::{Ban, Country, Escaped, Failure, Problem, Stamp, Unban, Witness};
+use crate::model::{Address, Ban, Country, Escaped, Failure, Problem, Stamp, Unban, Witness};
 
 use super::{SourceRow, Summary};
 
@@ -43,6 +43,10 @@ pub fn ban_json(ban: &Ban) -> Value {
 
 fn unban(unban: &Unban) -> Value {
     json!({ "ip": unban.address.to_string(), "cause": unban.cause.as_str(), "time": time(unban.at) })
+}
+
+fn session((address, accounts): (&Address, &String)) -> Value {
+    json!({ "ip": address.to_string(), "accounts": accounts })
 }
 
 pub(super) fn problem(problem: &Problem) -> Value {
@@ -85,6 +89,10 @@ impl Serialize for Document<'_> {
         map.serialize_entry("sources", &Rows(&summary.sources, source))?;
         map.serialize_entry("bans", &Rows(&summary.bans, ban_json))?;
         map.serialize_entry("unbans", &Rows(&summary.unbans, unban))?;
+        map.serialize_entry(
+            "sessions",
+            &summary.sessions.iter().map(session).collect::<Vec<_>>(),
+        )?;
         map.serialize_entry("firewall", &firewall)?;
         map.serialize_entry("errors", &Rows(&summary.problems, problem))?;
         map.end()

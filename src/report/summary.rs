@@ -1,6 +1,7 @@
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::model::{Ban, Problem, Unban};
+use crate::model::{Address, Ban, Problem, Unban};
 
 /// What a run did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct Summary {
     pub sources: Vec<SourceRow>,
     /// The bans, in the order in which they were decided.
     pub bans: Vec<Ban>,
+    /// The accounts that are logged in here from addresses of the bans.
+    pub sessions: BTreeMap<Address, String>,
     /// The bans that were lifted.
     pub unbans: Vec<Unban>,
     /// What became of the firewall; none in a dry run and without a backend.

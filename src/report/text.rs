@@ -12,14 +12,27 @@ fn country(ban: &Ban) -> String {
 }
 
 /// `2018-03-22 14:18:18 Found IP: 203.0.113.13 from server: NAME. The IP was from United Kingdom.`
+/// `accounts` are those that are logged in here from there.
 #[must_use]
-pub fn ban_line(ban: &Ban) -> String {
+pub fn ban_line(ban: &Ban, accounts: Option<&str>) -> String {
     let server = Escaped::text(&ban.server);
+    let session = accounts.map_or_else(String::new, |accounts| {
+        format!(" {}", open_session(accounts))
+    });
     format!(
-        "{} Found IP: {} from server: {server}.{}",
+        "{} Found IP: {} from server: {server}.{}{session}",
         ban.at.to_local(),
         ban.address,
         country(ban)
+    )
+}
+
+/// What is said of a banned address from which somebody is logged in.
+#[must_use]
+pub fn open_session(accounts: &str) -> String {
+    format!(
+        "From there {} is logged in on this host, and is cut off by it.",
+        Escaped::text(accounts)
     )
 }
 

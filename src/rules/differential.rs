@@ -132,7 +132,7 @@ fn shipped(name: &str) -> Rule {
 /// PyFilter's own patterns for ssh, as a user may still have them.
 fn sloppy() -> Rule {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config/pyfilter-default.json");
-    let config = Config::load(Some(&file), None, Path::new("/")).unwrap();
+    let config = Config::load(Some(&file), None, None, Path::new("/")).unwrap();
     let rule = config.rule_named("ssh").unwrap();
     assert!(rule.patterns.len() == 6 && rule.patterns != shipped("ssh").patterns);
     Rule {

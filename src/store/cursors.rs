@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{OptionalExtension as _, Row, params};
 
-use crate::model::{Cursor, FileStat, Fingerprint, Generation, JournalCursor, Kind};
+use crate::model::{
+    CountsFrom, Cursor, FileStat, Fingerprint, Generation, JournalCursor, JournalPosition, Kind,
+};
 
 use super::read_back::{Count, Seconds, damaged};
 use super::{Commit, Store, StoreError};
@@ -72,6 +74,10 @@ fn generation(row: &Row<'_>) -> rusqlite::Result<Generation> {
         ))?,
         seen: row.get(13).map(|Seconds(seen)| seen)?,
         left: row.get(14).map(|Count(left)| left)?,
+        counts: CountsFrom {
+            byte: row.get(15).map(|Count(byte)| byte)?,
+            secs: row.get(16).map(|Seconds(secs)| secs)?,
+        },
     })
 }
 
@@ -84,7 +90,7 @@ impl Store {
         &self,
         rule: &str,
     ) -> Result<BTreeMap<PathBuf, Vec<Generation>>, StoreError> {
-        let select = "SELECT log, path, device, inode, size, modified, changed, offset, head, tail_length, tail_hash, live, kind, seen, left \
+        let select = "SELECT log, path, device, inode, size, modified, changed, offset, head, tail_length, tail_hash, live, kind, seen, left, known_until, counts_from \
                       FROM generation WHERE rule = ? ORDER BY log, sequence";
         let rows: rusqlite::Result<Vec<(PathBuf, Generation)>> = self
             .connection
@@ -113,7 +119,7 @@ impl Store {
         let select = "SELECT cursor, left FROM journal WHERE rule = ? AND name = ?";
         let cursor = self.connection.query_row(select, [rule, name], |row| {
             Ok(JournalCursor {
-                cursor: row.get(0)?,
+                position: JournalPosition::from_text(row.get(0)?),
                 left: row.get(1)?,
             })
         });
@@ -159,8 +165,8 @@ impl Commit<'_> {
                 .prepare_cached(delete)
                 .and_then(|mut delete| delete.execute(params![rule, log])),
         )?;
-        let insert = "INSERT INTO generation(rule, log, sequence, path, device, inode, size, modified, changed, offset, head, tail_length, tail_hash, live, kind, seen, left) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let insert = "INSERT INTO generation(rule, log, sequence, path, device, inode, size, modified, changed, offset, head, tail_length, tail_hash, live, kind, seen, left, known_until, counts_from) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         for (sequence, generation) in (0i64..).zip(generations) {
             let Generation {
                 path,
@@ -170,6 +176,7 @@ impl Commit<'_> {
                 kind,
                 left,
                 seen,
+                counts,
             } = generation;
             let signed = u64::cast_signed;
             let values = params![
@@ -189,7 +196,9 @@ impl Commit<'_> {
                 live,
                 word(*kind),
                 seen,
-                signed(*left)
+                signed(*left),
+                signed(counts.byte),
+                counts.secs
             ];
             self.wrap(
                 self.transaction
@@ -212,10 +221,10 @@ impl Commit<'_> {
         now: i64,
     ) -> Result<(), StoreError> {
         let set = "INSERT OR REPLACE INTO journal VALUES (?, ?, ?, ?, ?)";
-        let JournalCursor { cursor, left } = cursor;
+        let JournalCursor { position, left } = cursor;
         self.wrap(
             self.transaction
-                .execute(set, params![rule, name, cursor, now, left]),
+                .execute(set, params![rule, name, position.to_text(), now, left]),
         )
         .map(drop)
     }

@@ -19,6 +19,7 @@
 //! | `sender` | under which id, and what is sent again under another |
 //! | `past` | what `explain` shows |
 //! | `paths` | the paths of the logs that failures are kept of |
+//! | `last_good` | what files of `conf.d` said when they were last whole |
 //! | `files` | the file itself, and its copies |
 //! | `takeover` | the database of a PyFilter 1 or 2 |
 
@@ -30,6 +31,7 @@ mod effects;
 mod error;
 mod exchange;
 mod files;
+mod last_good;
 mod lifts;
 mod made;
 mod outbox;

@@ -1,10 +1,12 @@
 //! The host: what time it is, what it is called, which addresses it has, how
-//! many files may be open, and that only one run is at work; and its programs.
+//! many files may be open, and that only one run is at work; who is logged in;
+//! and its programs.
 
 mod host;
 mod limits;
 mod lock;
 mod program;
+mod sessions;
 mod terminal;
 
 pub use host::{
@@ -12,5 +14,6 @@ pub use host::{
 };
 pub use limits::{allow_open_files, memory_room};
 pub use lock::{Exclusive, Lock, LockError};
-pub use program::{ProgramError, run_program};
+pub use program::{ProgramError, output_of, run_program};
+pub use sessions::sessions;
 pub use terminal::{Output, stderr_width, stdout, width};

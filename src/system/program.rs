@@ -27,6 +27,14 @@ pub enum ProgramError {
 /// # Errors
 /// It is missing, can not be started, or fails.
 pub fn run_program(program: &str, arguments: &[&str]) -> Result<(), ProgramError> {
+    output_of(program, arguments).map(drop)
+}
+
+/// The same, and what it printed.
+///
+/// # Errors
+/// It is missing, can not be started, or fails.
+pub fn output_of(program: &str, arguments: &[&str]) -> Result<Vec<u8>, ProgramError> {
     let called = || format!("{program} {}", arguments.join(" "));
     let path = find(program).ok_or_else(|| ProgramError::Missing(program.to_owned()))?;
     let ran = Command::new(path)
@@ -36,7 +44,7 @@ pub fn run_program(program: &str, arguments: &[&str]) -> Result<(), ProgramError
         .output()
         .map_err(|error| ProgramError::NotStarted(called(), error))?;
     if ran.status.success() {
-        return Ok(());
+        return Ok(ran.stdout);
     }
     let said = [ran.stderr, ran.stdout].concat();
     let said = String::from_utf8_lossy(&said);

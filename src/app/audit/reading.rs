@@ -12,7 +12,7 @@ use crate::app::reading::Outcome;
 use crate::app::told::{note, row};
 use crate::audit::{Fold, Was};
 use crate::logs::{self, Content, Followed, Metered, More, OpenError, Piece, Sizes, Status};
-use crate::model::{Escaped, Pattern, Positions, Problem, Rule, Urls};
+use crate::model::{CountsFrom, Escaped, Pattern, Positions, Problem, Rule, Urls};
 use crate::report::SourceRow;
 use crate::rules::{self, Clock, Matcher};
 
@@ -222,6 +222,7 @@ fn standard_input(now: i64) -> Piece {
             packed: None,
         },
         clock: Clock::new(now),
+        counts: CountsFrom::default(),
     }
 }
 

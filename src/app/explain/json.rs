@@ -36,6 +36,7 @@ impl Known {
             "never_banned": self.never.map(|(why, _)| why),
             "ignored_by": self.never.and_then(|(_, network)| network).map(|network| network.to_string()),
             "bans": bans.collect::<Vec<_>>(),
+            "session": self.session,
             "windows": windows.collect::<Vec<_>>(),
             "cleared_until": self.cleared.map(time),
             "looked": self.looked.iter().map(looked).collect::<Vec<_>>(),

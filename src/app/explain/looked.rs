@@ -26,6 +26,8 @@ pub(super) struct Looked {
     /// How many of them do not count, for they are of before an un-ban or of
     /// the time of a ban.
     pub(super) cleared: u64,
+    /// Whether pyfilter met some of the logs when older lines stood in them.
+    pub(super) met_later: bool,
     /// The most that came near enough to each other to count together.
     pub(super) most: u32,
 }
@@ -57,18 +59,38 @@ pub(super) fn look(
             failures: 0,
             span: None,
             cleared: 0,
+            met_later: false,
             most: 0,
         };
+        let before = not_counted(store, rule)?;
+        looked.met_later = before.is_some();
         let found = logs::discover(&rule.sources);
         problems.extend_from_slice(&found.problems);
         let (pieces, journals) = looked.open(context, store, &found, problems)?;
-        looked.read(context, pieces, address, cleared(rule), problems);
+        looked.read(
+            context,
+            pieces,
+            address,
+            before.max(cleared(rule)),
+            problems,
+        );
         for journal in journals {
             problems.extend(journal.problems());
         }
         all.push(looked);
     }
     Ok(all)
+}
+
+/// Up to when failures do not count because the rule met its logs later.
+fn not_counted(store: Option<&Store>, rule: &Rule) -> Result<Option<i64>, StoreError> {
+    let known = store.map(|store| store.generations(&rule.name));
+    let known = known.transpose()?.unwrap_or_default();
+    let from = known.values().flatten().map(|known| known.counts);
+    let from = from
+        .filter(|counts| counts.byte > 0)
+        .map(|counts| counts.secs - 1);
+    Ok(from.max())
 }
 
 /// The pieces of a log or journal, each with its row in `sources`.
@@ -107,7 +129,7 @@ impl Looked {
         let mut journals = Vec::new();
         for journal in &found.journals {
             let place = context.config.journal.as_deref();
-            let begun = Journaled::begin(journal, place, None, context.now);
+            let begun = Journaled::begin(journal, place, None, None, context.now);
             let piece = begun.map(|(journal, piece)| {
                 journals.push(journal);
                 piece

@@ -2,7 +2,7 @@ use std::io::{self, Write};
 
 use crate::app::context::Context;
 use crate::model::{Cause, Country, Escaped, Origin, Stamp, Thresholds, WindowKind, Witness};
-use crate::report::nothing_to_check;
+use crate::report::{nothing_to_check, open_session};
 use crate::store::{OpenWindow, PastBan};
 
 use super::Known;
@@ -60,6 +60,9 @@ impl Known {
         if let Some(Country { code, name }) = &self.country {
             let code = code.map_or_else(String::new, |code| format!(" ({code})"));
             page.line(&format!("Country: {}{code}", Escaped::text(name)))?;
+        }
+        if let Some(accounts) = &self.session {
+            page.line(&open_session(accounts))?;
         }
         for past in &self.bans {
             self.print_ban(past, &mut page, context)?;
@@ -298,8 +301,13 @@ fn print_looked(looked: &Looked, page: &mut Page<'_, impl Write>) -> io::Result<
     print_sources(looked, page)?;
     if looked.cleared > 0 {
         let cleared = looked.cleared;
+        let met_later = if looked.met_later {
+            ", or of before pyfilter met the log (settings.first_contact),"
+        } else {
+            ","
+        };
         let text = format!(
-            "{cleared} of them are of before the un-ban, or of the time of a ban, and do not count."
+            "{cleared} of them are of before the un-ban, or of the time of a ban{met_later} and do not count."
         );
         page.put(2, "", &text)?;
     }

@@ -11,12 +11,13 @@ use crate::app::init::{self, Host};
 use super::roff;
 
 /// A value for each key that is not its default.
-const EXAMPLES: [(&str, &str); 47] = [
+const EXAMPLES: [(&str, &str); 48] = [
     ("settings.server_name", "\"web 2\""),
     ("settings.failed_attempts", "3"),
     ("settings.request_time", "600"),
     ("settings.window", "\"sliding\""),
     ("settings.ban_time", "\"7d\""),
+    ("settings.first_contact", "\"whole\""),
     ("settings.run_time", "\"5m\""),
     (
         "settings.ignored_ips",
@@ -299,6 +300,8 @@ fn walk(object: &Map<String, Value>, above: &str, keys: &mut Vec<Key>) {
         let explained = name.strip_prefix("// ");
         if let (Some(name), Some(meaning)) = (explained, value.as_str()) {
             let default = match object.get(name) {
+                // What `init` writes is not what holds without it.
+                Some(_) if name == "first_contact" => Some("\"whole\"".to_owned()),
                 // The rules by default: ssh, with nothing set.
                 Some(Value::Object(_)) => Some("{\"ssh\": {}}".to_owned()),
                 given => given.map(ToString::to_string),

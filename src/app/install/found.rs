@@ -8,10 +8,12 @@ use crate::app::init::{self, Host};
 use crate::cli::STATE_DIR;
 use crate::config::{Config, DEFAULT_FILE, Faults};
 use crate::firewall;
+use crate::judge::NeverBanned;
 use crate::model::Escaped;
 use crate::system;
 
 use super::adopt::{Adopted, adopt};
+use super::allow::{self, Allowed};
 use super::places;
 
 /// The files that are ours alone: what stands in them is compared.
@@ -40,6 +42,8 @@ pub(super) struct Found {
     /// Our own files that are there, with their text.
     pub(super) files: BTreeMap<&'static str, String>,
     pub(super) old: Option<Old>,
+    /// Who is to be allowed; nobody but at the first installation.
+    pub(super) allowed: Allowed,
 }
 
 /// Whether a pyfilter is in its place.
@@ -73,8 +77,9 @@ pub(super) enum Error {
 }
 
 impl Found {
-    /// Looks at the host, and changes nothing.
-    pub(super) fn look(cron: bool) -> Result<Self, Error> {
+    /// Looks at the host, and changes nothing; gives also the configuration that is
+    /// to hold.
+    pub(super) fn look(cron: bool, allows: bool) -> Result<(Self, Config), Error> {
         let exe = std::env::current_exe()
             .and_then(fs::canonicalize)
             .map_err(|error| Error::Host(format!("the program does not find itself: {error}")))?;
@@ -89,8 +94,9 @@ impl Found {
         let base = Path::new(STATE_DIR);
         let adopted = old.as_ref().and_then(|old| old.config.as_ref());
         let config = match adopted {
-            Some(adopted) => Config::from_text(&adopted.text, Some(&adopted.path), base),
-            None => Config::load(None, None, base),
+            Some(adopted) => Config::as_default(&adopted.text, base),
+            None if is_there(Path::new(DEFAULT_FILE)) => Config::load(None, None, None, base),
+            None => Config::as_default(init::text(&Host::probe()).as_bytes(), base),
         }
         .map_err(Error::Faults)?;
         let legacy = firewall::is_legacy(&config.firewall)
@@ -113,16 +119,31 @@ impl Found {
         ];
         let usual = usual.into_iter().map(PathBuf::from);
         let there = usual.chain([config.store.clone()]).chain(blacklists(base));
-        Ok(Found {
+        let there: BTreeSet<PathBuf> = there.filter(|path| is_there(path)).collect();
+        let files: BTreeMap<_, _> = texts.collect();
+        let is_first = files.is_empty()
+            && !there.contains(&config.store)
+            && (placed == Placed::Packaged || !there.contains(Path::new(places::ENABLED)))
+            && !is_there(Path::new(places::ALLOWED_FILE));
+        let allowed = if is_first && allows {
+            let own = system::own_addresses().unwrap_or_default();
+            let never = NeverBanned::new(config.ignored.clone(), own);
+            allow::logged_in(|address| !never.covers(address))
+        } else {
+            Allowed::new()
+        };
+        let found = Found {
             exe,
             placed,
-            there: there.filter(|path| is_there(path)).collect(),
-            store: config.store,
+            there,
+            store: config.store.clone(),
             legacy,
             active: systemd && !cron && is_active(),
-            files: texts.collect(),
+            files,
             old,
-        })
+            allowed,
+        };
+        Ok((found, config))
     }
 
     pub(super) fn has(&self, path: impl AsRef<Path>) -> bool {

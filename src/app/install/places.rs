@@ -22,6 +22,8 @@ pub(crate) const STAMP: &str = "/var/lib/systemd/timers/stamp-pyfilter.timer";
 /// Bans are brought back at boot if this is there.
 pub(crate) const RESTORED: &str =
     "/etc/systemd/system/sysinit.target.wants/pyfilter-restore.service";
+/// Who was logged in at the installation.
+pub(crate) const ALLOWED_FILE: &str = "/etc/pyfilter/conf.d/allowed-at-install.json";
 pub(crate) const CRON_FILE: &str = "/etc/cron.d/pyfilter";
 /// Where cron looks.
 pub(crate) const CRON_DIR: &str = "/etc/cron.d";

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::STATE_DIR;
 use crate::config::DEFAULT_FILE;
 
+use super::allow;
 use super::found::{Found, Placed};
 use super::places;
 use super::step::Step;
@@ -45,6 +46,7 @@ pub(super) fn plan(found: &Found, cron: bool) -> Result<Vec<Step>, Refusal> {
         steps.push(Step::Copy(found.exe.clone()));
     }
     steps.extend(configuration(found));
+    steps.extend(allow(found));
     steps.extend(state(found));
     let units = if cron {
         let mut units = cron_entry(found);
@@ -78,6 +80,16 @@ fn configuration(found: &Found) -> Option<Step> {
         }),
         None => (!found.has(DEFAULT_FILE)).then_some(Step::Configure),
     }
+}
+
+/// Who is logged in, before anybody can be banned.
+fn allow(found: &Found) -> Option<Step> {
+    let who = found.allowed.iter();
+    let who = who.map(|(network, accounts)| format!("{} ({accounts})", allow::shown(network)));
+    (!found.allowed.is_empty()).then(|| Step::Allow {
+        text: allow::text(&found.allowed),
+        who: who.collect(),
+    })
 }
 
 /// Blacklists come before the database: which of its rows are bans they say.

@@ -27,6 +27,8 @@ pub(in crate::app) enum Step {
     },
     /// A configuration that fits the host.
     Configure,
+    /// Who is logged in is never banned: the file, and each address with its accounts.
+    Allow { text: String, who: Vec<String> },
     /// A PyFilter's blacklist.
     Blacklist { from: PathBuf, to: PathBuf },
     /// A PyFilter's database.
@@ -90,6 +92,15 @@ impl Step {
                     format!("{DEFAULT_FILE} with rules for {rules}"),
                 )
             }
+            Step::Allow { who, .. } => (
+                "write",
+                "Wrote",
+                format!(
+                    "{} (where people are logged in from is never banned: {})",
+                    places::ALLOWED_FILE,
+                    Escaped::text(&who.join("; "))
+                ),
+            ),
             Step::Blacklist { from, to } => (
                 "take over",
                 "Took over",
@@ -118,6 +129,7 @@ impl Step {
         match self {
             Step::Copy(_) => Some(Path::new(places::BINARY)),
             Step::Adopt { .. } | Step::Configure => Some(Path::new(DEFAULT_FILE)),
+            Step::Allow { .. } => Some(Path::new(places::ALLOWED_FILE)),
             Step::Blacklist { to, .. } | Step::Database { to, .. } => Some(to),
             Step::Write { path, .. } => Some(Path::new(path)),
             Step::Remove(path) | Step::RemoveAll(path) => Some(path),
@@ -139,6 +151,9 @@ impl Step {
             Step::Configure => init::init(Path::new(DEFAULT_FILE), false, &init::Host::probe())
                 .map(drop)
                 .map_err(|error| error.to_string()),
+            Step::Allow { text, .. } => {
+                write(Path::new(places::ALLOWED_FILE), text.as_bytes(), 0o600)
+            }
             Step::Blacklist { from, to } => {
                 let bytes = fs::read(from).map_err(|error| unreadable(from, &error))?;
                 write(to, &bytes, 0o600)
@@ -213,7 +228,7 @@ fn remove(path: &Path) -> Result<(), String> {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(unwritable(path, &error)),
         _ => {}
     }
-    let made = [Path::new(places::LEGACY_FILE), Path::new(DEFAULT_FILE)];
+    let made = [places::LEGACY_FILE, places::ALLOWED_FILE, DEFAULT_FILE].map(Path::new);
     if let Some(dir) = path.parent().filter(|_| made.contains(&path)) {
         // What somebody else has put there stays.
         let _ = fs::remove_dir(dir);

@@ -8,7 +8,7 @@ use crate::model::{Backend, Deny, Pattern, Positions, SourceSpec, Urls, WindowKi
 use proptest::prelude::*;
 use std::num::NonZeroU32;
 
-const PYFILTER: &str = include_str!("../../../fixtures/config/pyfilter-default.json");
+pub(super) const PYFILTER: &str = include_str!("../../../fixtures/config/pyfilter-default.json");
 
 fn read(text: &str) -> Result<Config, Faults> {
     Config::from_text(text.as_bytes(), Some(Path::new("f")), Path::new("/state"))

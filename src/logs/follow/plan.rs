@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::model::{Cursor, Escaped, FileStat, Generation, Kind, Problem};
+use crate::model::{CountsFrom, Cursor, Escaped, FileStat, Generation, Kind, Problem};
 
 use super::super::blocks::end_of_lines;
 use super::super::budget::WAY_BACK;
@@ -260,6 +260,7 @@ impl Look<'_> {
             None => end_of_lines(&*opened.file, from.min(opened.stat.size), opened.stat.size),
             Some(_) => Ok(u64::MAX),
         };
+        generation.counts = self.counts(known, live);
         let planned = to.and_then(|to| Ok((to, opened.piece(from, to, false)?)));
         if planned.is_err() {
             // Else the next run would take it for read.
@@ -278,7 +279,8 @@ impl Look<'_> {
                     followed.idle = Some((path, status, from));
                 }
             }
-            Ok((_, piece)) => {
+            Ok((_, mut piece)) => {
+                piece.counts = self.counts(known, live);
                 let generation = followed.generations.len() - 1;
                 followed.tasks.push((
                     Task {
@@ -292,6 +294,14 @@ impl Look<'_> {
                 ));
             }
         }
+    }
+
+    /// What counts of a generation. One of which nothing was read yet can not be
+    /// recognised; what was there when the log was met stays what it was.
+    fn counts(&self, known: Option<&Generation>, live: bool) -> CountsFrom {
+        let unread = |known: &&Generation| known.live && known.cursor.offset == 0;
+        let known = known.or_else(|| self.known.iter().find(unread).filter(|_| live));
+        known.map_or_else(CountsFrom::default, |known| known.counts)
     }
 
     /// Whether nobody writes any more to a generation that was rotated away.
@@ -315,6 +325,7 @@ impl Look<'_> {
             kind,
             left: 0,
             seen: self.today,
+            counts: CountsFrom::default(),
         }
     }
 

@@ -21,3 +21,16 @@ CREATE TABLE path (
 -- and by.
 INSERT INTO meta SELECT 'upgrade', 'windows'
   WHERE EXISTS (SELECT 1 FROM open_window) OR EXISTS (SELECT 1 FROM ban WHERE witnesses IS NOT NULL);
+
+
+-- What each file of conf.d kept from being banned when it was last read whole:
+-- addresses and networks, one a line. It holds while the file can not be used.
+CREATE TABLE last_good (
+  path    BLOB PRIMARY KEY,
+  ignored TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- With "first_contact": "end": lines of this generation before this byte whose
+-- stamps lie before these Unix seconds do not count.
+ALTER TABLE generation ADD COLUMN known_until INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE generation ADD COLUMN counts_from INTEGER NOT NULL DEFAULT 0;

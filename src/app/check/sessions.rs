@@ -1,0 +1,21 @@
+//! Whether somebody is logged in from an address that is banned.
+
+use crate::store::Store;
+use crate::system;
+
+use super::{Context, Findings};
+
+pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut Findings) {
+    // A store that can not be read has been told of.
+    let Some(Ok(bans)) = store.map(Store::in_force) else {
+        return;
+    };
+    for (address, accounts) in system::sessions() {
+        if bans.contains(&address) && !context.never.covers(address) {
+            let accounts = crate::model::Escaped::text(&accounts);
+            findings.warn(format!(
+                "{address} is banned, and {accounts} is logged in from there: `sudo pyfilter unban {address}` lets it in again, settings.ignored_ips for good"
+            ));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What the files of `conf.d` keep from being banned, also while one of them can
+//! not be used: then what its last good reading said holds.
+
+use std::path::Path;
+
+use crate::store::{Store, StoreError};
+
+use super::context::Context;
+
+/// Adds what the files that are left out said when they were last whole.
+///
+/// # Errors
+/// The store can not be read.
+pub(super) fn hold(context: &mut Context, store: &Store) -> Result<(), StoreError> {
+    let left_out = &context.config.conf_d.left_out;
+    if left_out.is_empty() {
+        return Ok(());
+    }
+    let is_left_out = |path: &Path| left_out.iter().any(|one| one.covers(path));
+    let last_good = store.last_good()?.into_iter();
+    let held = last_good.filter(|(path, _)| is_left_out(path));
+    context.never.add(held.flat_map(|(_, ignored)| ignored));
+    Ok(())
+}
+
+/// The same for who only looks: the store may not be there, or not be for this user.
+///
+/// # Errors
+/// The store can not be read.
+pub(super) fn hold_if_there(context: &mut Context) -> Result<(), StoreError> {
+    if context.config.conf_d.left_out.is_empty() {
+        return Ok(());
+    }
+    match Store::look(&context.config.store) {
+        Ok(Some(store)) => hold(context, &store),
+        Err(error) if !error.is_denied() => Err(error),
+        Ok(None) | Err(_) => Ok(()),
+    }
+}
+
+/// The same in a run, which also remembers what the whole files say.
+///
+/// # Errors
+/// The store can not be read or written.
+pub(super) fn remember(context: &mut Context, store: &mut Store) -> Result<(), StoreError> {
+    hold(context, store)?;
+    let conf_d = &context.config.conf_d;
+    let Some(dir) = conf_d.dir.as_deref() else {
+        return Ok(());
+    };
+    let known = store.last_good()?;
+    let gone = |path: &Path| {
+        path.parent() == Some(dir)
+            && !conf_d.files.iter().any(|file| file.path == path)
+            && !conf_d.left_out.iter().any(|one| one.covers(path))
+    };
+    let gone = known.iter().filter(|(path, _)| gone(path));
+    let gone = gone.map(|(path, _)| (path, None));
+    let changed = conf_d.files.iter().filter(|file| {
+        let before = known.iter().find(|(path, _)| *path == file.path);
+        before.map_or(&[][..], |(_, ignored)| ignored) != file.ignored
+    });
+    let changed = changed.map(|file| (&file.path, Some(&*file.ignored)));
+    let changes: Vec<_> = gone.chain(changed).collect();
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let commit = store.begin()?;
+    for (path, ignored) in changes {
+        commit.set_last_good(path, ignored)?;
+    }
+    commit.commit()
+}
