@@ -4,7 +4,7 @@
 
 use fuzz::lines::{Plain, check, clock};
 use libfuzzer_sys::fuzz_target;
-use pyfilter::model::{Pattern, Positions, Rule, Thresholds};
+use pyfilter::model::{Pattern, Positions, Rule, Thresholds, Urls};
 use pyfilter::rules::{Matcher, check_pattern};
 
 fuzz_target!(|data: &[u8]| {
@@ -20,6 +20,7 @@ fuzz_target!(|data: &[u8]| {
             text: text.to_owned(),
             instant: text.len() % 3 == 0,
             positions,
+            urls: Urls::Unused,
         })
         .collect();
     patterns.dedup();

@@ -6,7 +6,7 @@ use std::sync::{LazyLock, Mutex};
 
 use fuzz::Input;
 use fuzz::lines::is_printable;
-use fuzz::redis::{NOW, Redis, never};
+use fuzz::redis::{NOW, Redis, never, sender};
 use libfuzzer_sys::fuzz_target;
 use pyfilter::model::check_server_name;
 use pyfilter::sync::{Event, Exchange, Foreign, Position};
@@ -29,7 +29,7 @@ fuzz_target!(|data: &[u8]| {
     let redis = REDIS.lock().expect("one thread");
     if hash {
         redis.answering(hash_replies(&fields), |settings| {
-            let mut exchange = Exchange::open(settings, "0a", "web-1").expect("a greeting");
+            let mut exchange = Exchange::open(settings, sender(), "web-1").expect("a greeting");
             let look = exchange.look(None, &|_| false, NOW, &never);
             assert!(look.found.len() + look.refused.len() <= 1);
             look.found.iter().for_each(foreign);
@@ -37,7 +37,7 @@ fuzz_target!(|data: &[u8]| {
         });
     } else {
         redis.answering(event_replies(&fields), |settings| {
-            let mut exchange = Exchange::open(settings, "0a", "web-1").expect("a greeting");
+            let mut exchange = Exchange::open(settings, sender(), "web-1").expect("a greeting");
             let from = Position {
                 last: Some("1-0".to_owned()),
                 ..Position::default()
@@ -62,7 +62,7 @@ fn foreign(foreign: &Foreign) {
     assert_eq!(never(ban.address), None);
     assert!((0..=NOW + AHEAD).contains(&ban.at.secs), "{}", ban.at.secs);
     assert!(ban.ends.is_none_or(|ends| (0..=LAST).contains(&ends)));
-    assert!(ban.reason.len() <= 4096);
+    assert!(ban.reason().len() <= 4096);
     assert!(check_server_name(&ban.server).is_ok() && is_printable(&ban.server));
     assert!(foreign.stood.text.len() <= 255);
 }

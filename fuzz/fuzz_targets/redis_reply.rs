@@ -4,7 +4,7 @@
 
 use std::sync::{LazyLock, Mutex};
 
-use fuzz::redis::{NOW, Redis, never};
+use fuzz::redis::{NOW, Redis, never, sender};
 use libfuzzer_sys::fuzz_target;
 use pyfilter::sync::{Event, Exchange, Position};
 
@@ -13,7 +13,7 @@ static REDIS: LazyLock<Mutex<Redis>> = LazyLock::new(|| Mutex::new(Redis::start(
 fuzz_target!(|data: &[u8]| {
     let redis = REDIS.lock().expect("one thread");
     redis.answering([b"+OK\r\n", data].concat(), |settings| {
-        let Ok(mut exchange) = Exchange::open(settings, "0a", "web-1") else {
+        let Ok(mut exchange) = Exchange::open(settings, sender(), "web-1") else {
             return;
         };
         let from = Position {

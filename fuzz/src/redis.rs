@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use pyfilter::model::Address;
-use pyfilter::sync::Settings;
+use pyfilter::sync::{Sender, Settings};
 
 use super::files;
 
@@ -67,4 +67,12 @@ impl Redis {
 /// One address is never banned.
 pub fn never(address: Address) -> Option<&'static str> {
     (address.to_string() == "192.0.2.1").then_some("is ignored")
+}
+
+/// A server that has sent nothing yet.
+pub fn sender() -> Sender {
+    Sender {
+        id: "0a".to_owned(),
+        ..Sender::default()
+    }
 }
