@@ -90,7 +90,8 @@ fn matcher(rule: &Rule) -> Matcher {
 /// PyFilter's six patterns for ssh, unanchored, as a user may still have them.
 fn sloppy() -> Rule {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config/pyfilter-default.json");
-    let config = Config::load(Some(&file), None, Path::new("/")).expect("PyFilter's own is valid");
+    let config =
+        Config::load(Some(&file), None, None, Path::new("/")).expect("PyFilter's own is valid");
     let patterns = config.rule_named("ssh").expect("it has the rule").patterns;
     Rule {
         patterns,

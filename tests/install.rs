@@ -33,8 +33,9 @@ fn kernel_install_puts_all_in_place_and_a_second_one_nothing() {
     ));
     let (dry, told) = told.split_once("== first\n").unwrap();
     let (first, second) = told.split_once("== second\n").unwrap();
-    let would: Vec<&str> = dry
-        .lines()
+    let (steps, first_run) = dry.split_once("The first run would ban:\n").unwrap();
+    assert!(first_run.starts_with("nobody\n"), "{dry}");
+    let would: Vec<&str> = (steps.lines())
         .map(|line| line.strip_prefix("Would ").unwrap())
         .collect();
     assert_eq!(would.len(), 7, "{dry}");
@@ -43,12 +44,13 @@ fn kernel_install_puts_all_in_place_and_a_second_one_nothing() {
         "Wrote /etc/pyfilter/config.json with rules for ssh\n",
         "Wrote /etc/systemd/system/pyfilter.service\n",
         "Wrote /etc/systemd/system/pyfilter.timer\n",
-        "2026-11-22 07:30:25 Found IP: 203.0.113.13 from server: ",
+        "\nWhat was logged before bans nobody (settings.first_contact): `sudo pyfilter audit` shows it, `sudo pyfilter scan FILE` takes it\n",
         "\nTimer created and enabled, check the status of it by using \"sudo systemctl status pyfilter.timer\"\n",
         "\ndaemon-reload\nenable pyfilter.timer pyfilter-restore.service\nrestart pyfilter.timer\n",
     ] {
         assert!(first.contains(line), "{line}\n{first}");
     }
+    assert!(!first.contains("Found IP"), "{first}");
     assert_eq!(
         second,
         "Timer already created.\n\
@@ -90,6 +92,7 @@ fn kernel_a_dry_run_of_install_and_uninstall_changes_nothing() {
 fn kernel_a_day_of_runs_with_nothing_new_leaves_no_growth() {
     let told = World::new().run(
         r"$PYFILTER install -q
+        $PYFILTER scan -q /var/log/auth.log
         scan() { for _ in $(seq $1); do /usr/local/bin/pyfilter scan; done; }
         sizes() { find /var/lib/pyfilter /var/log/pyfilter -printf '%p %s\n' 2>/dev/null | sort; }
         scan 3
@@ -110,6 +113,7 @@ fn kernel_uninstall_keeps_what_is_the_administrators() {
         r"iptables -A INPUT -s 192.0.2.1 -j DROP
         iptables-save -t filter | grep -v '^#' > /run/firewall
         $PYFILTER install -q
+        $PYFILTER scan -q /var/log/auth.log
         iptables-save | grep -q PYFILTER
         echo keep > /etc/pyfilter/ca.pem
         echo == first
@@ -438,7 +442,7 @@ fn kernel_what_can_not_be_installed_is_told_and_nothing_is_done() {
     for line in [
         "pyfilter: install needs root: run with sudo; nothing was done\n",
         "pyfilter: uninstall needs root: run with sudo; nothing was done\n",
-        "pyfilter: install is about /etc/pyfilter/config.json and /var/lib/pyfilter: it takes neither -c nor --state-dir; nothing was done\n",
+        "pyfilter: install is about /etc/pyfilter/config.json and /var/lib/pyfilter: it takes neither -c, --conf-d nor --state-dir; nothing was done\n",
         "pyfilter: uninstall is about /etc/pyfilter/config.json",
         "; nothing was done\npyfilter: /etc can not be written: Read-only file system (os error 30); is the file system mounted read-only? `mount -o remount,rw` makes it writable; nothing was done\n",
     ] {
@@ -490,7 +494,7 @@ fn kernel_an_installation_that_failed_is_gone_on_with() {
     );
     let (again, mended) = told.split_once("== mended\n").unwrap();
     assert!(
-        again.contains("Found IP: 203.0.113.13"),
+        again.contains("What was logged before bans nobody"),
         "the first run comes now\n{again}"
     );
     assert!(again.contains("Timer created and enabled"), "{again}");
@@ -535,4 +539,89 @@ fn kernel_the_legacy_iptables_gets_what_it_needs() {
     assert!(before.contains(&format!("Wrote {dropin}")), "{told}");
     assert!(before.contains("Timer already created.\n"), "{told}");
     assert!(after.starts_with(&format!("Removed {dropin}")), "{told}");
+}
+
+/// A logind that knows two sessions, one of them from an address that failed 30 times.
+const LOGIND: &str = r"
+cat > $SCRATCH/loginctl <<'END'
+#!/bin/sh
+case $1 in
+list-sessions) printf '12 0 root - pts/0 active no -\n15 1000 ann - pts/1 active no -\n' ;;
+show-session) printf 'Name=root\nRemote=yes\nRemoteHost=203.0.113.13\nState=active\n\nName=ann\nRemote=yes\nRemoteHost=2001:db8:0:7::5\nState=online\n' ;;
+esac
+END
+chmod 755 $SCRATCH/loginctl
+mount --bind $SCRATCH/loginctl /usr/bin/loginctl
+";
+
+/// Installing cut the session from which it was done, for ever.
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_who_is_logged_in_at_the_installation_is_never_banned() {
+    let told = World::new().run(&format!(
+        r"{LOGIND}
+        export SSH_CONNECTION='198.51.100.7 4242 192.0.2.1 22'
+        $PYFILTER install --dry-run --no-allow-me
+        echo == dry
+        $PYFILTER install --dry-run
+        ! test -e /etc/pyfilter
+        echo == first
+        $PYFILTER install
+        stat -c '%a %u' /etc/pyfilter/conf.d /etc/pyfilter/conf.d/allowed-at-install.json
+        cat /etc/pyfilter/conf.d/allowed-at-install.json
+        $PYFILTER scan /var/log/auth.log
+        status 2 $PYFILTER ban 203.0.113.13
+        echo == second
+        rm /etc/pyfilter/conf.d/allowed-at-install.json
+        /usr/local/bin/pyfilter install
+        ! test -e /etc/pyfilter/conf.d/allowed-at-install.json
+        $PYFILTER uninstall -q --purge
+        ! test -e /etc/pyfilter"
+    ));
+    let (without, told) = told.split_once("== dry\n").unwrap();
+    assert!(!without.contains("allowed-at-install"), "{without}");
+    let (dry, told) = told.split_once("== first\n").unwrap();
+    let allowed = "/etc/pyfilter/conf.d/allowed-at-install.json (where people are logged in from is never banned: 198.51.100.7 (you); 203.0.113.13 (root); 2001:db8:0:7::/64 (ann))\n";
+    assert!(dry.contains(&format!("Would write {allowed}")), "{dry}");
+    let (first, second) = told.split_once("== second\n").unwrap();
+    assert!(first.contains(&format!("Wrote {allowed}")), "{first}");
+    assert!(first.contains("\n755 0\n600 0\n"), "{first}");
+    assert!(
+        first.contains("203.0.113.13: root; 2001:db8:0:7::/64: ann"),
+        "{first}"
+    );
+    assert!(!first.contains("Found IP: 203.0.113.13"), "{first}");
+    assert!(
+        first.contains("203.0.113.13 is in ignored_ips, so it is never banned"),
+        "{first}"
+    );
+    assert!(second.starts_with("Timer already created."), "{second}");
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_a_ban_that_cuts_somebody_off_says_so() {
+    let told = World::new().run(&format!(
+        r#"{LOGIND}
+        mkdir -p /etc/pyfilter
+        echo '{{"settings": {{"rules": {{"ssh": {{"log_files": "/var/log/auth.log"}}}}}}}}' > /etc/pyfilter/config.json
+        $PYFILTER scan
+        cat /var/lib/pyfilter/Logs/*/*/*
+        $PYFILTER explain 203.0.113.13 | head -n 2
+        $PYFILTER check || true"#
+    ));
+    let cut = "From there root is logged in on this host, and is cut off by it.";
+    let line = format!("Found IP: 203.0.113.13 from server: {}. {cut}\n", host());
+    assert_eq!(told.matches(&line).count(), 2, "{told}");
+    let explained = format!("203.0.113.13 is banned.\n{cut}\n");
+    assert!(told.contains(&explained), "{told}");
+    assert!(
+        told.contains("203.0.113.13 is banned, and root is logged in from there: `sudo pyfilter unban 203.0.113.13` lets it in again"),
+        "{told}"
+    );
+}
+
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    name.trim().to_owned()
 }

@@ -56,12 +56,12 @@ pub(super) fn remember(context: &mut Context, store: &mut Store) -> Result<(), S
     };
     let gone = known.iter().filter(|(path, _)| gone(path));
     let gone = gone.map(|(path, _)| (path, None));
-    let changed = conf_d.files.iter().filter(|file| {
+    let renewed = conf_d.files.iter().filter(|file| {
         let before = known.iter().find(|(path, _)| *path == file.path);
         before.map_or(&[][..], |(_, ignored)| ignored) != file.ignored
     });
-    let changed = changed.map(|file| (&file.path, Some(&*file.ignored)));
-    let changes: Vec<_> = gone.chain(changed).collect();
+    let renewed = renewed.map(|file| (&file.path, Some(&*file.ignored)));
+    let changes: Vec<_> = gone.chain(renewed).collect();
     if changes.is_empty() {
         return Ok(());
     }

@@ -148,10 +148,10 @@ impl Plan {
             .zip(known.iter().map(Vec::as_slice))
             .collect();
         let followed = logs::follow(&wanted, &orphans, &rule.olddir, context.now);
-        let begin = NewSource::of(context, store, rule)?;
+        let new_source = NewSource::of(context, store, rule)?;
         for ((log, known), mut followed) in found.logs.iter().zip(known).zip(followed) {
             if known.is_empty() {
-                followed.count_from(begin.since(logs::is_auto(&log.name)));
+                followed.count_from(new_source.since(logs::is_auto(&log.name)));
             }
             plan.add_log(rule, &log.name, known, followed);
         }
@@ -161,7 +161,7 @@ impl Plan {
                 .transpose()?
                 .flatten();
             let place = context.config.journal.as_deref();
-            let since = begin.since(*journal == logs::ssh_journal());
+            let since = new_source.since(*journal == logs::ssh_journal());
             let begun = Journaled::begin(journal, place, known, since, context.now);
             plan.add_journal(rule, &journal.name, begun);
         }

@@ -30,6 +30,10 @@ pub struct Init {
 }
 
 /// `pyfilter install`.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:

@@ -123,12 +123,9 @@ impl Found {
         let files: BTreeMap<_, _> = texts.collect();
         let is_first = files.is_empty()
             && !there.contains(&config.store)
-            && (placed == Placed::Packaged || !there.contains(Path::new(places::ENABLED)))
-            && !is_there(Path::new(places::ALLOWED_FILE));
+            && (placed == Placed::Packaged || !there.contains(Path::new(places::ENABLED)));
         let allowed = if is_first && allows {
-            let own = system::own_addresses().unwrap_or_default();
-            let never = NeverBanned::new(config.ignored.clone(), own);
-            allow::logged_in(|address| !never.covers(address))
+            who_to_allow(&config)
         } else {
             Allowed::new()
         };
@@ -214,6 +211,16 @@ impl Old {
             )
         })
     }
+}
+
+/// Who is logged in and could be banned, unless that was written down once.
+fn who_to_allow(config: &Config) -> Allowed {
+    if is_there(Path::new(places::ALLOWED_FILE)) {
+        return Allowed::new();
+    }
+    let own = system::own_addresses().unwrap_or_default();
+    let never = NeverBanned::new(config.ignored.clone(), own);
+    allow::logged_in(|address| !never.covers(address))
 }
 
 /// The two files in `dir`.

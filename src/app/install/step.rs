@@ -231,6 +231,7 @@ fn remove(path: &Path) -> Result<(), String> {
     let made = [places::LEGACY_FILE, places::ALLOWED_FILE, DEFAULT_FILE].map(Path::new);
     if let Some(dir) = path.parent().filter(|_| made.contains(&path)) {
         // What somebody else has put there stays.
+        let _ = fs::remove_dir(dir.join("conf.d"));
         let _ = fs::remove_dir(dir);
     }
     Ok(())
