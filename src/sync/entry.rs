@@ -355,16 +355,18 @@ fn server(reply: &Value) -> Result<String, Why> {
     }
 }
 
-/// `%Y-%m-%d %H:%M:%S` of this host's clock → Unix seconds.
+/// `%Y-%m-%d %H:%M:%S` of this host's clock → Unix seconds. A year of two digits is
+/// one of antiquity to the parser: before 1970 no ban was.
 fn naive(text: &str) -> Option<i64> {
     let naive = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok()?;
-    match Local.from_local_datetime(&naive) {
+    let secs = match Local.from_local_datetime(&naive) {
         LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => Some(at.timestamp()),
         LocalResult::None => {
             let later = naive.checked_add_signed(TimeDelta::hours(1))?;
             Some(Local.from_local_datetime(&later).earliest()?.timestamp())
         }
-    }
+    };
+    secs.filter(|secs| *secs >= 0)
 }
 
 #[cfg(test)]
@@ -505,7 +507,13 @@ mod tests {
         assert_eq!(ban.at.to_local(), "2018-03-22 14:18:18");
         let ahead = Stamp::from_secs(NOW + 40_000).to_local();
         assert_eq!(hash(&values(), -1, &ahead).unwrap().ban.at.secs, NOW);
-        for wrong in ["2999-01-01 00:00:00", "1", "2018-03-22T14:18:18", ""] {
+        for wrong in [
+            "2999-01-01 00:00:00",
+            "26-11-22 11:40:00",
+            "1",
+            "2018-03-22T14:18:18",
+            "",
+        ] {
             assert!(hash(&values(), -1, wrong).is_err(), "{wrong}");
         }
         assert!(hash(&[Value::Nil, Value::Nil, Value::Nil], -1, "x").is_err());
