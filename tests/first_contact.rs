@@ -89,6 +89,34 @@ fn a_log_that_is_not_read_to_its_end_at_once_counts_from_the_same_time() {
     sandbox.scan().succeeds().bans([]);
 }
 
+/// As `auth.log` of a new host, which is made by the first login.
+#[test]
+fn a_log_that_comes_to_be_after_the_installation_counts_from_its_start() {
+    let sandbox = installed().set("/settings/request_time", 5);
+    let missing = sandbox.scan().exits(1);
+    assert!(
+        missing.stderr().contains("auth.log"),
+        "{}",
+        missing.stderr()
+    );
+    // As if that had been two minutes ago.
+    let database = Connection::open(sandbox.state("PyFilter.db")).unwrap();
+    let clock: String = database
+        .query_row("SELECT value FROM meta WHERE key = 'clock'", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    let first = clock.split(' ').next().unwrap().parse::<i64>().unwrap();
+    let earlier = clock.replacen(&first.to_string(), &(first - 120).to_string(), 1);
+    let set = "UPDATE meta SET value = ? WHERE key = 'clock'";
+    database.execute(set, [&earlier]).unwrap();
+    drop(database);
+    let log = failed(ADMINISTRATOR, 20, 3600) + &failed(ATTACKER, 5, 60);
+    let sandbox = sandbox.log("auth.log", log);
+    sandbox.run(["scan", "--dry-run"]).exits(0).bans([ATTACKER]);
+    sandbox.scan().exits(0).bans([ATTACKER]);
+}
+
 #[test]
 fn a_rule_that_meets_a_log_later_begins_there_too() {
     let sandbox = installed().log("auth.log", failed(ADMINISTRATOR, 20, 3600));

@@ -294,6 +294,10 @@ impl Plan {
     }
 }
 
+/// How far back a log counts at most that is new to its rule: runs that find nothing
+/// new leave no time behind.
+const LOOKS_BACK: i64 = 86_400;
+
 /// From which stamp on a source counts that is new to a rule.
 struct NewSource {
     /// None: all of it does.
@@ -307,7 +311,11 @@ impl NewSource {
         let of_any = match context.config.first_contact {
             config::FirstContact::Whole => None,
             config::FirstContact::End => {
-                Some(context.now - i64::from(rule.thresholds.request_time))
+                let recent = context.now - i64::from(rule.thresholds.request_time);
+                let last_run = store.map(Store::last_run).transpose()?.flatten();
+                // What a log holds that came to be since the last run was logged since then.
+                let since = last_run.map_or(recent, |last_run| last_run.min(recent));
+                Some(since.max(context.now - LOOKS_BACK))
             }
         };
         let newest = match store.filter(|_| rule.sources.contains(&SourceSpec::Auto)) {

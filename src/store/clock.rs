@@ -147,6 +147,22 @@ impl Store {
         self.times.age
     }
 
+    /// When the last run before this one was that changed something.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    pub fn last_run(&self) -> Result<Option<i64>, StoreError> {
+        let is_looked_at = self.times.now == 0;
+        let earlier = if is_looked_at {
+            self.meta_text("clock")?
+                .as_deref()
+                .and_then(RunTimes::parse)
+        } else {
+            self.times.earlier
+        };
+        Ok(earlier.map(|earlier| earlier.last))
+    }
+
     /// What was mended when the store was opened.
     #[must_use]
     pub fn mended(&self) -> Option<Mended> {

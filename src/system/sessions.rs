@@ -7,16 +7,19 @@ use crate::model::Address;
 use super::program::output_of;
 
 /// The addresses from which people are logged in by now, with their accounts: those
-/// of sessions that logind knows, else of the numeric addresses that `who` tells.
+/// of sessions that logind knows; if it knows none, the numeric ones that `who` tells.
 ///
 /// Connections without a login are none: guessers have them, too. Where neither
 /// program tells, there are none.
 #[must_use]
 pub fn sessions() -> BTreeMap<Address, String> {
-    of_logind().unwrap_or_else(|| {
-        let who = output_of("who", &["--ips"]).unwrap_or_default();
-        by_address(of_who(&String::from_utf8_lossy(&who)))
-    })
+    // Without pam_systemd logind knows of no session.
+    let known = of_logind().unwrap_or_default();
+    if !known.is_empty() {
+        return known;
+    }
+    let who = output_of("who", &["--ips"]).unwrap_or_default();
+    by_address(of_who(&String::from_utf8_lossy(&who)))
 }
 
 /// None where logind does not answer.
