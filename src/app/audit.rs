@@ -72,7 +72,7 @@ pub(super) fn audit(mut context: Context, args: &cli::Audit) -> Exit {
         in_force: in_force.as_ref(),
         notes: &notes,
         problems: &context.problems,
-        top: args.top.map(|top| top as usize),
+        top: args.top.map(|top| top.0),
     };
     show(&report, args, page)
 }
