@@ -168,7 +168,7 @@ pub struct Scan {
     /// The rule to read with [default: every enabled one; for FILE: ssh]
     #[arg(long, value_name = "RULE")]
     pub rule: Option<String>,
-    /// Read these files from their start, in place of what is new in the rules' logs
+    /// Read these files from their start, in place of what is new in the rules' logs; - is standard input
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }

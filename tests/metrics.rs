@@ -128,3 +128,17 @@ fn a_dry_run_leaves_none() {
     sandbox.run(["scan", "--dry-run"]).exits(0);
     assert!(!sandbox.path("pyfilter.prom").exists());
 }
+
+/// They would tell of bans that nobody applies, and be alerted of for ever.
+#[test]
+fn the_figures_are_gone_with_the_chain_and_back_with_the_next_run() {
+    let sandbox = sandbox().log("auth.log", failures("203.0.113.9", 5));
+    sandbox.scan().exits(0);
+    let path = sandbox.path("pyfilter.prom");
+    assert!(path.exists());
+    sandbox.run(["restore", "--off"]).exits(0).prints("");
+    assert!(!path.exists());
+    sandbox.run(["restore", "--off"]).exits(0).prints("");
+    sandbox.scan().exits(0);
+    assert!(path.exists());
+}

@@ -1,6 +1,5 @@
 //! `pyfilter match`: every line that a rule's patterns match.
 
-use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 
@@ -50,7 +49,7 @@ fn progress(context: &Context, files: &[PathBuf]) -> Progress {
     let welcome = context.shows_progress && system::stdout() != Output::Terminal;
     // Standard input has no size, and so the whole has none.
     let sizes = files.iter().map(|path| match path.metadata() {
-        Ok(file) if path.as_os_str() != OsStr::new("-") => Some(file.len()),
+        Ok(file) if !logs::is_standard(path) => Some(file.len()),
         _ => None,
     });
     let bytes = sizes.sum::<Option<u64>>().unwrap_or(0);
@@ -71,7 +70,7 @@ fn one_file(
     args: &cli::Match,
     out: &mut impl Write,
 ) -> Result<(), Ended> {
-    if path.as_os_str() == OsStr::new("-") {
+    if logs::is_standard(path) {
         matcher.set_clock(Clock::new(context.now));
         let input = BufReader::new(Metered(io::stdin().lock()));
         return lines(input, path, matcher, args, out);

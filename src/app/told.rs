@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::logs::{self, Left, Reading, Status};
-use crate::model::{Escaped, Problem, Rule};
+use crate::model::{Escaped, Problem, Rule, plural};
 use crate::report::SourceRow;
 
 use super::hearing::Place;
@@ -68,14 +68,21 @@ pub(super) fn problems_of(rule: &Rule, path: &Path, reading: &Reading) -> Vec<Pr
     };
     if let Some(offset) = reading.tally.first_bad_time {
         let (count, rule) = (reading.tally.bad_times, Escaped::text(&rule.name));
+        let lines = plural(
+            count,
+            &format!("line matches rule {rule} and has"),
+            &format!("lines match rule {rule} and have"),
+        );
         problem(format!(
-            "{count} lines match rule {rule} and have no time that its time_format reads, the first at byte {offset}"
+            "{lines} no time that its time_format reads, the first at byte {offset}"
         ));
     }
     if let (count, Some(offset)) = reading.long_lines {
-        problem(format!(
-            "{count} lines of more than {} bytes were left out, the first at byte {offset}",
-            logs::LONGEST_LINE
+        let (longest, first) = (logs::LONGEST_LINE, format!("at byte {offset}"));
+        problem(plural(
+            count,
+            &format!("line of more than {longest} bytes was left out, {first}"),
+            &format!("lines of more than {longest} bytes were left out, the first {first}"),
         ));
     }
     if reading.out_of_reach {

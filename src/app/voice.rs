@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use crate::model::{Problem, Stamp};
 use crate::report::{
-    EventLog, Summary, ban_line, checking, nothing_to_check, summary_line, unban_line,
+    EventLog, Summary, ban_line, checking, nobody_line, nothing_to_check, summary_line, unban_line,
 };
 use crate::store::Untold;
 use crate::system;
@@ -75,6 +75,16 @@ impl Voice {
         };
         if wanted {
             self.say(&summary_line(summary));
+        }
+    }
+
+    /// Says that a dry run would ban nobody: to who waits at a terminal, or has named
+    /// files; the summary says it where there is one.
+    pub(super) fn nobody(self, summary: &Summary, has_files: bool) {
+        let wanted = self.lines && (self.steps || has_files) && self.summary != When::Always;
+        let is_idle = summary.bans.is_empty() && summary.unbans.is_empty();
+        if wanted && is_idle && !summary.sources.is_empty() {
+            self.say(&nobody_line(summary));
         }
     }
 

@@ -59,6 +59,8 @@ pub struct FirewallRow {
     pub backend: &'static str,
     /// Whether anything had to be changed.
     pub changed: bool,
+    /// What somebody else had changed since the last run, and is right again.
+    pub repaired: Option<String>,
     /// How many IPv4 addresses are banned there.
     pub v4: usize,
     /// How many IPv6 addresses are banned there.

@@ -2,7 +2,7 @@
 
 use crate::firewall::obstacles::{self, Obstacle};
 use crate::firewall::{self, Listing, owner};
-use crate::model::{Backend, Escaped, Family};
+use crate::model::{Backend, Escaped, Family, plural};
 use crate::store::Store;
 
 use super::Findings;
@@ -65,8 +65,8 @@ fn family_of(context: &Context, listing: &Listing, id: Option<&str>, findings: &
         Escaped::text(listing.version.as_deref().unwrap_or("of unknown version")).to_string();
     match listing.chain(chain) {
         Some(ours) => findings.fine(format!(
-            "firewall: {family}, iptables {version}, {} rules in chain {chain}",
-            ours.rules.len() - owner::ids(ours).count()
+            "firewall: {family}, iptables {version}, {} in chain {chain}",
+            plural(ours.rules.len() - owner::ids(ours).count(), "rule", "rules")
         )),
         None => findings.fine(format!(
             "firewall: {family}, iptables {version}; the next run makes chain {chain}"

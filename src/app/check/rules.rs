@@ -12,7 +12,9 @@ use siphasher::sip::SipHasher13;
 use crate::app::context::Context;
 use crate::app::reading;
 use crate::logs::{self, Budget, Journal};
-use crate::model::{Escaped, Pattern, Rule, SourceSpec, Stamp, Thresholds, Urls, WindowKind};
+use crate::model::{
+    Escaped, Pattern, Rule, SourceSpec, Stamp, Thresholds, Urls, WindowKind, plural,
+};
 use crate::report::nothing_to_check;
 use crate::rules::{Clock, Matcher, NAMES, Verdict, builtin};
 
@@ -138,8 +140,9 @@ fn shipped(rule: &Rule, findings: &mut Findings) {
         .count();
     if count > 0 {
         findings.warn(format!(
-            "rule {}: {count} of its patterns are those that PyFilter shipped: an attacker can name another address; delete `regex_patterns` to use the built-in ones",
-            Escaped::text(&rule.name)
+            "rule {}: {} that PyFilter shipped: an attacker can name another address; delete `regex_patterns` to use the built-in ones",
+            Escaped::text(&rule.name),
+            plural(count, "of its patterns is one", "of its patterns are those")
         ));
     }
 }
@@ -171,7 +174,12 @@ fn passed_over(
         let remedy = builtin(&rule.name).and_then(|builtin| builtin.addresses);
         let remedy = remedy.unwrap_or("let the service log addresses");
         findings.warn(format!(
-            "rule {name}: {count} of the last lines of {log} name a host in place of an address, and are passed over: names are not looked up, since their owners say what they mean; {remedy}"
+            "rule {name}: {}: names are not looked up, since their owners say what they mean; {remedy}",
+            plural(
+                count,
+                &format!("of the last lines of {log} names a host in place of an address, and is passed over"),
+                &format!("of the last lines of {log} name a host in place of an address, and are passed over")
+            )
         ));
     }
 }
@@ -274,9 +282,10 @@ fn what_if(context: &Context, rule: &Rule, log: &Path, findings: &mut Findings) 
     if let (Some(now), Some(then)) = (banned(rule.thresholds), banned(usual)) {
         let part = if is_whole { "" } else { "the first part of " };
         findings.fine(format!(
-            "rule {}: {part}{} would have {now} addresses banned as it is, and {then} with 5 failures in 600 s (\"window\": \"sliding\", \"request_time\": 600)",
+            "rule {}: {part}{} would have {} banned as it is, and {then} with 5 failures in 600 s (\"window\": \"sliding\", \"request_time\": 600)",
             Escaped::text(&rule.name),
-            Escaped::path(log)
+            Escaped::path(log),
+            plural(now, "address", "addresses")
         ));
     }
 }

@@ -1,6 +1,7 @@
 use std::io::{self, Write};
 
 use crate::app::context::Context;
+use crate::logs;
 use crate::model::{Cause, Country, Escaped, Origin, Stamp, Thresholds, WindowKind, Witness};
 use crate::report::nothing_to_check;
 use crate::store::{OpenWindow, PastBan};
@@ -213,6 +214,9 @@ fn when(failure: &Witness, before: Option<i64>) -> String {
 /// Where a line stood, and stands.
 fn place(failure: &Witness, lines: &Lines) -> String {
     let (path, offset) = (Escaped::path(&failure.path), failure.offset);
+    if logs::is_standard(&failure.path) {
+        return format!("standard input, byte {offset}");
+    }
     match lines.get(failure) {
         Some(found) if *found.path == *failure.path => {
             format!("{path} line {}, byte {offset}", found.line)

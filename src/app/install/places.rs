@@ -32,7 +32,7 @@ pub(crate) const SYSTEMD: &str = "/run/systemd/system";
 pub(crate) const OLD: &str = "/usr/local/PyFilter";
 pub(crate) const OLD_SERVICE: &str = "/etc/systemd/system/PyFilter.service";
 
-/// Where the event log may stand beside the state directory.
+/// Where the event log may stand beside the state directory, if somebody makes it.
 pub(crate) const LOG_DIR: &str = "/var/log/pyfilter";
 
 const SERVICE: &str = include_str!("../../../timers/pyfilter.service");
