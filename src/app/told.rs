@@ -66,6 +66,13 @@ pub(super) fn problems_of(rule: &Rule, path: &Path, reading: &Reading) -> Vec<Pr
             format!("{}: {text}", Escaped::path(path)),
         ));
     };
+    // What is byte 0 of a journal differs from run to run.
+    let is_journal = logs::journal_named(path).is_some();
+    let at = |count: u64, offset: u64| match count {
+        _ if is_journal => String::new(),
+        1 => format!(", at byte {offset}"),
+        _ => format!(", the first at byte {offset}"),
+    };
     if let Some(offset) = reading.tally.first_bad_time {
         let (count, rule) = (reading.tally.bad_times, Escaped::text(&rule.name));
         let lines = plural(
@@ -73,17 +80,17 @@ pub(super) fn problems_of(rule: &Rule, path: &Path, reading: &Reading) -> Vec<Pr
             &format!("line matches rule {rule} and has"),
             &format!("lines match rule {rule} and have"),
         );
-        problem(format!(
-            "{lines} no time that its time_format reads, the first at byte {offset}"
-        ));
+        let at = at(count, offset);
+        problem(format!("{lines} no time that its time_format reads{at}"));
     }
     if let (count, Some(offset)) = reading.long_lines {
-        let (longest, first) = (logs::LONGEST_LINE, format!("at byte {offset}"));
-        problem(plural(
+        let (longest, at) = (logs::LONGEST_LINE, at(count, offset));
+        let lines = plural(
             count,
-            &format!("line of more than {longest} bytes was left out, {first}"),
-            &format!("lines of more than {longest} bytes were left out, the first {first}"),
-        ));
+            &format!("line of more than {longest} bytes was"),
+            &format!("lines of more than {longest} bytes were"),
+        );
+        problem(format!("{lines} left out{at}"));
     }
     if reading.out_of_reach {
         let rule = Escaped::text(&rule.name);

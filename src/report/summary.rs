@@ -52,6 +52,17 @@ pub struct SourceRow {
     pub host_names: u64,
 }
 
+impl SourceRow {
+    /// Whether it is a journal, of which entries are counted, and not bytes.
+    #[must_use]
+    pub fn is_journal(&self) -> bool {
+        self.path
+            .as_os_str()
+            .as_encoded_bytes()
+            .starts_with(b"journal:")
+    }
+}
+
 /// What became of the firewall.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FirewallRow {

@@ -96,10 +96,10 @@ fn summary(report: &AuditReport<'_>, width: Option<usize>) -> String {
             format!(
                 "{failures} from {} {when}, in {files} ({}).",
                 words::count(addresses, "address", "addresses"),
-                words::bytes(report.bytes())
+                report.size()
             )
         }
-        None => format!("No failures in {files} ({}).", words::bytes(report.bytes())),
+        None => format!("No failures in {files} ({}).", report.size()),
     };
     if found.failures > 0 {
         let _ = write!(sentence, " {}", verdict(found));

@@ -380,7 +380,7 @@ fn sources(report: &AuditReport<'_>) -> Markup {
                 text(Escaped::path(&source.path)),
                 text(Escaped::text(&source.rule)),
                 text(source.status),
-                Cell::Shown(i64::try_from(size).ok(), words::bytes(size)),
+                Cell::Shown(i64::try_from(size).ok(), words::read(source)),
                 Cell::Number(source.failures),
             ]
         })
