@@ -139,6 +139,10 @@ pub enum Command {
     /// Bring the firewall back to the bans in force; reads no logs
     Restore(Restore),
     /// Say what is wrong with configuration and host, and what to do about it
+    ///
+    /// Looks at the configuration, the logs, the firewall, Redis, the disk and the metrics,
+    /// at what starts the runs, and at how the last one ended; changes nothing. The last
+    /// line says that all is well, or what to do first.
     Check(Check),
     /// Write a configuration that fits this host, with every key explained
     Init(Init),

@@ -520,3 +520,15 @@ fn explain_finds_the_entries_again_and_audit_counts_entries() {
     assert_eq!(text().matches(", no longer there").count(), 5);
     assert_eq!(explain()["bans"][0]["witnesses"][0]["entry"], json!(null));
 }
+
+#[test]
+fn check_says_what_other_thresholds_would_have_made_of_the_journal() {
+    let sandbox = Sandbox::over_the_journal();
+    sandbox.journal(&recorded());
+    let told = sandbox.run(["check"]).exits(0).stdout();
+    let banned = banned(&sandbox.scan_json()).len();
+    let hint = format!(
+        "rule ssh: the last 7 days of journal:ssh.service would have {banned} addresses banned as it is, and "
+    );
+    assert!(banned > 1 && told.contains(&hint), "{told}");
+}

@@ -252,7 +252,7 @@ fn difference(seen: &Look, chain: &str) -> String {
 
 /// Whether the configuration names another chain, or other hooks, than were
 /// made, or none at all; or something else may stand besides, or elsewhere.
-fn is_made_otherwise(settings: &Firewall, store: &Store) -> Result<bool, StoreError> {
+pub(super) fn is_made_otherwise(settings: &Firewall, store: &Store) -> Result<bool, StoreError> {
     let made = store.made()?;
     let is_wanted = |made: &Made| made.place.is_some() && *made == Made::of(settings, made.place);
     let mut families: Vec<Family> = made.iter().filter_map(family_of).collect();

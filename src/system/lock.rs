@@ -1,6 +1,6 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -112,6 +112,14 @@ impl Lock {
             .and_then(|()| writeln!(file, "{since}"));
         Ok(Lock(file))
     }
+}
+
+/// When the last scan with its state in `dir` began, in Unix seconds; none if none
+/// did, or that can not be seen.
+#[must_use]
+pub fn last_scan(dir: &Path) -> Option<i64> {
+    let lock = std::fs::symlink_metadata(dir.join(Exclusive::Reading.file()));
+    Some(lock.ok()?.mtime())
 }
 
 #[cfg(test)]
