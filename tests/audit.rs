@@ -607,15 +607,15 @@ fn the_page_shows_twenty_rows_of_a_list_and_says_how_many_there_are() {
         let html = ["audit", "--html", "-", "--what-if", "failed_attempts=3"];
         sandbox.run([&html, args].concat()).exits(0).stdout()
     };
-    let (short, long) = (page(&[]), page(&["--top", "all"]));
+    let (short, whole) = (page(&[]), page(&["--top", "all"]));
     let cut = "Addresses by failures: the first 20 of 29; audit --top all shows all";
-    assert!(short.contains(cut) && !long.contains(cut), "{short}");
+    assert!(short.contains(cut) && !whole.contains(cut), "{short}");
     let rows = |page: &str| {
         let (_, section) = page.split_once("<section id=\"worst\"").unwrap();
         let (section, _) = section.split_once("</section>").unwrap();
         section.matches("<th scope=\"row\">").count()
     };
-    assert_eq!((rows(&short), rows(&long)), (20, 29));
+    assert_eq!((rows(&short), rows(&whole)), (20, 29));
     let at = |section: &str| short.find(&format!("<section id=\"{section}\"")).unwrap();
     assert!(at("what-if") < at("worst"));
 }

@@ -109,11 +109,8 @@ fn kernel_a_full_disk_and_one_that_is_read_only_are_what_to_do_first() {
     );
 }
 
-#[test]
-#[ignore = "needs root, iptables and network namespaces: run tests/run"]
-fn kernel_a_timer_that_is_stopped_and_a_chain_that_is_gone_are_told() {
-    let told = World::new().run(
-        r#"$PYFILTER check > /run/told
+/// An installed pyfilter, what may come to it, and what `check` says first then.
+const TROUBLES: &str = r#"$PYFILTER check > /run/told
         grep 'runs: nothing starts them, and there was none yet' /run/told
         $PYFILTER install -q
         echo == well
@@ -142,8 +139,12 @@ fn kernel_a_timer_that_is_stopped_and_a_chain_that_is_gone_are_told() {
         $PYFILTER install --cron -q
         pyfilter check | grep ' runs: '
         touch -d '1 hour ago' /var/lib/pyfilter/reading.lock
-        status 1 pyfilter check | tail -n 1"#,
-    );
+        status 1 pyfilter check | tail -n 1"#;
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_a_timer_that_is_stopped_and_a_chain_that_is_gone_are_told() {
+    let told = World::new().run(TROUBLES);
     let parts: Vec<&str> = told.split("== ").collect();
     let has = |part: &str, words: &str| {
         let found = parts.iter().find(|text| text.starts_with(part)).unwrap();

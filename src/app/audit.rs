@@ -80,7 +80,7 @@ pub(super) fn audit(mut context: Context, args: &cli::Audit) -> Exit {
 /// Whether the page goes to standard output.
 fn is_stdout(args: &cli::Audit) -> bool {
     let page = args.html.as_deref();
-    page.is_some_and(|path| logs::is_standard(path))
+    page.is_some_and(logs::is_standard)
 }
 
 /// The rules to read with.

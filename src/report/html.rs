@@ -95,7 +95,7 @@ fn cards(report: &AuditReport<'_>) -> Markup {
             (card("Addresses", "addresses", &words::number(found.addresses.len() as u64), "that failed"))
             (card("Would be banned", "banned", &words::number(banned), "addresses"))
             (card("Stopped", "stopped", &words::share(found.stopped, found.failures), &format!("{} after a ban", words::count(found.stopped, "failure", "failures"))))
-            (card("Banned by mistake?", "logged-in", &logged_in, "of the banned addresses also logged in: real users may be locked out"))
+            (card("Real users?", "logged-in", &logged_in, "of the banned addresses logged in, too"))
             (card("Logs", "logs", &words::number(read), &report.size()))
         }
     }
