@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::kit::{Sandbox, failures};
+use crate::world::World;
 
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
@@ -141,4 +142,18 @@ fn the_figures_are_gone_with_the_chain_and_back_with_the_next_run() {
     sandbox.run(["restore", "--off"]).exits(0).prints("");
     sandbox.scan().exits(0);
     assert!(path.exists());
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_uninstall_takes_the_figures_away() {
+    World::new().run(
+        r#"$PYFILTER install -q
+        file=/var/lib/pyfilter.prom
+        sed -i "s|\"metrics\": null|\"metrics\": \"$file\"|" /etc/pyfilter/config.json
+        pyfilter scan
+        test -s $file
+        pyfilter uninstall -q
+        test ! -e $file"#,
+    );
 }

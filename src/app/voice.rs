@@ -78,8 +78,8 @@ impl Voice {
         }
     }
 
-    /// Says that a dry run would ban nobody: to who waits at a terminal, or has named
-    /// files; the summary says it where there is one.
+    /// Says that a dry run would ban nobody: on a terminal, and where files were named;
+    /// the summary says it where there is one.
     pub(super) fn nobody(self, summary: &Summary, has_files: bool) {
         let wanted = self.lines && (self.steps || has_files) && self.summary != When::Always;
         let is_idle = summary.bans.is_empty() && summary.unbans.is_empty();

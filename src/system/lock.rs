@@ -114,12 +114,17 @@ impl Lock {
     }
 }
 
-/// When the last scan with its state in `dir` began, in Unix seconds; none if none
-/// did, or that can not be seen.
-#[must_use]
-pub fn last_scan(dir: &Path) -> Option<i64> {
-    let lock = std::fs::symlink_metadata(dir.join(Exclusive::Reading.file()));
-    Some(lock.ok()?.mtime())
+/// When the last scan with its state in `dir` began, in Unix seconds; none if there
+/// was none.
+///
+/// # Errors
+/// The directory can not be looked into.
+pub fn last_scan(dir: &Path) -> io::Result<Option<i64>> {
+    match std::fs::symlink_metadata(dir.join(Exclusive::Reading.file())) {
+        Ok(lock) => Ok(Some(lock.mtime())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]

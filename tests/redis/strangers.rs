@@ -380,7 +380,7 @@ fn very_many_entries_at_once() {
     assert_eq!(server.banned(), [""; 0]);
 }
 
-/// Another server's administrator does not know whom this one never bans.
+/// The administrator of another server does not know which addresses this one ignores.
 #[test]
 fn a_ban_of_an_address_that_is_ignored_here_alone_is_a_note_and_no_problem() {
     let redis = Redis::new();

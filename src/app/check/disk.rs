@@ -1,4 +1,4 @@
-//! The places that a run writes to: whether there is room, and who else may write.
+//! The places that a run writes to: whether there is room, and whether others may write there.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt as _;
@@ -74,8 +74,8 @@ fn room(dir: &Path, findings: &mut Findings) -> Option<u64> {
     Some(free)
 }
 
-/// Says that others than the owner may write to the state directory: who may, decides
-/// who is banned.
+/// Says that others than the owner may write to the state directory: its files decide
+/// which addresses are banned.
 fn writers(dir: &Path, metadata: &Metadata, findings: &mut Findings) {
     let (mode, shown) = (metadata.mode() & 0o7777, Escaped::path(dir));
     let by_group = mode & 0o020 != 0 && metadata.gid() != 0;
@@ -84,7 +84,7 @@ fn writers(dir: &Path, metadata: &Metadata, findings: &mut Findings) {
             Level::Warning,
             dir,
             format!(
-                "{shown}: others than its owner may write there (mode {mode:04o}), and so decide who is banned; run `chmod go-w {shown}`"
+                "{shown}: others than its owner may write there (mode {mode:04o}), and so decide which addresses are banned; run `chmod go-w {shown}`"
             ),
         );
     }
@@ -95,7 +95,7 @@ fn writers(dir: &Path, metadata: &Metadata, findings: &mut Findings) {
             Level::Warning,
             dir,
             format!(
-                "{shown}: it belongs to the user with the number {uid}, who so decides who is banned; run `chown root {shown}`"
+                "{shown}: it belongs to the user with the number {uid}, and so that user decides which addresses are banned; run `chown root {shown}`"
             ),
         );
     }

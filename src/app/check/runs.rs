@@ -36,8 +36,20 @@ struct Seen {
     units: Option<Result<Units, String>>,
     /// The entry of cron, if there is one.
     cron: Option<String>,
-    /// When the last scan began, in Unix seconds.
-    last: Option<i64>,
+    /// When the last scan began.
+    last: Last,
+}
+
+/// When the last scan began.
+#[derive(Debug, Default, Clone, Copy)]
+enum Last {
+    /// There was none.
+    #[default]
+    Never,
+    /// In Unix seconds.
+    At(i64),
+    /// Only root may see it.
+    Unknown,
 }
 
 /// The properties of the timer and of the service; empty where systemd says nothing.
@@ -73,7 +85,11 @@ impl Seen {
         Seen {
             units: is_there(Path::new(places::SYSTEMD)).then(asks),
             cron: fs::read_to_string(places::CRON_FILE).ok(),
-            last: system::last_scan(&context.state_dir),
+            last: match system::last_scan(&context.state_dir) {
+                Ok(Some(at)) => Last::At(at),
+                Ok(None) => Last::Never,
+                Err(_) => Last::Unknown,
+            },
         }
     }
 
@@ -114,18 +130,22 @@ impl Seen {
         let is_minutely = entry.lines().any(|line| line.starts_with("* * * * * "));
         let file = places::CRON_FILE;
         match self.last {
-            Some(last) if is_minutely && now - last > MINUTES => (
+            Last::At(last) if is_minutely && now - last > MINUTES => (
                 Level::Error,
                 format!(
                     "{file} is to start one every minute, and the last one began {}; is cron running?",
                     shown(last)
                 ),
             ),
-            Some(last) => (
+            Last::At(last) => (
                 Level::Fine,
                 format!("{file} starts them; the last one began {}", shown(last)),
             ),
-            None => (
+            Last::Unknown => (
+                Level::Fine,
+                format!("{file} starts them; when the last one began is seen with sudo"),
+            ),
+            Last::Never => (
                 Level::Warning,
                 format!("{file} is there, and there was no run yet; is cron running?"),
             ),
@@ -134,7 +154,7 @@ impl Seen {
 
     fn nothing(&self, now: i64) -> (Level, String) {
         match self.last {
-            Some(last) if now - last <= RECENT => (
+            Last::At(last) if now - last <= RECENT => (
                 Level::Fine,
                 format!(
                     "something else than pyfilter's own timer starts them; the last one began {}",
@@ -142,10 +162,11 @@ impl Seen {
                 ),
             ),
             last => {
-                let last = last.map_or_else(
-                    || "there was none yet".to_owned(),
-                    |last| format!("the last one began {}", shown(last)),
-                );
+                let last = match last {
+                    Last::At(last) => format!("the last one began {}", shown(last)),
+                    Last::Never => "there was none yet".to_owned(),
+                    Last::Unknown => "when the last one began is seen with sudo".to_owned(),
+                };
                 let told = format!(
                     "nothing starts them, and {last}; `sudo pyfilter install` puts a timer in place (`--cron` an entry of cron)"
                 );
@@ -161,11 +182,15 @@ impl Seen {
                 .and_then(|units| of(units).get(name))
                 .filter(|value| !value.is_empty())
         };
+        let last = match self.last {
+            Last::At(at) => Some(at),
+            Last::Never | Last::Unknown => None,
+        };
         json!({
             "timer": property(|units| &units.timer, "ActiveState"),
             "timer_enabled": property(|units| &units.timer, "UnitFileState"),
             "cron": self.cron.is_some(),
-            "last": self.last.map(|at| Stamp::from_secs(at).to_rfc3339()),
+            "last": last.map(|at| Stamp::from_secs(at).to_rfc3339()),
             "last_result": property(|units| &units.service, "Result"),
             "last_status": property(|units| &units.service, "ExecMainStatus")
                 .and_then(|status| status.parse::<i32>().ok()),
@@ -257,7 +282,7 @@ mod tests {
         let said = format!("Id=pyfilter.timer\n{timer}\n\nId=pyfilter.service\n{service}\n");
         let seen = Seen {
             units: Some(Ok(Units::parse(&said))),
-            last: Some(NOW - 30),
+            last: Last::At(NOW - 30),
             ..Seen::default()
         };
         seen.judge(NOW)
@@ -326,32 +351,45 @@ mod tests {
         let minutely = Some("# comment\n* * * * * root nice pyfilter scan\n");
         let said = |cron, last| seen(cron, last).judge(NOW);
         says(
-            &said(minutely, Some(NOW - 40)),
+            &said(minutely, Last::At(NOW - 40)),
             Level::Fine,
             "the last one began",
         );
         says(
-            &said(minutely, Some(NOW - 400)),
+            &said(minutely, Last::At(NOW - 400)),
             Level::Error,
             "is cron running?",
         );
-        says(&said(minutely, None), Level::Warning, "no run yet");
+        says(&said(minutely, Last::Never), Level::Warning, "no run yet");
         let hourly = Some("7 * * * * root pyfilter scan\n");
         says(
-            &said(hourly, Some(NOW - 400)),
+            &said(hourly, Last::At(NOW - 400)),
             Level::Fine,
             "the last one began",
         );
-        says(&said(None, Some(NOW - 40)), Level::Fine, "something else");
         says(
-            &said(None, Some(NOW - 4000)),
+            &said(None, Last::At(NOW - 40)),
+            Level::Fine,
+            "something else",
+        );
+        says(
+            &said(None, Last::At(NOW - 4000)),
             Level::Warning,
             "nothing starts them",
         );
-        says(&said(None, None), Level::Warning, "there was none yet");
+        says(
+            &said(minutely, Last::Unknown),
+            Level::Fine,
+            "is seen with sudo",
+        );
+        says(
+            &said(None, Last::Never),
+            Level::Warning,
+            "there was none yet",
+        );
         let both = Seen {
             units: Some(Ok(Units::parse(&format!("Id=pyfilter.timer\n{ACTIVE}\n")))),
-            ..seen(minutely, Some(NOW))
+            ..seen(minutely, Last::At(NOW))
         };
         says(&both.judge(NOW), Level::Warning, "as well as the timer");
         let unknown = Seen {
@@ -370,7 +408,7 @@ mod tests {
         let said = format!("Id=pyfilter.timer\n{ACTIVE}\n\nId=pyfilter.service\n{WELL}\n");
         let seen = Seen {
             units: Some(Ok(Units::parse(&said))),
-            last: Some(0),
+            last: Last::At(0),
             ..Seen::default()
         };
         let expected = json!({

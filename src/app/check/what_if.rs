@@ -20,11 +20,11 @@ const LIMIT: Duration = Duration::from_secs(3);
 /// How much of a journal is read, in seconds: a week.
 const WEEK: i64 = 7 * 86_400;
 
-/// Who would have been banned, and whether the log was read to its end.
+/// The addresses that would have been banned, and whether the log was read to its end.
 type Banned = (BTreeSet<Address>, bool);
 
-/// Compares the thresholds of `rule` with 5 failures in 600 s: those who fail slowly
-/// are seen by that alone. As far as a log can be read in a while.
+/// Compares the thresholds of `rule` with 5 failures in 600 s: slow attackers are seen
+/// by that alone. As far as a log can be read in a while.
 pub(super) fn look(
     context: &Context,
     rule: &Rule,

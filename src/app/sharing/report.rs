@@ -32,7 +32,7 @@ pub(super) fn report(
         let told = |Refused { entry, why, .. }| (entry, format!("{why}; it is skipped"));
         refused.into_iter().map(told)
     };
-    // Another server may ban whom this one never bans: nothing is wrong with that.
+    // Another server may ban an address that this one never bans: nothing is wrong with that.
     let mut note = |told: String| {
         let told = format!("Redis at {place}: {told}");
         context.warnings.push(told);

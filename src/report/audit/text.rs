@@ -119,7 +119,7 @@ fn summary(report: &AuditReport<'_>, width: Option<usize>) -> String {
     text
 }
 
-/// Who would be banned, what that stops, and how many real users it may hit.
+/// How many would be banned, what that stops, and how many real users it may hit.
 fn verdict(found: &Findings) -> String {
     let banned = found.banned();
     if banned == 0 {
