@@ -12,8 +12,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::model::{Address, Axis, Moment};
 
 pub use host::{Check, Completions, Init, Install, Man, Uninstall};
-pub use values::BanTime;
-use values::{address, ban_time};
+pub use values::{BanTime, Top};
+use values::{address, ban_time, top};
 
 /// Where the state is when nobody says otherwise.
 pub const STATE_DIR: &str = "/var/lib/pyfilter";
@@ -148,6 +148,10 @@ pub enum Command {
     /// Bring the firewall back to the bans in force; reads no logs
     Restore(Restore),
     /// Say what is wrong with configuration and host, and what to do about it
+    ///
+    /// Looks at the configuration, the logs, the firewall, Redis, the disk and the metrics,
+    /// at what starts the runs, and at how the last one ended; changes nothing. The last
+    /// line says that all is well, or what to do first.
     Check(Check),
     /// Write a configuration that fits this host, with every key explained
     Init(Init),
@@ -177,7 +181,7 @@ pub struct Scan {
     /// The rule to read with [default: every enabled one; for FILE: ssh]
     #[arg(long, value_name = "RULE")]
     pub rule: Option<String>,
-    /// Read these files from their start, in place of what is new in the rules' logs
+    /// Read these files from their start, in place of what is new in the rules' logs; - is standard input
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }
@@ -214,9 +218,9 @@ pub struct Audit {
         help = "Try other thresholds, too: failed_attempts=3,5,10, request_time=5,1m, window=gap,sliding, ban_time=1h,-1; every combination of several"
     )]
     pub what_if: Vec<Axis>,
-    /// How many of each list to show [default: 10; in JSON and HTML: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub top: Option<u32>,
+    /// How many of each list to show, or all [default: 10; in HTML: 20; in JSON: all]
+    #[arg(long, value_name = "N", value_parser = top)]
+    pub top: Option<Top>,
     /// Read these files, plain or compressed, in place of the rules' logs; - is standard input
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,

@@ -591,6 +591,33 @@ fn without_a_terminal_there_are_no_colors_and_top_says_how_much() {
         3
     );
     sandbox.run(["audit", "--top", "0"]).exits(2);
+    let hint = "--top all shows all of them";
+    sandbox.run(["audit"]).exits(0).says(hint);
+    let ran = sandbox.run(["audit", "--top", "all"]).exits(0);
+    ran.says("203.0.113.1 ").says_nothing_of(hint);
+}
+
+#[test]
+fn the_page_shows_twenty_rows_of_a_list_and_says_how_many_there_are() {
+    let log: String = (1..30)
+        .map(|n| failures(&format!("203.0.113.{n}"), n))
+        .collect();
+    let sandbox = Sandbox::new().log("auth.log", log);
+    let page = |args: &[&str]| {
+        let html = ["audit", "--html", "-", "--what-if", "failed_attempts=3"];
+        sandbox.run([&html, args].concat()).exits(0).stdout()
+    };
+    let (short, whole) = (page(&[]), page(&["--top", "all"]));
+    let cut = "Addresses by failures: the first 20 of 29; audit --top all shows all";
+    assert!(short.contains(cut) && !whole.contains(cut), "{short}");
+    let rows = |page: &str| {
+        let (_, section) = page.split_once("<section id=\"worst\"").unwrap();
+        let (section, _) = section.split_once("</section>").unwrap();
+        section.matches("<th scope=\"row\">").count()
+    };
+    assert_eq!((rows(&short), rows(&whole)), (20, 29));
+    let at = |section: &str| short.find(&format!("<section id=\"{section}\"")).unwrap();
+    assert!(at("what-if") < at("worst"));
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn a_line_of_100_mb_without_an_end_is_left_out_within_256_mib() {
     let sandbox = five().within(256);
     let mut junk = vec![b'x'; 100 << 20];
     sandbox.append("auth.log", &junk);
-    let told = "auth.log: 1 lines of more than 1048576 bytes were left out, the first at byte 485";
+    let told = "auth.log: 1 line of more than 1048576 bytes was left out, at byte 485";
     sandbox.scan().exits(1).complains(told).bans([ATTACKER]);
     junk.truncate(1);
     junk.push(b'\n');

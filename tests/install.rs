@@ -281,7 +281,7 @@ fn kernel_a_pyfilter_is_taken_over_and_left_as_it_is() {
         "Took over PyFilter's configuration /usr/local/PyFilter/Config/config.json as /etc/pyfilter/config.json\n",
         "Took over PyFilter's blacklist /usr/local/PyFilter/Config/blacklist.v4 to /var/lib/pyfilter/blacklist.v4\n\
          Took over PyFilter's database /usr/local/PyFilter/PyFilter.db to /var/lib/pyfilter/PyFilter.db\n",
-        "took over PyFilter's database: 1 bans, 1 more in the history",
+        "took over PyFilter's database: 1 ban, 1 more in the history",
         "`sudo pyfilter check` says which to delete",
         "PyFilter's own service is still there and runs (process ",
         "stop it with `sudo systemctl disable --now PyFilter`, and remove /etc/systemd/system/PyFilter.service\n",

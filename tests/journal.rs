@@ -480,3 +480,55 @@ fn kernel_auto_takes_the_file_or_else_the_journal() {
     let both = "touch /var/log/secure /var/log/auth.log";
     assert_eq!(within(both), "/var/log/auth.log");
 }
+
+/// Each run counts the bytes of a journal anew, so they are told to nobody.
+#[test]
+fn explain_finds_the_entries_again_and_audit_counts_entries() {
+    let sandbox = Sandbox::over_the_journal();
+    let entries = forged("_UID=0\n_SYSTEMD_UNIT=ssh.service");
+    // A run for each entry: the line of each begins at the same byte.
+    for end in 1..=entries.len() {
+        sandbox.journal(&entries[..end]);
+        sandbox.run(["scan", "-q"]).exits(0);
+    }
+    let explain = || sandbox.run(["explain", VICTIM, "--json"]).exits(0).json();
+    let found = explain()["bans"][0]["witnesses"].clone();
+    let found = found.as_array().unwrap();
+    assert_eq!(found.len(), 5);
+    for (n, witness) in found.iter().enumerate() {
+        let entry = witness["entry"].as_str().unwrap();
+        assert!(entry.contains(&format!(";m={};", n + 1)), "{entry}");
+        assert_eq!(witness["stands_in"], "journal:ssh.service");
+        assert_eq!(witness["line"], json!(null));
+        let text = witness["text"].as_str().unwrap();
+        assert!(text.ends_with(&format!(" port {} ssh2", n + 1)), "{text}");
+    }
+    let text = || sandbox.run(["explain", VICTIM]).exits(0).stdout();
+    let told = text();
+    assert_eq!(told.matches("journal:ssh.service, entry of 20").count(), 5);
+    assert!(
+        !told.contains("byte") && !told.contains("no longer"),
+        "{told}"
+    );
+    let audited = sandbox.run(["audit"]).exits(0).stdout();
+    assert!(audited.contains("in 1 log (5 entries)."), "{audited}");
+    let page = sandbox.run(["audit", "--html", "-"]).exits(0).stdout();
+    assert!(page.contains("5 entries") && !page.contains("5 bytes"));
+
+    // Vacuumed: other entries are there, those are not.
+    sandbox.journal(&recorded());
+    assert_eq!(text().matches(", no longer there").count(), 5);
+    assert_eq!(explain()["bans"][0]["witnesses"][0]["entry"], json!(null));
+}
+
+#[test]
+fn check_says_what_other_thresholds_would_have_made_of_the_journal() {
+    let sandbox = Sandbox::over_the_journal();
+    sandbox.journal(&recorded());
+    let told = sandbox.run(["check"]).exits(0).stdout();
+    let banned = banned(&sandbox.scan_json()).len();
+    let hint = format!(
+        "rule ssh: the last 7 days of journal:ssh.service would have {banned} addresses banned as it is, and "
+    );
+    assert!(banned > 1 && told.contains(&hint), "{told}");
+}

@@ -9,6 +9,7 @@ mod audit;
 mod bad_input;
 mod bounds;
 mod bugs;
+mod check;
 mod clock;
 mod conf_d;
 mod explain;

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::kit::{Sandbox, failures};
+use crate::world::World;
 
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
@@ -127,4 +128,32 @@ fn a_dry_run_leaves_none() {
     let sandbox = sandbox().log("auth.log", failures("203.0.113.9", 5));
     sandbox.run(["scan", "--dry-run"]).exits(0);
     assert!(!sandbox.path("pyfilter.prom").exists());
+}
+
+/// They would tell of bans that nobody applies, and be alerted of for ever.
+#[test]
+fn the_figures_are_gone_with_the_chain_and_back_with_the_next_run() {
+    let sandbox = sandbox().log("auth.log", failures("203.0.113.9", 5));
+    sandbox.scan().exits(0);
+    let path = sandbox.path("pyfilter.prom");
+    assert!(path.exists());
+    sandbox.run(["restore", "--off"]).exits(0).prints("");
+    assert!(!path.exists());
+    sandbox.run(["restore", "--off"]).exits(0).prints("");
+    sandbox.scan().exits(0);
+    assert!(path.exists());
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_uninstall_takes_the_figures_away() {
+    World::new().run(
+        r#"$PYFILTER install -q
+        file=/var/lib/pyfilter.prom
+        sed -i "s|\"metrics\": null|\"metrics\": \"$file\"|" /etc/pyfilter/config.json
+        pyfilter scan
+        test -s $file
+        pyfilter uninstall -q
+        test ! -e $file"#,
+    );
 }

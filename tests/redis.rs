@@ -9,7 +9,7 @@
 //! | `faults` | a Redis that is down, slow, full, … |
 //! | `forged` | events under another id, and of the future |
 //! | `strangers` | entries that others wrote, or damaged |
-//! | `kernel` | three servers in three network namespaces |
+//! | `kernel` | three servers in three network namespaces, and a Redis that refuses other hosts |
 //! | `cost` | that `benches/fleet.rs` still measures |
 
 use std::net::TcpListener;
@@ -49,6 +49,17 @@ impl Redis {
     pub(crate) fn with(settings: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let child = start(&dir, settings);
+        let redis = Redis { dir, child };
+        redis.wait();
+        redis
+    }
+
+    /// In a network namespace, with more settings.
+    pub(crate) fn within(namespace: &str, settings: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", namespace, "redis-server"]);
+        let child = start_by(command, &dir, settings);
         let redis = Redis { dir, child };
         redis.wait();
         redis
@@ -164,7 +175,10 @@ impl Redis {
 }
 
 fn start(dir: &TempDir, settings: &[&str]) -> Child {
-    let mut command = Command::new("redis-server");
+    start_by(Command::new("redis-server"), dir, settings)
+}
+
+fn start_by(mut command: Command, dir: &TempDir, settings: &[&str]) -> Child {
     command.args(["--port", "0", "--save", "", "--unixsocket"]);
     command.arg(dir.path().join("redis.sock"));
     command.arg("--dir").arg(dir.path()).args(settings);

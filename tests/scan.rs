@@ -114,3 +114,40 @@ fn guessing_keys_and_asking_for_another_user_at_the_end_is_banned() {
         .exits(0)
         .bans(["203.0.113.9"]);
 }
+
+#[test]
+fn standard_input_is_a_file_named_dash() {
+    let sandbox = Sandbox::new();
+    let lines = failures("203.0.113.9", 5);
+    let expected = "2026-03-22 00:00:04 Found IP: 203.0.113.9 from server: web1.\n";
+    let dry = sandbox.run_with(["scan", "--dry-run", "-"], lines.as_bytes());
+    dry.exits(0).prints(expected);
+    assert!(!sandbox.state("PyFilter.db").exists());
+    let ran = sandbox.run_with(["scan", "-"], lines.as_bytes());
+    ran.exits(0).prints(expected);
+    let told = sandbox.run(["explain", "203.0.113.9"]).exits(0).stdout();
+    assert!(told.contains("standard input, byte 97"), "{told}");
+}
+
+#[test]
+fn a_dry_run_over_files_says_that_nobody_would_be_banned() {
+    let sandbox = Sandbox::new().log("auth.log", failures("203.0.113.9", 4));
+    let file = sandbox.path("auth.log");
+    let file = file.to_str().unwrap();
+    sandbox
+        .run(["scan", "--dry-run", file])
+        .exits(0)
+        .prints("Read 1 log, 4 failures: nobody would be banned.\n");
+    sandbox
+        .run(["scan", "--dry-run", "-q", file])
+        .exits(0)
+        .prints("");
+    let json = sandbox.run(["scan", "--dry-run", "--json", file]);
+    assert_eq!(json.exits(0).json()["bans"], serde_json::json!([]));
+    sandbox.run(["scan", "--dry-run"]).exits(0).prints("");
+    // A run for the timer stays silent, whatever it reads.
+    sandbox.run(["scan", file]).exits(0).prints("");
+    sandbox.append("auth.log", failure("203.0.113.9", 4));
+    let ran = sandbox.run(["scan", "--dry-run", file]).exits(0);
+    ran.bans(["203.0.113.9"]).says_nothing_of("nobody");
+}

@@ -284,7 +284,7 @@ fn what_the_blacklist_no_longer_holds_goes_to_the_history() {
                 .scan()
                 .succeeds()
                 .prints("")
-                .warns("took over PyFilter's database: 1 bans, 1 more in the history");
+                .warns("took over PyFilter's database: 1 ban, 1 more in the history");
             assert_eq!(sandbox.banned(), [ATTACKER], "{version} {place}");
             assert_eq!(sandbox.said_of(OTHER), "is not banned, but was.");
             sandbox.scan().exits(0).prints("");

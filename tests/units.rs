@@ -118,3 +118,16 @@ fn the_services_may_read_what_tells_one_boot_from_another() {
         );
     }
 }
+
+/// Hosts that share their bans must not all ask in the same second.
+#[test]
+fn each_host_has_a_second_of_its_own() {
+    let text = fs::read_to_string(units().timer).unwrap();
+    for line in [
+        "RandomizedDelaySec=59s",
+        "FixedRandomDelay=true",
+        "OnCalendar=minutely",
+    ] {
+        assert!(text.lines().any(|there| there == line), "{line}");
+    }
+}

@@ -4,7 +4,6 @@ mod nearest;
 mod reading;
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -12,7 +11,8 @@ use chrono::{DateTime, Local, Offset as _, TimeZone as _};
 
 use crate::audit::{Findings, Fold, Period, Settings};
 use crate::cli;
-use crate::model::{Address, Escaped, Problem, Rule, variants};
+use crate::logs;
+use crate::model::{Address, Escaped, Problem, Rule, plural, variants};
 use crate::report::{AuditReport, audit_html, audit_json, audit_text};
 use crate::store::Store;
 use crate::system;
@@ -72,7 +72,7 @@ pub(super) fn audit(mut context: Context, args: &cli::Audit) -> Exit {
         in_force: in_force.as_ref(),
         notes: &notes,
         problems: &context.problems,
-        top: args.top.map(|top| top as usize),
+        top: args.top.map(|top| top.0),
     };
     show(&report, args, page)
 }
@@ -80,7 +80,7 @@ pub(super) fn audit(mut context: Context, args: &cli::Audit) -> Exit {
 /// Whether the page goes to standard output.
 fn is_stdout(args: &cli::Audit) -> bool {
     let page = args.html.as_deref();
-    page.is_some_and(|path| path.as_os_str() == OsStr::new(reading::STANDARD))
+    page.is_some_and(logs::is_standard)
 }
 
 /// The rules to read with.
@@ -210,9 +210,10 @@ fn notes(
             let paths = of_rule().map(|source| source.path.as_path());
             notes.extend(nearest::explain(context, rule, paths));
         } else {
-            let (name, count) = (Escaped::text(&rule.name), findings.outside);
+            let name = Escaped::text(&rule.name);
+            let outside = plural(findings.outside, "failure or login", "failures and logins");
             notes.push(format!(
-                "Rule {name}: nothing lies within the period, and {count} failures and logins outside of it."
+                "Rule {name}: nothing lies within the period, and {outside} outside of it."
             ));
         }
     }

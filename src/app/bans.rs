@@ -1,6 +1,7 @@
 //! `pyfilter list`, `ban` and `unban`.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::{self, Write as _};
 
 use crate::cli;
@@ -95,13 +96,26 @@ pub(super) fn ban(mut context: Context, args: &cli::Ban, voice: Voice) -> Exit {
 /// Brings the firewall back to the bans in force, or takes ours away.
 pub(super) fn restore(mut context: Context, args: &cli::Restore, voice: Voice) -> Exit {
     let firewall = &mut context.config.firewall;
+    let mut figures = None;
     if args.off {
+        // They would tell of bans that are not in force; the next run writes them anew.
+        figures = context.config.metrics.take();
         firewall.backend = Backend::None;
     } else {
         // What `reload_iptables` spares the timer's runs is what is asked for here.
         firewall.compare = true;
     }
-    finish(run::run(context, &Errand::Restore, voice), voice, false)
+    let exit = finish(run::run(context, &Errand::Restore, voice), voice, false);
+    match figures.map(|path| (fs::remove_file(&path), path)) {
+        Some((Err(error), path)) if error.kind() != io::ErrorKind::NotFound => {
+            let path = Escaped::path(&path);
+            complain(&format_args!(
+                "{path}: the metrics can not be removed: {error}"
+            ))
+            .or(exit)
+        }
+        _ => exit,
+    }
 }
 
 /// Un-bans by hand.

@@ -2,11 +2,15 @@
 //! about it.
 
 mod behind;
+mod disk;
 mod firewall;
 mod geo;
 mod redis;
 mod rules;
+mod runs;
 mod sessions;
+mod times;
+mod what_if;
 mod writers;
 
 use std::fs;
@@ -15,7 +19,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli;
 use crate::model::Escaped;
@@ -78,6 +82,13 @@ impl Findings {
         self.0.push((level, message.into(), Some(path.into())));
     }
 
+    /// What to do first: about the first error, or else the first warning.
+    fn first(&self) -> Option<(Level, &str)> {
+        let first = |level| self.0.iter().find(|(of, ..)| *of == level);
+        let found = first(Level::Error).or_else(|| first(Level::Warning));
+        found.map(|(level, message, _)| (*level, message.as_str()))
+    }
+
     fn exit(&self) -> Exit {
         if self.0.iter().any(|(level, ..)| *level == Level::Error) {
             Exit::Problems
@@ -93,6 +104,9 @@ pub(super) fn check(mut context: Context, args: &cli::Check) -> Exit {
         findings.error(error.to_string());
     }
     configuration(&context, &mut findings);
+    // What keeps every run from its work comes first.
+    let disk = disk::look(&context, &mut findings);
+    let runs = runs::look(&context, &mut findings);
     rules::look(&context, &mut findings);
     let store = store(&context, &mut findings);
     behind::look(&context, store.as_ref(), &mut findings);
@@ -107,27 +121,36 @@ pub(super) fn check(mut context: Context, args: &cli::Check) -> Exit {
     }
     let exit = findings.exit();
     let printed = if args.json {
-        as_json(&findings)
+        as_json(&findings, &disk, &runs)
     } else {
         written(as_text(&findings, &mut anstream::stdout().lock()))
     };
     printed.or(exit)
 }
 
-fn as_json(findings: &Findings) -> Exit {
+fn as_json(findings: &Findings, disk: &Value, runs: &Value) -> Exit {
     let rows = findings.0.iter().map(|(level, message, path)| {
         json!({ "level": level.as_str(), "message": message, "path": path.as_deref().map(|path| Escaped::path(path).to_string()) })
     });
-    print_json(
-        &json!({ "ok": findings.exit() == Exit::Done, "findings": rows.collect::<Vec<_>>() }),
-    )
+    print_json(&json!({
+        "ok": findings.exit() == Exit::Done,
+        "findings": rows.collect::<Vec<_>>(),
+        "disk": disk,
+        "runs": runs,
+        "first": findings.first().map(|(_, message)| message),
+    }))
 }
 
 fn as_text(findings: &Findings, out: &mut impl Write) -> io::Result<()> {
     findings.0.iter().try_for_each(|(level, message, _)| {
         let (style, word) = (level.style(), level.as_str());
         writeln!(out, "{style}{word:<8}{style:#} {message}")
-    })
+    })?;
+    match findings.first() {
+        None => writeln!(out, "All is well."),
+        Some((Level::Error, message)) => writeln!(out, "Do this first: {message}"),
+        Some((_, message)) => writeln!(out, "It works. Look at this first: {message}"),
+    }
 }
 
 fn configuration(context: &Context, findings: &mut Findings) {

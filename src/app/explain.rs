@@ -146,7 +146,8 @@ impl Known {
             files: logs.len(),
         };
         let _progress = Progress::begin(context.shows_progress, amount);
-        self.lines = Lines::find(self.failures(), &generations);
+        let place = context.config.journal.as_deref();
+        self.lines = Lines::find(self.failures(), &generations, place);
         Ok(())
     }
 

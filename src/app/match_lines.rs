@@ -1,12 +1,11 @@
 //! `pyfilter match`: every line that a rule's patterns match.
 
-use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use crate::cli;
 use crate::logs::{self, LONGEST_LINE, Metered};
-use crate::model::{Escaped, Failure};
+use crate::model::{Escaped, Failure, plural};
 use crate::report::matched_json;
 use crate::rules::{Clock, Matcher, Verdict};
 use crate::system::{self, Output};
@@ -33,7 +32,12 @@ pub(super) fn match_lines(context: &Context, args: &cli::Match) -> Exit {
     let _progress = progress(context, &args.files);
     for path in &args.files {
         match one_file(context, path, &mut matcher, args, &mut out) {
-            Ok(()) => {}
+            Ok(Undated { count: 0, .. }) => {}
+            Ok(undated) => {
+                let _ = out.flush();
+                undated.tell(path, &args.rule);
+                exit = Exit::Problems;
+            }
             Err(Ended::Reading(error)) => {
                 let _ = out.flush();
                 Voice::warn(&format_args!("{}: {error}", Escaped::path(path)));
@@ -50,12 +54,39 @@ fn progress(context: &Context, files: &[PathBuf]) -> Progress {
     let welcome = context.shows_progress && system::stdout() != Output::Terminal;
     // Standard input has no size, and so the whole has none.
     let sizes = files.iter().map(|path| match path.metadata() {
-        Ok(file) if path.as_os_str() != OsStr::new("-") => Some(file.len()),
+        Ok(file) if !logs::is_standard(path) => Some(file.len()),
         _ => None,
     });
     let bytes = sizes.sum::<Option<u64>>().unwrap_or(0);
     let files = files.len();
     Progress::begin(welcome, Amount { bytes, files })
+}
+
+/// Lines that match, and count for nobody: their time can not be read.
+#[derive(Default)]
+struct Undated {
+    count: u64,
+    /// The number of the first of them.
+    first: u64,
+}
+
+impl Undated {
+    fn tell(&self, path: &Path, rule: &str) {
+        let (path, rule) = (Escaped::path(path), Escaped::text(rule));
+        let lines = plural(
+            self.count,
+            &format!("line matches rule {rule} and has"),
+            &format!("lines match rule {rule} and have"),
+        );
+        let first = match self.count {
+            1 => "line",
+            _ => "the first is line",
+        };
+        let number = self.first;
+        Voice::warn(&format_args!(
+            "{path}: {lines} no time that its time_format reads, so no failure is counted: {first} {number}"
+        ));
+    }
 }
 
 /// What ended a file early.
@@ -70,8 +101,8 @@ fn one_file(
     matcher: &mut Matcher,
     args: &cli::Match,
     out: &mut impl Write,
-) -> Result<(), Ended> {
-    if path.as_os_str() == OsStr::new("-") {
+) -> Result<Undated, Ended> {
+    if logs::is_standard(path) {
         matcher.set_clock(Clock::new(context.now));
         let input = BufReader::new(Metered(io::stdin().lock()));
         return lines(input, path, matcher, args, out);
@@ -93,9 +124,10 @@ fn lines(
     matcher: &mut Matcher,
     args: &cli::Match,
     out: &mut impl Write,
-) -> Result<(), Ended> {
+) -> Result<Undated, Ended> {
     let mut line = Vec::new();
     let mut offset = 0;
+    let mut undated = Undated::default();
     for number in 1.. {
         let length =
             next_line(&mut input, &mut line).map_err(|error| Ended::Reading(error.into()))?;
@@ -107,6 +139,12 @@ fn lines(
         } else {
             matcher.line(&line, offset)
         };
+        if verdict == Verdict::BadTime {
+            if undated.count == 0 {
+                undated.first = number;
+            }
+            undated.count += 1;
+        }
         let written = match verdict {
             Verdict::Failure(failure) if !args.unmatched => {
                 matched(path, number, &failure, &line, args.json, out)
@@ -118,7 +156,7 @@ fn lines(
         written.map_err(Ended::Writing)?;
         offset += length;
     }
-    Ok(())
+    Ok(undated)
 }
 
 /// Reads a line without its newline, and tells how many bytes it took. Of one

@@ -10,7 +10,9 @@ use crate::logs::{
     self, Budget, Changed, Discovered, Followed, JournalError, Left, OpenError, Piece, Reading,
     Status, Task, Unread,
 };
-use crate::model::{Address, Ban, Escaped, Generation, Problem, Rule, SourceSpec, Witnesses};
+use crate::model::{
+    Address, Ban, Escaped, Generation, Problem, Rule, SourceSpec, Witnesses, plural,
+};
 use crate::report::SourceRow;
 use crate::store::{Store, StoreError};
 
@@ -265,7 +267,7 @@ impl Plan {
                 &bound,
                 &log.name,
                 was_behind,
-                (left > 0).then(|| format!("{left} bytes")),
+                (left > 0).then(|| plural(left, "byte", "bytes")),
             ));
         }
         for (journal, (places, readings)) in self.journals.into_iter().zip(sources) {
@@ -350,7 +352,7 @@ pub(super) fn read_files(
     let mut outcome = Outcome::default();
     let (mut sources, mut places) = (Vec::new(), Vec::new());
     for path in &logs::each_once(files.to_vec()) {
-        let status = match logs::whole(path) {
+        let status = match logs::named(path, context.now) {
             Ok(piece) => {
                 sources.push(vec![piece].into());
                 places.push(vec![Place {

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::model::{Address, Ban, Cause, Escaped, Origin, Problem, Rule, Stamp, Unban};
+use crate::model::{Address, Ban, Cause, Escaped, Origin, Problem, Rule, Stamp, Unban, plural};
 use crate::report::Summary;
 use crate::store::{Store, StoreError, Unfinished, Untold};
 use crate::system::{self, LockError};
@@ -268,6 +268,7 @@ pub(super) fn dry_run(mut context: Context, errand: &Errand, voice: Voice) -> Re
         firewall: None,
         problems: context.problems,
     };
+    voice.nobody(&summary, matches!(errand, Errand::Files(..)));
     Ok(Done {
         summary,
         owed: None,
@@ -303,9 +304,9 @@ fn open(context: &mut Context) -> Result<Store, StoreError> {
     clock::set(context, &store);
     if let Some(taken) = store.takeover() {
         let copy = Escaped::path(&taken.copy);
-        let (bans, history) = (taken.bans, taken.history);
+        let (bans, history) = (plural(taken.bans, "ban", "bans"), taken.history);
         Voice::warn(&format_args!(
-            "took over PyFilter's database: {bans} bans, {history} more in the history; the old file is kept as {copy}"
+            "took over PyFilter's database: {bans}, {history} more in the history; the old file is kept as {copy}"
         ));
         for text in &taken.refused {
             let text = Escaped::text(text);

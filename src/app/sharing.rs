@@ -123,7 +123,7 @@ impl Sharing {
         }
         let length = context.config.redis.stream_length;
         let (taken, refused, error) = exchange.send(&outgoing, length, context.now);
-        for Refused { entry, why } in refused {
+        for Refused { entry, why, .. } in refused {
             let place = settings(&context.config).place();
             let told = format!(
                 "Redis at {place}: {entry}: {why}; the other servers of this version were told all the same"

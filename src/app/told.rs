@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::logs::{self, Left, Reading, Status};
-use crate::model::{Escaped, Problem, Rule};
+use crate::model::{Escaped, Problem, Rule, plural};
 use crate::report::SourceRow;
 
 use super::hearing::Place;
@@ -66,17 +66,31 @@ pub(super) fn problems_of(rule: &Rule, path: &Path, reading: &Reading) -> Vec<Pr
             format!("{}: {text}", Escaped::path(path)),
         ));
     };
+    // What is byte 0 of a journal differs from run to run.
+    let is_journal = logs::journal_named(path).is_some();
+    let at = |count: u64, offset: u64| match count {
+        _ if is_journal => String::new(),
+        1 => format!(", at byte {offset}"),
+        _ => format!(", the first at byte {offset}"),
+    };
     if let Some(offset) = reading.tally.first_bad_time {
         let (count, rule) = (reading.tally.bad_times, Escaped::text(&rule.name));
-        problem(format!(
-            "{count} lines match rule {rule} and have no time that its time_format reads, the first at byte {offset}"
-        ));
+        let lines = plural(
+            count,
+            &format!("line matches rule {rule} and has"),
+            &format!("lines match rule {rule} and have"),
+        );
+        let at = at(count, offset);
+        problem(format!("{lines} no time that its time_format reads{at}"));
     }
     if let (count, Some(offset)) = reading.long_lines {
-        problem(format!(
-            "{count} lines of more than {} bytes were left out, the first at byte {offset}",
-            logs::LONGEST_LINE
-        ));
+        let (longest, at) = (logs::LONGEST_LINE, at(count, offset));
+        let lines = plural(
+            count,
+            &format!("line of more than {longest} bytes was"),
+            &format!("lines of more than {longest} bytes were"),
+        );
+        problem(format!("{lines} left out{at}"));
     }
     if reading.out_of_reach {
         let rule = Escaped::text(&rule.name);

@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use crate::model::{Address, Problem, Stamp};
 use crate::report::{
-    EventLog, Summary, ban_line, checking, nothing_to_check, summary_line, unban_line,
+    EventLog, Summary, ban_line, checking, nobody_line, nothing_to_check, summary_line, unban_line,
 };
 use crate::store::Untold;
 use crate::system;
@@ -79,6 +79,16 @@ impl Voice {
         };
         if wanted {
             self.say(&summary_line(summary));
+        }
+    }
+
+    /// Says that a dry run would ban nobody: on a terminal, and where files were named;
+    /// the summary says it where there is one.
+    pub(super) fn nobody(self, summary: &Summary, has_files: bool) {
+        let wanted = self.lines && (self.steps || has_files) && self.summary != When::Always;
+        let is_idle = summary.bans.is_empty() && summary.unbans.is_empty();
+        if wanted && is_idle && !summary.sources.is_empty() {
+            self.say(&nobody_line(summary));
         }
     }
 

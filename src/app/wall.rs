@@ -21,6 +21,8 @@ pub(super) struct Wall {
     outcome: Option<Outcome>,
     /// Whether this run has written anything.
     changed: bool,
+    /// What somebody else had changed since the last run, and was put right.
+    repaired: Option<String>,
     /// From which stores the chain was taken over, each once.
     taken_over: Vec<Problem>,
     /// What was to be said on the way, each thing once.
@@ -104,6 +106,8 @@ impl Wall {
             (mark, firewall::look(settings))
         });
         let former = store.made()?;
+        let was_right = store.is_applied()? && !is_made_otherwise(settings, store)?;
+        let difference = was_right.then(|| difference(&seen, &settings.chain));
         let mut made = [former.clone(), seen.to_make(settings)].concat();
         made.sort();
         made.dedup();
@@ -118,6 +122,9 @@ impl Wall {
         let mut outcome = firewall::bring(settings, &id, &bans, &former, Some(seen));
         outcome.problems.append(&mut outcome.leftovers);
         self.changed |= outcome.changed;
+        if outcome.changed && self.repaired.is_none() {
+            self.repaired = difference;
+        }
         // What has to be said has to be said by each run, so the next one looks, too.
         if let Some(before) = before
             && outcome.problems.is_empty()
@@ -225,15 +232,27 @@ impl Wall {
         Ok(Some(FirewallRow {
             backend: "iptables",
             changed: self.changed,
+            repaired: self.repaired,
             v4,
             v6,
         }))
     }
 }
 
+/// How the firewall differs from what the last run left there.
+fn difference(seen: &Look, chain: &str) -> String {
+    let gone = seen.listings().filter(|seen| seen.chain(chain).is_none());
+    let gone: Vec<String> = gone.map(|seen| seen.family.to_string()).collect();
+    if gone.is_empty() {
+        format!("chain {chain} or its hook was changed by somebody else")
+    } else {
+        format!("chain {chain} was gone ({})", gone.join(", "))
+    }
+}
+
 /// Whether the configuration names another chain, or other hooks, than were
 /// made, or none at all; or something else may stand besides, or elsewhere.
-fn is_made_otherwise(settings: &Firewall, store: &Store) -> Result<bool, StoreError> {
+pub(super) fn is_made_otherwise(settings: &Firewall, store: &Store) -> Result<bool, StoreError> {
     let made = store.made()?;
     let is_wanted = |made: &Made| made.place.is_some() && *made == Made::of(settings, made.place);
     let mut families: Vec<Family> = made.iter().filter_map(family_of).collect();

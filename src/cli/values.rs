@@ -8,6 +8,18 @@ use crate::model::{Address, parse_span};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BanTime(pub Option<NonZeroU32>);
 
+/// How many of each list are shown; `usize::MAX` for all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Top(pub usize);
+
+pub(super) fn top(text: &str) -> Result<Top, &'static str> {
+    match text.parse() {
+        _ if text == "all" => Ok(Top(usize::MAX)),
+        Ok(count) if count > 0 => Ok(Top(count)),
+        _ => Err("a number from 1 on, or all"),
+    }
+}
+
 pub(super) fn address(text: &str) -> Result<Address, &'static str> {
     Address::parse(text.as_bytes()).ok_or("single addresses; not a network or host name")
 }

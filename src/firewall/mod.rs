@@ -210,6 +210,26 @@ pub fn bring(
     outcome
 }
 
+/// The families in which [`bring`] would write something: the chain is gone, or it and
+/// its hooks are not as they should be. Nothing is written.
+#[must_use]
+pub fn differs(
+    firewall: &Firewall,
+    store: &str,
+    wanted: &BTreeSet<Address>,
+    former: &[Made],
+    seen: &Look,
+) -> Vec<Family> {
+    let compared = Firewall {
+        compare: true,
+        ..firewall.clone()
+    };
+    let target = Wanted::of(&compared, store, wanted);
+    let differs = |listing: &&Listing| ruleset::plan(&target, former, listing).text.is_some();
+    let listings = seen.listings().filter(differs);
+    listings.map(|listing| listing.family).collect()
+}
+
 /// What of `former` may still stand in the tables that could not be brought.
 fn kept(sides: &[Side], former: &[Made]) -> Vec<Made> {
     let failed = |family| {

@@ -40,6 +40,13 @@ impl NeverBanned {
             .then_some("is in ignored_ips")
     }
 
+    /// Whether it is this host alone that never bans `address`: it is in `ignored_ips`
+    /// or an address of the host, and not one that no host bans.
+    #[must_use]
+    pub fn is_ignored_here(&self, address: Address) -> bool {
+        special(address.ip()).is_none() && self.why(address).is_some()
+    }
+
     /// The network of `ignored_ips` that `address` is in: the narrowest.
     #[must_use]
     pub fn network(&self, address: Address) -> Option<IpNet> {

@@ -15,12 +15,14 @@ use super::meter::Metered;
 use super::piece::{Content, Piece};
 
 mod ask;
+mod between;
 mod entry;
 mod progress;
 mod senders;
 mod unit;
 
 pub(super) use ask::journalctl;
+pub use between::{Entry, entries_between, journal_named};
 pub use entry::journal_line;
 pub use progress::Progress;
 

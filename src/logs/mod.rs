@@ -9,6 +9,7 @@
 //! | `follow` | a log through its generations → what is to be read |
 //! | `settle` | what was read → where the next run goes on |
 //! | `journal` | the systemd journal → lines |
+//! | `standard` | standard input in place of a file |
 //! | `open`, `unpack` | a path → a regular file; compressed → a stream |
 //! | `blocks` | a file or stream → blocks of whole lines |
 //! | `piece`, `reader`, `wave`, `source`, `scan` | pieces of several logs → their failures, in parallel |
@@ -33,6 +34,7 @@ mod scan;
 mod settle;
 mod sizes;
 mod source;
+mod standard;
 mod status;
 mod tail;
 mod unpack;
@@ -43,8 +45,8 @@ pub use budget::Budget;
 pub use discover::{Discovered, Log, discover, each_once, is_auto, ssh_journal};
 pub use follow::{Followed, Task, follow, generations};
 pub use journal::{
-    Journal, JournalError, Progress, journal, journal_line, last_entries, newest_entry,
-    unknown_users, whole_journal,
+    Entry, Journal, JournalError, Progress, entries_between, journal, journal_line, journal_named,
+    last_entries, newest_entry, unknown_users, whole_journal,
 };
 pub use meter::{Metered, bytes_read};
 pub use open::{OpenError, stream, whole};
@@ -53,5 +55,6 @@ pub use reading::{Left, Reading};
 pub use scan::{Heard, More, Sink, Unread, scan, scan_within};
 pub use settle::{Changed, settle};
 pub use sizes::Sizes;
+pub use standard::{is_standard, named};
 pub use status::Status;
 pub use tail::last_lines;

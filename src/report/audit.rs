@@ -79,10 +79,20 @@ impl AuditReport<'_> {
         of
     }
 
-    /// How many bytes were read.
-    pub(super) fn bytes(&self) -> u64 {
-        let files = self.sources.iter();
-        files.map(|source| source.to - source.from).sum()
+    /// How much was read: bytes of files, entries of journals.
+    pub(super) fn size(&self) -> String {
+        let read = |journals: bool| {
+            let rows = self.sources.iter();
+            let rows = rows.filter(move |source| source.is_journal() == journals);
+            rows.map(|source| source.to - source.from)
+        };
+        let (files, journals) = (read(false), read(true));
+        let has_files = self.sources.iter().any(|source| !source.is_journal());
+        let has_journals = self.sources.iter().any(SourceRow::is_journal);
+        let bytes = (has_files || !has_journals).then(|| words::bytes(files.sum()));
+        let entries = has_journals.then(|| words::entries(journals.sum()));
+        let all: Vec<String> = bytes.into_iter().chain(entries).collect();
+        all.join(", ")
     }
 
     /// The sources that were read.

@@ -82,7 +82,7 @@ fn header(report: &AuditReport<'_>, server: &str) -> Markup {
 fn cards(report: &AuditReport<'_>) -> Markup {
     let found = report.findings;
     let banned = found.banned();
-    let price = found.logged_in.map_or("unknown".to_owned(), words::number);
+    let logged_in = found.logged_in.map_or("unknown".to_owned(), words::number);
     let card = |title: &str, id: &str, value: &str, small: &str| {
         html! {
             div { dt { (title) } dd id=(id) { (value) span.small { (small) } } }
@@ -94,9 +94,9 @@ fn cards(report: &AuditReport<'_>) -> Markup {
             (card("Failures", "failures", &words::number(found.failures), "of logging in"))
             (card("Addresses", "addresses", &words::number(found.addresses.len() as u64), "that failed"))
             (card("Would be banned", "banned", &words::number(banned), "addresses"))
-            (card("Stopped", "stopped", &words::share(found.stopped, found.failures), &format!("{} failures after a ban", words::number(found.stopped))))
-            (card("The price", "price", &price, "of the banned logged in, too"))
-            (card("Logs", "logs", &words::number(read), &words::bytes(report.bytes())))
+            (card("Stopped", "stopped", &words::share(found.stopped, found.failures), &format!("{} after a ban", words::count(found.stopped, "failure", "failures"))))
+            (card("Real users?", "logged-in", &logged_in, "of the banned addresses logged in, too"))
+            (card("Logs", "logs", &words::number(read), &report.size()))
         }
     }
 }

@@ -14,4 +14,6 @@ pub use html::audit_html;
 pub use json::{ban_json, bans_json, country_code, failure_json, matched_json, summary_json};
 pub use metrics::{BanCount, Metrics, SourceState, metrics_text};
 pub use summary::{FirewallRow, SourceRow, Summary};
-pub use text::{ban_line, checking, nothing_to_check, open_session, summary_line, unban_line};
+pub use text::{
+    ban_line, checking, nobody_line, nothing_to_check, open_session, summary_line, unban_line,
+};

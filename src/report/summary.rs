@@ -55,6 +55,17 @@ pub struct SourceRow {
     pub host_names: u64,
 }
 
+impl SourceRow {
+    /// Whether it is a journal, of which entries are counted, and not bytes.
+    #[must_use]
+    pub fn is_journal(&self) -> bool {
+        self.path
+            .as_os_str()
+            .as_encoded_bytes()
+            .starts_with(b"journal:")
+    }
+}
+
 /// What became of the firewall.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FirewallRow {
@@ -62,6 +73,8 @@ pub struct FirewallRow {
     pub backend: &'static str,
     /// Whether anything had to be changed.
     pub changed: bool,
+    /// What somebody else had changed since the last run, and is right again.
+    pub repaired: Option<String>,
     /// How many IPv4 addresses are banned there.
     pub v4: usize,
     /// How many IPv6 addresses are banned there.

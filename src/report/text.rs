@@ -1,8 +1,8 @@
 //! PyFilter's words.
 
-use crate::model::{Ban, Cause, Escaped, Stamp, Unban};
+use crate::model::{Ban, Cause, Escaped, Stamp, Unban, plural};
 
-use super::Summary;
+use super::{SourceRow, Summary};
 
 /// The country sentence, or nothing.
 fn country(ban: &Ban) -> String {
@@ -59,13 +59,31 @@ pub fn summary_line(summary: &Summary) -> String {
     let failures: u64 = summary.sources.iter().map(|row| row.failures).sum();
     let blocked = summary.firewall.as_ref();
     let blocked = blocked.map_or_else(String::new, |row| format!(", blocked {}", row.v4 + row.v6));
+    let repaired = summary.firewall.as_ref();
+    let repaired = repaired.and_then(|row| row.repaired.as_ref());
+    let repaired = repaired.map_or_else(String::new, |what| {
+        format!("; repaired in the firewall: {}", Escaped::text(what))
+    });
     format!(
-        "{}: sources {}, failures {failures}, bans {}, un-bans {}, problems {}{blocked}.",
+        "{}: sources {}, failures {failures}, bans {}, un-bans {}, problems {}{blocked}{repaired}.",
         if summary.dry_run { "Would be" } else { "Done" },
         summary.sources.len(),
         summary.bans.len(),
         summary.unbans.len(),
         summary.problems.len()
+    )
+}
+
+/// `Read 1 log, 4 failures: nobody would be banned.`
+#[must_use]
+pub fn nobody_line(summary: &Summary) -> String {
+    let is_read = |row: &&SourceRow| !matches!(row.status, "missing" | "unreadable");
+    let logs = summary.sources.iter().filter(is_read).count();
+    let failures: u64 = summary.sources.iter().map(|row| row.failures).sum();
+    format!(
+        "Read {}, {}: nobody would be banned.",
+        plural(logs, "log", "logs"),
+        plural(failures, "failure", "failures")
     )
 }
 

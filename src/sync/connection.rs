@@ -41,6 +41,9 @@ pub struct Tls {
     pub ca: Option<PathBuf>,
 }
 
+/// How long a connection waits for a Redis that speaks first.
+const LISTENS: Duration = Duration::from_millis(500);
+
 /// What was exchanged so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cost {
@@ -109,8 +112,13 @@ impl Connection {
             is_encrypted: settings.tls.is_some(),
             cost: Cost::default(),
         };
-        connection.greet(settings, name)?;
-        Ok(connection)
+        match connection.greet(settings, name) {
+            Err(error) if error.why == Why::Closed => {
+                let why = refusal(settings, connection.left).unwrap_or(Why::Closed);
+                Err(connection.error(why))
+            }
+            greeted => greeted.map(|()| connection),
+        }
     }
 
     /// Password, database and name, in one round trip.
@@ -200,4 +208,15 @@ impl Connection {
             why,
         }
     }
+}
+
+/// Why Redis refuses every connection, as in protected mode or with too many
+/// clients: it says so first and closes at once. Where the greeting arrives after
+/// that, the system resets the connection and what Redis said is lost; so this
+/// connection sends nothing.
+fn refusal(settings: &Settings, left: Duration) -> Option<Why> {
+    let deadline: Deadline = Rc::new(Cell::new(Instant::now() + left.min(LISTENS)));
+    let stream = connect(settings, &deadline).ok()?;
+    let reply = Replies::new(stream).next().ok()?;
+    reply.error().map(Why::of_reply)
 }

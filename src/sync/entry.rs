@@ -89,6 +89,8 @@ pub struct Refused {
     pub entry: String,
     /// Why: a half sentence behind it.
     pub why: String,
+    /// The address that it would have banned, where all else of it is understood.
+    pub address: Option<Address>,
 }
 
 /// An event of the stream, with who sent it.

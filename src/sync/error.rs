@@ -57,6 +57,11 @@ pub enum Why {
     /// `NOPERM`.
     #[error("the user may not do this: {0}; see its ACL, README.md names the commands and keys")]
     NoRight(String),
+    /// `DENIED`: protected mode, in which Redis serves its own host alone.
+    #[error(
+        "{0}; it serves its own host alone while no password is set there: set one (`requirepass`, or a user of its ACL) and write it into redis.password; or let it listen where only your servers reach it (`bind`), and set `protected-mode no`"
+    )]
+    Protected(String),
     /// `SELECT` failed.
     #[error("has no database {0}; see redis.database")]
     Database(u32),
@@ -94,6 +99,7 @@ impl Why {
             "NOAUTH" => Why::NoPassword,
             "NOPERM" => Why::NoRight(shown()),
             "WRONGTYPE" => Why::Type(shown()),
+            "DENIED" => Why::Protected(first_sentence(said)),
             _ => Why::Refused(shown()),
         }
     }
@@ -115,6 +121,16 @@ impl Why {
     }
 }
 
+/// What Redis says behind `DENIED`, of which the rest is a page of advice.
+fn first_sentence(said: &str) -> String {
+    let words = said.strip_prefix("DENIED ").unwrap_or(said);
+    let sentence = words.split(". ").next().unwrap_or_default();
+    let sentence = sentence.trim_end_matches('.');
+    // The place stands before it: "Redis at HOST: is running in protected mode ...".
+    let sentence = sentence.strip_prefix("Redis ").unwrap_or(sentence);
+    Escaped::text(cut(sentence)).to_string()
+}
+
 fn cut(text: &str) -> &str {
     let end = text.char_indices().map(|(at, _)| at).nth(200);
     &text[..end.unwrap_or(text.len())]
@@ -123,6 +139,19 @@ fn cut(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Redis 6 and 7 give different reasons behind the same code.
+    #[test]
+    fn protected_mode_is_told_with_what_redis_says_of_it() {
+        for reason in ["no bind address was specified", "no password is set"] {
+            let said = format!("DENIED Redis is running in protected mode because {reason}. In");
+            let told = Why::of_words(&said).to_string();
+            let begins = format!("is running in protected mode because {reason}; it serves");
+            assert!(told.starts_with(&begins), "{told}");
+        }
+        let told = Why::of_words("DENIED \x1b[2J").to_string();
+        assert!(told.starts_with(r"\x1b[2J; it serves"), "{told}");
+    }
 
     #[test]
     fn what_redis_says_is_told_in_our_words() {

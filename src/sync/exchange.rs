@@ -221,7 +221,11 @@ impl Exchange {
             if is_cut {
                 let why = "is too long".to_owned();
                 let entry = format!("event {id}");
-                received.refused.push(Refused { entry, why });
+                received.refused.push(Refused {
+                    entry,
+                    why,
+                    address: None,
+                });
                 received.position.last = Some(id);
                 continue;
             }
@@ -231,6 +235,7 @@ impl Exchange {
                 Err(why) => received.refused.push(Refused {
                     entry: format!("event {id}"),
                     why,
+                    address: None,
                 }),
             }
             received.position.last = Some(id);
@@ -257,8 +262,11 @@ impl Exchange {
         let event = match sent.event {
             Ok(event) => event,
             Err(why) => {
-                let entry = format!("event {id}");
-                return received.refused.push(Refused { entry, why });
+                return received.refused.push(Refused {
+                    entry: format!("event {id}"),
+                    why,
+                    address: Some(sent.address),
+                });
             }
         };
         let heard = &mut received.position.heard;

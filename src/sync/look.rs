@@ -128,15 +128,15 @@ impl Look {
             let stays = replies.next().unwrap_or(Value::Nil);
             match Hash::begin(key.clone(), address, fields, &stays) {
                 Ok(hash) => next.extend(hash),
-                Err(why) => self.refuse(&key, why),
+                Err(why) => self.refuse(&key, why, None),
             }
         }
         for hash in std::mem::replace(&mut under.hashes, next) {
             let field = replies.next().unwrap_or(Value::Nil);
-            let key = hash.key.clone();
+            let (key, address) = (hash.key.clone(), hash.address);
             match hash.ban(&field, now, never) {
                 Ok(foreign) => self.found.push(foreign),
-                Err(why) => self.refuse(&key, why),
+                Err(why) => self.refuse(&key, why, Some(address)),
             }
         }
         let [keys, hashes] = &mut under.ends;
@@ -162,16 +162,22 @@ impl Look {
                 Some(address) if !known(address) && met.insert(address) => {
                     unknown.push((key.to_owned(), address));
                 }
-                None if is_network(key) => self.refuse(key, "is no single address".to_owned()),
+                None if is_network(key) => {
+                    self.refuse(key, "is no single address".to_owned(), None);
+                }
                 _ => {}
             }
         }
         unknown
     }
 
-    fn refuse(&mut self, key: &str, why: String) {
+    fn refuse(&mut self, key: &str, why: String, address: Option<Address>) {
         let entry = format!("hash {}", Escaped::text(key));
-        self.refused.push(Refused { entry, why });
+        self.refused.push(Refused {
+            entry,
+            why,
+            address,
+        });
     }
 }
 

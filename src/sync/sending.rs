@@ -105,7 +105,11 @@ impl Exchange {
                 if let Some(error) = done.iter().find_map(Reply::error) {
                     let why = Why::of_reply(error).to_string();
                     let entry = format!("key {}", out.address);
-                    refused.push(Refused { entry, why });
+                    refused.push(Refused {
+                        entry,
+                        why,
+                        address: None,
+                    });
                 }
                 taken.push(out.number);
             }

@@ -1,6 +1,6 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -111,6 +111,19 @@ impl Lock {
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{since}"));
         Ok(Lock(file))
+    }
+}
+
+/// When the last scan with its state in `dir` began, in Unix seconds; none if there
+/// was none.
+///
+/// # Errors
+/// The directory can not be looked into.
+pub fn last_scan(dir: &Path) -> io::Result<Option<i64>> {
+    match std::fs::symlink_metadata(dir.join(Exclusive::Reading.file())) {
+        Ok(lock) => Ok(Some(lock.mtime())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -13,7 +13,7 @@ pub use host::{
     host_name, is_journal_on_stdout, is_root, login_address, now, own_addresses, processes_in,
 };
 pub use limits::{allow_open_files, memory_room};
-pub use lock::{Exclusive, Lock, LockError};
-pub use program::{ProgramError, output_of, run_program};
+pub use lock::{Exclusive, Lock, LockError, last_scan};
+pub use program::{ProgramError, ask_program, run_program};
 pub use sessions::sessions;
 pub use terminal::{Output, stderr_width, stdout, width};

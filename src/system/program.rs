@@ -1,8 +1,11 @@
 //! The host's own programs, such as `systemctl`.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 /// Where they are looked for. Not `$PATH`: what runs as root must not depend on
 /// who set it.
@@ -17,6 +20,9 @@ pub enum ProgramError {
     /// It could not be started.
     #[error("`{0}` can not be started: {1}")]
     NotStarted(String, io::Error),
+    /// It did not end in time.
+    #[error("`{0}` did not end within {1} s")]
+    Slow(String, u64),
     /// It ended with a status that is not 0; what it said, in one line.
     #[error("`{0}` failed: {1}")]
     Failed(String, String),
@@ -27,14 +33,6 @@ pub enum ProgramError {
 /// # Errors
 /// It is missing, can not be started, or fails.
 pub fn run_program(program: &str, arguments: &[&str]) -> Result<(), ProgramError> {
-    output_of(program, arguments).map(drop)
-}
-
-/// The same, and what it printed.
-///
-/// # Errors
-/// It is missing, can not be started, or fails.
-pub fn output_of(program: &str, arguments: &[&str]) -> Result<Vec<u8>, ProgramError> {
     let called = || format!("{program} {}", arguments.join(" "));
     let path = find(program).ok_or_else(|| ProgramError::Missing(program.to_owned()))?;
     let ran = Command::new(path)
@@ -44,7 +42,7 @@ pub fn output_of(program: &str, arguments: &[&str]) -> Result<Vec<u8>, ProgramEr
         .output()
         .map_err(|error| ProgramError::NotStarted(called(), error))?;
     if ran.status.success() {
-        return Ok(ran.stdout);
+        return Ok(());
     }
     let said = [ran.stderr, ran.stdout].concat();
     let said = String::from_utf8_lossy(&said);
@@ -56,6 +54,45 @@ pub fn output_of(program: &str, arguments: &[&str]) -> Result<Vec<u8>, ProgramEr
         said
     };
     Err(ProgramError::Failed(called(), said))
+}
+
+/// What a program of the host prints, in the C locale and without input.
+///
+/// # Errors
+/// It is missing, can not be started, fails, or does not end within `limit`.
+pub fn ask_program(
+    program: &str,
+    arguments: &[&str],
+    limit: Duration,
+) -> Result<String, ProgramError> {
+    let called = || format!("{program} {}", arguments.join(" "));
+    let path = find(program).ok_or_else(|| ProgramError::Missing(program.to_owned()))?;
+    let mut child = Command::new(path)
+        .args(arguments)
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| ProgramError::NotStarted(called(), error))?;
+    let mut output = child.stdout.take();
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut said = Vec::new();
+        // What could not be read is no answer, and its status says why.
+        let _ = output.as_mut().map(|output| output.read_to_end(&mut said));
+        let _ = sender.send(said);
+    });
+    let Ok(said) = receiver.recv_timeout(limit) else {
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(ProgramError::Slow(called(), limit.as_secs()));
+    };
+    match child.wait() {
+        Ok(status) if status.success() => Ok(String::from_utf8_lossy(&said).into_owned()),
+        Ok(status) => Err(ProgramError::Failed(called(), status.to_string())),
+        Err(error) => Err(ProgramError::NotStarted(called(), error)),
+    }
 }
 
 fn find(program: &str) -> Option<PathBuf> {
@@ -81,5 +118,18 @@ mod tests {
             said("no-such-program", &[]),
             "`no-such-program` is neither in /usr/bin nor in /usr/sbin"
         );
+    }
+
+    #[test]
+    fn a_program_is_not_waited_for_longer_than_it_may_take() {
+        let ask = |program, arguments: &[&str], limit| ask_program(program, arguments, limit);
+        let second = Duration::from_secs(1);
+        assert_eq!(ask("echo", &["a", "b"], 20 * second).unwrap(), "a b\n");
+        let begun = std::time::Instant::now();
+        let slow = ask("sleep", &["60"], second).unwrap_err();
+        assert_eq!(slow.to_string(), "`sleep 60` did not end within 1 s");
+        assert!(begun.elapsed() < 20 * second);
+        let failed = ask("false", &[], 20 * second).unwrap_err();
+        assert!(failed.to_string().ends_with("failed: exit status: 1"));
     }
 }

@@ -1,10 +1,14 @@
 //! Who is logged in from where.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::model::Address;
 
-use super::program::output_of;
+use super::program::ask_program;
+
+/// How long logind may take to answer.
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// The addresses from which people are logged in by now, with their accounts: those
 /// of sessions that logind knows; if it knows none, the numeric ones that `who` tells.
@@ -14,18 +18,18 @@ use super::program::output_of;
 #[must_use]
 pub fn sessions() -> BTreeMap<Address, String> {
     // Without pam_systemd logind knows of no session.
-    let known = of_logind().unwrap_or_default();
+    let known = of_logind().or_else(of_logind).unwrap_or_default();
     if !known.is_empty() {
         return known;
     }
-    let who = output_of("who", &["--ips"]).unwrap_or_default();
-    by_address(of_who(&String::from_utf8_lossy(&who)))
+    let who = ask_program("who", &["--ips"], LIMIT).unwrap_or_default();
+    by_address(of_who(&who))
 }
 
 /// None where logind does not answer.
 fn of_logind() -> Option<BTreeMap<Address, String>> {
-    let list = output_of("loginctl", &["list-sessions", "--no-legend", "--no-pager"]).ok()?;
-    let list = String::from_utf8_lossy(&list).into_owned();
+    let asked = ["list-sessions", "--no-legend", "--no-pager"];
+    let list = ask_program("loginctl", &asked, LIMIT).ok()?;
     let ids: Vec<&str> = list
         .lines()
         .filter_map(|line| line.split_whitespace().next())
@@ -38,9 +42,9 @@ fn of_logind() -> Option<BTreeMap<Address, String>> {
         arguments.extend(["--property", property]);
     }
     arguments.extend(ids);
-    // One that has ended meanwhile makes loginctl fail: the others are told before.
-    let shown = output_of("loginctl", &arguments).ok()?;
-    Some(by_address(of_loginctl(&String::from_utf8_lossy(&shown))))
+    // One that has ended meanwhile makes it fail: it is asked once more.
+    let shown = ask_program("loginctl", &arguments, LIMIT).ok()?;
+    Some(by_address(of_loginctl(&shown)))
 }
 
 /// What `loginctl show-session` tells: a paragraph a session, `NAME=VALUE` a line.

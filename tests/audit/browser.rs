@@ -212,7 +212,7 @@ fn compare(browser: &mut Browser, found: &Value) {
     for (id, key) in [
         ("failures", "failures"),
         ("banned", "banned"),
-        ("price", "banned_logged_in"),
+        ("logged-in", "banned_logged_in"),
     ] {
         let text = browser.value(&format!("document.getElementById('{id}').firstChild.data"));
         assert_eq!(text, shown(&found[key]), "{id}");

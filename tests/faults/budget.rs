@@ -124,7 +124,7 @@ fn a_log_without_a_newline_is_passed_over_and_what_follows_counts() {
     let sandbox = host(2);
     let endless = sandbox.path("web/endless.log");
     fs::write(&endless, vec![b'x'; 20 << 20]).unwrap();
-    let told = "1 lines of more than 1048576 bytes were left out, the first at byte 0";
+    let told = "1 line of more than 1048576 bytes was left out, at byte 0";
     sandbox.scan().exits(1).warns(told);
     assert_eq!(banned(&sandbox), all_banned(2));
     let mut file = OpenOptions::new().append(true).open(&endless).unwrap();

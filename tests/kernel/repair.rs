@@ -186,3 +186,28 @@ fn kernel_other_peoples_rules_stay_byte_for_byte() {
         assert_eq!(unlike_ours(), others, "{variant:?}: after a repair");
     }
 }
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_the_summary_says_what_was_repaired() {
+    for variant in VARIANTS {
+        let host = Netns::new();
+        let programs = host.programs(variant);
+        let pyfilter = attacked(&programs, &ATTACKERS);
+        let summary = || {
+            let told = pyfilter.run(["scan", "-v"]).exits(0).stdout();
+            told.lines().last().unwrap_or_default().to_owned()
+        };
+        assert!(!summary().contains("repaired"), "the first run makes it");
+        assert!(!summary().contains("repaired"), "nothing has changed");
+        programs.run("iptables -F PYFILTER");
+        let told = summary();
+        let changed = "blocked 2; repaired in the firewall: chain PYFILTER or its hook was changed by somebody else.";
+        assert!(told.ends_with(changed), "{variant:?}: {told}");
+        reboot(&programs);
+        let told = summary();
+        let gone = "repaired in the firewall: chain PYFILTER was gone (IPv4, IPv6).";
+        assert!(told.ends_with(gone), "{variant:?}: {told}");
+        assert!(!summary().contains("repaired"), "all is right again");
+    }
+}

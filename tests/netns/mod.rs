@@ -70,6 +70,11 @@ impl Netns {
         netns
     }
 
+    /// Its name, as `ip netns exec` calls it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Runs a shell command inside and returns what it printed.
     ///
     /// # Panics

@@ -259,7 +259,7 @@ fn redis_refuses() {
     for (answer, said) in [
         (
             &b"-DENIED Redis is running in protected mode\r\n"[..],
-            "refused: DENIED Redis is running in protected mode",
+            "is running in protected mode; it serves its own host alone while no password is set there",
         ),
         (
             b"-ERR max number of clients \x1b[2Jreached\r\n",

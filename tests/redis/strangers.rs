@@ -379,3 +379,23 @@ fn very_many_entries_at_once() {
     }
     assert_eq!(server.banned(), [""; 0]);
 }
+
+/// The administrator of another server does not know which addresses this one ignores.
+#[test]
+fn a_ban_of_an_address_that_is_ignored_here_alone_is_a_note_and_no_problem() {
+    let redis = Redis::new();
+    redis.attacked("web1").scan().exits(0).bans([ATTACKER]);
+    let ignores = redis
+        .server("web2")
+        .set("/settings/ignored_ips", serde_json::json!([ATTACKER]));
+    let ran = ignores.run(["scan", "--json"]).succeeds();
+    let ran = ran.warns("is in ignored_ips, so it is never banned; it is skipped");
+    assert_eq!(ran.json()["errors"], serde_json::json!([]));
+    assert_eq!(ran.json()["bans"], serde_json::json!([]));
+    ignores.scan().exits(0).prints("");
+    // The hashes are looked through again, and it is not told again.
+    ignores
+        .set("/redis/sync_bans/check_time", 1)
+        .scan()
+        .exits(0);
+}

@@ -42,6 +42,14 @@ enable) for unit; do [ "$unit" = enable ] || link "$(wants "$unit")"; done ;;
 disable) for unit; do rm -f "$(wants "$unit")" "/run/$unit-runs"; done ;;
 restart) touch /run/pyfilter.timer-runs ;;
 is-active) test -e /run/pyfilter.timer-runs ;;
+show)
+    loaded=not-found state=inactive
+    [ ! -e /etc/systemd/system/pyfilter.timer ] || loaded=loaded
+    [ ! -e /run/pyfilter.timer-runs ] || state=active
+    printf 'Id=pyfilter.timer\nLoadState=%s\nActiveState=%s\nUnitFileState=enabled\n\n' $loaded $state
+    printf 'Id=pyfilter.service\nLoadState=%s\nActiveState=inactive\n' $loaded
+    cat /run/pyfilter.service-result 2>/dev/null || echo Result=success
+    ;;
 esac
 "#;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::app::context::Context;
 use crate::logs;
-use crate::model::{Escaped, Rule};
+use crate::model::{Escaped, Rule, plural};
 use crate::rules::{Matcher, Tally};
 
 /// How much of a log is tried.
@@ -33,8 +33,9 @@ pub(super) fn explain<'p>(
                 format!("try `--rule {}`", name(&near))
             };
             notes.push(format!(
-                "The nearest is rule {}, which {count} lines match: {advice}.",
-                name(&near)
+                "The nearest is rule {}, which {}: {advice}.",
+                name(&near),
+                plural(count, "line matches", "lines match")
             ));
         }
         // Standard input is gone.
@@ -66,8 +67,9 @@ pub(super) fn belonging_elsewhere<'p>(
         let (count, near) = nearest(context, rule, one)?;
         let (path, near) = (Escaped::path(one[0].0), name(&near));
         Some(format!(
-            "{path}: no line matches rule {}, but {count} match rule {near}: try `--rule {near}`.",
-            name(rule)
+            "{path}: no line matches rule {}, but {} rule {near}: try `--rule {near}`.",
+            name(rule),
+            plural(count, "matches", "match")
         ))
     });
     notes.collect()

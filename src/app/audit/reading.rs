@@ -1,7 +1,5 @@
 //! Whole logs of a rule → the fold.
 
-use std::ffi::OsStr;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,13 +9,10 @@ use crate::app::progress::Progress;
 use crate::app::reading::Outcome;
 use crate::app::told::{note, row};
 use crate::audit::{Fold, Was};
-use crate::logs::{self, Content, Followed, Metered, More, OpenError, Piece, Sizes, Status};
-use crate::model::{CountsFrom, Escaped, Pattern, Positions, Problem, Rule, Urls};
+use crate::logs::{self, Followed, More, OpenError, Piece, Sizes, Status};
+use crate::model::{Escaped, Pattern, Positions, Problem, Rule, Urls};
 use crate::report::SourceRow;
 use crate::rules::{self, Clock, Matcher};
-
-/// The name of standard input and of standard output.
-pub(super) const STANDARD: &str = "-";
 
 /// What was read, and what could not be.
 #[derive(Debug, Default)]
@@ -93,12 +88,7 @@ impl Plan {
 
     /// A file that was named on the command line: a source of its own, as in a scan.
     fn file(&mut self, context: &Context, rule: &Rule, path: &Path) {
-        let whole = if path.as_os_str() == OsStr::new(STANDARD) {
-            Ok(standard_input(context.now))
-        } else {
-            logs::whole(path)
-        };
-        match whole {
+        match logs::named(path, context.now) {
             Ok(piece) => {
                 let place = self.place(rule, path);
                 self.places.push(vec![place]);
@@ -209,20 +199,6 @@ impl Plan {
         let silent = rows.filter(|(row, silent)| *silent && row.to > row.from);
         let silent = silent.map(|(row, _)| row.path.clone()).collect();
         (self.outcome, silent)
-    }
-}
-
-/// Standard input, whose stamps without a year are of before now.
-fn standard_input(now: i64) -> Piece {
-    Piece {
-        content: Content::Stream {
-            stream: Box::new(Metered(io::stdin())),
-            from: 0,
-            ends: true,
-            packed: None,
-        },
-        clock: Clock::new(now),
-        counts: CountsFrom::default(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Logs that are not read to their end, run by run.
 
 use crate::app::context::Context;
-use crate::model::Escaped;
+use crate::model::{Escaped, plural};
 use crate::store::{Store, StoreError};
 
 use super::{Findings, Level};
@@ -26,7 +26,7 @@ fn behind(store: &Store, rule: &str) -> Result<Vec<(std::path::PathBuf, String)>
     let logs = store.generations(rule)?.into_iter();
     let logs = logs.filter_map(|(log, generations)| {
         let left: u64 = generations.iter().map(|generation| generation.left).sum();
-        (left > 0).then(|| (log, format!("{left} bytes")))
+        (left > 0).then(|| (log, plural(left, "byte", "bytes")))
     });
     let journals = store.journals_behind(rule)?.into_iter();
     let journals = journals.map(|name| (name.into(), "entries".to_owned()));

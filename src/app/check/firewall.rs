@@ -1,9 +1,10 @@
 //! What stands in the way of a ban, or of lifting one.
 
+use crate::app::wall;
 use crate::firewall::obstacles::{self, Obstacle};
-use crate::firewall::{self, Listing, owner};
-use crate::model::{Backend, Escaped, Family};
-use crate::store::Store;
+use crate::firewall::{self, Listing, Look, owner};
+use crate::model::{Backend, Escaped, Family, Firewall, plural};
+use crate::store::{Store, StoreError};
 
 use super::Findings;
 use crate::app::context::Context;
@@ -22,10 +23,21 @@ pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut Find
     }
     let seen = firewall::look(settings);
     let id = store.and_then(|store| store.id().ok());
+    let lacking = match store.map(|store| lacking(context, store, &seen)) {
+        Some(Ok(lacking)) => lacking,
+        Some(Err(error)) => {
+            findings.error(error.to_string());
+            Vec::new()
+        }
+        None => Vec::new(),
+    };
     for (family, seen) in Family::BOTH.into_iter().zip([&seen.v4, &seen.v6]) {
         match seen {
             Ok(None) => findings.fine(format!("firewall: this host has no {family}")),
-            Ok(Some(listing)) => family_of(context, listing, id.as_deref(), findings),
+            Ok(Some(listing)) => {
+                let lacks = lacking.iter().find(|lacking| lacking.family == family);
+                family_of(context, listing, id.as_deref(), lacks, findings);
+            }
             Err(error) => findings.error(format!("firewall: {error}")),
         }
     }
@@ -57,22 +69,84 @@ pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut Find
     }
 }
 
-fn family_of(context: &Context, listing: &Listing, id: Option<&str>, findings: &mut Findings) {
+/// A family whose chain is not as the last run left it.
+struct Lacking {
+    family: Family,
+    /// How many bans it should hold.
+    bans: usize,
+}
+
+/// The families whose chains are not as the last run left them; none where that was
+/// not able to, or the configuration names others by now: the next run does it then.
+fn lacking(context: &Context, store: &Store, seen: &Look) -> Result<Vec<Lacking>, StoreError> {
+    let settings = &context.config.firewall;
+    if !store.is_applied()? || wall::is_made_otherwise(settings, store)? {
+        return Ok(Vec::new());
+    }
+    let (id, bans, made) = (store.id()?, store.in_force()?, store.made()?);
+    let differing = firewall::differs(settings, &id, &bans, &made, seen);
+    let of = |family| bans.iter().filter(|ban| ban.family() == family).count();
+    let lacking = differing.into_iter().map(|family| Lacking {
+        family,
+        bans: of(family),
+    });
+    Ok(lacking.collect())
+}
+
+/// What is said of a chain that is not as the last run left it; more than a word where
+/// banned addresses may come through.
+fn told(lacking: &Lacking, listing: &Listing, settings: &Firewall, findings: &mut Findings) {
+    let (family, chain) = (lacking.family, &settings.chain);
+    let bans = plural(lacking.bans, "banned address", "banned addresses");
+    let (what, lets) = match listing.chain(chain) {
+        None => (format!("chain {chain} is gone"), "lets"),
+        Some(_) => (
+            format!("chain {chain} or its hook is not as the last run left it"),
+            "may let",
+        ),
+    };
+    let when = if settings.compare {
+        "the next run, or `sudo pyfilter restore`, repairs it"
+    } else {
+        "`sudo pyfilter restore` repairs it (reload_iptables is false, so runs do not look)"
+    };
+    let message = format!("firewall: {family}: {what}, which {lets} {bans} through; {when}");
+    if lacking.bans > 0 {
+        findings.error(message);
+    } else {
+        findings.warn(format!("firewall: {family}: {what}; {when}"));
+    }
+}
+
+fn family_of(
+    context: &Context,
+    listing: &Listing,
+    id: Option<&str>,
+    lacking: Option<&Lacking>,
+    findings: &mut Findings,
+) {
     let settings = &context.config.firewall;
     let family = listing.family;
     let chain = &settings.chain;
     let version =
         Escaped::text(listing.version.as_deref().unwrap_or("of unknown version")).to_string();
+    let other = id.and_then(|id| owner::other_than(id, chain, listing));
+    if let Some(lacking) = lacking.filter(|_| other.is_none()) {
+        told(lacking, listing, settings, findings);
+    }
     match listing.chain(chain) {
         Some(ours) => findings.fine(format!(
-            "firewall: {family}, iptables {version}, {} rules in chain {chain}",
-            ours.rules.len() - owner::ids(ours).count()
+            "firewall: {family}, iptables {version}, {} in chain {chain}",
+            plural(ours.rules.len() - owner::ids(ours).count(), "rule", "rules")
         )),
+        None if lacking.is_some() => {
+            findings.fine(format!("firewall: {family}, iptables {version}"));
+        }
         None => findings.fine(format!(
             "firewall: {family}, iptables {version}; the next run makes chain {chain}"
         )),
     }
-    if let Some(other) = id.and_then(|id| owner::other_than(id, chain, listing)) {
+    if let Some(other) = other {
         findings.warn(format!("firewall: {family}: chain {chain} carries the id of another store, {other}; the next run puts the bans of this one, {}, in their place: give one of the two another settings.firewall.chain", id.unwrap_or_default()));
     }
     for note in &listing.notes {

@@ -3,7 +3,7 @@
 use crate::app::context::Context;
 use crate::app::sharing;
 use crate::config::Database;
-use crate::model::{Escaped, Stamp};
+use crate::model::{Escaped, Stamp, plural};
 use crate::store::Store;
 use crate::sync;
 
@@ -28,10 +28,10 @@ pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut Find
         Err(error) => return findings.error(error.to_string()),
     };
     findings.fine(format!(
-        "Redis at {place}: version {}, {} events, {} servers within a day",
+        "Redis at {place}: version {}, {}, {} within a day",
         Escaped::text(&examined.version),
-        examined.events,
-        examined.servers
+        plural(examined.events, "event", "events"),
+        plural(examined.servers, "server", "servers")
     ));
     for why in &examined.missing {
         findings.error(format!("Redis at {place}: {why}"));
@@ -62,9 +62,13 @@ pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut Find
     if let Some(Ok(waiting)) = store.map(|store| store.outbox(usize::MAX))
         && !waiting.is_empty()
     {
-        let count = waiting.len();
+        let waiting = plural(
+            waiting.len(),
+            "ban or un-ban waits",
+            "bans and un-bans wait",
+        );
         findings.warn(format!(
-            "{count} bans and un-bans wait to be sent to Redis; the next run sends them"
+            "{waiting} to be sent to Redis; the next run sends it"
         ));
     }
 }

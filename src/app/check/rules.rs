@@ -1,28 +1,21 @@
 //! Sources, patterns and thresholds, held against what the logs say.
 
-use std::collections::BTreeSet;
 use std::hash::Hasher as _;
-use std::num::NonZeroU32;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::time::Duration;
 
 use siphasher::sip::SipHasher13;
 
 use crate::app::context::Context;
-use crate::app::reading;
-use crate::logs::{self, Budget, Journal};
-use crate::model::{Escaped, Pattern, Rule, SourceSpec, Stamp, Thresholds, Urls, WindowKind};
+use crate::logs::{self, Journal};
+use crate::model::{Escaped, Pattern, Rule, SourceSpec, Stamp, Urls, plural};
 use crate::report::nothing_to_check;
 use crate::rules::{Clock, Matcher, NAMES, Verdict, builtin};
 
-use super::{Findings, Level, writers};
+use super::{Findings, Level, times, what_if, writers};
 
 /// By how many seconds a file may be behind the journal.
 const STALE: i64 = 300;
-
-/// How long a log is read to see what other thresholds would have made of it.
-const WHAT_IF: Duration = Duration::from_secs(3);
 
 /// How many of a log's last lines the patterns are tried on.
 const LINES: usize = 10_000;
@@ -71,9 +64,8 @@ pub(super) fn look(context: &Context, findings: &mut Findings) {
         );
         writers::forgeable(rule, &tails, findings);
         passed_over(context, rule, &tails, findings);
-        if let Some(last) = readable.last() {
-            what_if(context, rule, last, findings);
-        }
+        times::look(context, rule, &tails, findings);
+        what_if::look(context, rule, readable.last(), &found.journals, findings);
     }
 }
 
@@ -138,8 +130,9 @@ fn shipped(rule: &Rule, findings: &mut Findings) {
         .count();
     if count > 0 {
         findings.warn(format!(
-            "rule {}: {count} of its patterns are those that PyFilter shipped: an attacker can name another address; delete `regex_patterns` to use the built-in ones",
-            Escaped::text(&rule.name)
+            "rule {}: {} that PyFilter shipped: an attacker can name another address; delete `regex_patterns` to use the built-in ones",
+            Escaped::text(&rule.name),
+            plural(count, "of its patterns is one", "of its patterns are those")
         ));
     }
 }
@@ -171,7 +164,12 @@ fn passed_over(
         let remedy = builtin(&rule.name).and_then(|builtin| builtin.addresses);
         let remedy = remedy.unwrap_or("let the service log addresses");
         findings.warn(format!(
-            "rule {name}: {count} of the last lines of {log} name a host in place of an address, and are passed over: names are not looked up, since their owners say what they mean; {remedy}"
+            "rule {name}: {}: names are not looked up, since their owners say what they mean; {remedy}",
+            plural(
+                count,
+                &format!("of the last lines of {log} names a host in place of an address, and is passed over"),
+                &format!("of the last lines of {log} name a host in place of an address, and are passed over")
+            )
         ));
     }
 }
@@ -238,45 +236,6 @@ fn blind(context: &Context, rule: &Rule, tails: &[(String, Vec<u8>)], findings: 
         };
         findings.warn(format!(
             "rule {name}: its patterns match none of the last lines of its logs, while the built-in ones of {other} match {count}; {cure}"
-        ));
-    }
-}
-
-/// What fail2ban's usual thresholds would have made of the log, as far as it can be
-/// read in a while.
-fn what_if(context: &Context, rule: &Rule, log: &Path, findings: &mut Findings) {
-    let mut is_whole = true;
-    let mut banned = |thresholds: Thresholds| {
-        let rule = Rule {
-            thresholds,
-            ..rule.clone()
-        };
-        let files = [log.to_owned()];
-        let mut budget = Budget::new(WHAT_IF, 1);
-        let outcome = reading::read_files(context, None, &rule, &files, &mut budget).ok()?;
-        is_whole &= outcome.sources.iter().all(|row| row.left == Some(0));
-        Some(
-            outcome
-                .bans
-                .iter()
-                .map(|(ban, _)| ban.address)
-                .collect::<BTreeSet<_>>()
-                .len(),
-        )
-    };
-    let failed_attempts = NonZeroU32::new(5).unwrap_or(rule.thresholds.failed_attempts);
-    let usual = Thresholds {
-        failed_attempts,
-        request_time: 600,
-        window: WindowKind::Sliding,
-        ..rule.thresholds
-    };
-    if let (Some(now), Some(then)) = (banned(rule.thresholds), banned(usual)) {
-        let part = if is_whole { "" } else { "the first part of " };
-        findings.fine(format!(
-            "rule {}: {part}{} would have {now} addresses banned as it is, and {then} with 5 failures in 600 s (\"window\": \"sliding\", \"request_time\": 600)",
-            Escaped::text(&rule.name),
-            Escaped::path(log)
         ));
     }
 }

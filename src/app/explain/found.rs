@@ -1,36 +1,66 @@
-//! Where in the logs the lines of remembered failures stand by now.
+//! Where in the logs and journals the lines of remembered failures stand by now.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use crate::logs;
-use crate::model::{Generation, Witness, line_digest};
+use crate::logs::{self, Journal};
+use crate::model::{Generation, Stamp, Witness, line_digest};
+
+/// How long entries of journals are looked for in all.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Failures of a journal that are no further apart, in seconds, are looked for at once.
+const APART: i64 = 60;
 
 /// A line that was found again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
     /// The file, which may have been rotated since.
     pub(super) path: PathBuf,
-    /// Its number, counted from 1.
-    pub(super) line: u64,
+    /// Where in there.
+    pub(super) at: At,
     /// Its text, of which at most [`Witness::TEXT`] bytes.
     pub(super) text: Box<[u8]>,
 }
 
-/// The lines that were found, by the log and the byte at which they were read.
+/// Where a line stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum At {
+    /// Its number in a file, counted from 1.
+    Line(u64),
+    /// The cursor of its entry in a journal.
+    Entry(String),
+}
+
+/// The lines that were found, by the log, the byte at which they were read, and their
+/// stamp: each run counts the bytes of a journal anew.
 #[derive(Debug, Default)]
-pub(super) struct Lines(BTreeMap<(Arc<Path>, u64), Found>);
+pub(super) struct Lines {
+    found: BTreeMap<Key, Found>,
+    /// The journals that could not be looked through.
+    unread: BTreeSet<Arc<Path>>,
+}
+
+type Key = (Arc<Path>, u64, Stamp);
+
+fn key(failure: &Witness) -> Key {
+    (failure.path.clone(), failure.offset, failure.at)
+}
 
 impl Lines {
     /// Looks for the lines of `failures` in the files they were read from, and
-    /// in the `generations` that these may have become.
+    /// in the `generations` that these may have become; those of journals in the
+    /// journal at `place`, or the host's.
     pub(super) fn find<'a>(
         failures: impl Iterator<Item = &'a Witness>,
         generations: &BTreeMap<PathBuf, Vec<Generation>>,
+        place: Option<&Path>,
     ) -> Self {
+        let deadline = Instant::now() + LIMIT;
         let mut by_log: BTreeMap<Arc<Path>, Vec<&Witness>> = BTreeMap::new();
         for failure in failures {
             let log = by_log.entry(failure.path.clone()).or_default();
@@ -38,11 +68,22 @@ impl Lines {
         }
         let mut lines = Lines::default();
         for (log, mut failures) in by_log {
+            if let Some(journal) = logs::journal_named(&log) {
+                failures.sort_by_key(|failure| failure.at);
+                let is_near = |a: &&Witness, b: &&Witness| b.at.secs - a.at.secs <= APART;
+                let read = failures
+                    .chunk_by(is_near)
+                    .all(|near| lines.find_entries(&journal, place, near, deadline));
+                if !read {
+                    lines.unread.insert(log);
+                }
+                continue;
+            }
             failures.sort_by_key(|failure| failure.offset);
             failures.dedup_by_key(|failure| failure.offset);
             for path in candidates(&log, generations) {
                 // What can not be read has no line numbers.
-                let _ = lines.find_in(&path, &log, &failures);
+                let _ = lines.find_in(&path, &failures);
                 failures.retain(|failure| lines.get(failure).is_none());
                 if failures.is_empty() {
                     break;
@@ -61,11 +102,43 @@ impl Lines {
 
     /// Where the line of a failure stands.
     pub(super) fn get(&self, failure: &Witness) -> Option<&Found> {
-        self.0.get(&(failure.path.clone(), failure.offset))
+        self.found.get(&key(failure))
+    }
+
+    /// Whether nobody knows if the line of a failure is still there.
+    pub(super) fn is_unread(&self, failure: &Witness) -> bool {
+        self.unread.contains(&failure.path)
+    }
+
+    /// Looks for failures of a journal that were written within a short time; false
+    /// if the journal can not be read, or not in time.
+    fn find_entries(
+        &mut self,
+        journal: &Journal,
+        place: Option<&Path>,
+        failures: &[&Witness],
+        deadline: Instant,
+    ) -> bool {
+        let (Some(first), Some(last)) = (failures.first(), failures.last()) else {
+            return true;
+        };
+        let mut missing: Vec<&Witness> = failures.to_vec();
+        let (since, until) = (first.at.secs, last.at.secs);
+        let read = logs::entries_between(journal, place, since, until, deadline, |entry| {
+            let is_it = |failure: &&Witness| is_line(failure, &entry.line);
+            if let Some(n) = missing.iter().position(is_it) {
+                let failure = missing.swap_remove(n);
+                let (path, at) = (failure.path.to_path_buf(), At::Entry(entry.cursor));
+                let text = entry.line[..entry.line.len().min(Witness::TEXT)].into();
+                self.found.insert(key(failure), Found { path, at, text });
+            }
+            !missing.is_empty()
+        });
+        read.unwrap_or(false)
     }
 
     /// Reads a file once, up to the last of the lines.
-    fn find_in(&mut self, path: &Path, log: &Arc<Path>, failures: &[&Witness]) -> io::Result<()> {
+    fn find_in(&mut self, path: &Path, failures: &[&Witness]) -> io::Result<()> {
         let (stream, _) = logs::stream(path).map_err(io::Error::other)?;
         let mut place = Place {
             stream: BufReader::with_capacity(256 << 10, stream),
@@ -79,17 +152,21 @@ impl Lines {
             }
             let (line, begins) = (place.newlines + 1, place.last == b'\n');
             let text = place.line()?;
-            let is_it = match &failure.text {
-                Some(kept) => text.starts_with(kept),
-                None => line_digest(&text) == failure.digest,
-            };
-            if is_it && begins {
-                let (path, text) = (path.to_owned(), text.into());
-                let key = (log.clone(), failure.offset);
-                self.0.insert(key, Found { path, line, text });
+            if is_line(failure, &text) && begins {
+                let (path, text, at) = (path.to_owned(), text.into(), At::Line(line));
+                self.found.insert(key(failure), Found { path, at, text });
             }
         }
         Ok(())
+    }
+}
+
+/// Whether `text` is the line of a failure, as far as that was kept.
+fn is_line(failure: &Witness, text: &[u8]) -> bool {
+    let text = &text[..text.len().min(Witness::TEXT)];
+    match &failure.text {
+        Some(kept) => text.starts_with(kept),
+        None => line_digest(text) == failure.digest,
     }
 }
 

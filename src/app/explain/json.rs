@@ -5,7 +5,7 @@ use crate::model::{Escaped, Stamp, WindowKind, Witness};
 use crate::report::{ban_json, country_code, failure_json};
 
 use super::Known;
-use super::found::Lines;
+use super::found::{At, Lines};
 use super::looked::Looked;
 
 impl Known {
@@ -57,7 +57,13 @@ fn failures(witnesses: &[Witness], lines: &Lines) -> Value {
         let found = lines.get(witness);
         let mut failure = failure_json(witness, lines.text(witness));
         failure["sum"] = sum.into();
-        failure["line"] = found.map(|found| found.line).into();
+        let (line, entry) = match found.map(|found| &found.at) {
+            Some(At::Line(line)) => (Some(*line), None),
+            Some(At::Entry(cursor)) => (None, Some(cursor.as_str())),
+            None => (None, None),
+        };
+        failure["line"] = line.into();
+        failure["entry"] = entry.into();
         failure["stands_in"] = found
             .map(|found| Escaped::path(&found.path).to_string())
             .into();

@@ -1,12 +1,13 @@
 use std::io::{self, Write};
 
 use crate::app::context::Context;
+use crate::logs;
 use crate::model::{Cause, Country, Escaped, Origin, Stamp, Thresholds, WindowKind, Witness};
 use crate::report::{nothing_to_check, open_session};
 use crate::store::{OpenWindow, PastBan};
 
 use super::Known;
-use super::found::Lines;
+use super::found::{At, Found, Lines};
 use super::looked::Looked;
 
 /// Lines of a page: on a terminal none is wider than that, and what goes on
@@ -216,15 +217,32 @@ fn when(failure: &Witness, before: Option<i64>) -> String {
 /// Where a line stood, and stands.
 fn place(failure: &Witness, lines: &Lines) -> String {
     let (path, offset) = (Escaped::path(&failure.path), failure.offset);
+    if logs::is_standard(&failure.path) {
+        return format!("standard input, byte {offset}");
+    }
+    if logs::journal_named(&failure.path).is_some() {
+        let entry = format!("{path}, entry of {}", failure.at.to_rfc3339());
+        return match lines.get(failure) {
+            Some(_) => entry,
+            None if lines.is_unread(failure) => format!("{entry}; the journal could not be read"),
+            None => format!("{entry}, no longer there"),
+        };
+    }
     match lines.get(failure) {
-        Some(found) if *found.path == *failure.path => {
-            format!("{path} line {}, byte {offset}", found.line)
+        Some(Found {
+            at: At::Line(line),
+            path: now,
+            ..
+        }) if **now == *failure.path => format!("{path} line {line}, byte {offset}"),
+        Some(Found {
+            at: At::Line(line),
+            path: now,
+            ..
+        }) => {
+            let now = Escaped::path(now);
+            format!("{path} at byte {offset}, now {now} line {line}")
         }
-        Some(found) => {
-            let now = Escaped::path(&found.path);
-            format!("{path} at byte {offset}, now {now} line {}", found.line)
-        }
-        None => format!("{path} at byte {offset}, no longer there"),
+        _ => format!("{path} at byte {offset}, no longer there"),
     }
 }
 

@@ -143,10 +143,12 @@ Unknown keys and wrong values are told by
 and nothing is done with them.
 Paths that do not begin with / are taken from the state directory.
 The service may write below
-.IR /var/lib/pyfilter ,
-.I /var/log/pyfilter
+.I /var/lib/pyfilter
 and
-.IR /etc/pyfilter ;
+.IR /etc/pyfilter ,
+and below
+.I /var/log/pyfilter
+where that directory is made for the event log;
 other places need a ReadWritePaths= in its unit
 .RB ( "systemctl edit pyfilter.service" ).
 .SH KEYS

@@ -27,7 +27,7 @@ pub(super) struct Adopted {
 pub(super) fn adopt(text: &[u8], path: &Path) -> Result<Adopted, Faults> {
     let there = Config::from_text(text, Some(path), Path::new(places::OLD))?;
     let here = Config::from_text(text, Some(path), Path::new(STATE_DIR))?;
-    let writable = |path: &Path| path.starts_with(STATE_DIR) || path.starts_with(places::LOG_DIR);
+    let writable = |path: &Path| path.starts_with(STATE_DIR);
     let mut changes = Vec::new();
     if !writable(&here.store) {
         changes.push(("sqlite", "database", "sqlite.database", "PyFilter.db"));
@@ -91,11 +91,9 @@ mod tests {
         assert_eq!(config.thresholds.failed_attempts.get(), 7);
         let text = String::from_utf8(adopted.text).unwrap();
         assert!(text.find("sqlite") < text.find("settings"), "{text}");
-        assert!(
-            of(r#"{"logging": {"directory": "/var/log/pyfilter"}}"#)
-                .changed
-                .is_empty()
-        );
+        // Nobody makes it.
+        let text = r#"{"logging": {"directory": "/var/log/pyfilter"}}"#;
+        assert_eq!(of(text).changed, ["logging.directory"]);
     }
 
     #[test]

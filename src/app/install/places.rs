@@ -7,6 +7,8 @@ pub(crate) const PACKAGED: &str = "/usr/bin/pyfilter";
 
 /// The unit that starts the runs.
 pub(crate) const TIMER: &str = "pyfilter.timer";
+/// The unit that is a run.
+pub(crate) const SERVICE: &str = "pyfilter.service";
 /// The unit that brings the bans back at boot.
 pub(crate) const RESTORE: &str = "pyfilter-restore.service";
 /// Units of the administrator: the services, the timer, and what the service
@@ -34,10 +36,10 @@ pub(crate) const SYSTEMD: &str = "/run/systemd/system";
 pub(crate) const OLD: &str = "/usr/local/PyFilter";
 pub(crate) const OLD_SERVICE: &str = "/etc/systemd/system/PyFilter.service";
 
-/// Where the event log may stand beside the state directory.
+/// Where the event log may stand beside the state directory, if somebody makes it.
 pub(crate) const LOG_DIR: &str = "/var/log/pyfilter";
 
-const SERVICE: &str = include_str!("../../../timers/pyfilter.service");
+const SERVICE_TEXT: &str = include_str!("../../../timers/pyfilter.service");
 const RESTORE_TEXT: &str = include_str!("../../../timers/pyfilter-restore.service");
 const TIMER_TEXT: &str = include_str!("../../../timers/pyfilter.timer");
 const LEGACY: &str = include_str!("../../../timers/legacy.conf");
@@ -45,7 +47,7 @@ const CRON: &str = include_str!("../../../timers/pyfilter.cron");
 
 /// The service that runs `binary`.
 pub(super) fn service(binary: &str) -> String {
-    SERVICE.replace(PACKAGED, binary)
+    SERVICE_TEXT.replace(PACKAGED, binary)
 }
 
 /// The service that has `binary` bring the bans back.

@@ -11,6 +11,9 @@ use super::settings;
 /// How many skipped entries are named one by one.
 const NAMED: usize = 5;
 
+/// What is said of one more, and of several more, that are not named.
+const SKIPPED: [&str; 2] = ["such entry is skipped", "such entries are skipped"];
+
 /// Tells what was skipped and what was not taken as it was, each entry once,
 /// and who has sent under this server's id.
 pub(super) fn report(
@@ -21,6 +24,20 @@ pub(super) fn report(
     shared: &mut Shared,
 ) -> Result<(), StoreError> {
     let place = settings(&context.config).place();
+    let (ours, refused): (Vec<_>, Vec<_>) = refused.into_iter().partition(|refused| {
+        let address = refused.address;
+        address.is_some_and(|address| context.never.is_ignored_here(address))
+    });
+    let skipped = |refused: Vec<Refused>| {
+        let told = |Refused { entry, why, .. }| (entry, format!("{why}; it is skipped"));
+        refused.into_iter().map(told)
+    };
+    // Another server may ban an address that this one never bans: nothing is wrong with that.
+    let mut note = |told: String| {
+        let told = format!("Redis at {place}: {told}");
+        context.warnings.push(told);
+    };
+    tell_once(skipped(ours), SKIPPED, store, shared, &mut note)?;
     let mut tell = |told: String| {
         let told = format!("Redis at {place}: {told}");
         context.problems.push(Problem::new(told));
@@ -30,28 +47,24 @@ pub(super) fn report(
             "an event under this server's id has the number {number}, which it never gave: somebody else sends under it, or the store is an older copy, or a copy of another host's. The others would pass over what is told under it, so this server goes on under a new id and tells its bans and un-bans again; see who may write there (redis.password, ACL)"
         ));
     }
-    let refused = refused.into_iter().map(|Refused { entry, why }| {
-        let told = format!("{why}; it is skipped");
-        (entry, told)
-    });
     let ahead = ahead.into_iter().map(|Ahead { entry, seconds }| {
         let told = format!(
             "is {seconds} s ahead of this server's clock; it is taken as of now: one of the two clocks is wrong (NTP), or somebody made it up"
         );
         (entry, told)
     });
-    let more = [
-        "such entries are skipped",
+    let taken = [
+        "such event is taken as of now",
         "such events are taken as of now",
     ];
-    tell_once(refused, more[0], store, shared, &mut tell)?;
-    tell_once(ahead, more[1], store, shared, &mut tell)
+    tell_once(skipped(refused), SKIPPED, store, shared, &mut tell)?;
+    tell_once(ahead, taken, store, shared, &mut tell)
 }
 
 /// Tells of each entry once, and of the first few by name.
 fn tell_once(
     entries: impl Iterator<Item = (String, String)>,
-    more: &str,
+    [one, more]: [&str; 2],
     store: &Store,
     shared: &mut Shared,
     tell: &mut impl FnMut(String),
@@ -69,7 +82,9 @@ fn tell_once(
         }
     }
     if count > NAMED {
-        tell(format!("{} more {more}", count - NAMED));
+        let left = count - NAMED;
+        let what = if left == 1 { one } else { more };
+        tell(format!("{left} more {what}"));
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::model::{CountsFrom, Cursor, Escaped, FileStat, Generation, Kind, Problem};
+use crate::model::{CountsFrom, Cursor, Escaped, FileStat, Generation, Kind, Problem, plural};
 
 use super::super::blocks::end_of_lines;
 use super::super::budget::WAY_BACK;
@@ -81,8 +81,8 @@ impl Look<'_> {
         Problem::at(
             &self.log.name,
             format!(
-                "{name}: is gone, and {} bytes of it had not been read yet: let logrotate keep more generations, or give runs more time (settings.run_time)",
-                known.left
+                "{name}: is gone, and {} of it had not been read yet: let logrotate keep more generations, or give runs more time (settings.run_time)",
+                plural(known.left, "byte", "bytes")
             ),
         )
     }
@@ -119,7 +119,13 @@ impl Look<'_> {
                 let is_read = matches!(generation.kind, Kind::Followed | Kind::Resting);
                 if is_read && rest > 0 && is_plain(&path) {
                     generation.kind = Kind::Cut;
-                    followed.problems.push(Problem::at(&path, format!("{shown}: its last line was cut when it was rotated: {rest} bytes are lost")));
+                    followed.problems.push(Problem::at(
+                        &path,
+                        format!(
+                            "{shown}: its last line was cut when it was rotated: {} lost",
+                            plural(rest, "byte is", "bytes are")
+                        ),
+                    ));
                 } else if is_read && self.rests(generation.stat) {
                     generation.kind = Kind::Resting;
                 }
@@ -349,7 +355,7 @@ impl Look<'_> {
         let unread = stat.size.saturating_sub(cursor.offset);
         let least = match if *left > 0 { *left } else { unread } {
             0 => String::from("how much is not known"),
-            bytes => format!("at least {bytes} bytes"),
+            bytes => format!("at least {}", plural(bytes, "byte", "bytes")),
         };
         Problem::at(
             &self.log.name,

@@ -39,6 +39,18 @@ pub fn audit_text(report: &AuditReport<'_>, width: Option<usize>) -> String {
     }
     trials(found, width, &mut text);
     gaps(report, width, &mut text);
+    let lists = [
+        found.addresses.len(),
+        found.places.len(),
+        found.networks.len(),
+        found.users.len(),
+        found.rules.iter().map(|rule| rule.gaps.len()).sum(),
+    ];
+    if report.top.is_none() && lists.into_iter().any(|all| all > TOP) {
+        text.push('\n');
+        let sentence = format!("The lists show {TOP} rows each: --top all shows all of them.");
+        paragraph(&mut text, &sentence, width);
+    }
     text
 }
 
@@ -84,10 +96,10 @@ fn summary(report: &AuditReport<'_>, width: Option<usize>) -> String {
             format!(
                 "{failures} from {} {when}, in {files} ({}).",
                 words::count(addresses, "address", "addresses"),
-                words::bytes(report.bytes())
+                report.size()
             )
         }
-        None => format!("No failures in {files} ({}).", words::bytes(report.bytes())),
+        None => format!("No failures in {files} ({}).", report.size()),
     };
     if found.failures > 0 {
         let _ = write!(sentence, " {}", verdict(found));
@@ -107,19 +119,22 @@ fn summary(report: &AuditReport<'_>, width: Option<usize>) -> String {
     text
 }
 
-/// Who would be banned, what for, and at what price.
+/// How many would be banned, what that stops, and how many real users it may hit.
 fn verdict(found: &Findings) -> String {
     let banned = found.banned();
     if banned == 0 {
         return "None would be banned.".to_owned();
     }
-    let price = match found.logged_in {
+    let users = match found.logged_in {
         None => String::new(),
         Some(0) => " None of them ever logged in.".to_owned(),
-        Some(price) => format!(" {} of them logged in, too.", words::number(price)),
+        Some(users) => format!(
+            " {} of them logged in, too: real users may be locked out.",
+            words::number(users)
+        ),
     };
     format!(
-        "{} would be banned, and {} of all failures ({}) stopped by that.{price}",
+        "{} would be banned, and {} of all failures ({}) stopped by that.{users}",
         words::count(banned, "address", "addresses"),
         words::share(found.stopped, found.failures),
         words::number(found.stopped)
@@ -321,7 +336,7 @@ fn trials(found: &Findings, width: Option<usize>, text: &mut String) {
         }
     }
     *text += &table(&columns, &rows, width);
-    let legend = "FAILED, TIME, WINDOW and BAN are failed_attempts, request_time, window and ban_time. BANNED are addresses; STOPPED are failures that would have come while a ban of their rule ran; LOGGED IN are those of the banned who ever logged in, too: the price. What is not varied is as the rules have it.";
+    let legend = "FAILED, TIME, WINDOW and BAN are failed_attempts, request_time, window and ban_time. BANNED are addresses; STOPPED are failures that would have come while a ban of their rule ran; LOGGED IN are those of the banned from which somebody also logged in: real users who may be locked out. What is not varied is as the rules have it.";
     paragraph(text, legend, width);
 }
 

@@ -2,6 +2,7 @@
 
 use crate::audit::{Gap, Timeline};
 use crate::model::{Stamp, Variant, WindowKind};
+use crate::report::SourceRow;
 
 use super::Standing;
 
@@ -40,7 +41,22 @@ pub(in crate::report) fn bytes(n: u64) -> String {
     let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1000, "kB")];
     match units.into_iter().find(|(unit, _)| n >= *unit) {
         Some((unit, name)) => format!("{}.{} {name}", n / unit, n % unit * 10 / unit),
-        None => format!("{n} bytes"),
+        None => count(n, "byte", "bytes"),
+    }
+}
+
+/// `1 entry`, `194 entries`
+pub(in crate::report) fn entries(n: u64) -> String {
+    count(n, "entry", "entries")
+}
+
+/// How much was read of a source.
+pub(in crate::report) fn read(source: &SourceRow) -> String {
+    let size = source.to - source.from;
+    if source.is_journal() {
+        entries(size)
+    } else {
+        bytes(size)
     }
 }
 

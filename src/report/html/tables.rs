@@ -67,7 +67,7 @@ fn one(cell: &Cell, first: bool) -> Markup {
 pub(super) fn caption(what: &str, shown: usize, all: usize) -> String {
     if shown < all {
         let (shown, all) = (words::number(shown as u64), words::number(all as u64));
-        format!("{what}: the first {shown} of {all}")
+        format!("{what}: the first {shown} of {all}; audit --top all shows all")
     } else {
         what.to_owned()
     }
