@@ -87,7 +87,7 @@ pub fn entries_between(
     Ok(whole)
 }
 
-/// The journal of that name, as [`discover`](crate::logs::discover) calls it; none
+/// The journal of that name, as [`discover`](fn@crate::logs::discover) calls it; none
 /// if it is the name of a file.
 #[must_use]
 pub fn journal_named(name: &Path) -> Option<Journal> {
