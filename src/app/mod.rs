@@ -15,6 +15,7 @@ mod journals;
 mod locate;
 mod match_lines;
 mod metrics;
+mod posts;
 mod progress;
 mod reading;
 mod run;
