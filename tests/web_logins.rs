@@ -63,10 +63,9 @@ fn can_not_be_told(login: &Login) -> bool {
     match &*login.application {
         // An application behind a good password answers so, too.
         "basic authentication" | "wordpress rest" => is_answered("401"),
-        // A good password has the same answer.
-        "wordpress xmlrpc" => is_answered("200"),
-        // Under these names others answer a good password so.
-        "rails 6.1" => is_answered("200"),
+        // A good password has the same answer: here, or in other applications that
+        // give their page this name.
+        "wordpress xmlrpc" | "rails 6.1" => is_answered("200"),
         _ => false,
     }
 }
@@ -139,7 +138,7 @@ fn a_rule_with_nothing_but_its_log_bans_who_guesses_and_nobody_who_logs_in() {
     }
 }
 
-/// Any client of mod_php can have Apache write two quotes for the user.
+/// Any client of `mod_php` can have Apache write two quotes for the user.
 #[test]
 fn a_user_without_a_name_hides_no_wrong_password() {
     let log = posts(&[("/login.php", 200); 5]).replace("- - [", "- \"\" [");

@@ -33,6 +33,9 @@ struct Page {
     query: Vec<Vec<u8>>,
     /// The statuses of a failed login there, if it has its own.
     failures: Option<&'static [u16]>,
+    /// How nearly all requests for it begin, `POST /login/`, if every server reads
+    /// that as this page, whatever the query says.
+    start: Option<Vec<u8>>,
 }
 
 /// In any case: to some applications `post` is the same.
@@ -40,8 +43,9 @@ const METHOD: &[u8] = b"POST";
 
 const BUCKETS: usize = 64;
 
-/// Where the pages are that a path may be: by its first letters. What is behind
-/// the name of a file changes nothing, since such a path has three bytes or more.
+/// Where the pages are that a path may be: by its first letters, `lo` of `/login/`.
+/// What is behind the name of a file changes nothing, since such a path has three
+/// bytes or more.
 fn bucket(path: &[u8]) -> usize {
     let letter = |place| path.get(place).map_or(0, |&byte: &u8| usize::from(byte));
     (letter(1) * 5 + letter(2)) % BUCKETS
@@ -54,10 +58,15 @@ impl Requests {
             let target = Target::new(page.url.as_bytes())?;
             let path = target.meant();
             let name = path.rsplit(|&byte| byte == b'/').next()?;
+            let query = parameters(target.query);
+            let request = [b"POST ", &path[..], b" "].concat();
+            let is_plain = plain_path(&request).is_some_and(|(_, behind)| behind.len() == 1);
             Some(Page {
                 number,
                 file: memchr(b'.', name).is_some(),
-                query: parameters(target.query),
+                start: (is_plain && query.is_empty())
+                    .then(|| request[..request.len() - 1].to_vec()),
+                query,
                 path,
                 failures: page.failures,
             })
@@ -79,6 +88,10 @@ impl Requests {
     /// Whether `text` may begin with such a request, up to a quote that is not
     /// escaped or to the end of the line. A plain path is not looked beyond.
     pub(super) fn may_begin(&self, text: &[u8]) -> bool {
+        let is_whole = |behind: &[u8]| matches!(behind.first(), Some(b' ' | b'?' | b'#'));
+        if self.begun(text).any(|(_, behind)| is_whole(behind)) {
+            return true;
+        }
         match plain_path(text) {
             Some((path, _)) if !self.blanks => self.at(path).next().is_some(),
             _ => is_post(text) && self.any(&text[..end(text)], |_| true),
@@ -116,6 +129,10 @@ impl Requests {
 
     /// Whether the request line is for a page for which `is_it` holds.
     fn any(&self, request: &[u8], is_it: impl Fn(&Page) -> bool) -> bool {
+        let mut begun = self.begun(request);
+        if begun.any(|(page, behind)| ends_plainly(behind) && is_it(page)) {
+            return true;
+        }
         if let Some((path, behind)) = plain_path(request)
             && ends_plainly(behind)
         {
@@ -128,6 +145,17 @@ impl Requests {
             }
         }
         self.reads(request, is_it)
+    }
+
+    /// The pages with which the text begins as nearly all requests do, each with
+    /// what stands behind its path.
+    fn begun<'r>(&'r self, text: &'r [u8]) -> impl Iterator<Item = (&'r Page, &'r [u8])> {
+        let path = text.get(METHOD.len() + 1..).unwrap_or_default();
+        self.buckets[bucket(path)].iter().filter_map(|&place| {
+            let page = &self.pages[place];
+            let behind = text.strip_prefix(&page.start.as_ref()?[..])?;
+            Some((page, behind))
+        })
     }
 
     /// The pages that this path is.
