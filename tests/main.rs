@@ -38,5 +38,6 @@ mod store;
 mod summary;
 mod units;
 mod web;
+mod web_logins;
 mod world;
 mod years;

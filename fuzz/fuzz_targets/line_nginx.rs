@@ -26,15 +26,15 @@ fn hostile(rule: &Read, data: &[u8]) {
     for (before, behind) in [
         (
             &b"- [22/Nov/2026:07:30:08 +0000] \"POST "[..],
-            &b" HTTP/1.1\" 200 12 \"-\" \"-\""[..],
+            &b" HTTP/1.1\" 401 12 \"-\" \"-\""[..],
         ),
         (
-            b"- [22/Nov/2026:07:30:08 +0000] \"POST /login HTTP/1.1\" 200 12 \"",
+            b"- [22/Nov/2026:07:30:08 +0000] \"POST /login HTTP/1.1\" 401 12 \"",
             b"\" \"-\"",
         ),
         (
             b"",
-            b" [22/Nov/2026:07:30:08 +0000] \"POST /login HTTP/1.1\" 200 12 \"-\" \"-\"",
+            b" [22/Nov/2026:07:30:08 +0000] \"POST /login HTTP/1.1\" 401 12 \"-\" \"-\"",
         ),
     ] {
         let line = |text: &[u8]| [head, before, text, behind].concat();

@@ -2,6 +2,7 @@
 //! line's definition, and from the explained configuration.
 
 mod conf;
+mod web;
 
 use std::fs;
 use std::io::{self, Write};

@@ -202,18 +202,6 @@ fn service_rules(host: &Host) -> String {
             ",\n      {}: {{\n        \"log_files\": {log_files}",
             json(builtin.name)
         );
-        if !builtin.urls.is_empty() {
-            let urls: Vec<String> = builtin.urls.iter().map(|url| json(url)).collect();
-            let _ = write!(out, ",\n        \"urls\": [{}]", urls.join(", "));
-        }
-        if let (Some(statuses), [_, ..]) = (builtin.statuses, builtin.urls) {
-            let statuses: Vec<String> = statuses.iter().map(ToString::to_string).collect();
-            let _ = write!(
-                out,
-                ",\n        \"http_status_blocks\": [{}]",
-                statuses.join(", ")
-            );
-        }
         out.push_str("\n      }");
     }
     out

@@ -16,6 +16,7 @@ mod journals;
 mod locate;
 mod match_lines;
 mod metrics;
+mod posts;
 mod progress;
 mod reading;
 mod run;

@@ -3,7 +3,7 @@
 use super::check::{Check, Field, Section};
 use super::raw::Value;
 use super::shown::shown;
-use crate::model::{Pattern, Positions, Urls};
+use crate::model::{LoginPage, Pattern, Positions, Urls};
 use crate::rules::{self, Builtin};
 
 /// The patterns of a rule: its own, else the built-in ones.
@@ -13,10 +13,11 @@ pub(super) fn patterns(
     positions: Positions,
     check: &mut Check,
 ) -> Vec<Pattern> {
-    let urls = urls(section, builtin, check);
+    let urls = urls(section, check);
     let Some(field) = section.get("regex_patterns") else {
-        return inherited(builtin, urls);
+        return inherited(section, builtin, urls);
     };
+    let urls = urls.or_else(|| pyfilters(builtin?));
     let items = field.list("patterns", check).unwrap_or_default();
     if matches!(&field.node.value, Value::List(items) if items.is_empty()) {
         let message = "must hold a pattern; a rule without this key has the built-in ones";
@@ -32,7 +33,8 @@ pub(super) fn patterns(
             (true, Some(urls)) => fill(written.text, urls),
             (true, None) => Err("is to be filled with urls, and the rule has none".to_owned()),
         };
-        match text.and_then(|text| accepted(text, &written, positions)) {
+        let urls = urls.as_deref().filter(|_| written.filled);
+        match text.and_then(|text| accepted(text, &written, positions, urls)) {
             Ok(pattern) => patterns.push(pattern),
             Err(wrong) => item.fault(check, wrong),
         }
@@ -40,7 +42,12 @@ pub(super) fn patterns(
     patterns
 }
 
-fn accepted(text: String, written: &Written, positions: Positions) -> Result<Pattern, String> {
+fn accepted(
+    text: String,
+    written: &Written,
+    positions: Positions,
+    urls: Option<&[String]>,
+) -> Result<Pattern, String> {
     rules::check_pattern(&text, positions).map_err(|wrong| {
         if !written.filled && text.contains("{}") {
             format!("{wrong}; to have {{}} filled with the urls write [\"…\", \"urls\"]")
@@ -52,22 +59,48 @@ fn accepted(text: String, written: &Written, positions: Positions) -> Result<Pat
         text,
         instant: written.instant,
         positions,
-        urls: if written.filled {
-            Urls::Filled
-        } else {
-            Urls::Unused
-        },
+        urls: urls.map_or(Urls::Unused, |urls| {
+            Urls::Filled(urls.iter().map(|url| page(url, None)).collect())
+        }),
     })
 }
 
-/// The built-in patterns.
-fn inherited(builtin: Option<&'static Builtin>, urls: Option<Vec<String>>) -> Vec<Pattern> {
+fn page(url: &str, failures: Option<&'static [u16]>) -> LoginPage {
+    LoginPage {
+        url: url.to_owned().into(),
+        failures,
+    }
+}
+
+/// The built-in patterns, with the pages for which they are: the built-in ones,
+/// or those of `urls`. Unless the section says with which statuses these answer a
+/// failed login, each has its own.
+fn inherited(
+    section: &Section,
+    builtin: Option<&'static Builtin>,
+    urls: Option<Vec<String>>,
+) -> Vec<Pattern> {
     let Some(builtin) = builtin else {
         return Vec::new();
     };
-    // There are some in ssh's section, too, if a person writes them there.
-    let urls = urls.filter(|_| !builtin.urls.is_empty());
-    let urls = urls.map_or(Urls::Unused, Urls::Read);
+    let mut pages = urls.map_or_else(
+        || builtin.pages.to_vec(),
+        |urls| {
+            let page = |url: &String| page(url, Some(builtin.failures_at(url)));
+            urls.iter().map(page).collect()
+        },
+    );
+    if section.get("http_status_blocks").is_some() {
+        for page in &mut pages {
+            page.failures = None;
+        }
+    }
+    // There are urls in ssh's section, too, if a person writes them there.
+    let urls = if builtin.pages.is_empty() {
+        Urls::Unused
+    } else {
+        Urls::Read(pages)
+    };
     let pattern = |text: &&str| Pattern {
         text: (*text).to_owned(),
         instant: false,
@@ -77,16 +110,15 @@ fn inherited(builtin: Option<&'static Builtin>, urls: Option<Vec<String>>) -> Ve
     builtin.patterns.iter().map(pattern).collect()
 }
 
-/// The list of urls; none if there is none.
-fn urls(
-    section: &Section,
-    builtin: Option<&'static Builtin>,
-    check: &mut Check,
-) -> Option<Vec<String>> {
-    let Some(field) = section.get("urls") else {
-        let urls = builtin?.urls.iter().map(|url| (*url).to_owned());
-        return Some(urls.collect()).filter(|urls: &Vec<_>| !urls.is_empty());
-    };
+/// What PyFilter's own patterns are filled with where the section has no urls.
+fn pyfilters(builtin: &Builtin) -> Option<Vec<String>> {
+    let urls = builtin.urls.iter().map(|url| (*url).to_owned());
+    Some(urls.collect()).filter(|urls: &Vec<_>| !urls.is_empty())
+}
+
+/// The list of urls; none if the section has none.
+fn urls(section: &Section, check: &mut Check) -> Option<Vec<String>> {
+    let field = section.get("urls")?;
     let items = field.list("paths", check).unwrap_or_default();
     if matches!(&field.node.value, Value::List(items) if items.is_empty()) {
         field.fault(check, "must hold a path, such as \"/login/\"");

@@ -210,7 +210,13 @@ fn statuses(
     check: &mut Check,
 ) -> Option<Vec<u16>> {
     let Some(field) = section.get("http_status_blocks") else {
-        return builtin?.statuses.map(<[u16]>::to_vec);
+        let builtin = builtin?;
+        let pages_have_their_own =
+            !builtin.pages.is_empty() && section.get("regex_patterns").is_none();
+        return builtin
+            .statuses
+            .filter(|_| !pages_have_their_own)
+            .map(<[u16]>::to_vec);
     };
     if matches!(field.node.value, Value::Null) {
         return None;

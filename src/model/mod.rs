@@ -43,7 +43,7 @@ pub use moment::{Moment, MomentError};
 pub use path_id::{PathId, line_digest};
 pub use plural::plural;
 pub use problem::Problem;
-pub use rule::{Pattern, Positions, Rule, SourceSpec, Thresholds, Urls, WindowKind};
+pub use rule::{LoginPage, Pattern, Positions, Rule, SourceSpec, Thresholds, Urls, WindowKind};
 pub use server::check_server_name;
 pub use skew::{EARLIEST_NOW, MOST_SKEW};
 pub use span::{SpanError, parse_span};

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,7 +20,8 @@ pub struct Rule {
     pub patterns: Vec<Pattern>,
     /// strftime formats of the `time` group, in the order in which they are tried.
     pub time_formats: Vec<String>,
-    /// The HTTP statuses that count; any if none.
+    /// The HTTP statuses that count, where a login page has none of its own; any
+    /// if none.
     pub statuses: Option<Vec<u16>>,
     /// When failures become a ban.
     pub thresholds: Thresholds,
@@ -54,11 +56,32 @@ pub struct Pattern {
 pub enum Urls {
     /// Nothing.
     Unused,
-    /// They stand in its text, and a line counts as it is written.
-    Filled,
+    /// These stand in its text, and a line counts as it is written.
+    Filled(Vec<LoginPage>),
     /// Its group `request`, read as web servers read it, must be a POST to one
     /// of these.
-    Read(Vec<String>),
+    Read(Vec<LoginPage>),
+}
+
+impl Urls {
+    /// The pages that the pattern is for; empty if it is for none.
+    #[must_use]
+    pub fn pages(&self) -> &[LoginPage] {
+        match self {
+            Urls::Unused => &[],
+            Urls::Filled(pages) | Urls::Read(pages) => pages,
+        }
+    }
+}
+
+/// A page to which passwords are sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginPage {
+    /// Its path, and behind a `?` what must be in the query.
+    pub url: Cow<'static, str>,
+    /// The HTTP statuses with which it answers a failed login; those of the rule
+    /// if none.
+    pub failures: Option<&'static [u16]>,
 }
 
 /// The order of a pattern's groups when they have no names.

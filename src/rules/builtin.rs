@@ -15,7 +15,7 @@
 //!
 //! `fixtures/rules/NAME.log` holds samples of each, and the attacks.
 
-use crate::model::Positions;
+use crate::model::{LoginPage, Positions};
 
 mod forgeable;
 mod mariadb;
@@ -36,7 +36,7 @@ pub struct Builtin {
     /// In Rust `regex` syntax, for bytes with `unicode(false)` and one line
     /// without its end, in the order in which they are tried. Each names its
     /// `time` and `ip`, and where the line has them `user` and `status`. Of a
-    /// rule with `urls` each has a group `request`: the request line, without
+    /// rule with `pages` each has a group `request`: the request line, without
     /// the quotes round it.
     pub patterns: &'static [&'static str],
     /// The lines of a login that went well, which are no failures; of the same
@@ -46,10 +46,14 @@ pub struct Builtin {
     /// tried; every time that a pattern captures is in one of them.
     pub time_formats: &'static [&'static str],
     /// The pages for which a request must be to count, unless the configuration
-    /// names others; empty if the patterns have no group `request`.
+    /// names others, each with its statuses; empty if the patterns have no group
+    /// `request`.
+    pub pages: &'static [LoginPage],
+    /// PyFilter's: what the user's own patterns for this rule are filled with when
+    /// the configuration names no urls.
     pub urls: &'static [&'static str],
-    /// The HTTP statuses, or other codes of the `status` group, that count; any
-    /// if none.
+    /// The codes of the `status` group that count; any if none. Where there are
+    /// `pages` they are PyFilter's, and for the user's own patterns alone.
     pub statuses: Option<&'static [u16]>,
     /// The order of groups in the user's own patterns for this rule, when
     /// these have no names.
@@ -72,6 +76,22 @@ pub const NAMES: [&str; 5] = ["ssh", "mysql", "apache", "nginx", "mariadb-audit"
 #[must_use]
 pub fn builtin(name: &str) -> Option<&'static Builtin> {
     BUILTINS.iter().find(|rule| rule.name == name)
+}
+
+impl Builtin {
+    /// The HTTP statuses that are failures at a url that the configuration names
+    /// without any: those of the shipped page, else those that no page has for a
+    /// login that went well; and what PyFilter counted for this server.
+    #[must_use]
+    pub fn failures_at(&self, url: &str) -> &'static [u16] {
+        if self.statuses.is_some_and(|all| all.contains(&200)) {
+            return web::SHOWN_AGAIN;
+        }
+        let shipped = self.pages.iter().find(|page| page.url == url);
+        shipped
+            .and_then(|page| page.failures)
+            .unwrap_or(web::REFUSED)
+    }
 }
 
 /// The literals of a shipped pattern, of which one stands in each of its
@@ -97,6 +117,7 @@ static BUILTINS: [Builtin; NAMES.len()] = [
         patterns: ssh::PATTERNS,
         logins: ssh::LOGINS,
         time_formats: ssh::TIME_FORMATS,
+        pages: &[],
         urls: &[],
         statuses: None,
         positions: Positions::TimeAddress,
@@ -110,6 +131,7 @@ static BUILTINS: [Builtin; NAMES.len()] = [
         patterns: mysql::PATTERNS,
         logins: &[],
         time_formats: mysql::TIME_FORMATS,
+        pages: &[],
         urls: &[],
         statuses: None,
         positions: Positions::TimeAddress,
@@ -123,6 +145,7 @@ static BUILTINS: [Builtin; NAMES.len()] = [
         patterns: web::PATTERNS,
         logins: &[],
         time_formats: web::TIME_FORMATS,
+        pages: web::PAGES,
         urls: web::URLS,
         statuses: Some(&[200]),
         positions: Positions::AddressTime,
@@ -136,6 +159,7 @@ static BUILTINS: [Builtin; NAMES.len()] = [
         patterns: web::PATTERNS,
         logins: &[],
         time_formats: web::TIME_FORMATS,
+        pages: web::PAGES,
         urls: web::URLS,
         statuses: Some(&[405]),
         positions: Positions::AddressTime,
@@ -149,6 +173,7 @@ static BUILTINS: [Builtin; NAMES.len()] = [
         patterns: mariadb::PATTERNS,
         logins: &[],
         time_formats: ssh::TIME_FORMATS,
+        pages: &[],
         urls: &[],
         statuses: Some(mariadb::CODES),
         positions: Positions::TimeAddress,
@@ -219,13 +244,32 @@ mod tests {
         assert_eq!(literals("other"), None);
     }
 
+    /// A redirect, a page that is not there, a proxy without its application: all of
+    /// them visitors have, too.
+    #[test]
+    fn no_login_page_takes_an_answer_that_says_nothing_for_a_failure() {
+        for page in BUILTINS.iter().flat_map(|rule| rule.pages) {
+            for status in page.failures.unwrap() {
+                assert!(
+                    *status == 200
+                        || (400..430).contains(status) && ![404, 408, 410, 413].contains(status),
+                    "{}: {status}",
+                    page.url
+                );
+            }
+        }
+        let nginx = builtin("nginx").unwrap();
+        assert!(!nginx.failures_at("/any").contains(&200));
+        assert!(nginx.failures_at("/wp-login.php").contains(&200));
+    }
+
     #[test]
     fn where_there_are_urls_a_request_stands_between_time_and_status_and_begins_in_each_literal() {
         for rule in &BUILTINS {
             for pattern in rule.patterns {
                 let has_request = pattern.contains(r#")\] "(?P<request>"#);
                 assert_eq!(has_request, pattern.contains(r#")" (?P<status>"#));
-                assert_eq!(has_request, !rule.urls.is_empty(), "{pattern}");
+                assert_eq!(has_request, !rule.pages.is_empty(), "{pattern}");
                 let literals = literals(pattern).unwrap();
                 assert!(!has_request || literals.iter().all(|one| one.matches('"').count() == 1));
             }

@@ -12,7 +12,7 @@ use super::pattern::{Groups, PARTS, groups};
 use super::patterns::{Called, Patterns};
 use super::program::Parts;
 use super::repeated::unfold;
-use super::requests::{self, Requests};
+use super::requests::Requests;
 use super::samples::clock;
 use super::validate::compile;
 use super::{Formats, Matcher, NAMES, Users, Verdict};
@@ -71,22 +71,27 @@ impl Naive {
             let (Some(ip), Some(time)) = (parts.ip(), parts.time()) else {
                 continue;
             };
-            let urls = match &self.rule.patterns[*number].urls {
-                Urls::Read(urls) => Some(urls),
-                _ => None,
+            let status = || {
+                let status = std::str::from_utf8(&line[parts.status().unwrap()]).unwrap();
+                status.parse().unwrap()
             };
-            if urls.is_some_and(|urls| !Requests::new(urls).has(&line[parts.request().unwrap()])) {
+            let statuses = self.rule.statuses.as_deref();
+            let counts = match &self.rule.patterns[*number].urls {
+                Urls::Read(pages) => {
+                    let request = &line[parts.request().unwrap()];
+                    Requests::new(pages).failed(request, Some(status()), statuses)
+                }
+                _ => Some(statuses.is_none_or(|statuses| statuses.contains(&status()))),
+            };
+            let Some(counts) = counts else {
                 continue;
-            }
+            };
             let Some(address) = Address::parse(&line[ip]) else {
                 verdict = Verdict::HostName;
                 continue;
             };
-            if let Some(statuses) = &self.rule.statuses {
-                let status = std::str::from_utf8(&line[parts.status().unwrap()]).unwrap();
-                if !requests::counts(status.parse().unwrap(), statuses) {
-                    continue;
-                }
+            if !counts {
+                continue;
             }
             let mut clock = clock("2026-11-22T12:00:00Z");
             let Some(at) = self.formats.parse(&line[time], &mut clock) else {

@@ -10,7 +10,6 @@ use super::patterns::{Called, Patterns};
 use super::prefilter::{Calls, Needs, Prefilter};
 use super::program::Parts;
 use super::repeated::unfold;
-use super::requests::{self, Requests};
 use super::stamp::{Clock, Formats};
 use super::users::Users;
 
@@ -244,26 +243,23 @@ impl Matcher {
             return Err(Verdict::Nothing);
         };
         let requests = self.patterns.all()[place].requests.as_ref();
-        let is_one = |requests: &Requests| {
-            let request = parts.request().map(|request| &line[request]);
-            request.is_some_and(|request| requests.has(request))
+        let statuses = self.statuses.as_deref();
+        // Where any status counts it need not be looked for.
+        let status = || match parts.status() {
+            Some(status) => number(&line[status]),
+            None => status_behind_request(line),
         };
-        if !requests.is_none_or(is_one) {
-            return Err(Verdict::Nothing);
-        }
+        let failed = match requests {
+            Some(requests) => parts
+                .request()
+                .and_then(|request| requests.failed(&line[request], status(), statuses))
+                .ok_or(Verdict::Nothing)?,
+            None => statuses
+                .is_none_or(|statuses| status().is_some_and(|status| statuses.contains(&status))),
+        };
         let address = Address::parse(&line[ip]).ok_or(Verdict::HostName)?;
-        if let Some(statuses) = &self.statuses {
-            let status = match parts.status() {
-                Some(status) => number(&line[status]),
-                None => status_behind_request(line),
-            };
-            let counts = |status| match requests {
-                Some(_) => requests::counts(status, statuses),
-                None => statuses.contains(&status),
-            };
-            if !status.is_some_and(counts) {
-                return Err(Verdict::Nothing);
-            }
+        if !failed {
+            return Err(Verdict::Nothing);
         }
         let at = self.formats.parse(&line[time], &mut self.clock);
         Ok((address, at.ok_or(Verdict::BadTime)?))
@@ -272,7 +268,7 @@ impl Matcher {
 
 /// The status of an access log: the number after the quoted request, in which
 /// a quote is escaped.
-fn status_behind_request(line: &[u8]) -> Option<u16> {
+pub(super) fn status_behind_request(line: &[u8]) -> Option<u16> {
     let open = memchr(b'"', line)? + 1;
     let mut escaped = false;
     let length = line[open..].iter().position(|&byte| {

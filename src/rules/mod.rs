@@ -5,7 +5,8 @@
 //! and `prefilter` (where they are), `patterns` (which of them match first) with
 //! `pattern` (one expression and its groups), `program` (several compiled) and
 //! `automaton` (the walk over a line), `requests` with `request_target` (which
-//! page a web server was asked for), `repeated` (a line that stands for several),
+//! page a web server was asked for), `posts` (which pages were, where nothing
+//! counts), `repeated` (a line that stands for several),
 //! `stamp` (time) and `users` (who somebody tried to be). `validate` says what is
 //! wrong with a user's.
 //! Pure: bytes in, failures out.
@@ -16,6 +17,7 @@ mod literal;
 mod matcher;
 mod pattern;
 mod patterns;
+mod posts;
 mod prefilter;
 mod program;
 mod repeated;
@@ -36,6 +38,7 @@ mod samples;
 
 pub use builtin::{Builtin, Forgeable, NAMES, Wrote, builtin};
 pub use matcher::{Matcher, Tally, Verdict};
+pub use posts::{Asked, PostsSeen};
 pub use stamp::{Clock, FormatError, Formats, Zone};
 pub use users::Users;
 pub use validate::check_pattern;

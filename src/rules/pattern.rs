@@ -122,8 +122,8 @@ impl Read {
             number,
             instant: pattern.instant,
             requests: match &pattern.urls {
-                Urls::Read(urls) => Some(Requests::new(urls)),
-                Urls::Unused | Urls::Filled => None,
+                Urls::Read(pages) => Some(Requests::new(pages)),
+                Urls::Unused | Urls::Filled(_) => None,
             },
             pattern: pattern.clone(),
             parsed: OnceLock::new(),

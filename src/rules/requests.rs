@@ -1,20 +1,29 @@
 //! Which requests of an access log are for the pages of a rule.
 
+use std::cell::Cell;
+
 use memchr::{memchr, memchr3, memrchr2};
+
+use crate::model::LoginPage;
 
 use super::request_target::{Target, lenient, unescape};
 
-/// The requests by which somebody logs in: `POST` to one of the `urls`.
+/// The requests by which somebody logs in: `POST` to one of the pages.
 #[derive(Debug, Clone)]
 pub(super) struct Requests {
     pages: Vec<Page>,
+    /// By [`bucket`] of their path: the places of the pages. Most paths have none
+    /// there, however many pages there are.
+    buckets: Vec<Vec<usize>>,
     /// Whether the path of some page has a blank, which only older servers take.
     blanks: bool,
 }
 
-/// A page that is in the `urls`.
+/// A page, read from its url.
 #[derive(Debug, Clone)]
 struct Page {
+    /// Its place in the list that was given.
+    number: usize,
     /// As servers read it.
     path: Vec<u8>,
     /// Whether it is a file, as `/login.php`: Apache starts it for what is
@@ -22,6 +31,8 @@ struct Page {
     file: bool,
     /// What must be in the query, in any order: `route=login`.
     query: Vec<Vec<u8>>,
+    /// The statuses of a failed login there, if it has its own.
+    failures: Option<&'static [u16]>,
     /// How nearly all requests for it begin, `POST /login/`, if every server reads
     /// that as this page, whatever the query says.
     start: Option<Vec<u8>>,
@@ -30,29 +41,46 @@ struct Page {
 /// In any case: to some applications `post` is the same.
 const METHOD: &[u8] = b"POST";
 
+const BUCKETS: usize = 64;
+
+/// Where the pages are that a path may be: by its first letters, `lo` of `/login/`.
+/// What is behind the name of a file changes nothing, since such a path has three
+/// bytes or more.
+fn bucket(path: &[u8]) -> usize {
+    let letter = |place| path.get(place).map_or(0, |&byte: &u8| usize::from(byte));
+    (letter(1) * 5 + letter(2)) % BUCKETS
+}
+
 impl Requests {
-    /// Those for the `urls`; one that is no path has none.
-    pub(super) fn new(urls: &[String]) -> Self {
-        let page = |url: &String| {
-            let target = Target::new(url.as_bytes())?;
+    /// Those for the pages; one whose url is no path has none.
+    pub(super) fn new(pages: &[LoginPage]) -> Self {
+        let page = |(number, page): (usize, &LoginPage)| {
+            let target = Target::new(page.url.as_bytes())?;
             let path = target.meant();
             let name = path.rsplit(|&byte| byte == b'/').next()?;
             let query = parameters(target.query);
             let request = [b"POST ", &path[..], b" "].concat();
             let is_plain = plain_path(&request).is_some_and(|(_, behind)| behind.len() == 1);
             Some(Page {
+                number,
                 file: memchr(b'.', name).is_some(),
                 start: (is_plain && query.is_empty())
                     .then(|| request[..request.len() - 1].to_vec()),
                 query,
                 path,
+                failures: page.failures,
             })
         };
-        let pages: Vec<Page> = urls.iter().filter_map(page).collect();
+        let pages: Vec<Page> = pages.iter().enumerate().filter_map(page).collect();
+        let mut buckets = vec![Vec::new(); BUCKETS];
+        for (place, page) in pages.iter().enumerate() {
+            buckets[bucket(&page.path)].push(place);
+        }
         Requests {
             blanks: pages
                 .iter()
                 .any(|page| page.path.iter().any(|&byte| is_blank(byte))),
+            buckets,
             pages,
         }
     }
@@ -60,31 +88,86 @@ impl Requests {
     /// Whether `text` may begin with such a request, up to a quote that is not
     /// escaped or to the end of the line. A plain path is not looked beyond.
     pub(super) fn may_begin(&self, text: &[u8]) -> bool {
-        if self.behind_start(text).is_some() {
+        let is_whole = |behind: &[u8]| matches!(behind.first(), Some(b' ' | b'?' | b'#'));
+        if self.begun(text).any(|(_, behind)| is_whole(behind)) {
             return true;
         }
         match plain_path(text) {
-            Some((path, _)) if !self.blanks => self.pages.iter().any(|page| page.is_at(path)),
-            _ => is_post(text) && self.has(&text[..end(text)]),
+            Some((path, _)) if !self.blanks => self.at(path).next().is_some(),
+            _ => is_post(text) && self.any(&text[..end(text)], |_| true),
         }
     }
 
-    /// Whether the request line, as the log shows it, is such a request.
-    pub(super) fn has(&self, request: &[u8]) -> bool {
-        let behind = self.behind_start(request);
-        behind.is_some_and(ends_plainly) || self.reads(request)
+    /// The number of the first page for which the request line is, as the log
+    /// shows it.
+    pub(super) fn page(&self, request: &[u8]) -> Option<usize> {
+        let page = Cell::new(None);
+        self.any(request, |found| {
+            page.set(Some(found.number));
+            true
+        });
+        page.get()
     }
 
-    /// What stands behind the path, if the text begins as nearly all requests do.
-    fn behind_start<'t>(&self, text: &'t [u8]) -> Option<&'t [u8]> {
-        let starts = self.pages.iter().filter_map(|page| page.start.as_ref());
-        starts
-            .filter_map(|start| text.strip_prefix(&start[..]))
-            .find(|behind| matches!(behind.first(), Some(b' ' | b'?' | b'#')))
+    /// Whether the request line is one for a page that failed: its answer has one
+    /// of the page's own statuses, else one of `statuses`, else any. None if it is
+    /// for no page.
+    pub(super) fn failed(
+        &self,
+        request: &[u8],
+        status: Option<u16>,
+        statuses: Option<&[u16]>,
+    ) -> Option<bool> {
+        let asked = Cell::new(false);
+        let failed = self.any(request, |page| {
+            asked.set(true);
+            let statuses = page.failures.or(statuses);
+            statuses.is_none_or(|statuses| status.is_some_and(|status| counts(status, statuses)))
+        });
+        asked.get().then_some(failed)
+    }
+
+    /// Whether the request line is for a page for which `is_it` holds.
+    fn any(&self, request: &[u8], is_it: impl Fn(&Page) -> bool) -> bool {
+        let mut begun = self.begun(request);
+        if begun.any(|(page, behind)| ends_plainly(behind) && is_it(page)) {
+            return true;
+        }
+        if let Some((path, behind)) = plain_path(request)
+            && ends_plainly(behind)
+        {
+            let mut pages = self.at(path).peekable();
+            if pages.peek().is_none() {
+                return false;
+            }
+            if pages.all(|page| page.query.is_empty()) {
+                return self.at(path).any(is_it);
+            }
+        }
+        self.reads(request, is_it)
+    }
+
+    /// The pages with which the text begins as nearly all requests do, each with
+    /// what stands behind its path.
+    fn begun<'r>(&'r self, text: &'r [u8]) -> impl Iterator<Item = (&'r Page, &'r [u8])> {
+        let path = text.get(METHOD.len() + 1..).unwrap_or_default();
+        self.buckets[bucket(path)].iter().filter_map(|&place| {
+            let page = &self.pages[place];
+            let behind = text.strip_prefix(&page.start.as_ref()?[..])?;
+            Some((page, behind))
+        })
+    }
+
+    /// The pages that this path is.
+    fn at<'r>(&'r self, path: &'r [u8]) -> impl Iterator<Item = &'r Page> {
+        let places = self.buckets[bucket(path)].iter();
+        places
+            .map(|&place| &self.pages[place])
+            .filter(move |page| page.is_at(path))
     }
 
     /// The same, for any spelling.
-    fn reads(&self, request: &[u8]) -> bool {
+    fn reads(&self, request: &[u8], is_it: impl Fn(&Page) -> bool) -> bool {
         if !is_post(request) {
             return false;
         }
@@ -97,8 +180,8 @@ impl Requests {
             return false;
         };
         target.is_read_as(|path| {
-            let mut pages = self.pages.iter();
-            pages.any(|page| page.is_at(path) && page.is_asked_by(target.query))
+            let mut pages = self.at(path);
+            pages.any(|page| page.is_asked_by(target.query) && is_it(page))
         })
     }
 }
@@ -158,7 +241,18 @@ fn plain_path(request: &[u8]) -> Option<(&[u8], &[u8])> {
 fn ends_plainly(behind: &[u8]) -> bool {
     matches!(
         behind,
-        [b'?' | b'#', ..] | [b' ', b'H', b'T', b'T', b'P', b'/', _, b'.', _]
+        [b'?' | b'#', ..]
+            | [
+                b' ',
+                b'H',
+                b'T',
+                b'T',
+                b'P',
+                b'/',
+                b'0'..=b'9',
+                b'.',
+                b'0'..=b'9'
+            ]
     )
 }
 
@@ -189,7 +283,7 @@ static BYTES: [Byte; 256] = {
 };
 
 /// Where the request ends.
-fn end(text: &[u8]) -> usize {
+pub(super) fn end(text: &[u8]) -> usize {
     let mut at = 0;
     while let Some(found) = memchr3(b'"', b'\\', b'\n', text.get(at..).unwrap_or_default()) {
         at += found;
@@ -251,9 +345,55 @@ mod tests {
 
     use super::*;
 
-    fn requests(urls: &[&str]) -> Requests {
-        let urls: Vec<String> = urls.iter().map(|&url| url.to_owned()).collect();
-        Requests::new(&urls)
+    fn requests(urls: &[impl AsRef<str>]) -> Requests {
+        let page = |url: &str, failures| LoginPage {
+            url: url.to_owned().into(),
+            failures,
+        };
+        let pages: Vec<_> = urls.iter().map(|url| page(url.as_ref(), None)).collect();
+        Requests::new(&pages)
+    }
+
+    impl Requests {
+        fn has(&self, request: &[u8]) -> bool {
+            self.page(request).is_some()
+        }
+    }
+
+    #[test]
+    fn each_page_has_its_own_statuses_else_those_of_the_rule_else_any() {
+        let page = |url: &'static str, failures| LoginPage {
+            url: url.into(),
+            failures,
+        };
+        let pages = [
+            page("/own", Some(&[200, 401][..])),
+            page("/other", Some(&[401])),
+            page("/rules", None),
+            page("/own?and=more", Some(&[302])),
+        ];
+        let requests = Requests::new(&pages);
+        let failed = |path: &str, status: u16, statuses: Option<&[u16]>| {
+            let request = format!("POST {path} HTTP/1.1");
+            requests.failed(request.as_bytes(), Some(status), statuses)
+        };
+        for statuses in [None, Some(&[405][..])] {
+            assert_eq!(failed("/own", 206, statuses), Some(true));
+            assert_eq!(failed("/other", 200, statuses), Some(false));
+            assert_eq!(failed("//other", 401, statuses), Some(true));
+            assert_eq!(failed("/rules", 200, statuses), Some(statuses.is_none()));
+            assert_eq!(failed("/none", 401, statuses), None);
+            // A request for two pages fails where it fails at one of them.
+            assert_eq!(failed("/own?and=more", 302, statuses), Some(true));
+            assert_eq!(failed("/own?x&and=more#y", 200, statuses), Some(true));
+            assert_eq!(failed("/own?and=less", 302, statuses), Some(false));
+        }
+        let unknown = |path: &str, statuses| {
+            requests.failed(format!("POST {path} HTTP/1.1").as_bytes(), None, statuses)
+        };
+        assert_eq!(unknown("/rules", None), Some(true));
+        assert_eq!(unknown("/rules", Some(&[405][..])), Some(false));
+        assert_eq!(unknown("/own", None), Some(false));
     }
 
     #[test]
@@ -380,12 +520,17 @@ mod tests {
                 prop::collection::vec(any::<u8>(), 0..60),
                 "(/|a|/a|/a\\.b|%61|\\.|;|\\?|#| | HTTP/1.1|\"|\\\\|\n){0,9}".prop_map(String::into_bytes),
             ],
-            urls in prop::collection::vec("\\PC{0,12}|/a|/a/|/a\\.b|/a b|/", 0..3),
+            urls in prop::collection::vec("\\PC{0,12}|/a|/a/|/a\\.b|/a b|/|/a\\?a|/\\?a", 0..4),
         ) {
-            let requests = Requests::new(&urls);
+            let requests = requests(&urls);
             let text = [&b"POST "[..], &text].concat();
             let request = &text[..end(&text)];
-            prop_assert_eq!(requests.has(request), requests.reads(request));
+            prop_assert_eq!(requests.has(request), requests.reads(request, |_| true));
+            // Which pages it is for says each page alone.
+            for (number, url) in urls.iter().enumerate() {
+                let alone = self::requests(&[url]).has(request);
+                prop_assert_eq!(alone, requests.any(request, |page| page.number == number));
+            }
             prop_assert!(requests.may_begin(&text) || !requests.has(request));
         }
     }

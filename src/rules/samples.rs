@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use chrono::DateTime;
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::requests::{self, Requests};
+use super::requests::Requests;
 use super::{Builtin, Clock, Formats, NAMES, builtin};
 use crate::model::Address;
 
@@ -27,12 +27,11 @@ pub(super) type Found = (usize, String, String);
 impl Plain {
     pub(super) fn new(name: &str) -> Self {
         let rule = builtin(name).unwrap();
-        let urls: Vec<String> = rule.urls.iter().map(|&url| url.to_owned()).collect();
         let compile = |pattern: &&str| RegexBuilder::new(pattern).unicode(false).build().unwrap();
         Plain {
             rule,
             patterns: rule.patterns.iter().map(compile).collect(),
-            requests: Requests::new(&urls),
+            requests: Requests::new(rule.pages),
             formats: Formats::new(rule.time_formats).unwrap(),
         }
     }
@@ -41,14 +40,17 @@ impl Plain {
         self.patterns.iter().enumerate().find_map(|(index, regex)| {
             let parts = regex.captures(line)?;
             let address = Address::parse(&parts["ip"])?;
-            if !self.rule.urls.is_empty() && !self.requests.has(&parts["request"]) {
-                return None;
-            }
-            if let Some(statuses) = self.rule.statuses {
-                let status = std::str::from_utf8(&parts["status"]).unwrap();
-                if !requests::counts(status.parse().unwrap(), statuses) {
-                    return None;
+            let status = || std::str::from_utf8(&parts["status"]).unwrap();
+            let counts = match (self.rule.pages, self.rule.statuses) {
+                ([_, ..], _) => {
+                    let status = status().parse().ok();
+                    self.requests.failed(&parts["request"], status, None)?
                 }
+                ([], Some(statuses)) => statuses.contains(&status().parse().unwrap()),
+                ([], None) => true,
+            };
+            if !counts {
+                return None;
             }
             let at = self.formats.parse(&parts["time"], clock)?;
             Some((index, address.to_string(), at.to_rfc3339()))
@@ -173,14 +175,15 @@ fn the_attack_on_bookworm_is_counted_and_nobody_who_was_only_named() {
     assert_eq!(
         counts("nginx", "logs/nginx-access"),
         expected([
-            ("203.0.113.13", 4),
-            ("203.0.113.14", 4),
+            // 405 of /login/, and 401 of /admin/.
+            ("203.0.113.13", 4 + 4),
+            ("203.0.113.14", 4 + 4),
             ("203.0.113.16", 8)
         ])
     );
     assert_eq!(
         counts("apache", "logs/apache-access"),
-        expected([("203.0.113.13", 8), ("203.0.113.14", 8)])
+        expected([("203.0.113.13", 4), ("203.0.113.14", 4)])
     );
 }
 

@@ -4,9 +4,10 @@ use std::io::Read as _;
 use std::path::Path;
 
 use crate::app::context::Context;
+use crate::app::posts;
 use crate::logs;
 use crate::model::{Escaped, Rule, plural};
-use crate::rules::{Matcher, Tally};
+use crate::rules::{Matcher, PostsSeen, Tally};
 
 /// How much of a log is tried.
 const SAMPLE: u64 = 4 << 20;
@@ -25,6 +26,11 @@ pub(super) fn explain<'p>(
 ) -> Vec<String> {
     let samples = samples(paths);
     let mut notes = vec![format!("No line matches rule {}.", name(rule))];
+    let posted = posted(rule, &samples);
+    if !posted.is_empty() {
+        notes.extend(posted);
+        return notes;
+    }
     match nearest(context, rule, &samples) {
         Some((count, near)) => {
             let advice = if near.name == rule.name {
@@ -53,6 +59,18 @@ pub(super) fn explain<'p>(
         }
     }
     notes
+}
+
+/// What there is of POSTs to login pages in the samples.
+fn posted(rule: &Rule, samples: &[(&Path, Vec<u8>)]) -> Vec<String> {
+    let Some(mut seen) = PostsSeen::new(rule) else {
+        return Vec::new();
+    };
+    for (_, sample) in samples {
+        seen.read(sample);
+    }
+    let told = posts::told(rule, &seen, "the first 4 MiB of each log");
+    told.into_iter().map(|told| told + ".").collect()
 }
 
 /// What to tell about logs in which nothing matches `rule`, while others hold
@@ -99,7 +117,12 @@ fn nearest(context: &Context, rule: &Rule, samples: &[(&Path, Vec<u8>)]) -> Opti
             .sum()
     };
     let counted = others.into_iter().map(|other| (of(&other), other));
-    let best = counted.max_by_key(|(count, _)| *count);
+    // Those of web servers match the same lines.
+    let is_of = |other: &Rule| {
+        let is_in = |path: &Path| path.to_string_lossy().contains(&*other.name);
+        samples.iter().any(|(path, _)| is_in(path))
+    };
+    let best = counted.max_by_key(|(count, other)| (*count, is_of(other)));
     best.filter(|(count, _)| *count > 0)
 }
 

@@ -7,10 +7,11 @@ use std::path::Path;
 use siphasher::sip::SipHasher13;
 
 use crate::app::context::Context;
+use crate::app::posts;
 use crate::logs::{self, Journal};
 use crate::model::{Escaped, Pattern, Rule, SourceSpec, Stamp, Urls, plural};
 use crate::report::nothing_to_check;
-use crate::rules::{Clock, Matcher, NAMES, Verdict, builtin};
+use crate::rules::{Clock, Matcher, NAMES, PostsSeen, Verdict, builtin};
 
 use super::{Findings, Level, times, what_if, writers};
 
@@ -192,12 +193,12 @@ fn host_names(context: &Context, rule: &Rule, lines: &[u8]) -> usize {
 
 /// Patterns of one's own find a path only as they spell it.
 fn spelled(rule: &Rule, findings: &mut Findings) {
-    let filled = |pattern: &&Pattern| pattern.urls == Urls::Filled;
+    let filled = |pattern: &&Pattern| matches!(pattern.urls, Urls::Filled(_));
     let count = rule.patterns.iter().filter(filled).count();
     if count == 0 {
         return;
     }
-    let cure = if builtin(&rule.name).is_some_and(|builtin| !builtin.urls.is_empty()) {
+    let cure = if builtin(&rule.name).is_some_and(|builtin| !builtin.pages.is_empty()) {
         "delete `regex_patterns`: the built-in ones read a request as web servers do"
     } else {
         "the rules apache and nginx, without `regex_patterns`, read a request as web servers do"
@@ -222,6 +223,13 @@ fn blind(context: &Context, rule: &Rule, tails: &[(String, Vec<u8>)], findings: 
     if tails.iter().all(|(_, lines)| lines.is_empty()) || matches(rule) > 0 {
         return;
     }
+    let told = posted(rule, tails);
+    if !told.is_empty() {
+        for told in told {
+            findings.warn(format!("rule {}: {told}", Escaped::text(&rule.name)));
+        }
+        return;
+    }
     let builtin = context.config.builtin_rules();
     let better = builtin
         .iter()
@@ -238,4 +246,15 @@ fn blind(context: &Context, rule: &Rule, tails: &[(String, Vec<u8>)], findings: 
             "rule {name}: its patterns match none of the last lines of its logs, while the built-in ones of {other} match {count}; {cure}"
         ));
     }
+}
+
+/// What there is of POSTs to login pages in the last lines of the logs.
+fn posted(rule: &Rule, tails: &[(String, Vec<u8>)]) -> Vec<String> {
+    let Some(mut seen) = PostsSeen::new(rule) else {
+        return Vec::new();
+    };
+    for (_, lines) in tails {
+        seen.read(lines);
+    }
+    posts::told(rule, &seen, "the last lines of its logs")
 }

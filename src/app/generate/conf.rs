@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::app::init::{self, Host};
 
-use super::roff;
+use super::{roff, web};
 
 /// A value for each key that is not its default.
 const EXAMPLES: [(&str, &str); 48] = [
@@ -125,7 +125,7 @@ pub(super) fn page() -> String {
         }
         page.push('\n');
     }
-    page + END
+    page + RULES + &web::section() + END
 }
 
 const INTRODUCTION: &str = r#".SH NAME
@@ -154,7 +154,7 @@ other places need a ReadWritePaths= in its unit
 .SH KEYS
 "#;
 
-const END: &str = r#".SH "BUILT-IN RULES"
+const RULES: &str = r#".SH "BUILT-IN RULES"
 The rules ssh, mysql, apache, nginx and mariadb\-audit have their patterns built in.
 What a client types can not name another address in them, with one exception.
 .PP
@@ -193,52 +193,9 @@ with
 syslog\-ng needs its flag no\-multi\-line for such a file.
 .B pyfilter init
 does so where it finds that configuration, and never offers the rule mysql for a log of MariaDB.
-.SH "WEB SERVERS"
-A line of an access log is a failure of the rules
-.B apache
-and
-.B nginx
-if its request is a POST to one of the
-.I urls
-and its status is one of
-.IR http_status_blocks .
-A method in small letters is the same; others, such as PUT, are no failures.
-.PP
-The path is read as web servers read it: scheme and host are taken off
-(http://HOST/login/), so are blanks, the query and the fragment (/login/#x); it is
-decoded once (/%6cogin/); doubled slashes are one; . and .. are resolved.
-What could not be read so by a server is no failure: an encoding that was encoded
-again, an invalid one, or another case (/Login/).
-.PP
-Where servers and their settings differ a line counts if one of them would reach the
-page:
-.IP \(bu 2
-doubled slashes are merged or, as with
-.B merge_slashes off
-or
-.BR "MergeSlashes Off" ,
-taken back by .. one by one;
-.IP \(bu 2
-an encoded slash, %2f, is one, or none until .. is resolved;
-.IP \(bu 2
-parameters of a segment (/login/;x), which nginx and Apache leave in the path, are
-taken off: Java's servers behind them do;
-.IP \(bu 2
-what stands behind the name of a file belongs to it: /login.php/x is a request for
-/login.php;
-.IP \(bu 2
-\&.. at the root leads to the root, though current servers refuse it.
-.PP
-A url with a query, such as /index.php?route=login, wants each of its parameters in
-the query of the request, in any order.
-Another path that leads to the same page, /login/index.php or one that a rewriting
-makes, needs a url of its own.
-.PP
-Status 200 stands for 206 and 416, too: the client can have them in its place with a
-Range header, after the page has looked at the password.
-.PP
-To patterns of one's own none of this applies: a line counts as it is written.
-.SH EXAMPLES
+"#;
+
+const END: &str = r#".SH EXAMPLES
 Ten failures within ten minutes ban for a day; a shop's own log is read, too:
 .PP
 .nf

@@ -29,7 +29,7 @@ fn pyfilters_own_file_is_valid_as_it_is() {
                 .to_owned(),
             instant: false,
             positions: Positions::AddressTime,
-            urls: Urls::Filled,
+            urls: Urls::Filled(vec![page("/login/", None), page("/admin/", None)]),
         }]
     );
 }
@@ -217,12 +217,14 @@ fn a_built_in_rule_inherits_what_it_does_not_set() {
     let bare = nginx("");
     assert_eq!(bare.patterns.len(), builtin.patterns.len());
     assert_eq!(bare.time_formats, builtin.time_formats);
-    assert_eq!(bare.statuses.as_deref(), builtin.statuses);
-    let read = |urls: &[&str]| Urls::Read(urls.iter().map(|&url| url.to_owned()).collect());
-    assert_eq!(bare.patterns[0].urls, read(builtin.urls));
+    assert_eq!(bare.patterns[0].urls, Urls::Read(builtin.pages.to_vec()));
+    assert_eq!(bare.statuses, None);
     assert_eq!(bare.sources, []);
     let urls = nginx(r#""urls": ["/wp.php"], "http_status_blocks": null"#);
-    assert_eq!(urls.patterns[0].urls, read(&["/wp.php"]));
+    assert_eq!(
+        urls.patterns[0].urls,
+        Urls::Read(vec![page("/wp.php", None)])
+    );
     assert_eq!(urls.statuses, None);
     let format = nginx(r#""time_format": "%d %m %H""#);
     assert_eq!(format.time_formats[0], "%d %m %H");
@@ -232,6 +234,48 @@ fn a_built_in_rule_inherits_what_it_does_not_set() {
     assert_eq!(own.patterns[0].positions, Positions::AddressTime);
     let own = nginx(r#""regex_patterns": ["x(a)(b)"]"#);
     assert_eq!(own.time_formats, builtin.time_formats);
+}
+
+fn page(url: &'static str, failures: Option<&'static [u16]>) -> LoginPage {
+    LoginPage {
+        url: url.into(),
+        failures,
+    }
+}
+
+/// What a failure is, the administrator says: the page, the statuses, or both.
+#[test]
+fn a_page_has_its_own_statuses_where_the_configuration_names_none() {
+    for name in ["apache", "nginx"] {
+        let builtin = rules::builtin(name).unwrap();
+        let read = |inner: &str| good(&rule(name, inner)).rules.remove(0);
+        let urls = read(r#""urls": ["/wp-login.php", "/konto"]"#);
+        let named = |url| page(url, Some(builtin.failures_at(url)));
+        let pages = vec![named("/wp-login.php"), named("/konto")];
+        let shows_again = |page: &LoginPage| page.failures.unwrap().contains(&200);
+        assert!(shows_again(&pages[0]));
+        // For Apache as in PyFilter.
+        assert_eq!(shows_again(&pages[1]), name == "apache");
+        assert!(
+            pages
+                .iter()
+                .all(|page| page.failures.unwrap().contains(&405))
+        );
+        assert_eq!(urls.patterns[0].urls, Urls::Read(pages));
+        assert_eq!(urls.statuses, None);
+
+        let statuses = read(r#""http_status_blocks": [200, 418]"#);
+        let pages = statuses.patterns[0].urls.pages();
+        assert_eq!(pages.len(), builtin.pages.len());
+        assert!(pages.iter().all(|page| page.failures.is_none()));
+        assert_eq!(statuses.statuses, Some(vec![200, 418]));
+
+        // Patterns of one's own have what PyFilter had.
+        let own = read(r#""regex_patterns": [["x(a)({})", "urls"]]"#);
+        assert_eq!(own.patterns[0].text, "x(a)((?:/login/|/admin/))");
+        let pyfilters = if name == "nginx" { 405 } else { 200 };
+        assert_eq!(own.statuses, Some(vec![pyfilters]));
+    }
 }
 
 #[test]
@@ -251,7 +295,8 @@ fn another_rule_brings_its_patterns() {
     assert_eq!(flags, [false, true, false]);
     assert_eq!(rule.patterns[1].text, "x(a)((?:/x))");
     let urls = rule.patterns.iter().map(|pattern| &pattern.urls);
-    assert!(urls.eq([&Urls::Unused, &Urls::Filled, &Urls::Unused]));
+    let filled = Urls::Filled(vec![page("/x", None)]);
+    assert!(urls.eq([&Urls::Unused, &filled, &Urls::Unused]));
     assert_eq!(rule.patterns[0].positions, Positions::TimeAddress);
     for name in rules::NAMES {
         for format in rules::builtin(name).unwrap().time_formats {

@@ -4,7 +4,7 @@ mod accepted;
 mod refused;
 
 use super::*;
-use crate::model::{Backend, Deny, Pattern, Positions, SourceSpec, Urls, WindowKind};
+use crate::model::{Backend, Deny, LoginPage, Pattern, Positions, SourceSpec, Urls, WindowKind};
 use proptest::prelude::*;
 use std::num::NonZeroU32;
 
