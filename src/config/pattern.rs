@@ -57,6 +57,7 @@ fn accepted(text: String, written: &Written, positions: Positions) -> Result<Pat
         } else {
             Urls::Unused
         },
+        built_in: false,
     })
 }
 
@@ -73,6 +74,7 @@ fn inherited(builtin: Option<&'static Builtin>, urls: Option<Vec<String>>) -> Ve
         instant: false,
         positions: builtin.positions,
         urls: urls.clone(),
+        built_in: true,
     };
     builtin.patterns.iter().map(pattern).collect()
 }

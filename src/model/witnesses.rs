@@ -17,15 +17,14 @@
 //! | (the log's path, if it is not that of the first failure) | 8, see [`PathId`] |
 //! | the line: its length and its text, or else its digest | LEB128 and text, or 4 |
 //!
-//! `entry` reads and writes a failure, `numbers` its fields; `version_1` reads what version 3.0.0 wrote.
+//! `entry` reads and writes a failure; `version_1` reads what version 3.0.0 wrote.
 
 mod entry;
-mod numbers;
 mod version_1;
 
 use std::path::Path;
 
-use super::{Failure, PathId, Stamp, Witness, line_digest};
+use super::{Failure, LinePlace, PathId, Stamp, Witness, line_digest};
 use entry::{Base, Entries, Entry, VERSION};
 
 /// The texts of a window take at most so many bytes: of further lines only the
@@ -162,6 +161,16 @@ impl Witnesses {
         }
     }
 
+    /// Takes out the failure whose line stands at `place`; false if there is none.
+    pub fn take_out(&mut self, place: LinePlace) -> bool {
+        let is_it = |entry: &Entry<'_>| LinePlace::of(entry.path, entry.offset) == place;
+        let found = self.entries().any(|entry| is_it(&entry));
+        if found {
+            self.retain(|entry| !is_it(entry));
+        }
+        found
+    }
+
     /// Whether the text of a line is kept.
     #[must_use]
     pub fn has_texts(&self) -> bool {
@@ -288,6 +297,7 @@ mod tests {
                         digits,
                     },
                     count,
+                    login: None,
                     pattern,
                     instant: false,
                     offset,
@@ -327,6 +337,7 @@ mod tests {
             address: Address::from(std::net::Ipv4Addr::LOCALHOST),
             at: Stamp::from_secs(secs),
             count: 1,
+            login: None,
             pattern: 2,
             instant: false,
             offset,

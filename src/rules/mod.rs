@@ -6,6 +6,7 @@
 //! `pattern` (one expression and its groups), `program` (several compiled) and
 //! `automaton` (the walk over a line), `requests` with `request_target` (which
 //! page a web server was asked for), `repeated` (a line that stands for several),
+//! `login` (which connection of ssh a line is of),
 //! `stamp` (time) and `users` (who somebody tried to be). `validate` says what is
 //! wrong with a user's.
 //! Pure: bytes in, failures out.
@@ -13,6 +14,7 @@
 mod automaton;
 mod builtin;
 mod literal;
+mod login;
 mod matcher;
 mod pattern;
 mod patterns;
