@@ -147,13 +147,21 @@ impl Connections {
             self.open.remove(known);
         }
         let at = connection.last;
-        self.open.retain(|known| is_together(known, at));
-        if self.open.len() >= MOST {
-            self.open.remove(0);
+        let is_over = |known: &&Connection| !is_together(known, at);
+        let over = self.open.iter().take_while(is_over).count();
+        self.open.drain(..over);
+        match self.open.len() {
+            MOST.. => {
+                self.open[..MOST].rotate_left(1);
+                self.open[MOST - 1] = connection;
+            }
+            0 => {
+                // Most subjects have one.
+                self.open.reserve_exact(1);
+                self.open.push(connection);
+            }
+            _ => self.open.push(connection),
         }
-        // Not more than is needed: most subjects have one.
-        self.open.reserve_exact(1);
-        self.open.push(connection);
     }
 }
 
@@ -353,7 +361,13 @@ mod tests {
             let known = place.map(|place| self.connections.remove(place));
             let known = known.filter(|one| one.1.abs_diff(at) <= 600);
             if known.is_none() {
-                self.connections.retain(|one| one.1.abs_diff(at) <= 600);
+                while self
+                    .connections
+                    .first()
+                    .is_some_and(|one| one.1.abs_diff(at) > 600)
+                {
+                    self.connections.remove(0);
+                }
                 if self.connections.len() == 16 {
                     self.connections.remove(0);
                 }

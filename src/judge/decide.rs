@@ -229,6 +229,15 @@ impl<'a> Judge<'a> {
         };
         self.newest = self.newest.max(failure.at.secs);
         let known = &mut self.known[place];
+        if known.standing.is_done() {
+            let weighed = known.connections.weight();
+            let counts = known.connections.hear(failure, line);
+            self.kept = self.kept + known.connections.weight() - weighed;
+            return Judged {
+                failures: counts.new,
+                decision: None,
+            };
+        }
         let (was_open, weighed) = (known.newest().is_some(), known.weight());
         let counts = known.connections.hear(failure, line);
         let standing = &mut known.standing;

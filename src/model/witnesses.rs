@@ -164,11 +164,34 @@ impl Witnesses {
     /// Takes out the failure whose line stands at `place`; false if there is none.
     pub fn take_out(&mut self, place: LinePlace) -> bool {
         let is_it = |entry: &Entry<'_>| LinePlace::of(entry.path, entry.offset) == place;
-        let found = self.entries().any(|entry| is_it(&entry));
-        if found {
-            self.retain(|entry| !is_it(entry));
+        let Some(mut entries) = Entries::of(&self.bytes) else {
+            return false;
+        };
+        let (mut newest, mut failures) = (0, 0_u32);
+        loop {
+            let start = self.bytes.len() - entries.rest.len();
+            match entries.entry() {
+                None => return false,
+                // Most often it is the last one. The others do not depend on that.
+                Some(entry) if is_it(&entry) && entries.rest.is_empty() => {
+                    let mut bytes = std::mem::take(self).bytes.into_vec();
+                    bytes.truncate(if failures == 0 { 0 } else { start });
+                    *self = Witnesses {
+                        bytes: bytes.into_boxed_slice(),
+                        newest,
+                        failures,
+                    };
+                    return true;
+                }
+                Some(entry) if is_it(&entry) => break,
+                Some(entry) => {
+                    newest = entry.counted;
+                    failures = failures.saturating_add(entry.count);
+                }
+            }
         }
-        found
+        self.retain(|entry| !is_it(entry));
+        true
     }
 
     /// Whether the text of a line is kept.
@@ -433,7 +456,7 @@ mod tests {
 
         /// What stays is as if nothing else had ever been.
         #[test]
-        fn what_is_forgotten_leaves_no_trace(mut failures in prop::collection::vec(any_failure(), 0..6), until: prop::sample::Index) {
+        fn what_is_forgotten_leaves_no_trace(mut failures in prop::collection::vec(any_failure(), 0..6), until: prop::sample::Index, taken: prop::sample::Index) {
             let until = failures.get(until.index(6)).map_or(0, |failure| failure.0.at.secs);
             let mut kept = written(&failures);
             kept.forget_up_to(until);
@@ -442,6 +465,12 @@ mod tests {
             let mut kept = written(&failures);
             kept.forget_before(until);
             prop_assert_eq!(&kept, &written(failures.iter().filter(|failure| failure.1 >= until)));
+            let place = |failure: &Pushed| LinePlace::of(failure.2, failure.0.offset);
+            let mut kept = written(&failures);
+            let taken = failures.get(taken.index(6)).map_or(LinePlace::nth(7), place);
+            let is_there = failures.iter().any(|failure| place(failure) == taken);
+            prop_assert_eq!(kept.take_out(taken), is_there);
+            prop_assert_eq!(&kept, &written(failures.iter().filter(|failure| place(failure) != taken)));
             let texts = failures.iter().any(|failure| failure.4);
             let mut kept = written(&failures);
             prop_assert_eq!(kept.forget_texts(), texts);
