@@ -10,7 +10,7 @@ use divan::{Bencher, black_box};
 use pyfilter::config::Config;
 use pyfilter::geo::Countries;
 use pyfilter::judge::{Judge, NeverBanned};
-use pyfilter::model::{Failure, Line, PathId, Rule, Thresholds, WindowKind};
+use pyfilter::model::{Failure, Line, LinePlace, PathId, Rule, Thresholds, WindowKind};
 use pyfilter::rules::{Clock, Formats, Matcher, Verdict};
 
 mod generate;
@@ -206,7 +206,11 @@ fn judge(bencher: Bencher<'_, '_>, kind: &str) {
         let mut judge = Judge::new(thresholds, &never);
         let line = b"Mar 22 14:18:18 web1 sshd[7]: Failed password for root from 203.0.113.9 port 4711 ssh2";
         let decided = failures.iter().filter_map(|failure| {
-            judge.hear(failure, |kept, counted| kept.push(failure, counted, path, Line::Text(line)))
+            let place = LinePlace::of(path, failure.offset);
+            let judged = judge.hear(failure, place, |kept, failure, counted| {
+                kept.push(failure, counted, path, Line::Text(line));
+            });
+            judged.decision
         });
         decided.count()
     });

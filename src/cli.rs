@@ -239,7 +239,7 @@ pub struct Match {
     /// Print the lines that do not match
     #[arg(long)]
     pub unmatched: bool,
-    /// Print one JSON object a line
+    /// Print one JSON object a line, with how many failures it counted
     #[arg(long)]
     pub json: bool,
     /// Files to read; - is standard input

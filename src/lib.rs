@@ -21,8 +21,8 @@
 //! | [`report`] | what was done → text, JSON, event log | `report/text.rs` |
 //! | [`system`] | the host: clock, lock, addresses | `system/lock.rs` |
 //!
-//! A line becomes a failure in `rules/matcher.rs`, a failure a ban in
-//! `judge/decide.rs`, and a ban a rule of the kernel in `firewall/ruleset.rs`.
+//! A line becomes a failure in `rules/matcher.rs` (several of one login count once by
+//! `judge/connections.rs`), a failure a ban in `judge/decide.rs`, and a ban a rule of the kernel in `firewall/ruleset.rs`.
 pub mod app;
 pub mod audit;
 pub mod cli;

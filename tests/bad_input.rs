@@ -376,7 +376,7 @@ fn match_reads_standard_input_and_shows_the_rest_on_request() {
         .json();
     assert_eq!(
         row,
-        json!({ "path": "-", "line": 1, "offset": 0, "ip": ATTACKER, "time": "2026-03-22T00:00:00Z", "pattern": row["pattern"], "instant": false, "count": 1 })
+        json!({ "path": "-", "line": 1, "offset": 0, "ip": ATTACKER, "time": "2026-03-22T00:00:00Z", "pattern": row["pattern"], "instant": false, "count": 1, "sign": false, "counted": 1 })
     );
     assert!(!sandbox.path("state").exists());
 }

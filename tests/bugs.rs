@@ -554,8 +554,13 @@ fn bug_32_no_line_is_read_twice_or_lost() {
 /// One byte that is not UTF-8 ended the reader.
 #[test]
 fn bug_33_bytes_that_are_not_utf_8_end_nothing() {
-    let odd = b"Mar 22 14:18:18 vps su: caf\xe9\nMar 22 14:18:18 vps sshd[1]: Invalid user \xff\xfe from 203.0.113.9 port 1\n";
-    let sandbox = Sandbox::new().log("auth.log", odd.repeat(5));
+    let odd = |pid| {
+        let head = format!("Mar 22 14:18:18 vps sshd[{pid}]: Invalid user ");
+        let su = b"Mar 22 14:18:18 vps su: caf\xe9\n";
+        [su, head.as_bytes(), b"\xff\xfe from 203.0.113.9 port 1\n"].concat()
+    };
+    let log: Vec<u8> = (0..5).flat_map(odd).collect();
+    let sandbox = Sandbox::new().log("auth.log", log);
     sandbox.scan().bans_the_attacker();
     sandbox
         .run(["explain", ATTACKER])

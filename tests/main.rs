@@ -23,6 +23,7 @@ mod invariance;
 mod journal;
 mod kernel;
 mod kit;
+mod logins;
 mod mariadb;
 mod metrics;
 mod netns;

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::judge::Window;
+use crate::judge::Changed;
 use crate::model::{
     Address, Ban, Cause, Escaped, Generation, JournalCursor, Origin, Rule, Thresholds, Unban,
     Witnesses,
 };
-use crate::store::{Commit, OpenRow, Store, StoreError};
+use crate::store::{Commit, OpenConnections, OpenRow, Store, StoreError};
 
 use super::shared::Shared;
 
@@ -54,8 +54,8 @@ pub(super) struct Read {
     pub(super) logs: Vec<(PathBuf, Vec<Generation>)>,
     /// The journals of which something was read, with their new cursors.
     pub(super) journals: Vec<(String, JournalCursor)>,
-    /// The windows that are other than the stored ones.
-    pub(super) windows: Vec<(Address, Window)>,
+    /// The windows and connections that are other than the stored ones.
+    pub(super) changed: Changed,
     /// How many more open windows there are by them.
     pub(super) opened: i64,
     /// How many open windows are remembered at most.
@@ -78,7 +78,7 @@ impl Read {
             thresholds: rule.thresholds,
             logs: Vec::new(),
             journals: Vec::new(),
-            windows: Vec::new(),
+            changed: Changed::default(),
             opened: 0,
             most_windows: usize::MAX,
             forgotten: 0,
@@ -86,6 +86,38 @@ impl Read {
             cleared: HashMap::new(),
             failures: 0,
         }
+    }
+
+    /// Writes it, the windows and connections together with the cursors.
+    fn write(&mut self, commit: &Commit<'_>, now: i64) -> Result<(), StoreError> {
+        let windows = self.changed.windows.iter();
+        let windows = windows.map(|(address, window)| OpenRow {
+            address: *address,
+            later: window.later(),
+            earlier: window.earlier(),
+        });
+        commit.set_windows(&self.rule, windows)?;
+        let connections = self.changed.connections.iter();
+        let connections = connections.map(|(address, connections)| OpenConnections {
+            address: *address,
+            connections: connections.open(),
+        });
+        commit.set_connections(&self.rule, connections)?;
+        for (log, generations) in &self.logs {
+            commit.set_generations(&self.rule, log, generations)?;
+        }
+        for (journal, cursor) in &self.journals {
+            commit.set_journal_cursor(&self.rule, journal, cursor, now)?;
+        }
+        if self.failures > 0 {
+            commit.count_failures(&self.rule, self.failures)?;
+        }
+        if let Some(newest) = self.newest {
+            commit.set_newest(&self.rule, newest, self.thresholds.request_time)?;
+        }
+        commit.count_opened(&self.rule, self.opened)?;
+        self.forgotten += commit.forget_surplus(&self.rule, self.most_windows)? as u64;
+        Ok(())
     }
 }
 
@@ -165,7 +197,7 @@ impl Changes {
             kept.push((ban, witnesses));
         }
         for read in &mut self.read {
-            for (address, window) in &mut read.windows {
+            for (address, window) in &mut read.changed.windows {
                 match since(*address, Some(&read.cleared))? {
                     Some(until) if read.newest > Some(until) => {
                         again.insert(read.rule.clone());
@@ -190,7 +222,11 @@ impl Changes {
     /// Whether there is anything to commit.
     pub(super) fn is_empty(&self) -> bool {
         let idle = |read: &Read| {
-            read.logs.is_empty() && read.journals.is_empty() && read.windows.is_empty()
+            let changed = &read.changed;
+            read.logs.is_empty()
+                && read.journals.is_empty()
+                && changed.windows.is_empty()
+                && changed.connections.is_empty()
         };
         self.bans.is_empty()
             && self.unbans.is_empty()
@@ -237,27 +273,7 @@ impl Changes {
         }
         self.add_bans(&commit, now)?;
         for read in &mut self.read {
-            let windows = read.windows.iter();
-            let windows = windows.map(|(address, window)| OpenRow {
-                address: *address,
-                later: window.later(),
-                earlier: window.earlier(),
-            });
-            commit.set_windows(&read.rule, windows)?;
-            for (log, generations) in &read.logs {
-                commit.set_generations(&read.rule, log, generations)?;
-            }
-            for (journal, cursor) in &read.journals {
-                commit.set_journal_cursor(&read.rule, journal, cursor, now)?;
-            }
-            if read.failures > 0 {
-                commit.count_failures(&read.rule, read.failures)?;
-            }
-            if let Some(newest) = read.newest {
-                commit.set_newest(&read.rule, newest, read.thresholds.request_time)?;
-            }
-            commit.count_opened(&read.rule, read.opened)?;
-            read.forgotten += commit.forget_surplus(&read.rule, read.most_windows)? as u64;
+            read.write(&commit, now)?;
         }
         commit.forget_unseen(now)?;
         self.shared.note(&commit, now)?;
@@ -316,8 +332,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::judge::{Judge, NeverBanned, Standing};
-    use crate::model::{Failure, Line, PathId, Stamp};
+    use crate::judge::{Connections, Judge, NeverBanned, Standing, Window};
+    use crate::model::{Failure, Line, LinePlace, PathId, Stamp};
 
     fn address(n: u8) -> Address {
         Address::parse(format!("192.0.2.{n}").as_bytes()).unwrap()
@@ -328,6 +344,7 @@ mod tests {
             address: address(n),
             at: Stamp::from_secs(at),
             count: 1,
+            login: None,
             pattern: 0,
             instant: false,
             offset: 0,
@@ -340,13 +357,15 @@ mod tests {
         let never = NeverBanned::default();
         let mut judge = Judge::new(thresholds, &never);
         let log = PathId::of(Path::new("log"));
-        judge.introduce(address(1), Standing::of(cleared, None, Window::default()));
+        let standing = Standing::of(cleared, None, Window::default());
+        judge.introduce(address(1), standing, Connections::default());
         let mut changes = Changes::default();
         for failure in failures {
-            let decision = judge.hear(failure, |kept, counted| {
+            let place = LinePlace::of(log, failure.offset);
+            let judged = judge.hear(failure, place, |kept, failure, counted| {
                 kept.push(failure, counted, log, Line::Text(b"line"));
             });
-            changes.bans.extend(decision.map(|decision| {
+            changes.bans.extend(judged.decision.map(|decision| {
                 let ban = Ban {
                     address: failure.address,
                     rule: Some("ssh".into()),
@@ -367,7 +386,7 @@ mod tests {
             thresholds,
             logs: Vec::new(),
             journals: Vec::new(),
-            windows: judge.into_changed_windows(),
+            changed: judge.into_changed(),
             opened: 0,
             most_windows: 1000,
             forgotten: 0,
@@ -384,7 +403,7 @@ mod tests {
     fn outcome(changes: &Changes) -> Outcome {
         let bans = changes.bans.iter();
         let bans = bans.map(|(ban, _)| (ban.address, ban.at.secs));
-        let windows = changes.read.iter().flat_map(|read| &read.windows);
+        let windows = changes.read.iter().flat_map(|read| &read.changed.windows);
         let windows = windows.map(|(address, window)| {
             let earlier = window.earlier().cloned().unwrap_or_default();
             (*address, window.later().clone(), earlier)

@@ -5,9 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::judge::{Decision, Judge, Standing, Window};
+use crate::judge::{Changed, Connections, Decision, Judge, Standing, Window};
 use crate::logs::{self, Budget, More, Reading, Sink, Sizes, Unread};
-use crate::model::{Address, Ban, Escaped, Line, Origin, PathId, Problem, Rule, Witnesses};
+use crate::model::{
+    Address, Ban, Escaped, Line, LinePlace, Origin, PathId, Problem, Rule, Witnesses,
+};
 use crate::rules::{Clock, Matcher};
 use crate::store::{Past as Remembered, Store, StoreError, TEXTS_KEPT};
 
@@ -40,6 +42,8 @@ pub(super) struct Hearing<'a> {
     first: bool,
     /// How many open windows the store has of the rule.
     stored: i64,
+    /// Whether the store has connections of the rule.
+    has_connections: bool,
     pub(super) bans: Vec<(Ban, Witnesses)>,
     /// Until when the failures of addresses did not count when they were first met, of
     /// those that somebody has un-banned.
@@ -67,6 +71,7 @@ impl<'a> Hearing<'a> {
             judge,
             first: false,
             stored: 0,
+            has_connections: false,
             bans: Vec::new(),
             cleared: HashMap::new(),
             witnesses: 0,
@@ -127,21 +132,29 @@ impl<'a> Hearing<'a> {
         self.first = self.store.as_deref().map_or(Ok(true), Store::is_blank)?;
         if let (Past::Stored(_), Some(store)) = (&self.past, self.store.as_deref()) {
             self.stored = store.count_windows(&self.rule.name)?;
+            self.has_connections = store.has_connections(&self.rule.name)?;
         }
-        let id = |place: &Place| PathId::of(&place.path);
-        let ids = places.iter().map(|places| places.iter().map(id).collect());
+        let met = |place: &Place| Met {
+            path: PathId::of(&place.path),
+            failures: 0,
+        };
+        let met = places.iter().map(|places| places.iter().map(met).collect());
         let busy = sources.iter().filter(|source| !source.pieces.is_empty());
         let sizes = Sizes::for_sources(busy.count());
         let mut counting = Counting {
-            paths: ids.collect(),
+            met: met.collect(),
             hearing: self,
             room: budget.room(),
             taken: 0,
             held: None,
             failed: None,
         };
-        let readings = logs::scan_within(budget, sources, &matcher, sizes, &mut counting);
+        let mut readings = logs::scan_within(budget, sources, &matcher, sizes, &mut counting);
         counting.let_go();
+        let met = counting.met.iter().flatten();
+        for (reading, met) in readings.iter_mut().flatten().zip(met) {
+            reading.failures += met.failures;
+        }
         budget.use_room(counting.hearing.weight());
         let failed = counting.failed.take();
         let read = places.iter().flatten().zip(readings.iter().flatten());
@@ -156,22 +169,32 @@ impl<'a> Hearing<'a> {
         Progress::over(self.context.shows_progress, pieces)
     }
 
-    fn hear(&mut self, path: PathId, heard: &logs::Heard<'_>) -> Result<(), StoreError> {
+    /// Takes a failure of the log with that path; says how many new ones it is.
+    fn hear(&mut self, path: PathId, heard: &logs::Heard<'_>) -> Result<u32, StoreError> {
         let failure = heard.failure;
         if !self.judge.knows(failure.address) {
             let (standing, cleared) = self.standing(failure.address)?;
             let cleared = cleared.map(|until| (failure.address, until));
             self.cleared.extend(cleared);
-            self.judge.introduce(failure.address, standing);
+            let connections = self.connections(failure.address)?;
+            self.judge.introduce(failure.address, standing, connections);
         }
         let keeps_texts = self.keeps_texts();
-        let decision = self.judge.hear(failure, |kept, counted| {
+        let place = LinePlace::of(path, failure.offset);
+        let judged = self.judge.hear(failure, place, |kept, failure, counted| {
             kept.push(failure, counted, path, Line::of(heard.line, keeps_texts));
         });
-        if let Some(decision) = decision {
+        if let Some(decision) = judged.decision {
             self.decide(decision)?;
         }
-        Ok(())
+        Ok(judged.failures)
+    }
+
+    /// The connections of an address that the store remembers.
+    fn connections(&self, address: Address) -> Result<Connections, StoreError> {
+        let store = self.store.as_deref().filter(|_| self.has_connections);
+        let open = store.map(|store| store.connections(&self.rule.name, address));
+        Ok(Connections::stored(open.transpose()?.unwrap_or_default()))
     }
 
     /// Where an address stands, and until when its failures do not count if somebody
@@ -242,10 +265,10 @@ impl<'a> Hearing<'a> {
         Ok(())
     }
 
-    /// The windows that are to be stored. The judge is done with.
-    pub(super) fn windows(&mut self) -> Vec<(Address, Window)> {
+    /// What is to be stored. The judge is done with.
+    pub(super) fn changed(&mut self) -> Changed {
         let next = Judge::new(self.rule.thresholds, &self.context.never);
-        std::mem::replace(&mut self.judge, next).into_changed_windows()
+        std::mem::replace(&mut self.judge, next).into_changed()
     }
 }
 
@@ -256,11 +279,18 @@ const HELD: Duration = Duration::from_millis(20);
 /// After how many failures what was found is weighed again: they take some kilobytes.
 const WEIGHED: u32 = 256;
 
+/// What was met in a piece.
+struct Met {
+    path: PathId,
+    /// How many failures of connections.
+    failures: u64,
+}
+
 /// Takes the failures that are read.
 struct Counting<'h, 'a> {
     hearing: &'h mut Hearing<'a>,
-    /// The path of each piece of each source.
-    paths: Vec<Vec<PathId>>,
+    /// Of each piece of each source.
+    met: Vec<Vec<Met>>,
     /// How many bytes the windows and the bans may take.
     room: usize,
     /// How many failures were taken.
@@ -279,7 +309,12 @@ impl Counting<'_, '_> {
             self.held = Some(Instant::now());
         }
         let (source, piece) = heard.place;
-        self.hearing.hear(self.paths[source][piece], heard)
+        let met = &mut self.met[source][piece];
+        let failures = self.hearing.hear(met.path, heard)?;
+        if heard.failure.login.is_some() {
+            met.failures += u64::from(failures);
+        }
+        Ok(())
     }
 
     fn let_go(&mut self) {

@@ -1,11 +1,13 @@
 //! `pyfilter match`: every line that a rule's patterns match.
 
+use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use crate::cli;
+use crate::judge::Connections;
 use crate::logs::{self, LONGEST_LINE, Metered};
-use crate::model::{Escaped, Failure, plural};
+use crate::model::{Address, Escaped, Failure, LinePlace, PathId, plural};
 use crate::report::matched_json;
 use crate::rules::{Clock, Matcher, Verdict};
 use crate::system::{self, Output};
@@ -19,7 +21,7 @@ pub(super) fn match_lines(context: &Context, args: &cli::Match) -> Exit {
     let Some(rule) = context.config.rule_named(&args.rule) else {
         return unknown_rule(&context.config, &args.rule);
     };
-    let mut matcher = match Matcher::new(&rule, Clock::new(context.now)) {
+    let matcher = match Matcher::new(&rule, Clock::new(context.now)) {
         Ok(matcher) => matcher,
         Err(error) => {
             let name = Escaped::text(&rule.name);
@@ -27,11 +29,16 @@ pub(super) fn match_lines(context: &Context, args: &cli::Match) -> Exit {
             return Exit::Usage;
         }
     };
+    let mut reader = Lines {
+        matcher,
+        connections: HashMap::new(),
+        args,
+    };
     let mut out = BufWriter::new(io::stdout().lock());
     let mut exit = Exit::Done;
     let _progress = progress(context, &args.files);
     for path in &args.files {
-        match one_file(context, path, &mut matcher, args, &mut out) {
+        match reader.file(context, path, &mut out) {
             Ok(Undated { count: 0, .. }) => {}
             Ok(undated) => {
                 let _ = out.flush();
@@ -95,68 +102,86 @@ enum Ended {
     Writing(io::Error),
 }
 
-fn one_file(
-    context: &Context,
-    path: &Path,
-    matcher: &mut Matcher,
-    args: &cli::Match,
-    out: &mut impl Write,
-) -> Result<Undated, Ended> {
-    if logs::is_standard(path) {
-        matcher.set_clock(Clock::new(context.now));
-        let input = BufReader::new(Metered(io::stdin().lock()));
-        return lines(input, path, matcher, args, out);
-    }
-    let (stream, clock) = logs::stream(path).map_err(Ended::Reading)?;
-    matcher.set_clock(clock);
-    lines(
-        BufReader::with_capacity(256 << 10, stream),
-        path,
-        matcher,
-        args,
-        out,
-    )
+/// Reads the lines of one file after the other.
+struct Lines<'a> {
+    matcher: Matcher,
+    /// Of each address. A connection may go on in the next file.
+    connections: HashMap<Address, Connections>,
+    args: &'a cli::Match,
 }
 
-fn lines(
-    mut input: impl BufRead,
-    path: &Path,
-    matcher: &mut Matcher,
-    args: &cli::Match,
-    out: &mut impl Write,
-) -> Result<Undated, Ended> {
-    let mut line = Vec::new();
-    let mut offset = 0;
-    let mut undated = Undated::default();
-    for number in 1.. {
-        let length =
-            next_line(&mut input, &mut line).map_err(|error| Ended::Reading(error.into()))?;
-        if length == 0 {
-            break;
+impl Lines<'_> {
+    fn file(
+        &mut self,
+        context: &Context,
+        path: &Path,
+        out: &mut impl Write,
+    ) -> Result<Undated, Ended> {
+        if logs::is_standard(path) {
+            self.matcher.set_clock(Clock::new(context.now));
+            let input = BufReader::new(Metered(io::stdin().lock()));
+            return self.read(input, path, out);
         }
-        let verdict = if line.len() > LONGEST_LINE {
-            Verdict::Nothing
-        } else {
-            matcher.line(&line, offset)
-        };
-        if verdict == Verdict::BadTime {
-            if undated.count == 0 {
-                undated.first = number;
-            }
-            undated.count += 1;
-        }
-        let written = match verdict {
-            Verdict::Failure(failure) if !args.unmatched => {
-                matched(path, number, &failure, &line, args.json, out)
-            }
-            Verdict::Failure(_) => Ok(()),
-            _ if args.unmatched => unmatched(path, number, offset, &line, args.json, out),
-            _ => Ok(()),
-        };
-        written.map_err(Ended::Writing)?;
-        offset += length;
+        let (stream, clock) = logs::stream(path).map_err(Ended::Reading)?;
+        self.matcher.set_clock(clock);
+        self.read(BufReader::with_capacity(256 << 10, stream), path, out)
     }
-    Ok(undated)
+
+    fn read(
+        &mut self,
+        mut input: impl BufRead,
+        path: &Path,
+        out: &mut impl Write,
+    ) -> Result<Undated, Ended> {
+        let mut undated = Undated::default();
+        let mut line = Vec::new();
+        let mut offset = 0;
+        let cli::Match {
+            unmatched: rest,
+            json,
+            ..
+        } = *self.args;
+        for number in 1.. {
+            let length =
+                next_line(&mut input, &mut line).map_err(|error| Ended::Reading(error.into()))?;
+            if length == 0 {
+                break;
+            }
+            let verdict = if line.len() > LONGEST_LINE {
+                Verdict::Nothing
+            } else {
+                self.matcher.line(&line, offset)
+            };
+            if verdict == Verdict::BadTime {
+                if undated.count == 0 {
+                    undated.first = number;
+                }
+                undated.count += 1;
+            }
+            let written = match verdict {
+                Verdict::Failure(failure) if !rest => {
+                    let counted = self.count(path, &failure);
+                    matched(path, number, &failure, counted, &line, json, out)
+                }
+                Verdict::Failure(_) => Ok(()),
+                _ if rest => unmatched(path, number, offset, &line, json, out),
+                _ => Ok(()),
+            };
+            written.map_err(Ended::Writing)?;
+            offset += length;
+        }
+        Ok(undated)
+    }
+
+    /// How many new failures a failure is.
+    fn count(&mut self, path: &Path, failure: &Failure) -> u32 {
+        if failure.login.is_none() {
+            return failure.count;
+        }
+        let connections = self.connections.entry(failure.address).or_default();
+        let place = LinePlace::of(PathId::of(path), failure.offset);
+        connections.hear(failure, place).new
+    }
 }
 
 /// Reads a line without its newline, and tells how many bytes it took. Of one
@@ -177,12 +202,13 @@ fn matched(
     path: &Path,
     number: u64,
     failure: &Failure,
+    counted: u32,
     line: &[u8],
     json: bool,
     out: &mut impl Write,
 ) -> io::Result<()> {
     if json {
-        return writeln!(out, "{}", matched_json(path, number, failure));
+        return writeln!(out, "{}", matched_json(path, number, failure, counted));
     }
     let (path, line) = (Escaped::path(path), Escaped::bytes(line));
     writeln!(out, "{path}:{number}: {} {line}", failure.address)

@@ -93,7 +93,7 @@ pub(super) fn read_rule(
         if let Ok((mut outcome, mut read)) = plan.settle(context, rule, &readings, has_room) {
             read.most_windows = context.config.most_windows;
             (read.opened, read.forgotten) = (hearing.opened(), hearing.forgotten());
-            read.windows = hearing.windows();
+            read.changed = hearing.changed();
             read.cleared = std::mem::take(&mut hearing.cleared);
             outcome.paths = hearing.paths;
             (outcome.bans, outcome.read) = (hearing.bans, Some(read));

@@ -1,9 +1,10 @@
 //! Failures go in one after the other, rule by rule.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::judge::{Beat, NeverBanned, Standing};
-use crate::model::{Address, Failure, Stamp, Thresholds, Variant};
+use crate::judge::{Beat, Connections, Counts, NeverBanned, Standing};
+use crate::model::{Address, Failure, LinePlace, Stamp, Thresholds, Variant};
 
 use super::addresses::{Addresses, Row};
 use super::findings::{self, Findings};
@@ -50,8 +51,9 @@ pub struct Settings {
 /// What a line was to the audit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Was {
-    /// A failure within the period.
-    Failure,
+    /// So many new failures within the period: none where the line is of a login that
+    /// has counted.
+    Failures(u32),
     /// A login that went well, within the period.
     Login,
     /// Either of them outside the period.
@@ -94,6 +96,9 @@ impl RuleFold {
 #[derive(Debug)]
 struct Seen {
     failures: u64,
+    /// How many of its lines counted something, by which they are told apart.
+    lines: u64,
+    connections: Connections,
     first: Stamp,
     last: Stamp,
     never: bool,
@@ -104,12 +109,23 @@ impl Seen {
     fn new(row: &Row) -> Self {
         Seen {
             failures: 0,
+            lines: 0,
+            connections: Connections::default(),
             first: Stamp::from_secs(i64::MAX),
             last: Stamp::from_secs(i64::MIN),
             never: row.never,
             standing: Standing::default(),
         }
     }
+}
+
+/// What is known of the address with that number, of which `rows` are all.
+fn seen<'s>(all: &'s mut Vec<Seen>, rows: &[Row], number: usize) -> &'s mut Seen {
+    let known = all.len();
+    if known <= number {
+        all.extend(rows[known..=number].iter().map(Seen::new));
+    }
+    &mut all[number]
 }
 
 /// Follows everything that the logs tell, rule by rule. Its memory grows with
@@ -128,6 +144,9 @@ pub struct Fold<'a> {
     pub(super) named: u64,
     pub(super) stopped: u64,
     pub(super) outside: u64,
+    /// The connections of each address under the rule that is being read, outside of
+    /// the period.
+    connections_outside: HashMap<Address, Connections>,
     pub(super) future: (u64, Option<Stamp>),
     pub(super) trials: Trials,
 }
@@ -148,6 +167,7 @@ impl<'a> Fold<'a> {
             named: 0,
             stopped: 0,
             outside: 0,
+            connections_outside: HashMap::new(),
             future: (0, None),
         }
     }
@@ -171,22 +191,22 @@ impl<'a> Fold<'a> {
             logins: 0,
         });
         self.seen.clear();
+        self.connections_outside.clear();
     }
 
     /// Takes the next failure of the rule that was begun last, with the user
     /// it names.
     pub fn hear(&mut self, failure: &Failure, user: Option<&[u8]>) -> Was {
-        let (at, count) = (failure.at, u64::from(failure.count));
+        let at = failure.at;
         let place = self.rules.len() - 1;
         let Some(rule) = self.rules.last_mut() else {
             return Was::Outside;
         };
         if !self.settings.period.has(at.secs) {
-            self.outside += count;
+            let connections = self.connections_outside.entry(failure.address);
+            let counts = connections.or_default().hear(failure, LinePlace::nth(0));
+            self.outside += u64::from(counts.new);
             return Was::Outside;
-        }
-        if at.secs > self.settings.now + FUTURE {
-            self.future = (self.future.0 + count, self.future.1.max(Some(at)));
         }
         let never = self.never;
         let covered = |address: Address| move || never.covers(address);
@@ -200,29 +220,42 @@ impl<'a> Fold<'a> {
             rule.histogram.add(at.secs, 0, 0);
             return Was::Login;
         }
+        let seen = seen(&mut self.seen, &self.addresses.rows, number);
+        let line = LinePlace::nth(seen.lines);
+        let counts = seen.connections.hear(failure, line);
+        if counts.is_nothing() {
+            return Was::Failures(0);
+        }
+        seen.lines += 1;
+        let count = u64::from(counts.new);
         rule.failures += count;
-        if let Some(user) = user {
+        if at.secs > self.settings.now + FUTURE {
+            self.future = (self.future.0 + count, self.future.1.max(Some(at)));
+        }
+        if let Some(user) = user.filter(|_| count > 0) {
             self.users.add(user, count);
             self.named += count;
         }
-        self.trials.keep(number, failure);
-        let banned = self.see(place, number, failure);
+        self.trials.keep(number, failure, counts);
+        let banned = self.see(place, number, failure, line, counts);
         self.rules[place]
             .histogram
             .add(at.secs, count, u64::from(banned));
-        Was::Failure
+        Was::Failures(counts.new)
     }
 
     /// Notes a failure and decides as a run does; true if it has brought a ban.
-    fn see(&mut self, rule: usize, number: usize, failure: &Failure) -> bool {
-        let known = self.seen.len();
-        if known <= number {
-            let new = &self.addresses.rows[known..=number];
-            self.seen.extend(new.iter().map(Seen::new));
-        }
+    fn see(
+        &mut self,
+        rule: usize,
+        number: usize,
+        failure: &Failure,
+        place: LinePlace,
+        counts: Counts,
+    ) -> bool {
         let at = failure.at;
         let seen = &mut self.seen[number];
-        seen.failures += u64::from(failure.count);
+        seen.failures += u64::from(counts.new);
         seen.first = seen.first.min(at);
         seen.last = seen.last.max(at);
         let standing = &mut seen.standing;
@@ -230,13 +263,18 @@ impl<'a> Fold<'a> {
             return false;
         }
         if !standing.counts(at.secs) {
-            self.stopped += u64::from(failure.count);
+            self.stopped += u64::from(counts.new);
             return false;
         }
-        let count = failure.count;
-        let keep = |beats: &mut Vec<Beat>, counted| beats.push(Beat { counted, count });
+        let keep = |beats: &mut Vec<Beat>, counted, count| {
+            beats.push(Beat {
+                counted,
+                count,
+                place,
+            });
+        };
         let thresholds = &self.rules[rule].thresholds;
-        let Some(filled) = standing.hear(thresholds, at, failure.instant, keep) else {
+        let Some(filled) = standing.hear(thresholds, at, failure.instant, counts, keep) else {
             return false;
         };
         self.addresses.rows[number].banned = true;

@@ -1,24 +1,37 @@
-//! The same failures under other thresholds: they are kept, twelve bytes each,
+//! The same failures under other thresholds: they are kept, sixteen bytes each,
 //! and tried address by address when a rule has been read.
 
 use rayon::prelude::*;
 
-use crate::judge::{Outcome, Trial};
-use crate::model::{Failure, Thresholds, Variant};
+use crate::judge::{Counts, Outcome, Trial};
+use crate::model::{Failure, LinePlace, Thresholds, Variant};
 
 use super::addresses::Row;
 
 /// Whether a failure bans at once, beside its count.
 const INSTANT: u32 = 1 << 31;
 
-/// A failure.
+/// A line that counts something.
 #[derive(Debug, Clone, Copy)]
 struct Record {
     address: u32,
+    line: Line,
+}
+
+/// The same without its address.
+#[derive(Debug, Clone, Copy, Default)]
+struct Line {
     /// Unix seconds.
     at: u32,
-    /// How many it is, with [`INSTANT`].
+    /// How many failures it adds, with [`INSTANT`].
     count: u32,
+    /// The number of the line among those of its address of which it takes over the
+    /// failure, or [`Line::MOVES_NONE`].
+    moves: u32,
+}
+
+impl Line {
+    const MOVES_NONE: u32 = u32::MAX;
 }
 
 /// What came of one variant so far, over all rules.
@@ -52,16 +65,21 @@ impl Trials {
         }
     }
 
-    /// Keeps a failure of the address with that number.
-    pub(super) fn keep(&mut self, address: usize, failure: &Failure) {
+    /// Keeps a failure of the address with that number, which `counts` that.
+    pub(super) fn keep(&mut self, address: usize, failure: &Failure, counts: Counts) {
         if self.tried.is_empty() {
             return;
         }
         let instant = if failure.instant { INSTANT } else { 0 };
+        let moves = counts.moves.map(LinePlace::number);
+        let moves = moves.and_then(|number| u32::try_from(number).ok());
         self.records.push(Record {
             address: u32::try_from(address).unwrap_or(u32::MAX),
-            at: u32::try_from(failure.at.secs.max(0)).unwrap_or(u32::MAX),
-            count: failure.count.min(INSTANT - 1) | instant,
+            line: Line {
+                at: u32::try_from(failure.at.secs.max(0)).unwrap_or(u32::MAX),
+                count: counts.new.min(INSTANT - 1) | instant,
+                moves: moves.unwrap_or(Line::MOVES_NONE),
+            },
         });
     }
 
@@ -90,17 +108,20 @@ impl Trials {
     }
 }
 
-fn trial((at, count): (u32, u32)) -> Trial {
+fn trial(Line { at, count, moves }: Line) -> Trial {
     Trial {
         at: i64::from(at),
-        count: count & !INSTANT,
+        counts: Counts {
+            new: count & !INSTANT,
+            moves: (moves != Line::MOVES_NONE).then(|| LinePlace::nth(moves.into())),
+        },
         instant: count & INSTANT != 0,
     }
 }
 
-/// The failures by address, those of each in the order of the log, and where
-/// those of each begin.
-fn group(records: Vec<Record>, addresses: usize) -> (Vec<u32>, Vec<(u32, u32)>) {
+/// The lines by address, those of each in the order of the log, and where those of
+/// each begin.
+fn group(records: Vec<Record>, addresses: usize) -> (Vec<u32>, Vec<Line>) {
     let mut starts = vec![0_u32; addresses + 1];
     for record in &records {
         starts[record.address as usize + 1] += 1;
@@ -109,10 +130,10 @@ fn group(records: Vec<Record>, addresses: usize) -> (Vec<u32>, Vec<(u32, u32)>) 
         starts[number + 1] += starts[number];
     }
     let mut next = starts.clone();
-    let mut grouped = vec![(0, 0); records.len()];
-    for Record { address, at, count } in records {
+    let mut grouped = vec![Line::default(); records.len()];
+    for Record { address, line } in records {
         let place = &mut next[address as usize];
-        grouped[*place as usize] = (at, count);
+        grouped[*place as usize] = line;
         *place += 1;
     }
     (starts, grouped)

@@ -62,6 +62,7 @@ fn accepted(
         urls: urls.map_or(Urls::Unused, |urls| {
             Urls::Filled(urls.iter().map(|url| page(url, None)).collect())
         }),
+        built_in: false,
     })
 }
 
@@ -106,6 +107,7 @@ fn inherited(
         instant: false,
         positions: builtin.positions,
         urls: urls.clone(),
+        built_in: true,
     };
     builtin.patterns.iter().map(pattern).collect()
 }

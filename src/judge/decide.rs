@@ -4,10 +4,10 @@ use std::hash::BuildHasher as _;
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
-use crate::model::{Address, Failure, Thresholds, Witnesses};
+use crate::model::{Address, Failure, LinePlace, Thresholds, Witnesses};
 
-use super::standing::{Filled, Standing};
-use super::{NeverBanned, Window};
+use super::standing::Standing;
+use super::{Connections, NeverBanned, Window};
 
 /// A window that filled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,51 @@ pub struct Decision {
     pub ends: Option<i64>,
     /// The failures in the order of the log.
     pub witnesses: Witnesses,
+}
+
+/// What came of a failure.
+#[derive(Debug, Default)]
+pub struct Judged {
+    /// How many new failures it is.
+    pub failures: u32,
+    /// The window that it filled, if it did.
+    pub decision: Option<Decision>,
+}
+
+/// What a judge knows that is other than what is stored, in the order of the
+/// addresses.
+#[derive(Debug, Default)]
+pub struct Changed {
+    /// Open windows.
+    pub windows: Vec<(Address, Window)>,
+    /// Connections.
+    pub connections: Vec<(Address, Connections)>,
+}
+
+/// An address and what is known of it.
+#[derive(Debug)]
+struct Known {
+    address: Address,
+    standing: Standing,
+    connections: Connections,
+}
+
+impl Known {
+    /// When its open window is newest; none if it has none.
+    fn newest(&self) -> Option<i64> {
+        self.standing.window.newest()
+    }
+
+    /// Whether anything is known.
+    fn is_something(&self) -> bool {
+        let is_standing = self.newest().is_some() || self.standing.counts_from != i64::MIN;
+        is_standing || !self.connections.open().is_empty()
+    }
+
+    /// How many bytes of memory it takes beside this value itself.
+    fn weight(&self) -> usize {
+        self.standing.window.weight() + self.connections.weight()
+    }
 }
 
 /// A window this much behind the newest stamp may be forgotten, in seconds,
@@ -42,7 +87,7 @@ pub struct Judge<'a> {
     /// Where each address has its standing, by its hash. A place is small, and
     /// the address is not held twice: there may be millions.
     places: HashTable<u32>,
-    standings: Vec<(Address, Standing)>,
+    known: Vec<Known>,
     /// Who was asked for last, and his place: he is heard next.
     last: Cell<Option<(Address, usize)>>,
     /// The newest stamp of a failure.
@@ -51,7 +96,7 @@ pub struct Judge<'a> {
     open: usize,
     /// How many more there are by this than the store has.
     opened: i64,
-    /// How many bytes the failures of the windows take.
+    /// How many bytes the failures of the windows and the connections take.
     kept: usize,
     /// With so many addresses it is looked again whom to forget.
     tidy_at: usize,
@@ -69,7 +114,7 @@ impl<'a> Judge<'a> {
             most_windows: usize::MAX,
             hasher: RandomState::default(),
             places: HashTable::new(),
-            standings: Vec::new(),
+            known: Vec::new(),
             last: Cell::new(None),
             newest: i64::MIN,
             open: 0,
@@ -93,8 +138,7 @@ impl<'a> Judge<'a> {
     #[must_use]
     pub fn weight(&self) -> usize {
         let place = size_of::<u32>() + 1;
-        let standing = size_of::<(Address, Standing)>();
-        self.places.capacity() * place + self.standings.len() * standing + self.kept
+        self.places.capacity() * place + self.known.len() * size_of::<Known>() + self.kept
     }
 
     /// How many more open windows there are by it than the store has; fewer,
@@ -122,7 +166,7 @@ impl<'a> Judge<'a> {
         {
             return Some(place);
         }
-        let is_his = |&place: &u32| self.standings[place as usize].0 == address;
+        let is_his = |&place: &u32| self.known[place as usize].address == address;
         let hash = self.hasher.hash_one(address);
         let place = *self.places.find(hash, is_his)? as usize;
         self.last.set(Some((address, place)));
@@ -130,69 +174,100 @@ impl<'a> Judge<'a> {
     }
 
     /// Tells what is known of `address`, once, before its first failure.
-    pub fn introduce(&mut self, address: Address, standing: Standing) {
-        self.enter(address, standing);
+    pub fn introduce(&mut self, address: Address, standing: Standing, connections: Connections) {
+        self.enter(address, standing, connections);
     }
 
     /// The place of who was not known; none if there is no room for him.
-    fn enter(&mut self, address: Address, standing: Standing) -> Option<usize> {
+    fn enter(
+        &mut self,
+        address: Address,
+        standing: Standing,
+        connections: Connections,
+    ) -> Option<usize> {
         let standing = if self.never.covers(address) {
             Standing::never_banned()
         } else {
             standing
         };
-        if self.standings.len() >= self.tidy_at || self.has_too_many() {
+        if self.known.len() >= self.tidy_at || self.has_too_many() {
             self.tidy();
         }
-        self.open += usize::from(standing.window.newest().is_some());
-        self.kept += standing.window.weight();
-        let place = self.standings.len();
+        let known = Known {
+            address,
+            standing,
+            connections,
+        };
+        self.open += usize::from(known.newest().is_some());
+        self.kept += known.weight();
+        let place = self.known.len();
         // More than four thousand million addresses fit into no memory.
         let short = u32::try_from(place).ok()?;
-        self.standings.push((address, standing));
-        let hash = |&place: &u32| self.hasher.hash_one(self.standings[place as usize].0);
+        self.known.push(known);
+        let hash = |&place: &u32| self.hasher.hash_one(self.known[place as usize].address);
         self.places
             .insert_unique(self.hasher.hash_one(address), short, hash);
         self.last.set(Some((address, place)));
         Some(place)
     }
 
-    /// Takes the next failure of the log, of which `keep` takes in what is kept
-    /// of it, given the second at which it counts. An address that was not
-    /// introduced has no past.
+    /// Takes the next failure of the log, whose line stands at `line`, and of which
+    /// `keep` takes in what is kept of it, given the failure with as many as it counts,
+    /// and the second at which it does. An address that was not introduced has no past.
     pub fn hear(
         &mut self,
         failure: &Failure,
-        keep: impl FnOnce(&mut Witnesses, i64),
-    ) -> Option<Decision> {
-        let known = self.place(failure.address);
-        let place = known.or_else(|| self.enter(failure.address, Standing::default()))?;
+        line: LinePlace,
+        keep: impl FnOnce(&mut Witnesses, &Failure, i64),
+    ) -> Judged {
+        let address = failure.address;
+        let place = self.place(address);
+        let place =
+            place.or_else(|| self.enter(address, Standing::default(), Connections::default()));
+        let Some(place) = place else {
+            return Judged::default();
+        };
         self.newest = self.newest.max(failure.at.secs);
-        let (_, standing) = &mut self.standings[place];
-        let (was_open, weighed) = (standing.window.newest().is_some(), standing.window.weight());
-        let filled = standing.hear(&self.thresholds, failure.at, failure.instant, keep);
-        let is_open = standing.window.newest().is_some();
+        let known = &mut self.known[place];
+        if known.standing.is_done() {
+            let weighed = known.connections.weight();
+            let counts = known.connections.hear(failure, line);
+            self.kept = self.kept + known.connections.weight() - weighed;
+            return Judged {
+                failures: counts.new,
+                decision: None,
+            };
+        }
+        let (was_open, weighed) = (known.newest().is_some(), known.weight());
+        let counts = known.connections.hear(failure, line);
+        let standing = &mut known.standing;
+        let (at, instant) = (failure.at, failure.instant);
+        let keep = |kept: &mut Witnesses, counted, count| {
+            let failure = failure.clone();
+            keep(kept, &Failure { count, ..failure }, counted);
+        };
+        let filled = standing.hear(&self.thresholds, at, instant, counts, keep);
+        let is_open = known.newest().is_some();
         self.open = self.open + usize::from(is_open) - usize::from(was_open);
         self.opened += i64::from(is_open) - i64::from(was_open);
-        self.kept = self.kept + standing.window.weight() - weighed;
-        let Filled {
-            failures,
-            ends,
-            kept,
-        } = filled?;
-        Some(Decision {
+        self.kept = self.kept + known.weight() - weighed;
+        let decision = filled.map(|filled| Decision {
             failure: failure.clone(),
-            failures,
-            ends,
-            witnesses: kept,
-        })
+            failures: filled.failures,
+            ends: filled.ends,
+            witnesses: filled.kept,
+        });
+        Judged {
+            failures: counts.new,
+            decision,
+        }
     }
 
     /// Whether no further failure of `address` can come to anything: it is never
     /// banned, or for good.
     #[must_use]
     pub fn is_done_with(&self, address: Address) -> bool {
-        let standing = self.place(address).map(|place| &self.standings[place].1);
+        let standing = self.place(address).map(|place| &self.known[place].standing);
         standing.is_some_and(Standing::is_done)
     }
 
@@ -206,78 +281,105 @@ impl<'a> Judge<'a> {
     fn tidy(&mut self) {
         let reach = i64::from(self.thresholds.request_time) + 3600;
         let behind = self.newest.saturating_sub(BEHIND.max(reach));
-        self.forget(|newest| newest < behind);
+        self.forget_connections(behind);
+        self.forget(false, |newest| newest < behind);
         if self.has_too_many() {
-            let mut all: Vec<i64> = self.standings.iter().filter_map(newest).collect();
+            let mut all: Vec<i64> = self.known.iter().filter_map(Known::newest).collect();
             let surplus = all.len() - self.most_windows;
             let (_, &mut oldest, _) = all.select_nth_unstable(surplus);
             let earlier = all[..surplus].iter().filter(|&&newest| newest < oldest);
             let mut of_oldest = surplus - earlier.count();
-            self.forget(|newest| {
+            self.forget(true, |newest| {
                 let too_many = newest == oldest && of_oldest > 0;
                 of_oldest -= usize::from(too_many);
                 newest < oldest || too_many
             });
             self.forgotten += surplus as u64;
         }
-        self.tidy_at = (2 * self.standings.len()).max(FEW);
+        self.tidy_at = (2 * self.known.len()).max(FEW);
     }
 
     /// Forgets the windows of which `is_over` says so, given when they are
-    /// newest, and the addresses of which nothing else is known.
-    fn forget(&mut self, mut is_over: impl FnMut(i64) -> bool) {
+    /// newest, perhaps with the connections of their addresses, and the addresses of
+    /// which nothing else is known.
+    fn forget(&mut self, drops_connections: bool, mut is_over: impl FnMut(i64) -> bool) {
         let Judge {
             hasher,
             places,
-            standings,
+            known: all,
             open,
             opened,
             kept,
             ..
         } = self;
-        let before = standings.len();
-        standings.retain_mut(|(_, standing)| {
-            let window = &mut standing.window;
-            if !window.newest().is_some_and(&mut is_over) {
-                return true;
+        let before = all.len();
+        all.retain_mut(|known| {
+            if known.newest().is_some_and(&mut is_over) {
+                *kept -= known.weight();
+                let window = &mut known.standing.window;
+                *open -= 1;
+                *opened -= i64::from(!window.is_stored());
+                *window = Window::default();
+                if drops_connections {
+                    known.connections = Connections::default();
+                }
+                *kept += known.weight();
             }
-            *open -= 1;
-            *opened -= i64::from(!window.is_stored());
-            *kept -= window.weight();
-            *window = Window::default();
-            standing.counts_from != i64::MIN
+            known.is_something()
         });
-        if standings.len() < before {
+        if all.len() < before {
             places.clear();
-            for (place, (address, _)) in (0..).zip(standings.iter()) {
-                let hash = |&place: &u32| hasher.hash_one(standings[place as usize].0);
-                places.insert_unique(hasher.hash_one(*address), place, hash);
+            for (place, known) in (0..).zip(all.iter()) {
+                let hash = |&place: &u32| hasher.hash_one(all[place as usize].address);
+                places.insert_unique(hasher.hash_one(known.address), place, hash);
             }
         }
         self.last.set(None);
     }
 
-    /// The windows that are other than the stored ones, in the order of their
-    /// addresses.
+    /// Forgets the connections whose last lines are before `behind`.
+    fn forget_connections(&mut self, behind: i64) {
+        for known in &mut self.known {
+            if known
+                .connections
+                .newest()
+                .is_some_and(|newest| newest < behind)
+            {
+                self.kept -= known.connections.weight();
+                known.connections = Connections::default();
+            }
+        }
+    }
+
+    /// What is other than the stored one.
     #[must_use]
-    pub fn into_changed_windows(self) -> Vec<(Address, Window)> {
+    pub fn into_changed(self) -> Changed {
+        let behind = self.newest.saturating_sub(BEHIND);
         let Judge {
-            places, standings, ..
+            places, mut known, ..
         } = self;
         drop(places);
-        let windows = standings
+        let is_worth_it = |connections: &Connections| {
+            connections.is_changed() && connections.newest() >= Some(behind)
+        };
+        let connections = known.iter_mut().filter_map(|known| {
+            let connections = &mut known.connections;
+            is_worth_it(connections).then(|| (known.address, std::mem::take(connections)))
+        });
+        let mut connections: Vec<(Address, Connections)> = connections.collect();
+        connections.sort_unstable_by_key(|(address, _)| *address);
+        let windows = known
             .into_iter()
-            .map(|(address, standing)| (address, standing.window));
+            .map(|known| (known.address, known.standing.window));
         // Where the standings were: nothing is copied.
-        let mut changed: Vec<(Address, Window)> =
+        let mut windows: Vec<(Address, Window)> =
             windows.filter(|(_, window)| window.is_changed()).collect();
-        changed.sort_unstable_by_key(|(address, _)| *address);
-        changed
+        windows.sort_unstable_by_key(|(address, _)| *address);
+        Changed {
+            windows,
+            connections,
+        }
     }
-}
-
-fn newest((_, standing): &(Address, Standing)) -> Option<i64> {
-    standing.window.newest()
 }
 
 #[cfg(test)]
@@ -286,7 +388,9 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::model::{Line, PathId, Stamp, WindowKind};
+    use crate::model::{
+        Line, PathId, Stamp, WindowKind, connections_from_bytes, connections_to_bytes,
+    };
     use proptest::prelude::*;
 
     fn failure(address: &str, at: i64) -> Failure {
@@ -295,6 +399,7 @@ mod tests {
             address,
             at: Stamp::from_secs(at),
             count: 1,
+            login: None,
             pattern: 0,
             instant: false,
             offset: 0,
@@ -302,11 +407,13 @@ mod tests {
     }
 
     fn bans(judge: &mut Judge, failures: &[Failure]) -> Vec<(String, i64)> {
+        let path = PathId::of(Path::new("log"));
         let decided = failures.iter().filter_map(|failure| {
-            judge.hear(failure, |kept, counted| {
-                let path = PathId::of(Path::new("log"));
+            let line = LinePlace::of(path, failure.offset);
+            let judged = judge.hear(failure, line, |kept, failure, counted| {
                 kept.push(failure, counted, path, Line::of(b"line", false));
-            })
+            });
+            judged.decision
         });
         decided
             .map(|d| (d.failure.address.to_string(), d.failure.at.secs))
@@ -346,7 +453,7 @@ mod tests {
         let mut judge = Judge::new(Thresholds::default(), &never);
         let failures: Vec<Failure> = (0..9).map(|n| failure("127.0.0.1", n)).collect();
         assert_eq!(bans(&mut judge, &failures), []);
-        assert_eq!(judge.into_changed_windows(), []);
+        assert_eq!(judge.into_changed().windows, []);
     }
 
     #[test]
@@ -354,7 +461,8 @@ mod tests {
         let never = NeverBanned::default();
         let mut judge = Judge::new(Thresholds::default(), &never);
         let standing = Standing::of(Some(100), None, Window::default());
-        judge.introduce(Address::parse(b"192.0.2.1").unwrap(), standing);
+        let address = Address::parse(b"192.0.2.1").unwrap();
+        judge.introduce(address, standing, Connections::default());
         let failures: Vec<Failure> = (96..=105).map(|at| failure("192.0.2.1", at)).collect();
         assert_eq!(bans(&mut judge, &failures), [("192.0.2.1".into(), 105)]);
     }
@@ -416,8 +524,8 @@ mod tests {
     }
 
     fn open(judge: &Judge) -> Vec<String> {
-        let open = judge.standings.iter().filter(|one| newest(one).is_some());
-        open.map(|(address, _)| address.to_string()).collect()
+        let open = judge.known.iter().filter(|known| known.newest().is_some());
+        open.map(|known| known.address.to_string()).collect()
     }
 
     #[test]
@@ -449,8 +557,8 @@ mod tests {
         for n in 0..300_000 {
             bans(&mut judge, &[failure(&number(n), at(n))]);
         }
-        assert!(judge.standings.len() < 2 * FEW, "{}", judge.standings.len());
-        assert!(judge.weight() < 160 * 2 * FEW, "{}", judge.weight());
+        assert!(judge.known.len() < 2 * FEW, "{}", judge.known.len());
+        assert!(judge.weight() < 192 * 2 * FEW, "{}", judge.weight());
         assert_eq!(judge.forgotten(), 0);
         assert_eq!(usize::try_from(judge.opened()).unwrap(), open(&judge).len());
         assert!(
@@ -466,11 +574,10 @@ mod tests {
             let never = NeverBanned::default();
             let mut judge = Judge::new(some_thresholds(3, ban), &never).with_most_windows(2);
             bans(&mut judge, &some(&steps));
-            let windows = || judge.standings.iter().map(|(_, standing)| &standing.window);
             prop_assert_eq!(judge.open, open(&judge).len());
             prop_assert_eq!(judge.opened(), i64::try_from(judge.open).unwrap());
-            prop_assert_eq!(judge.kept, windows().map(Window::weight).sum::<usize>());
-            prop_assert!(judge.standings.iter().all(|(address, _)| judge.knows(*address)));
+            prop_assert_eq!(judge.kept, judge.known.iter().map(Known::weight).sum::<usize>());
+            prop_assert!(judge.known.iter().all(|known| judge.knows(known.address)));
         }
 
         /// Without the failures of whom he is done with a judge decides the same.
@@ -510,13 +617,16 @@ mod tests {
             let mut first = Judge::new(thresholds, &never);
             let mut parts = bans(&mut first, early);
             let mut second = Judge::new(thresholds, &never);
-            for (address, standing) in first.standings {
+            for known in first.known {
                 let stored = |kept: &Witnesses| {
                     Witnesses::from_bytes(kept.as_bytes(), |_| {}).unwrap_or_default()
                 };
+                let Known { address, standing, connections } = known;
+                let connections = connections_to_bytes(connections.open());
+                let connections = Connections::stored(connections_from_bytes(&connections).unwrap());
                 let window = &standing.window;
                 let window = Window::stored(stored(window.later()), window.earlier().map(stored));
-                second.introduce(address, Standing { window, ..standing });
+                second.introduce(address, Standing { window, ..standing }, connections);
             }
             parts.extend(bans(&mut second, late));
             prop_assert_eq!(parts, whole);

@@ -1,7 +1,7 @@
 use crate::model::{Stamp, Thresholds, Witnesses};
 
-use super::Window;
 use super::window::Kept;
+use super::{Counts, Window};
 
 /// Where an address stands under one rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,18 +69,26 @@ impl<K: Kept> Standing<K> {
         self.counts_from == i64::MAX
     }
 
-    /// Takes the next failure of the log, of which `keep` takes in what is kept
-    /// of it, given the second at which it counts.
+    /// Takes the next failure of the log, which `counts` that, and of which `keep`
+    /// takes in what is kept of it, given the second at which it counts and how many
+    /// failures it is.
     pub fn hear(
         &mut self,
         thresholds: &Thresholds,
         at: Stamp,
         instant: bool,
-        keep: impl FnOnce(&mut K, i64),
+        counts: Counts,
+        keep: impl FnOnce(&mut K, i64, u32),
     ) -> Option<Filled<K>> {
-        if !self.counts(at.secs) {
+        if counts.is_nothing() || !self.counts(at.secs) {
             return None;
         }
+        let moved = counts.moves.is_some_and(|from| self.window.take_out(from));
+        let count = counts.new.saturating_add(u32::from(moved));
+        if count == 0 {
+            return None;
+        }
+        let keep = |kept: &mut K, counted| keep(kept, counted, count);
         let pushed = self.window.push(thresholds, at, keep);
         let failures = pushed.failures;
         if failures < thresholds.failed_attempts.get() && !instant {

@@ -1,9 +1,9 @@
 //! Other thresholds, tried on the same failures.
 
-use crate::model::{Stamp, Thresholds};
+use crate::model::{LinePlace, Stamp, Thresholds};
 
-use super::Standing;
 use super::window::Kept;
+use super::{Counts, Standing};
 
 /// What counts of a failure, without its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub struct Beat {
     pub counted: i64,
     /// How many failures it is.
     pub count: u32,
+    /// Where its line stands.
+    pub place: LinePlace,
 }
 
 impl Kept for Vec<Beat> {
@@ -27,6 +29,12 @@ impl Kept for Vec<Beat> {
     fn forget_before(&mut self, earliest: i64) {
         self.retain(|beat| beat.counted >= earliest);
     }
+
+    fn take_out(&mut self, place: LinePlace) -> bool {
+        let before = self.len();
+        self.retain(|beat| beat.place != place);
+        self.len() < before
+    }
 }
 
 /// A failure of one address under one rule, as it is tried.
@@ -35,7 +43,7 @@ pub struct Trial {
     /// Its time, in Unix seconds.
     pub at: i64,
     /// How many failures it is.
-    pub count: u32,
+    pub counts: Counts,
     /// Whether it bans at once.
     pub instant: bool,
 }
@@ -51,18 +59,30 @@ pub struct Outcome {
 
 impl Outcome {
     /// Tries thresholds on the failures of one address under one rule, in the
-    /// order of the log.
+    /// order of the log; the place of each is its number, from 0.
     #[must_use]
     pub fn of(thresholds: &Thresholds, failures: impl IntoIterator<Item = Trial>) -> Self {
         let mut standing = Standing::<Vec<Beat>>::default();
         let mut outcome = Outcome::default();
-        for Trial { at, count, instant } in failures {
+        for (number, trial) in (0..).zip(failures) {
+            let Trial {
+                at,
+                counts,
+                instant,
+            } = trial;
             if !standing.counts(at) {
-                outcome.stopped += u64::from(count);
+                outcome.stopped += u64::from(counts.new);
                 continue;
             }
-            let keep = |beats: &mut Vec<Beat>, counted| beats.push(Beat { counted, count });
-            let filled = standing.hear(thresholds, Stamp::from_secs(at), instant, keep);
+            let place = LinePlace::nth(number);
+            let keep = |beats: &mut Vec<Beat>, counted, count| {
+                beats.push(Beat {
+                    counted,
+                    count,
+                    place,
+                });
+            };
+            let filled = standing.hear(thresholds, Stamp::from_secs(at), instant, counts, keep);
             outcome.bans += u32::from(filled.is_some());
         }
         outcome
@@ -86,7 +106,7 @@ mod tests {
                 .iter()
                 .map(|&at| Trial {
                     at,
-                    count: 1,
+                    counts: Counts::new(1),
                     instant: false,
                 })
                 .collect::<Vec<_>>()
@@ -98,6 +118,20 @@ mod tests {
         let default = Thresholds::default();
         assert_eq!(outcome(&default, &[0, 1, 2, 3, 4, 5, 9_999]), (1, 2));
         assert_eq!(outcome(&default, &[0, 9, 18, 27, 36]), (0, 0));
+        // The second line takes over the failure of the first.
+        let moved = |at, moves| Trial {
+            at,
+            counts: Counts {
+                new: 0,
+                moves: Some(LinePlace::nth(moves)),
+            },
+            instant: false,
+        };
+        let mut late = trials(&[0, 0, 0, 0]);
+        late.extend((0..4).map(|number| moved(4, number)));
+        assert_eq!(Outcome::of(&default, late.clone()).bans, 0);
+        late.extend(trials(&[9]));
+        assert_eq!(Outcome::of(&default, late).bans, 1);
         let for_ten = Thresholds {
             ban_time: Some(number(10)),
             ..default

@@ -1,4 +1,4 @@
-use crate::model::{Stamp, Thresholds, WindowKind, Witnesses};
+use crate::model::{LinePlace, Stamp, Thresholds, WindowKind, Witnesses};
 
 /// A stamp this much earlier than the last one of its window counts as that
 /// one, in seconds, unless `request_time` is more.
@@ -12,6 +12,8 @@ pub trait Kept: Default {
     fn failures(&self) -> u32;
     /// Drops those that count before `earliest`.
     fn forget_before(&mut self, earliest: i64);
+    /// Takes out the failure of the line at `place`; false if there is none.
+    fn take_out(&mut self, place: LinePlace) -> bool;
 }
 
 impl Kept for Witnesses {
@@ -25,6 +27,10 @@ impl Kept for Witnesses {
 
     fn forget_before(&mut self, earliest: i64) {
         self.forget_before(earliest);
+    }
+
+    fn take_out(&mut self, place: LinePlace) -> bool {
+        self.take_out(place)
     }
 }
 
@@ -141,6 +147,21 @@ impl<K: Kept> Window<K> {
         Pushed { failures, earlier }
     }
 
+    /// Takes out the failure of the line at `place`, as if it had never been there;
+    /// false if it is not there any more.
+    pub fn take_out(&mut self, place: LinePlace) -> bool {
+        let earlier = self.earlier.as_mut();
+        let found =
+            self.later.take_out(place) || earlier.is_some_and(|earlier| earlier.take_out(place));
+        if found {
+            self.changed = true;
+            let is_over = |earlier: &mut Box<K>| earlier.newest().is_none();
+            self.earlier.take_if(is_over);
+            self.close_up();
+        }
+        found
+    }
+
     /// Empties the window that `full` went to, and gives what it held. In the
     /// other one those stay that count from `next` on: a ban runs until then.
     pub fn take(&mut self, full: Pushed, next: i64) -> K {
@@ -202,6 +223,7 @@ mod tests {
             address: Address::from(std::net::Ipv4Addr::LOCALHOST),
             at: Stamp::from_secs(at),
             count,
+            login: None,
             pattern: 0,
             instant: false,
             offset: 0,
@@ -304,6 +326,42 @@ mod tests {
         assert_eq!(push(&mut window, &default, 1, u32::MAX).failures, u32::MAX);
     }
 
+    #[test]
+    fn what_is_taken_out_of_a_window_is_as_if_it_had_never_been_there() {
+        let log = PathId::of(std::path::Path::new("log"));
+        let at_byte = |at, offset| Failure {
+            offset,
+            ..failure(at, 1)
+        };
+        let window = |stamps: &[(i64, u64)]| {
+            let mut window = Window::default();
+            for &(at, offset) in stamps {
+                let failure = at_byte(at, offset);
+                let keep = |kept: &mut Witnesses, counted| {
+                    kept.push(&failure, counted, log, Line::Text(b"line"));
+                };
+                window.push(&Thresholds::default(), failure.at, keep);
+            }
+            window
+        };
+        for (all, taken, rest) in [
+            (&[(7, 0)][..], 0, &[][..]),
+            (&[(7, 0), (8, 90), (9, 180)], 90, &[(7, 0), (9, 180)]),
+            (&[(7, 0), (8, 90), (9, 180)], 180, &[(7, 0), (8, 90)]),
+            // Of the two windows one is left.
+            (&[(4000, 0), (400, 90)], 0, &[(400, 90)]),
+            (&[(4000, 0), (400, 90)], 90, &[(4000, 0)]),
+        ] {
+            let mut found = window(all);
+            assert!(found.take_out(LinePlace::of(log, taken)), "{all:?}");
+            assert_eq!(found.later(), window(rest).later(), "{all:?}");
+            assert_eq!(found.earlier(), window(rest).earlier(), "{all:?}");
+        }
+        let mut stored = Window::stored(window(&[(7, 0)]).later().clone(), None);
+        assert!(!stored.take_out(LinePlace::of(log, 90)) && !stored.is_changed());
+        assert!(stored.take_out(LinePlace::of(log, 0)) && stored.is_changed());
+    }
+
     /// A second window is no more than this, word by word.
     #[derive(Default)]
     struct Naive {
@@ -391,7 +449,7 @@ mod tests {
             for (step, count) in steps {
                 at += step;
                 let failures = push(&mut lines, &thresholds, at, count);
-                let also = beats.push(&thresholds, Stamp::from_secs(at), |beats, counted| beats.push(Beat { counted, count }));
+                let also = beats.push(&thresholds, Stamp::from_secs(at), |beats, counted| beats.push(Beat { counted, count, place: LinePlace::nth(0) }));
                 prop_assert_eq!(failures, also);
                 prop_assert_eq!(lines.newest(), beats.newest());
                 prop_assert_eq!(failures.failures, naive.push(&thresholds, at, count));

@@ -35,7 +35,8 @@ pub struct Reading {
     /// Whether the byte to go on from could not be reached in time, since all
     /// before it has to be unpacked again.
     pub out_of_reach: bool,
-    /// How many failures there were; a repeated line counts as often.
+    /// How many failures there were; a repeated line counts as often. Those of
+    /// connections are not in it: the sink that counts them adds them.
     pub failures: u64,
     /// The newest stamp of them.
     pub newest: Option<Stamp>,

@@ -24,7 +24,8 @@ pub struct Heard<'a> {
     pub place: (usize, usize),
     /// The failure.
     pub failure: &'a Failure,
-    /// Its line, without the newline; none if the matcher keeps users.
+    /// Its line, without the newline; none if the matcher keeps users, or if more
+    /// failures of its address were not wanted.
     pub line: &'a [u8],
     /// The user it names, if the matcher keeps users.
     pub user: Option<&'a [u8]>,
@@ -35,7 +36,8 @@ pub struct Heard<'a> {
 pub enum More {
     /// They may matter.
     Wanted,
-    /// They need not be handed over, but may be.
+    /// They need not be handed over, but may be; those of connections are, without
+    /// their lines.
     Unwanted,
     /// There is no room for more: the reading ends as if its time were over.
     NoRoom,

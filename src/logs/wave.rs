@@ -57,7 +57,8 @@ impl<'a> Pool<'a> {
         }
     }
 
-    /// From now on failures of these addresses are counted and no more.
+    /// From now on the lines of these addresses are not kept, and of their failures
+    /// only those of connections.
     pub(super) fn leave_out(&mut self, addresses: Vec<Address>) {
         for address in addresses {
             self.unwanted.insert(address);
@@ -100,7 +101,8 @@ pub(super) struct Matched {
     pub(super) block: Block,
     /// Those that are wanted.
     pub(super) found: Found,
-    /// How many failures there were; a repeated line counts as often.
+    /// How many failures there were, without those of connections; a repeated line
+    /// counts as often.
     pub(super) failures: u64,
     /// The newest stamp of them.
     pub(super) newest: Option<Stamp>,
@@ -120,12 +122,19 @@ impl Matched {
                 if !counts.has(failure.offset, failure.at.secs) {
                     return;
                 }
-                failures += u64::from(failure.count);
+                // How many those of a connection are depends on the lines before, which
+                // may stand in another block.
+                let of_connection = failure.login.is_some();
+                if !of_connection {
+                    failures += u64::from(failure.count);
+                }
                 newest = newest.max(Some(failure.at));
                 if wants_users {
                     found.push(failure, &[]);
                 } else if !pool.unwanted.has(failure.address) {
                     found.push(failure, line);
+                } else if of_connection {
+                    found.push(failure, &[]);
                 }
             });
             matcher.exchange_users(&mut found.users);

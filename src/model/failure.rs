@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::model::{Address, Stamp};
+use crate::model::{Address, LoginLine, Stamp};
 
 /// A line that matches a rule: who, when, and where in the log it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,8 +10,11 @@ pub struct Failure {
     pub address: Address,
     /// When, as the line says.
     pub at: Stamp,
-    /// How many failures the line is: 1, or N for `message repeated N times`.
+    /// How many failures the line is: 1, or N for `message repeated N times`. Where
+    /// it has a `login` that depends on the lines of its connection before it.
     pub count: u32,
+    /// What it is to its connection; none where each match of a pattern counts.
+    pub login: Option<LoginLine>,
     /// Which pattern of the rule matched, from 0.
     pub pattern: u16,
     /// Whether that pattern bans at its first match.

@@ -49,6 +49,8 @@ pub struct Pattern {
     pub positions: Positions,
     /// What the rule's `urls` are to it.
     pub urls: Urls,
+    /// Whether it is a built-in one that the rule inherits.
+    pub built_in: bool,
 }
 
 /// What the `urls` of a rule are to one of its patterns.

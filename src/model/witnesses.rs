@@ -17,15 +17,14 @@
 //! | (the log's path, if it is not that of the first failure) | 8, see [`PathId`] |
 //! | the line: its length and its text, or else its digest | LEB128 and text, or 4 |
 //!
-//! `entry` reads and writes a failure, `numbers` its fields; `version_1` reads what version 3.0.0 wrote.
+//! `entry` reads and writes a failure; `version_1` reads what version 3.0.0 wrote.
 
 mod entry;
-mod numbers;
 mod version_1;
 
 use std::path::Path;
 
-use super::{Failure, PathId, Stamp, Witness, line_digest};
+use super::{Failure, LinePlace, PathId, Stamp, Witness, line_digest};
 use entry::{Base, Entries, Entry, VERSION};
 
 /// The texts of a window take at most so many bytes: of further lines only the
@@ -162,6 +161,39 @@ impl Witnesses {
         }
     }
 
+    /// Takes out the failure whose line stands at `place`; false if there is none.
+    pub fn take_out(&mut self, place: LinePlace) -> bool {
+        let is_it = |entry: &Entry<'_>| LinePlace::of(entry.path, entry.offset) == place;
+        let Some(mut entries) = Entries::of(&self.bytes) else {
+            return false;
+        };
+        let (mut newest, mut failures) = (0, 0_u32);
+        loop {
+            let start = self.bytes.len() - entries.rest.len();
+            match entries.entry() {
+                None => return false,
+                // Most often it is the last one. The others do not depend on that.
+                Some(entry) if is_it(&entry) && entries.rest.is_empty() => {
+                    let mut bytes = std::mem::take(self).bytes.into_vec();
+                    bytes.truncate(if failures == 0 { 0 } else { start });
+                    *self = Witnesses {
+                        bytes: bytes.into_boxed_slice(),
+                        newest,
+                        failures,
+                    };
+                    return true;
+                }
+                Some(entry) if is_it(&entry) => break,
+                Some(entry) => {
+                    newest = entry.counted;
+                    failures = failures.saturating_add(entry.count);
+                }
+            }
+        }
+        self.retain(|entry| !is_it(entry));
+        true
+    }
+
     /// Whether the text of a line is kept.
     #[must_use]
     pub fn has_texts(&self) -> bool {
@@ -288,6 +320,7 @@ mod tests {
                         digits,
                     },
                     count,
+                    login: None,
                     pattern,
                     instant: false,
                     offset,
@@ -327,6 +360,7 @@ mod tests {
             address: Address::from(std::net::Ipv4Addr::LOCALHOST),
             at: Stamp::from_secs(secs),
             count: 1,
+            login: None,
             pattern: 2,
             instant: false,
             offset,
@@ -422,7 +456,7 @@ mod tests {
 
         /// What stays is as if nothing else had ever been.
         #[test]
-        fn what_is_forgotten_leaves_no_trace(mut failures in prop::collection::vec(any_failure(), 0..6), until: prop::sample::Index) {
+        fn what_is_forgotten_leaves_no_trace(mut failures in prop::collection::vec(any_failure(), 0..6), until: prop::sample::Index, taken: prop::sample::Index) {
             let until = failures.get(until.index(6)).map_or(0, |failure| failure.0.at.secs);
             let mut kept = written(&failures);
             kept.forget_up_to(until);
@@ -431,6 +465,12 @@ mod tests {
             let mut kept = written(&failures);
             kept.forget_before(until);
             prop_assert_eq!(&kept, &written(failures.iter().filter(|failure| failure.1 >= until)));
+            let place = |failure: &Pushed| LinePlace::of(failure.2, failure.0.offset);
+            let mut kept = written(&failures);
+            let taken = failures.get(taken.index(6)).map_or(LinePlace::nth(7), place);
+            let is_there = failures.iter().any(|failure| place(failure) == taken);
+            prop_assert_eq!(kept.take_out(taken), is_there);
+            prop_assert_eq!(&kept, &written(failures.iter().filter(|failure| place(failure) != taken)));
             let texts = failures.iter().any(|failure| failure.4);
             let mut kept = written(&failures);
             prop_assert_eq!(kept.forget_texts(), texts);

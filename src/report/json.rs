@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Value, json};
 
-use crate::model::{Address, Ban, Country, Escaped, Failure, Problem, Stamp, Unban, Witness};
+use crate::model::{Address, Ban, Country, Escaped, Failure, Problem, Role, Stamp, Unban, Witness};
 
 use super::{SourceRow, Summary};
 
@@ -121,9 +121,10 @@ pub fn bans_json(bans: &[Ban]) -> impl Serialize {
     Bans(bans)
 }
 
-/// A line of `match`.
+/// A line of `match`, which is so many new failures.
 #[must_use]
-pub fn matched_json(file: &Path, line: u64, failure: &Failure) -> Value {
+pub fn matched_json(file: &Path, line: u64, failure: &Failure, counted: u32) -> Value {
+    let sign = (failure.login).is_some_and(|login| login.role == Role::Sign);
     json!({
         "path": path(file),
         "line": line,
@@ -133,6 +134,8 @@ pub fn matched_json(file: &Path, line: u64, failure: &Failure) -> Value {
         "pattern": failure.pattern,
         "instant": failure.instant,
         "count": failure.count,
+        "sign": sign,
+        "counted": counted,
     })
 }
 

@@ -15,6 +15,7 @@
 //!
 //! `fixtures/rules/NAME.log` holds samples of each, and the attacks.
 
+use super::login::Tells;
 use crate::model::{LoginPage, Positions};
 
 mod forgeable;
@@ -108,6 +109,13 @@ pub(super) fn literals(pattern: &str) -> Option<&'static [&'static str]> {
         let place = patterns.iter().position(|text| *text == pattern)?;
         literals.get(place).copied()
     })
+}
+
+/// What a match of a shipped pattern tells of the connection that its line belongs
+/// to; none if it does not belong to any.
+pub(super) fn tells(pattern: &str) -> Option<Tells> {
+    let place = ssh::PATTERNS.iter().position(|text| *text == pattern)?;
+    ssh::TELLS.get(place).copied()
 }
 
 static BUILTINS: [Builtin; NAMES.len()] = [
@@ -214,6 +222,26 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn every_pattern_of_ssh_tells_of_a_connection() {
+        assert_eq!(ssh::TELLS.len(), ssh::PATTERNS.len());
+        for (pattern, told) in ssh::PATTERNS.iter().zip(ssh::TELLS) {
+            assert_eq!(tells(pattern), Some(*told));
+            assert_eq!(
+                pattern.contains("Failed "),
+                *told == Tells::Failed,
+                "{pattern}"
+            );
+            assert_eq!(pattern.contains("PAM: "), *told == Tells::Pam, "{pattern}");
+            assert_eq!(
+                pattern.contains("pid = "),
+                *told == Tells::SignWithPid,
+                "{pattern}"
+            );
+        }
+        assert!(ssh::LOGINS.iter().all(|login| tells(login).is_none()));
     }
 
     #[test]

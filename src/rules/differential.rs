@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use regex::bytes::Regex;
 
+use super::login::Tells;
 use super::pattern::{Groups, PARTS, groups};
 use super::patterns::{Called, Patterns};
 use super::program::Parts;
@@ -15,9 +16,11 @@ use super::repeated::unfold;
 use super::requests::Requests;
 use super::samples::clock;
 use super::validate::compile;
-use super::{Formats, Matcher, NAMES, Users, Verdict};
+use super::{Formats, Matcher, NAMES, Users, Verdict, builtin};
 use crate::config::Config;
-use crate::model::{Address, Failure, Pattern, Positions, Rule, Thresholds, Urls};
+use crate::model::{
+    Address, ConnectionId, Failure, LoginLine, Pattern, Positions, Role, Rule, Thresholds, Urls,
+};
 
 /// A rule, line by line, with each pattern for itself.
 struct Naive {
@@ -102,6 +105,10 @@ impl Naive {
                 address,
                 at,
                 count,
+                login: (self.rule.patterns[*number].built_in)
+                    .then(|| builtin::tells(&self.rule.patterns[*number].text))
+                    .flatten()
+                    .map(|tells| login(tells, &line[parts.time().unwrap().end..], address)),
                 pattern: u16::try_from(*number).unwrap(),
                 instant: self.rule.patterns[*number].instant,
                 offset,
@@ -111,12 +118,48 @@ impl Naive {
     }
 }
 
+/// What stands behind the time of a line of sshd, as the patterns have it, and in
+/// three places its pid.
+static HEAD: LazyLock<Regex> = LazyLock::new(|| {
+    let head = r#"^ +(?:<\w+\.\w+> +)?(?:(?P<host>[\w.:%@/-]*[\w.-]) +)?
+        (?:(?:NAME(?:\[(?P<pid>\d+)\]:?|:)|\[NAME\](?:\[(?P<pid2>\d+)\])?:?)\x20+(?:\[ID\ \d+\ [\w.]+\]\x20+)?
+        |NAME\ (?:(?P<pid3>\d+)|-)\ [\w.-]+\ (?:-|(?:\[(?:[^"\]]|"(?:[^"\\]|\\.)*")*\])+)\x20+(?:\xEF\xBB\xBF)?)
+        (?:Failed\ (?P<method>\S+)|.*,\ pid\ =\ (?P<named>\d+))?"#;
+    let head = head
+        .replace("^ +", r"^\x20+")
+        .replace("> +", r">\x20+")
+        .replace(") +)", r")\x20+)");
+    let head = head.replace("NAME", "sshd(?:-session|-auth)?");
+    Regex::new(&format!("(?x-u){head}")).unwrap()
+});
+
+fn login(tells: Tells, behind_time: &[u8], address: Address) -> LoginLine {
+    let parts = HEAD.captures(behind_time).unwrap();
+    let part = |name| parts.name(name).map(|part| part.as_bytes());
+    let is_question = matches!(part("method"), Some(b"none" | b"publickey"));
+    let own = part("pid").or(part("pid2")).or(part("pid3"));
+    let (role, pid) = match tells {
+        Tells::Failed if is_question => (Role::Sign, own),
+        Tells::Failed => (Role::Attempt, own),
+        Tells::Pam => (Role::PamAttempt, own),
+        Tells::Sign => (Role::Sign, own),
+        Tells::SignWithPid => (Role::Sign, part("named").or(own)),
+        Tells::SignOfListener => (Role::Sign, None),
+    };
+    let host = part("host").unwrap_or_default();
+    LoginLine {
+        role,
+        connection: pid.map(|pid| ConnectionId::of(address, host, pid)),
+    }
+}
+
 fn rule(patterns: &[String]) -> Rule {
     let pattern = |(n, text): (usize, &String)| Pattern {
         text: text.clone(),
         instant: n % 3 == 2,
         positions: Positions::AddressTime,
         urls: Urls::Unused,
+        built_in: false,
     };
     Rule {
         name: "test".into(),

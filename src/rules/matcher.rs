@@ -6,6 +6,7 @@ use memchr::{memchr, memrchr};
 
 use crate::model::{Address, Failure, Rule, Stamp};
 
+use super::login::login_line;
 use super::patterns::{Called, Patterns};
 use super::prefilter::{Calls, Needs, Prefilter};
 use super::program::Parts;
@@ -215,10 +216,14 @@ impl Matcher {
                         users.push(parts.user().map(|user| &line[user]));
                     }
                     let pattern = &self.patterns.all()[place];
+                    let time_end = parts.time().map_or(0, |time| time.end);
+                    let login = pattern.tells;
+                    let login = login.map(|tells| login_line(tells, line, time_end, address));
                     return Verdict::Failure(Failure {
                         address,
                         at,
                         count: *count,
+                        login,
                         pattern: u16::try_from(pattern.number).unwrap_or(u16::MAX),
                         instant: pattern.instant,
                         offset: *offset,

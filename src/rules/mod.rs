@@ -7,6 +7,7 @@
 //! `automaton` (the walk over a line), `requests` with `request_target` (which
 //! page a web server was asked for), `posts` (which pages were, where nothing
 //! counts), `repeated` (a line that stands for several),
+//! `login` (which connection of ssh a line is of),
 //! `stamp` (time) and `users` (who somebody tried to be). `validate` says what is
 //! wrong with a user's.
 //! Pure: bytes in, failures out.
@@ -14,6 +15,7 @@
 mod automaton;
 mod builtin;
 mod literal;
+mod login;
 mod matcher;
 mod pattern;
 mod patterns;

@@ -7,6 +7,7 @@ use regex_syntax::hir::{Hir, HirKind};
 
 use crate::model::{Pattern, Positions, Urls};
 
+use super::login::Tells;
 use super::requests::Requests;
 use super::{builtin, literal};
 
@@ -20,6 +21,8 @@ pub(super) struct Read {
     pub(super) instant: bool,
     /// What its request must be, if that is not told by its text.
     pub(super) requests: Option<Requests>,
+    /// What a match tells of its connection; none if each match counts.
+    pub(super) tells: Option<Tells>,
     pattern: Pattern,
     parsed: OnceLock<Result<Parsed, String>>,
 }
@@ -125,6 +128,9 @@ impl Read {
                 Urls::Read(pages) => Some(Requests::new(pages)),
                 Urls::Unused | Urls::Filled(_) => None,
             },
+            tells: (pattern.built_in)
+                .then(|| builtin::tells(&pattern.text))
+                .flatten(),
             pattern: pattern.clone(),
             parsed: OnceLock::new(),
         };

@@ -252,6 +252,7 @@ impl Commit<'_> {
         for name in self.wrap(names)? {
             // Looks through all windows, so only when there is one.
             self.cached("DELETE FROM open_window WHERE rule = ?", [&name])?;
+            self.cached("DELETE FROM connection WHERE rule = ?", [&name])?;
             self.cached("DELETE FROM rule WHERE name = ?", [name])?;
         }
         Ok(())

@@ -6,6 +6,7 @@
 //! | `upgrade` | the rows of an older version are rewritten in small steps |
 //! | `space` | what is free in the file is given back to the disk |
 //! | `read_back` | what is read is checked before it is reckoned with |
+//! | `connections` | the connections to which further lines may belong |
 //! | `cursors` | how far each rule has read each log |
 //! | `standings` | open windows, and what an address has behind it |
 //! | `bans`, `lifts` | bans in force, and how they end |
@@ -25,6 +26,7 @@
 
 mod bans;
 mod clock;
+mod connections;
 mod counts;
 mod cursors;
 mod effects;
@@ -60,6 +62,7 @@ use paths::Paths;
 use read_back::Seconds;
 
 pub use clock::Mended;
+pub use connections::OpenConnections;
 pub use counts::Count;
 pub use effects::Untold;
 pub use error::StoreError;

@@ -139,7 +139,8 @@ impl Store {
         Ok(open.unwrap_or(0).clamp(0, u32::MAX.into()))
     }
 
-    /// Whether nothing is remembered of any address: no window, ban or un-ban.
+    /// Whether nothing is remembered of any address: no window, ban or un-ban. What is
+    /// remembered of connections is asked for apart.
     ///
     /// # Errors
     /// The store can not be read.
@@ -333,6 +334,7 @@ impl Commit<'_> {
         let forgotten = self.transaction.execute(forget, params![rule, surplus]);
         let forgotten = self.wrap(forgotten)?;
         self.recount(rule)?;
+        self.forget_connections_without_window(rule)?;
         Ok(forgotten)
     }
 
@@ -373,6 +375,7 @@ impl Commit<'_> {
                 .execute(forget, params![rule, newest - behind]),
         )?;
         self.recount(rule)?;
+        self.forget_connections_before(rule, newest - BEHIND)?;
         self.wrap(self.transaction.execute(
             "UPDATE rule SET swept = ? WHERE name = ?",
             params![newest, rule],
@@ -396,6 +399,7 @@ mod tests {
                 address: Address::from(std::net::Ipv4Addr::new(192, 0, 2, 1)),
                 at: Stamp::from_secs(at),
                 count: 1,
+                login: None,
                 pattern: 0,
                 instant: false,
                 offset: 0,

@@ -5,13 +5,21 @@ use serde_json::{Value, json};
 use super::{audit, login};
 use crate::kit::{Chance, Sandbox, failure, failures};
 
-/// A log of a few addresses whose failures come in bursts, and some log in.
+/// A log of a few addresses whose failures come in bursts, and some log in. Of some
+/// logins two lines tell, the second one later.
 fn bursts(chance: &mut Chance) -> String {
     let (mut second, mut log) = (0, String::new());
     for _ in 0..200 {
         let address = format!("203.0.113.{}", chance.below(6));
         for _ in 0..chance.below(5) {
-            log += &failure(&address, second);
+            let pid = format!("sshd[{}]", 7 + second * u32::from(chance.below(2) == 0));
+            if chance.below(2) == 0 {
+                let sign = failure(&address, second).replace(" ssh2", "");
+                let sign = sign.replace("Failed password for", "Invalid user");
+                log += &sign.replace("sshd[7]", &pid);
+                second += u32::try_from(chance.below(8)).unwrap();
+            }
+            log += &failure(&address, second).replace("sshd[7]", &pid);
             second += u32::try_from(chance.below(8)).unwrap();
         }
         if chance.below(40) == 0 {

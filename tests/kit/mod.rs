@@ -444,9 +444,13 @@ pub(crate) fn failures(address: &str, count: u32) -> String {
     (0..count).map(|second| failure(address, second)).collect()
 }
 
-/// `count` lines of an attacker, a second apart, with `{s}` for the second.
+/// `count` lines of an attacker, a second apart, with `{s}` for the second, and each of
+/// another process of sshd.
 pub(crate) fn repeated(line: &str, count: u32) -> String {
-    let lines = (0..count).map(|second| line.replace("{s}", &format!("{second:02}")) + "\n");
+    let lines = (0..count).map(|second| {
+        let line = line.replace("{s}", &format!("{second:02}"));
+        line.replace("sshd[", &format!("sshd[9{second:02}")) + "\n"
+    });
     lines.collect()
 }
 

@@ -173,8 +173,8 @@ impl Plan {
             let (source, piece) = heard.place;
             let row = self.places[source][piece].row;
             silent[row] = false;
-            if fold.hear(heard.failure, heard.user) == Was::Failure {
-                failures[row] += u64::from(heard.failure.count);
+            if let Was::Failures(new) = fold.hear(heard.failure, heard.user) {
+                failures[row] += u64::from(new);
             }
             More::Wanted
         });
@@ -216,6 +216,7 @@ fn with_logins(rule: &Rule) -> (Rule, Option<u16>) {
         instant: false,
         positions: Positions::TimeAddress,
         urls: Urls::Unused,
+        built_in: true,
     }));
     (rule, from)
 }

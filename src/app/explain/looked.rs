@@ -7,9 +7,9 @@ use crate::app::context::Context;
 use crate::app::journals::Journaled;
 use crate::app::progress::Progress;
 use crate::app::told::problems_of;
-use crate::judge::{Beat, Window};
+use crate::judge::{Beat, Connections, Window};
 use crate::logs::{self, Discovered, Heard, JournalError, Log, More, OpenError, Piece, Sizes};
-use crate::model::{Address, Escaped, Generation, Kind, Problem, Rule, Stamp};
+use crate::model::{Address, Escaped, Generation, Kind, LinePlace, PathId, Problem, Rule, Stamp};
 use crate::rules::{Clock, Matcher};
 use crate::store::{Store, StoreError};
 
@@ -188,11 +188,11 @@ impl Looked {
             })
             .collect();
         let sizes = Sizes::for_sources(pieces.len());
-        let mut window = Window::<Vec<Beat>>::default();
+        let mut open = Open::default();
         let readings = logs::scan(pieces, &matcher, sizes, |heard| {
             if heard.failure.address == address {
                 let (source, piece) = heard.place;
-                self.hear(rows[source][piece], &heard, cleared, &mut window);
+                self.hear(rows[source][piece], &heard, cleared, &mut open);
             }
             More::Wanted
         });
@@ -201,15 +201,15 @@ impl Looked {
         }
     }
 
-    fn hear(
-        &mut self,
-        row: usize,
-        heard: &Heard<'_>,
-        cleared: Option<i64>,
-        window: &mut Window<Vec<Beat>>,
-    ) {
+    fn hear(&mut self, row: usize, heard: &Heard<'_>, cleared: Option<i64>, open: &mut Open) {
         let failure = heard.failure;
-        let count = u64::from(failure.count);
+        let path = PathId::of(&self.sources[row].path);
+        let place = LinePlace::of(path, failure.offset);
+        let counts = open.connections.hear(failure, place);
+        if counts.is_nothing() {
+            return;
+        }
+        let count = u64::from(counts.new);
         self.failures += count;
         if let Ok(failures) = &mut self.sources[row].failures {
             *failures += count;
@@ -221,9 +221,18 @@ impl Looked {
             return;
         }
         let limit = self.rule.thresholds.failed_attempts.get();
-        let count = failure.count;
+        let window = &mut open.window;
+        let moved = counts.moves.is_some_and(|from| window.take_out(from));
+        let count = counts.new.saturating_add(u32::from(moved));
+        if count == 0 {
+            return;
+        }
         let pushed = window.push(&self.rule.thresholds, failure.at, |beats, counted| {
-            beats.push(Beat { counted, count });
+            beats.push(Beat {
+                counted,
+                count,
+                place,
+            });
         });
         let together = if failure.instant {
             pushed.failures.max(limit)
@@ -235,6 +244,13 @@ impl Looked {
             window.take(pushed, i64::MIN);
         }
     }
+}
+
+/// What is open of the address while its lines are read.
+#[derive(Default)]
+struct Open {
+    connections: Connections,
+    window: Window<Vec<Beat>>,
 }
 
 /// The files of a log, oldest first: what runs have read of it, what the

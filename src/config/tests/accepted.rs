@@ -30,6 +30,7 @@ fn pyfilters_own_file_is_valid_as_it_is() {
             instant: false,
             positions: Positions::AddressTime,
             urls: Urls::Filled(vec![page("/login/", None), page("/admin/", None)]),
+            built_in: false,
         }]
     );
 }

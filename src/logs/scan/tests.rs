@@ -38,6 +38,7 @@ fn rule() -> Rule {
             instant: false,
             positions: Positions::AddressTime,
             urls: Urls::Unused,
+            built_in: false,
         }],
         time_formats: vec!["%Y-%m-%dT%H:%M:%S%z".to_owned()],
         statuses: None,

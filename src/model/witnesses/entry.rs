@@ -1,9 +1,9 @@
 //! One failure as it is written: what it has in common with the first is left out.
 
+use crate::model::numbers::{self, Numbers, Rest, unzigzag, zigzag};
 use crate::model::{PathId, Stamp};
 
 use super::Line;
-use super::numbers::{self, Numbers, Rest, unzigzag, zigzag};
 
 /// How the failures are written; another way would have another number.
 pub(super) const VERSION: u8 = 2;

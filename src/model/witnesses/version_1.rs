@@ -5,7 +5,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use super::numbers::Rest;
+use crate::model::numbers::Rest;
+
 use super::{Entry, Line, PathId, Stamp, Witnesses};
 
 pub(super) const VERSION: u8 = 1;

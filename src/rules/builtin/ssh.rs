@@ -1,16 +1,17 @@
 //! What OpenSSH's server says of a failed login, and of a connection that
 //! never came to one.
 //!
-//! One failed login counts at most twice: a user that does not exist by
-//! `Invalid user` (or `not allowed because`) and `Failed …`, one that does by
-//! `Failed …` (or `PAM: …`) and the end of the connection. Hence the ends of
-//! connections of invalid users, `PAM: … for illegal user`,
-//! `pam_unix(sshd:auth)`, `Received disconnect` and `Disconnecting … Too many
-//! authentication failures` are left out: sshd has said it already.
+//! One failed login counts once, however many of these lines tell of it: [`TELLS`]
+//! says what each is to its connection, and `judge/connections.rs` counts. What
+//! would never be the first line to tell is left out: the ends of connections of
+//! invalid users, `PAM: … for illegal user`, `pam_unix(sshd:auth)`, `Received
+//! disconnect` and `Disconnecting … Too many authentication failures`.
 //!
 //! `fixtures/rules/ssh-messages.md` lists every message of OpenSSH 7.4 to 10
 //! with which an attempt or a connection ends before a login, whether it
 //! counts, and why.
+
+use crate::rules::login::Tells;
 
 use super::syslog::{classic_time, iso_time, priority, tag};
 
@@ -297,6 +298,30 @@ pub(super) const PATTERNS: &[&str] = &[
         r"drop connection #\d+ from \[(?P<ip>[^\]\s]+)\]:\d+ on \[[^\]\s]+\]:\d+ ",
         "penalty: failed authentication *$"
     ),
+];
+
+/// What a match of each pattern tells of its connection.
+pub(super) const TELLS: &[Tells] = &[
+    Tells::Failed,
+    Tells::Failed,
+    Tells::Failed,
+    Tells::Sign,
+    Tells::Sign,
+    Tells::Sign,
+    Tells::Pam,
+    Tells::Sign,
+    Tells::Sign,
+    Tells::Sign,
+    Tells::Sign,
+    Tells::Sign,
+    Tells::Sign,
+    Tells::Sign,
+    Tells::SignWithPid,
+    Tells::Sign,
+    Tells::Sign,
+    Tells::Sign,
+    Tells::Sign,
+    Tells::SignOfListener,
 ];
 
 /// A login that went well. Whoever is let in has a name that no attacker typed

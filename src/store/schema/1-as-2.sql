@@ -4,5 +4,6 @@ CREATE TEMP VIEW open_window AS SELECT *, NULL AS earlier FROM main.open_window;
 CREATE TEMP VIEW rule AS SELECT *, 0 AS open FROM main.rule;
 CREATE TEMP VIEW generation AS SELECT *, 0 AS left, 0 AS known_until, 0 AS counts_from FROM main.generation;
 CREATE TEMP VIEW journal AS SELECT *, 0 AS left FROM main.journal;
+CREATE TEMP TABLE connection (address, rule, newest, connections);
 CREATE TEMP TABLE path (id INTEGER PRIMARY KEY, path);
 CREATE TEMP TABLE last_good (path PRIMARY KEY, ignored);

@@ -10,6 +10,16 @@ ALTER TABLE open_window ADD COLUMN earlier BLOB;
 -- How many open windows a rule has.
 ALTER TABLE rule ADD COLUMN open INTEGER NOT NULL DEFAULT 0;
 
+-- The connections of each address to which further lines may belong. As with the
+-- windows there may be a million.
+CREATE TABLE connection (
+  address     BLOB NOT NULL,              -- its 4 or 16 bytes
+  rule        TEXT NOT NULL,
+  newest      INTEGER NOT NULL,           -- the stamp of the last of their lines
+  connections BLOB NOT NULL,
+  PRIMARY KEY (address, rule)
+) WITHOUT ROWID;
+
 -- The paths of the logs that failures are kept of, each once: `failures`,
 -- `earlier` and `witnesses` have their ids.
 CREATE TABLE path (

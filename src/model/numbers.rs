@@ -1,4 +1,4 @@
-//! Numbers as bytes: LEB128, seven bits a byte, the lowest first. One that may
+//! Numbers as the store has them in bytes: LEB128, seven bits a byte, the lowest first. One that may
 //! be negative is zigzag before that: 0, -1, 1, -2 are 0, 1, 2, 3.
 
 pub(super) fn length(bytes: &[u8]) -> u64 {
@@ -13,7 +13,8 @@ pub(super) fn unzigzag(number: u64) -> i64 {
     (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
 }
 
-/// The numbers of a failure as they are written: less than a hundred bytes.
+/// The numbers of a failure or of a connection as they are written: less than a
+/// hundred bytes.
 pub(super) struct Numbers {
     bytes: [u8; 96],
     length: usize,
@@ -53,6 +54,10 @@ pub(super) struct Rest<'a>(pub(super) &'a [u8]);
 impl<'a> Rest<'a> {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
     pub(super) fn take(&mut self, length: u64) -> Option<&'a [u8]> {

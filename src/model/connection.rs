@@ -1,0 +1,311 @@
+//! Connections of clients of ssh: which line is of which, and what is remembered
+//! of one between two of its lines.
+//!
+//! In the store those of one subject are one value: a byte for the version, then
+//! each of them, the one with the oldest last line first:
+//!
+//! | field | bytes |
+//! |---|---|
+//! | which connection it is | 8 |
+//! | seconds of its last line's stamp, less those of the first connection | LEB128, zigzag |
+//! | how many lines `Failed METHOD` it had | LEB128 |
+//! | how many lines `PAM: …` it had | LEB128 |
+//! | (where the line stands that counted, if it had neither) | 8 |
+
+use std::net::IpAddr;
+use std::num::NonZeroU64;
+
+use super::numbers::{Numbers, Rest, unzigzag, zigzag};
+use super::{Address, PathId, Stamp};
+
+/// How connections are written; another way would have another number.
+const VERSION: u8 = 1;
+
+/// What a line of the built-in ssh patterns is to its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// `Failed METHOD`: an attempt to log in.
+    Attempt,
+    /// `PAM: …`: an attempt as PAM tells it. sshd may tell the same one by
+    /// `Failed METHOD`.
+    PamAttempt,
+    /// Any other line. It tells that a login fails, and not how often.
+    Sign,
+}
+
+/// A line that belongs to a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoginLine {
+    /// What it is to the connection.
+    pub role: Role,
+    /// Which connection it is; none if the line does not say: then it is one of its own.
+    pub connection: Option<ConnectionId>,
+}
+
+/// Which connection it is: a hash of the client's address, the server's host name
+/// and the pid of the process that serves it.
+///
+/// The port is not in it, since the client chooses it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConnectionId(NonZeroU64);
+
+impl ConnectionId {
+    /// The id of a connection; `pid` is digits. The store keeps it from one run to the
+    /// next.
+    ///
+    /// It is worked out for each line, so the hash is a plain one: of the words of eight
+    /// bytes only those of the address can be a client's, and ids are compared within
+    /// one subject.
+    #[must_use]
+    pub fn of(address: Address, host: &[u8], pid: &[u8]) -> Self {
+        let digit =
+            |number: u64, &byte: &u8| number.wrapping_mul(10).wrapping_add(u64::from(byte & 0xf));
+        let mut id = mix(host.len() as u64, pid.iter().fold(0, digit));
+        match address.ip() {
+            IpAddr::V4(v4) => id = mix(id, v4.to_bits().into()),
+            IpAddr::V6(v6) => {
+                let octets = v6.octets();
+                let (high, low) = octets.split_at(8);
+                id = mix(mix(id, word(high)), word(low));
+            }
+        }
+        id = host.chunks(8).fold(id, |id, part| mix(id, word(part)));
+        // What differs in few bits differs in all of them by now.
+        id = mix(id ^ id >> 32, 0);
+        ConnectionId(NonZeroU64::new(id ^ id >> 32).unwrap_or(NonZeroU64::MIN))
+    }
+}
+
+/// Up to eight bytes as a number.
+fn word(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0, |word, &byte| word << 8 | u64::from(byte))
+}
+
+/// Takes one more word into a hash: of one hash two words make two.
+fn mix(hash: u64, word: u64) -> u64 {
+    // The golden ratio, as in Fibonacci hashing (Knuth, volume 3, 6.4).
+    (hash.rotate_left(29) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// Where a line stands, by which the failure is found again that it was counted as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinePlace(u64);
+
+impl LinePlace {
+    /// The line that starts at the byte `offset` of the log with that path.
+    #[must_use]
+    pub fn of(path: PathId, offset: u64) -> Self {
+        LinePlace(path.number().cast_unsigned() ^ offset)
+    }
+
+    /// The n-th line of those that are told apart by their number alone.
+    #[must_use]
+    pub fn nth(n: u64) -> Self {
+        LinePlace(n)
+    }
+
+    /// Its number, of a line that is told apart by that.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
+/// What is remembered of a connection. It has counted the largest of one, its
+/// `attempts` and its `pam_attempts`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connection {
+    /// Which one it is.
+    pub id: ConnectionId,
+    /// The stamp of its last line, in Unix seconds.
+    pub last: i64,
+    /// How many lines [`Role::Attempt`] it had.
+    pub attempts: u32,
+    /// How many lines [`Role::PamAttempt`] it had.
+    pub pam_attempts: u32,
+    /// Where the line stands that was counted first.
+    pub counted: LinePlace,
+}
+
+impl Connection {
+    /// How many failures it has counted.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.attempts.max(self.pam_attempts).max(1)
+    }
+
+    /// Whether a sign was counted of it, and no attempt yet.
+    #[must_use]
+    pub fn has_only_signs(&self) -> bool {
+        self.attempts == 0 && self.pam_attempts == 0
+    }
+}
+
+/// What the store keeps of the connections of a subject; of none nothing.
+#[must_use]
+pub fn connections_to_bytes(connections: &[Connection]) -> Vec<u8> {
+    let Some(first) = connections.first() else {
+        return Vec::new();
+    };
+    let mut bytes = vec![VERSION];
+    let mut base = 0;
+    for connection in connections {
+        let mut written = Numbers::default();
+        written.push_all(&connection.id.0.get().to_le_bytes());
+        written.push(zigzag(connection.last.wrapping_sub(base)));
+        written.push(connection.attempts.into());
+        written.push(connection.pam_attempts.into());
+        if connection.has_only_signs() {
+            written.push_all(&connection.counted.0.to_le_bytes());
+        }
+        bytes.extend_from_slice(written.as_bytes());
+        base = first.last;
+    }
+    bytes
+}
+
+/// The connections of which those are the bytes; none if nobody can have written
+/// them.
+#[must_use]
+pub fn connections_from_bytes(bytes: &[u8]) -> Option<Vec<Connection>> {
+    if bytes.is_empty() {
+        return Some(Vec::new());
+    }
+    let mut rest = Rest(bytes.strip_prefix(&[VERSION])?);
+    let mut connections: Vec<Connection> = Vec::new();
+    while !rest.is_empty() {
+        let number = |bytes: &[u8]| Some(u64::from_le_bytes(bytes.try_into().ok()?));
+        let id = ConnectionId(NonZeroU64::new(number(rest.take(8)?)?)?);
+        let base = connections.first().map_or(0, |first| first.last);
+        let mut connection = Connection {
+            id,
+            last: base.wrapping_add(unzigzag(rest.unsigned()?)),
+            attempts: rest.number()?,
+            pam_attempts: rest.number()?,
+            counted: LinePlace(0),
+        };
+        if connection.has_only_signs() {
+            connection.counted = LinePlace(number(rest.take(8)?)?);
+        }
+        if !Stamp::is_possible(connection.last) {
+            return None;
+        }
+        connections.push(connection);
+    }
+    Some(connections)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn address(text: &str) -> Address {
+        Address::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn the_id_is_the_same_in_every_version() {
+        let id = ConnectionId::of(address("203.0.113.9"), b"web1", b"4711");
+        assert_eq!(id.0.get(), 11_527_955_480_824_968_059);
+    }
+
+    #[test]
+    fn address_host_and_pid_tell_connections_apart() {
+        let of = |ip, host: &str, pid: &str| {
+            ConnectionId::of(address(ip), host.as_bytes(), pid.as_bytes())
+        };
+        let one = of("203.0.113.9", "web1", "47");
+        assert_eq!(one, of("203.0.113.9", "web1", "47"));
+        for other in [
+            of("203.0.113.8", "web1", "47"),
+            of("2001:db8::9", "web1", "47"),
+            of("203.0.113.9", "web2", "47"),
+            of("203.0.113.9", "web14", "7"),
+            of("203.0.113.9", "web1", "4"),
+            of("203.0.113.9", "", "47"),
+        ] {
+            assert_ne!(one, other);
+        }
+    }
+
+    /// Pids and addresses are near one another.
+    #[test]
+    fn a_million_neighbours_have_a_million_ids() {
+        let mut ids = std::collections::HashSet::new();
+        for n in 0..1000 {
+            let address = Address::from(std::net::Ipv4Addr::from_bits(0xcb00_7100 + n));
+            for pid in 4000..5000 {
+                let host = ["web1", "a.rather.long.host.name.example"][usize::from(pid % 2 == 0)];
+                let pid = pid.to_string();
+                ids.insert(ConnectionId::of(address, host.as_bytes(), pid.as_bytes()));
+            }
+        }
+        assert_eq!(ids.len(), 1_000_000);
+    }
+
+    #[test]
+    fn the_same_byte_of_another_log_is_another_place() {
+        let log = |path| PathId::of(Path::new(path));
+        let place = LinePlace::of(log("a"), 7);
+        assert_eq!(place, LinePlace::of(log("a"), 7));
+        assert_ne!(place, LinePlace::of(log("a"), 8));
+        assert_ne!(place, LinePlace::of(log("b"), 7));
+    }
+
+    fn any_connection() -> impl Strategy<Value = Connection> {
+        let few = || prop_oneof![0u32..3, any::<u32>()];
+        let last = prop_oneof![-(1i64 << 40)..=1 << 40, 1_700_000_000i64..1_700_000_100];
+        let parts = (1u64.., last, few(), few(), any::<u64>());
+        parts.prop_map(|(id, last, attempts, pam_attempts, place)| {
+            let connection = Connection {
+                id: ConnectionId(NonZeroU64::new(id).unwrap()),
+                last,
+                attempts,
+                pam_attempts,
+                counted: LinePlace(0),
+            };
+            // Of one with attempts nobody asks for it any more.
+            let place = if connection.has_only_signs() {
+                place
+            } else {
+                0
+            };
+            Connection {
+                counted: LinePlace(place),
+                ..connection
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read(connections in prop::collection::vec(any_connection(), 0..17)) {
+            let bytes = connections_to_bytes(&connections);
+            prop_assert_eq!(bytes.is_empty(), connections.is_empty());
+            prop_assert_eq!(connections_from_bytes(&bytes), Some(connections));
+        }
+
+        #[test]
+        fn of_what_is_cut_off_nothing_is_made_up(connections in prop::collection::vec(any_connection(), 1..4), cut: prop::sample::Index) {
+            let bytes = connections_to_bytes(&connections);
+            if let Some(part) = connections_from_bytes(&bytes[..cut.index(bytes.len())]) {
+                prop_assert!(part.len() < connections.len());
+                prop_assert!(connections.starts_with(&part));
+            }
+        }
+
+        #[test]
+        fn bytes_of_anybody_are_read_or_refused(mut bytes in prop::collection::vec(any::<u8>(), 1..100)) {
+            bytes[0] = VERSION;
+            let read = connections_from_bytes(&bytes).unwrap_or_default();
+            prop_assert!(read.iter().all(|connection| Stamp::is_possible(connection.last)));
+            prop_assert!(read.iter().all(|connection| connection.failures() > 0));
+        }
+    }
+}
