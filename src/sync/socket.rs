@@ -53,22 +53,28 @@ impl Socket for UnixStream {
 }
 
 impl<S: Socket> Timed<S> {
-    fn arm(&self) -> io::Result<()> {
-        self.socket.set_limit(left(self.deadline.get())?)
+    /// Does it until the deadline, as often as a signal interrupts it: not every
+    /// reader of the redis crate asks again.
+    fn again<T>(&mut self, mut work: impl FnMut(&mut S) -> io::Result<T>) -> io::Result<T> {
+        loop {
+            self.socket.set_limit(left(self.deadline.get())?)?;
+            match work(&mut self.socket) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                done => return done,
+            }
+        }
     }
 }
 
 impl<S: Socket> Read for Timed<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.arm()?;
-        self.socket.read(buffer)
+        self.again(|socket| socket.read(buffer))
     }
 }
 
 impl<S: Socket> Write for Timed<S> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.arm()?;
-        self.socket.write(buffer)
+        self.again(|socket| socket.write(buffer))
     }
 
     fn flush(&mut self) -> io::Result<()> {
