@@ -113,6 +113,7 @@ fn kernel_a_full_disk_and_one_that_is_read_only_are_what_to_do_first() {
 const TROUBLES: &str = r#"$PYFILTER check > /run/told
         grep 'runs: nothing starts them, and there was none yet' /run/told
         $PYFILTER install -q
+        $PYFILTER scan -q /var/log/auth.log
         echo == well
         pyfilter check
         pyfilter check --json > /run/json

@@ -37,7 +37,9 @@ fn stand_in(command: &str) -> Option<String> {
         "tests/run --boot" => "test -x tests/boot".to_owned(),
         // The machine has what is built with, and the network here is empty.
         "sudo apt install git gcc libc6-dev" => "command -v git cc".to_owned(),
-        clone if clone.starts_with("git clone ") => "test -e .git -a -e fixtures/auth.log".to_owned(),
+        clone if clone.starts_with("git clone ") => {
+            "test -e .git -a -e fixtures/auth.log".to_owned()
+        }
         "cargo build --release" => {
             format!("mkdir -p target/release && cp {PYFILTER} target/release/pyfilter")
         }

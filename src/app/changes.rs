@@ -90,16 +90,16 @@ impl Read {
 
     /// Writes it, the windows and connections together with the cursors.
     fn write(&mut self, commit: &Commit<'_>, now: i64) -> Result<(), StoreError> {
-        let windows = self.changed.windows.iter();
+        let windows = self.changed.windows();
         let windows = windows.map(|(address, window)| OpenRow {
-            address: *address,
+            address,
             later: window.later(),
             earlier: window.earlier(),
         });
         commit.set_windows(&self.rule, windows)?;
-        let connections = self.changed.connections.iter();
+        let connections = self.changed.connections();
         let connections = connections.map(|(address, connections)| OpenConnections {
-            address: *address,
+            address,
             connections: connections.open(),
         });
         commit.set_connections(&self.rule, connections)?;
@@ -197,8 +197,8 @@ impl Changes {
             kept.push((ban, witnesses));
         }
         for read in &mut self.read {
-            for (address, window) in &mut read.changed.windows {
-                match since(*address, Some(&read.cleared))? {
+            for (address, window) in read.changed.windows_mut() {
+                match since(address, Some(&read.cleared))? {
                     Some(until) if read.newest > Some(until) => {
                         again.insert(read.rule.clone());
                     }
@@ -222,11 +222,7 @@ impl Changes {
     /// Whether there is anything to commit.
     pub(super) fn is_empty(&self) -> bool {
         let idle = |read: &Read| {
-            let changed = &read.changed;
-            read.logs.is_empty()
-                && read.journals.is_empty()
-                && changed.windows.is_empty()
-                && changed.connections.is_empty()
+            read.logs.is_empty() && read.journals.is_empty() && read.changed.is_empty()
         };
         self.bans.is_empty()
             && self.unbans.is_empty()
@@ -403,10 +399,10 @@ mod tests {
     fn outcome(changes: &Changes) -> Outcome {
         let bans = changes.bans.iter();
         let bans = bans.map(|(ban, _)| (ban.address, ban.at.secs));
-        let windows = changes.read.iter().flat_map(|read| &read.changed.windows);
+        let windows = changes.read.iter().flat_map(|read| read.changed.windows());
         let windows = windows.map(|(address, window)| {
             let earlier = window.earlier().cloned().unwrap_or_default();
-            (*address, window.later().clone(), earlier)
+            (address, window.later().clone(), earlier)
         });
         let open = windows.filter(|(_, later, _)| !later.is_empty());
         (bans.collect(), open.collect())

@@ -32,13 +32,40 @@ pub struct Judged {
 }
 
 /// What a judge knows that is other than what is stored, in the order of the
-/// addresses.
+/// addresses. It is what the judge knew, for there may be a million of them.
 #[derive(Debug, Default)]
-pub struct Changed {
-    /// Open windows.
-    pub windows: Vec<(Address, Window)>,
-    /// Connections.
-    pub connections: Vec<(Address, Connections)>,
+pub struct Changed(Vec<Known>);
+
+impl Changed {
+    /// Whether nothing is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The open windows.
+    pub fn windows(&self) -> impl Iterator<Item = (Address, &Window)> {
+        let known = self.0.iter();
+        known
+            .map(|known| (known.address, &known.standing.window))
+            .filter(|(_, window)| window.is_changed())
+    }
+
+    /// The same, to take something out of them.
+    pub fn windows_mut(&mut self) -> impl Iterator<Item = (Address, &mut Window)> {
+        let known = self.0.iter_mut();
+        known
+            .map(|known| (known.address, &mut known.standing.window))
+            .filter(|(_, window)| window.is_changed())
+    }
+
+    /// The connections.
+    pub fn connections(&self) -> impl Iterator<Item = (Address, &Connections)> {
+        let known = self.0.iter();
+        known
+            .map(|known| (known.address, &known.connections))
+            .filter(|(_, connections)| connections.is_changed())
+    }
 }
 
 /// An address and what is known of it.
@@ -353,32 +380,15 @@ impl<'a> Judge<'a> {
 
     /// What is other than the stored one.
     #[must_use]
-    pub fn into_changed(self) -> Changed {
-        let behind = self.newest.saturating_sub(BEHIND);
+    pub fn into_changed(mut self) -> Changed {
+        self.forget_connections(self.newest.saturating_sub(BEHIND));
         let Judge {
             places, mut known, ..
         } = self;
         drop(places);
-        let is_worth_it = |connections: &Connections| {
-            connections.is_changed() && connections.newest() >= Some(behind)
-        };
-        let connections = known.iter_mut().filter_map(|known| {
-            let connections = &mut known.connections;
-            is_worth_it(connections).then(|| (known.address, std::mem::take(connections)))
-        });
-        let mut connections: Vec<(Address, Connections)> = connections.collect();
-        connections.sort_unstable_by_key(|(address, _)| *address);
-        let windows = known
-            .into_iter()
-            .map(|known| (known.address, known.standing.window));
-        // Where the standings were: nothing is copied.
-        let mut windows: Vec<(Address, Window)> =
-            windows.filter(|(_, window)| window.is_changed()).collect();
-        windows.sort_unstable_by_key(|(address, _)| *address);
-        Changed {
-            windows,
-            connections,
-        }
+        known.retain(|known| known.standing.window.is_changed() || known.connections.is_changed());
+        known.sort_unstable_by_key(|known| known.address);
+        Changed(known)
     }
 }
 
@@ -453,7 +463,7 @@ mod tests {
         let mut judge = Judge::new(Thresholds::default(), &never);
         let failures: Vec<Failure> = (0..9).map(|n| failure("127.0.0.1", n)).collect();
         assert_eq!(bans(&mut judge, &failures), []);
-        assert_eq!(judge.into_changed().windows, []);
+        assert!(judge.into_changed().is_empty());
     }
 
     #[test]
