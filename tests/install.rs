@@ -571,6 +571,7 @@ fn kernel_who_is_logged_in_at_the_installation_is_never_banned() {
         cat /etc/pyfilter/conf.d/allowed-at-install.json
         $PYFILTER scan /var/log/auth.log
         status 2 $PYFILTER ban 203.0.113.13
+        $PYFILTER explain 2001:db8:0:7::99
         echo == second
         rm /etc/pyfilter/conf.d/allowed-at-install.json
         /usr/local/bin/pyfilter install
@@ -595,6 +596,8 @@ fn kernel_who_is_logged_in_at_the_installation_is_never_banned() {
         first.contains("203.0.113.13 is in ignored_ips, so it is never banned"),
         "{first}"
     );
+    let privacy = "2001:db8:0:7::99 is in ignored_ips (2001:db8:0:7::/64, /etc/pyfilter/conf.d/allowed-at-install.json), so it is never banned.\n";
+    assert!(first.contains(privacy), "{first}");
     assert!(second.starts_with("Timer already created."), "{second}");
 }
 

@@ -21,6 +21,7 @@ fuzz_target!(|data: &[u8]| {
             instant: text.len() % 3 == 0,
             positions,
             urls: Urls::Unused,
+            built_in: false,
         })
         .collect();
     patterns.dedup();

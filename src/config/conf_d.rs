@@ -29,6 +29,18 @@ pub struct ConfD {
     pub left_out: Vec<LeftOut>,
 }
 
+impl ConfD {
+    /// The file that keeps a network from being banned, if one of these does.
+    #[must_use]
+    pub fn file_of(&self, network: IpNet) -> Option<&Path> {
+        let file = self
+            .files
+            .iter()
+            .find(|file| file.ignored.contains(&network))?;
+        Some(&file.path)
+    }
+}
+
 /// A file that holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfFile {

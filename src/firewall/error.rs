@@ -144,7 +144,7 @@ pub enum FirewallError {
 fn for_legacy(said: &str) -> &'static str {
     let words = ["(legacy)", "xtables.lock", "ip_tables_names"];
     if words.into_iter().any(|word| said.contains(word)) {
-        "; for the legacy iptables the service needs what `sudo pyfilter install` adds to it"
+        "; for the legacy iptables the service needs what `sudo pyfilter install` adds to it, of the Debian package `sudo dpkg-reconfigure pyfilter`"
     } else {
         ""
     }

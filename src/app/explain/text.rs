@@ -94,7 +94,12 @@ impl Known {
     fn verdict(&self, context: &Context) -> String {
         let address = self.address;
         if let Some((why, network)) = self.never {
-            let network = network.map_or_else(String::new, |network| format!(" ({network})"));
+            let network = network.map_or_else(String::new, |network| {
+                let file = context.config.conf_d.file_of(network);
+                let file =
+                    file.map_or_else(String::new, |file| format!(", {}", Escaped::path(file)));
+                format!(" ({network}{file})")
+            });
             format!("{address} {why}{network}, so it is never banned.")
         } else if self.is_banned(context) {
             format!("{address} is banned.")
