@@ -218,8 +218,26 @@ Ten failures within ten minutes ban for a day; a shop's own log is read, too:
 }
 .RE
 .fi
+.SH "FILES OF CONF.D"
+The files
+.I /etc/pyfilter/conf.d/*.json
+are read after
+.IR /etc/pyfilter/config.json ,
+in the order of their names; beside another configuration only if
+.B \-\-conf\-d
+names their directory. Each may set
+.B settings.rules
+and
+.BR settings.ignored_ips :
+a key of a rule takes the place of the same key of the rule of that name, and ignored addresses are
+added. A file with a mistake is left out, and told with its line; all else holds, the run ends with 1,
+and the addresses that the file ignored when it was last whole are not banned until it is whole again
+or gone. So is a file, or the directory, that belongs to somebody else than root and the running user,
+or that others may write to.
 .SH FILES
 .I /etc/pyfilter/config.json
+.br
+.I /etc/pyfilter/conf.d/*.json
 .SH "SEE ALSO"
 .BR pyfilter (1),
 .BR pyfilter\-init (1),
