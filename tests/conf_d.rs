@@ -38,7 +38,7 @@ fn a_file_adds_a_rule_and_another_one_with_a_mistake_is_left_out_alone() {
     let told = scan(&sandbox).exits(1).bans([ATTACKER]).stderr();
     let file = sandbox.path("conf.d/10-bad.json");
     let expected = format!(
-        "pyfilter: {}:2:16: settings.database: unknown key; a file of conf.d sets settings.rules and settings.ignored_ips alone: write it into config.json\nthis file is left out, everything else holds\n",
+        "pyfilter: {}:2:16: settings.database: unknown key; a file of conf.d sets settings.rules and settings.ignored_ips alone: write it into config.json; this file is left out, everything else holds\n",
         file.display()
     );
     assert_eq!(told, expected);

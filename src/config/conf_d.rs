@@ -71,7 +71,7 @@ impl LeftOut {
 
     fn of_faults(path: &Path, faults: &Faults) -> Self {
         LeftOut {
-            message: format!("{faults}\nthis file is left out, everything else holds"),
+            message: format!("{faults}; this file is left out, everything else holds"),
             path: path.to_owned(),
         }
     }
@@ -499,7 +499,7 @@ mod tests {
             let (config, told) = Dir::with(&[("a.json", text), good]).over("{}");
             assert_eq!(
                 told,
-                format!("{said}\nthis file is left out, everything else holds")
+                format!("{said}; this file is left out, everything else holds")
             );
             assert_eq!(
                 rules(&config),
