@@ -121,9 +121,10 @@ impl Found {
         let there = usual.chain([config.store.clone()]).chain(blacklists(base));
         let there: BTreeSet<PathBuf> = there.filter(|path| is_there(path)).collect();
         let files: BTreeMap<_, _> = texts.collect();
-        let is_first = files.is_empty()
-            && !there.contains(&config.store)
-            && (placed == Placed::Packaged || !there.contains(Path::new(places::ENABLED)));
+        // The package has put its files there before it is asked.
+        let is_installed = !files.is_empty() || there.contains(Path::new(places::ENABLED));
+        let is_first =
+            !there.contains(&config.store) && (placed == Placed::Packaged || !is_installed);
         let allowed = if is_first && allows {
             who_to_allow(&config)
         } else {
