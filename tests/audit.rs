@@ -581,6 +581,8 @@ fn forty_columns_are_enough() {
     let ran = std::process::Command::new("script")
         .args(["-qec", &script, "/dev/null"])
         .env("TZ", "UTC")
+        // A build machine has none, or a dumb one, which shows no colors.
+        .env("TERM", "xterm")
         .output()
         .unwrap();
     let shown = String::from_utf8(ran.stdout).unwrap();

@@ -349,7 +349,7 @@ fn a_run_that_is_killed_while_it_makes_a_store_small_is_gone_on_with_by_the_next
         let mut scan = sandbox.command(["scan"]);
         scan.stdout(Stdio::null()).stderr(Stdio::null());
         let mut scan = scan.spawn().unwrap();
-        chance.wait(Duration::from_millis(u64::from(run) * 15));
+        chance.wait(Duration::from_millis(u64::from(run) * 5));
         scan.kill().unwrap();
         if scan.wait().unwrap().code().is_some() {
             break;
