@@ -322,7 +322,7 @@ fn redis_gives_the_user_too_few_rights() {
         .run(["check"])
         .succeeds()
         .says("Redis at")
-        .says("version 7");
+        .says("version ");
 }
 
 #[test]
