@@ -7,7 +7,7 @@ use crate::world::World;
 /// Everything that is kept, with time and contents, but for what was told to systemctl.
 const TREE: &str = r"
 tree() {
-    find /etc /usr/local /var/lib /var/log /run -newer /run/begun -printf '%p %M %s %T@ %l\n' | grep -Ev '^/run(/netns.*)? |systemctl.log' | sort
+    find /etc /usr/local /var/lib /var/log /run -newer /run/begun -printf '%p %M %s %T@ %l\n' 2>/dev/null | grep -Ev '^/run(/netns.*)? |systemctl.log' | sort
     iptables-save -t filter | grep -v '^#'; ip6tables-save -t filter | grep -v '^#'
 }
 touch -d '1 minute ago' /run/begun
@@ -433,10 +433,10 @@ fn kernel_what_can_not_be_installed_is_told_and_nothing_is_done() {
         nothing
         status 1 setpriv --bounding-set=-net_admin --inh-caps=-net_admin $PYFILTER install
         nothing
-        mount -o remount,ro /etc
+        mount -o remount,bind,ro /etc
         status 1 $PYFILTER install
         nothing
-        mount -o remount,rw /etc
+        mount -o remount,bind,rw /etc
         $PYFILTER install --dry-run > /dev/null",
     );
     for line in [
