@@ -69,6 +69,7 @@ fn what_the_last_good_reading_of_a_broken_file_ignored_is_not_banned() {
         let options = ["--conf-d", dir.to_str().unwrap()];
         let run = |words: &[&str]| sandbox.run([&options, words].concat());
         run(&["scan", "--dry-run"]).exits(1).bans([]);
+        run(&["audit", "--json"]).exits(1).bans([]);
         run(&["ban", ALLOWED])
             .exits(2)
             .complains("203.0.113.7 is in ignored_ips, so it is never banned; nothing was done");

@@ -17,14 +17,18 @@ use crate::report::{AuditReport, audit_html, audit_json, audit_text};
 use crate::store::Store;
 use crate::system;
 
+use super::conf_d;
 use super::context::Context;
 use super::voice::Voice;
-use super::{Exit, locate, unknown_rule, written};
+use super::{Exit, complain, locate, unknown_rule, written};
 
 /// How many combinations are tried at most.
 const MOST_VARIANTS: usize = 1000;
 
 pub(super) fn audit(mut context: Context, args: &cli::Audit) -> Exit {
+    if let Err(error) = conf_d::hold_if_there(&mut context) {
+        return complain(&error);
+    }
     let rules = match rules(&context, args) {
         Ok(rules) => rules,
         Err(exit) => return exit,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::judge::Changed;
+use crate::judge::ChangedAddresses;
 use crate::model::{
     Address, Ban, Cause, Escaped, Generation, JournalCursor, Origin, Rule, Thresholds, Unban,
     Witnesses,
@@ -55,7 +55,7 @@ pub(super) struct Read {
     /// The journals of which something was read, with their new cursors.
     pub(super) journals: Vec<(String, JournalCursor)>,
     /// The windows and connections that are other than the stored ones.
-    pub(super) changed: Changed,
+    pub(super) changed: ChangedAddresses,
     /// How many more open windows there are by them.
     pub(super) opened: i64,
     /// How many open windows are remembered at most.
@@ -78,7 +78,7 @@ impl Read {
             thresholds: rule.thresholds,
             logs: Vec::new(),
             journals: Vec::new(),
-            changed: Changed::default(),
+            changed: ChangedAddresses::default(),
             opened: 0,
             most_windows: usize::MAX,
             forgotten: 0,

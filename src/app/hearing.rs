@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::judge::{Changed, Connections, Decision, Judge, Standing, Window};
+use crate::judge::{ChangedAddresses, Connections, Decision, Judge, Standing, Window};
 use crate::logs::{self, Budget, More, Reading, Sink, Sizes, Unread};
 use crate::model::{
     Address, Ban, Escaped, Line, LinePlace, Origin, PathId, Problem, Rule, Witnesses,
@@ -266,7 +266,7 @@ impl<'a> Hearing<'a> {
     }
 
     /// What is to be stored. The judge is done with.
-    pub(super) fn changed(&mut self) -> Changed {
+    pub(super) fn changed(&mut self) -> ChangedAddresses {
         let next = Judge::new(self.rule.thresholds, &self.context.never);
         std::mem::replace(&mut self.judge, next).into_changed()
     }

@@ -155,7 +155,8 @@ fn first_run_in_advance(mut config: Config, found: &Found, voice: Voice) -> Exit
     voice.say("The first run would ban:");
     match run::dry_run(Context::new(config, STATE_DIR.into()), &errand, voice) {
         Ok(done) => {
-            if done.summary.bans.is_empty() {
+            // Of what could not be read nobody knows; that is told.
+            if done.summary.bans.is_empty() && done.summary.problems.is_empty() {
                 voice.say("nobody");
             }
             finish(Ok(done), voice, false)

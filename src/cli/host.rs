@@ -37,8 +37,8 @@ pub struct Init {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
-  pyfilter install --dry-run    what would be done, and who would be banned; changes nothing
-  sudo pyfilter install         a timer, a configuration that fits, and the first run")]
+  sudo pyfilter install --dry-run    what would be done, and who would be banned; changes nothing
+  sudo pyfilter install              a timer, a configuration that fits, and the first run")]
 pub struct Install {
     /// A cron entry in place of the systemd timer
     #[arg(long)]

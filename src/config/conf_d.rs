@@ -85,26 +85,26 @@ impl LeftOut {
 
 /// The bytes of the files in a `conf.d`, in the order of their names.
 #[derive(Debug, Default)]
-pub(super) struct Listing {
+pub(super) struct ConfDFiles {
     dir: Option<PathBuf>,
     files: Vec<(PathBuf, Vec<u8>)>,
     left_out: Vec<LeftOut>,
 }
 
-impl Listing {
+impl ConfDFiles {
     /// Reads the files `*.json` of `dir`. Files that somebody else than root or the
     /// running user may write to are left out.
     ///
     /// # Errors
     /// There is no such directory, or it can not be read.
     pub(super) fn read(dir: &Path) -> Result<Self, std::io::Error> {
-        let mut listing = Listing {
+        let mut files = ConfDFiles {
             dir: Some(dir.to_owned()),
-            ..Listing::default()
+            ..ConfDFiles::default()
         };
         if let Err(why) = is_trusted(&fs::metadata(dir)?, dir) {
-            listing.left_out.push(LeftOut::new(dir, &why));
-            return Ok(listing);
+            files.left_out.push(LeftOut::new(dir, &why));
+            return Ok(files);
         }
         let names = fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.file_name()));
         let mut names = names.collect::<Result<Vec<_>, _>>()?;
@@ -116,25 +116,25 @@ impl Listing {
         names.sort();
         for path in names.iter().map(|name| dir.join(name)) {
             match read_file(&path) {
-                Ok(bytes) => listing.files.push((path, bytes)),
-                Err(why) => listing.left_out.push(LeftOut::new(&path, &why)),
+                Ok(bytes) => files.files.push((path, bytes)),
+                Err(why) => files.left_out.push(LeftOut::new(&path, &why)),
             }
         }
-        Ok(listing)
+        Ok(files)
     }
 
     /// The same for a directory that need not be there.
     pub(super) fn read_if_there(dir: &Path) -> Self {
-        match Listing::read(dir) {
-            Ok(listing) => listing,
-            Err(error) if error.kind() == ErrorKind::NotFound => Listing {
+        match ConfDFiles::read(dir) {
+            Ok(files) => files,
+            Err(error) if error.kind() == ErrorKind::NotFound => ConfDFiles {
                 dir: Some(dir.to_owned()),
-                ..Listing::default()
+                ..ConfDFiles::default()
             },
-            Err(error) => Listing {
+            Err(error) => ConfDFiles {
                 dir: Some(dir.to_owned()),
                 left_out: vec![LeftOut::new(dir, &format!("can not be read: {error}"))],
-                ..Listing::default()
+                ..ConfDFiles::default()
             },
         }
     }
@@ -175,25 +175,25 @@ fn is_trusted(metadata: &Metadata, path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// The configuration that is `text`, of the file at `path`, with what `listing` adds.
+/// The configuration that is `text`, of the file at `path`, with what `files` add.
 ///
 /// # Errors
 /// All that is wrong with the file itself.
 pub(super) fn read_all(
     text: &str,
     path: Option<&Path>,
-    listing: Listing,
+    files: ConfDFiles,
     state_dir: &Path,
 ) -> Result<Config, Faults> {
     let mut conf_d = ConfD {
-        dir: listing.dir,
-        left_out: listing.left_out,
+        dir: files.dir,
+        left_out: files.left_out,
         ..ConfD::default()
     };
     // All texts as one, so that each value knows in which file it stands.
     let mut all = text.to_owned();
     let mut parts = Vec::new();
-    for (path, bytes) in &listing.files {
+    for (path, bytes) in &files.files {
         match file::decode(bytes) {
             Ok(text) => {
                 all.push('\n');
@@ -386,8 +386,8 @@ mod tests {
 
         /// What is in force over `base`, and what is said of the rest.
         fn over(&self, base: &str) -> (Config, String) {
-            let listing = Listing::read(self.0.path()).unwrap();
-            let config = read_all(base, None, listing, Path::new("/state")).unwrap();
+            let files = ConfDFiles::read(self.0.path()).unwrap();
+            let config = read_all(base, None, files, Path::new("/state")).unwrap();
             let said: Vec<&str> = (config.conf_d.left_out.iter())
                 .map(|left_out| &*left_out.message)
                 .collect();

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::conf_d::{self, Listing};
+use super::conf_d::{self, ConfDFiles};
 use super::{Config, Fault, Faults, Place};
 
 /// The configuration of a host where nobody named another.
@@ -42,8 +42,8 @@ impl Config {
     pub fn as_default(text: &[u8], base: &Path) -> Result<Self, Faults> {
         let path = Path::new(DEFAULT_FILE);
         let text = decode(text).map_err(|fault| fault.of(Some(path)))?;
-        let listing = beside(path, path).map(|dir| Listing::read_if_there(&dir));
-        conf_d::read_all(text, Some(path), listing.unwrap_or_default(), base)
+        let files = beside(path, path).map(|dir| ConfDFiles::read_if_there(&dir));
+        conf_d::read_all(text, Some(path), files.unwrap_or_default(), base)
     }
 }
 
@@ -68,11 +68,11 @@ fn load(
     base: &Path,
 ) -> Result<Config, Faults> {
     let named = named(explicit, environment);
-    let listing = match conf_d {
-        Some(dir) => Listing::read(dir)
+    let files = match conf_d {
+        Some(dir) => ConfDFiles::read(dir)
             .map_err(|error| Faults::of_file(dir, format!("can not be read: {error}")))?,
         None => beside(named.unwrap_or(default), default)
-            .map_or_else(Listing::default, |dir| Listing::read_if_there(&dir)),
+            .map_or_else(ConfDFiles::default, |dir| ConfDFiles::read_if_there(&dir)),
     };
     let path = named.or_else(|| is_there(default));
     let text = path.map(|path| {
@@ -82,7 +82,7 @@ fn load(
     });
     let text = text.transpose()?;
     let text = text.as_deref().unwrap_or("{}");
-    conf_d::read_all(text, path, listing, base)
+    conf_d::read_all(text, path, files, base)
 }
 
 /// The `conf.d` of a configuration, if it is in the directory of the default one:

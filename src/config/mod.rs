@@ -40,7 +40,7 @@ pub use fault::{Fault, Faults, Place};
 pub use file::{DEFAULT_FILE, chosen};
 
 use check::{Check, Field, Section};
-use conf_d::Listing;
+use conf_d::ConfDFiles;
 use raw::Node;
 
 /// Everything the program may be told, checked.
@@ -190,7 +190,7 @@ impl Config {
     /// All that is wrong with the text.
     pub fn from_text(text: &[u8], path: Option<&Path>, base: &Path) -> Result<Self, Faults> {
         let text = file::decode(text).map_err(|fault| fault.of(path))?;
-        conf_d::read_all(text, path, Listing::default(), base)
+        conf_d::read_all(text, path, ConfDFiles::default(), base)
     }
 
     /// What holds without a file: ssh, from its usual places.

@@ -16,7 +16,7 @@
 //! lines fill no window then, and what they have told does not count once more when
 //! the ban is over.
 
-use crate::model::{Connection, Failure, LinePlace, Role};
+use crate::model::{Failure, LinePlace, LoginConnection, Role};
 
 /// So many connections of a subject are remembered.
 const MOST: usize = 16;
@@ -54,7 +54,7 @@ impl Counts {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Connections {
     /// The one with the oldest last line first.
-    open: Vec<Connection>,
+    open: Vec<LoginConnection>,
     /// Whether they are others than the stored ones.
     changed: bool,
 }
@@ -62,7 +62,7 @@ pub struct Connections {
 impl Connections {
     /// Those that were stored.
     #[must_use]
-    pub fn stored(open: Vec<Connection>) -> Self {
+    pub fn stored(open: Vec<LoginConnection>) -> Self {
         Connections {
             open,
             changed: false,
@@ -71,7 +71,7 @@ impl Connections {
 
     /// All of them, the one with the oldest last line first.
     #[must_use]
-    pub fn open(&self) -> &[Connection] {
+    pub fn open(&self) -> &[LoginConnection] {
         &self.open
     }
 
@@ -92,7 +92,7 @@ impl Connections {
     pub fn weight(&self) -> usize {
         match self.open.capacity() {
             0 => 0,
-            some => some * size_of::<Connection>() + 8,
+            some => some * size_of::<LoginConnection>() + 8,
         }
     }
 
@@ -130,7 +130,7 @@ impl Connections {
                 moves: moves.then_some(before.counted),
             };
         }
-        let connection = Connection {
+        let connection = LoginConnection {
             id,
             last: at,
             attempts,
@@ -142,12 +142,12 @@ impl Connections {
     }
 
     /// Adds a connection, in place of the one of the same id that was there.
-    fn begin(&mut self, connection: Connection, known: Option<usize>) {
+    fn begin(&mut self, connection: LoginConnection, known: Option<usize>) {
         if let Some(known) = known {
             self.open.remove(known);
         }
         let at = connection.last;
-        let is_over = |known: &&Connection| !is_together(known, at);
+        let is_over = |known: &&LoginConnection| !is_together(known, at);
         let over = self.open.iter().take_while(is_over).count();
         self.open.drain(..over);
         match self.open.len() {
@@ -166,7 +166,7 @@ impl Connections {
 }
 
 /// Whether a line at `at` may be of that connection.
-fn is_together(connection: &Connection, at: i64) -> bool {
+fn is_together(connection: &LoginConnection, at: i64) -> bool {
     connection.last.abs_diff(at) <= TOGETHER
 }
 

@@ -34,9 +34,9 @@ pub struct Judged {
 /// What a judge knows that is other than what is stored, in the order of the
 /// addresses. It is what the judge knew, for there may be a million of them.
 #[derive(Debug, Default)]
-pub struct Changed(Vec<Known>);
+pub struct ChangedAddresses(Vec<Known>);
 
-impl Changed {
+impl ChangedAddresses {
     /// Whether nothing is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -380,7 +380,7 @@ impl<'a> Judge<'a> {
 
     /// What is other than the stored one.
     #[must_use]
-    pub fn into_changed(mut self) -> Changed {
+    pub fn into_changed(mut self) -> ChangedAddresses {
         self.forget_connections(self.newest.saturating_sub(BEHIND));
         let Judge {
             places, mut known, ..
@@ -388,7 +388,7 @@ impl<'a> Judge<'a> {
         drop(places);
         known.retain(|known| known.standing.window.is_changed() || known.connections.is_changed());
         known.sort_unstable_by_key(|known| known.address);
-        Changed(known)
+        ChangedAddresses(known)
     }
 }
 

@@ -12,7 +12,7 @@ mod what_if;
 mod window;
 
 pub use connections::{Connections, Counts};
-pub use decide::{Changed, Decision, Judge, Judged};
+pub use decide::{ChangedAddresses, Decision, Judge, Judged};
 pub use ignore::NeverBanned;
 pub use standing::{Filled, Standing};
 pub use what_if::{Beat, Outcome, Trial};

@@ -22,7 +22,7 @@ mod senders;
 mod unit;
 
 pub(super) use ask::journalctl;
-pub use between::{Entry, entries_between, journal_named};
+pub use between::{JournalEntry, entries_between, journal_named};
 pub use entry::journal_line;
 pub use progress::Progress;
 

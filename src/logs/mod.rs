@@ -45,8 +45,8 @@ pub use budget::Budget;
 pub use discover::{Discovered, Log, discover, each_once, is_auto, ssh_journal};
 pub use follow::{Followed, Task, follow, generations};
 pub use journal::{
-    Entry, Journal, JournalError, Progress, entries_between, journal, journal_line, journal_named,
-    last_entries, newest_entry, unknown_users, whole_journal,
+    Journal, JournalEntry, JournalError, Progress, entries_between, journal, journal_line,
+    journal_named, last_entries, newest_entry, unknown_users, whole_journal,
 };
 pub use meter::{Metered, bytes_read};
 pub use open::{OpenError, stream, whole};

@@ -116,7 +116,7 @@ impl LinePlace {
 /// What is remembered of a connection. It has counted the largest of one, its
 /// `attempts` and its `pam_attempts`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Connection {
+pub struct LoginConnection {
     /// Which one it is.
     pub id: ConnectionId,
     /// The stamp of its last line, in Unix seconds.
@@ -129,7 +129,7 @@ pub struct Connection {
     pub counted: LinePlace,
 }
 
-impl Connection {
+impl LoginConnection {
     /// How many failures it has counted.
     #[must_use]
     pub fn failures(&self) -> u32 {
@@ -145,7 +145,7 @@ impl Connection {
 
 /// What the store keeps of the connections of a subject; of none nothing.
 #[must_use]
-pub fn connections_to_bytes(connections: &[Connection]) -> Vec<u8> {
+pub fn connections_to_bytes(connections: &[LoginConnection]) -> Vec<u8> {
     let Some(first) = connections.first() else {
         return Vec::new();
     };
@@ -169,17 +169,17 @@ pub fn connections_to_bytes(connections: &[Connection]) -> Vec<u8> {
 /// The connections of which those are the bytes; none if nobody can have written
 /// them.
 #[must_use]
-pub fn connections_from_bytes(bytes: &[u8]) -> Option<Vec<Connection>> {
+pub fn connections_from_bytes(bytes: &[u8]) -> Option<Vec<LoginConnection>> {
     if bytes.is_empty() {
         return Some(Vec::new());
     }
     let mut rest = Rest(bytes.strip_prefix(&[VERSION])?);
-    let mut connections: Vec<Connection> = Vec::new();
+    let mut connections: Vec<LoginConnection> = Vec::new();
     while !rest.is_empty() {
         let number = |bytes: &[u8]| Some(u64::from_le_bytes(bytes.try_into().ok()?));
         let id = ConnectionId(NonZeroU64::new(number(rest.take(8)?)?)?);
         let base = connections.first().map_or(0, |first| first.last);
-        let mut connection = Connection {
+        let mut connection = LoginConnection {
             id,
             last: base.wrapping_add(unzigzag(rest.unsigned()?)),
             attempts: rest.number()?,
@@ -258,12 +258,12 @@ mod tests {
         assert_ne!(place, LinePlace::of(log("b"), 7));
     }
 
-    fn any_connection() -> impl Strategy<Value = Connection> {
+    fn any_connection() -> impl Strategy<Value = LoginConnection> {
         let few = || prop_oneof![0u32..3, any::<u32>()];
         let last = prop_oneof![-(1i64 << 40)..=1 << 40, 1_700_000_000i64..1_700_000_100];
         let parts = (1u64.., last, few(), few(), any::<u64>());
         parts.prop_map(|(id, last, attempts, pam_attempts, place)| {
-            let connection = Connection {
+            let connection = LoginConnection {
                 id: ConnectionId(NonZeroU64::new(id).unwrap()),
                 last,
                 attempts,
@@ -276,7 +276,7 @@ mod tests {
             } else {
                 0
             };
-            Connection {
+            LoginConnection {
                 counted: LinePlace(place),
                 ..connection
             }

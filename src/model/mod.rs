@@ -6,7 +6,7 @@
 //! | time | [`Stamp`]: a moment with the fraction the log had |
 //! | rule | [`Rule`]: sources, patterns, thresholds |
 //! | failure | [`Failure`]: a line of a log that matches a rule |
-//! | connection | [`Connection`]: of a client of ssh; [`LoginLine`]: what a line is to it |
+//! | connection | [`LoginConnection`]: of a client of ssh; [`LoginLine`]: what a line is to it |
 //! | ban | [`Ban`]: an address, with rule, server, time, reason, and when it ends |
 //! | skew | [`MOST_SKEW`], [`EARLIEST_NOW`]: how far a clock is believed |
 //! | country | [`Country`]: where an address is from |
@@ -36,7 +36,7 @@ mod witnesses;
 pub use address::{Address, Family};
 pub use ban::{Ban, Cause, Origin, Unban};
 pub use connection::{
-    Connection, ConnectionId, LinePlace, LoginLine, Role, connections_from_bytes,
+    ConnectionId, LinePlace, LoginConnection, LoginLine, Role, connections_from_bytes,
     connections_to_bytes,
 };
 pub use country::{Country, CountryCode};

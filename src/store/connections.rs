@@ -1,6 +1,6 @@
 use rusqlite::{OptionalExtension as _, params};
 
-use crate::model::{Address, Connection, connections_from_bytes, connections_to_bytes};
+use crate::model::{Address, LoginConnection, connections_from_bytes, connections_to_bytes};
 
 use super::read_back::damaged;
 use super::standings::Key;
@@ -12,7 +12,7 @@ pub struct OpenConnections<'a> {
     /// The address.
     pub address: Address,
     /// All of them, the one with the oldest last line first.
-    pub connections: &'a [Connection],
+    pub connections: &'a [LoginConnection],
 }
 
 impl Store {
@@ -30,7 +30,11 @@ impl Store {
     ///
     /// # Errors
     /// The store can not be read.
-    pub fn connections(&self, rule: &str, address: Address) -> Result<Vec<Connection>, StoreError> {
+    pub fn connections(
+        &self,
+        rule: &str,
+        address: Address,
+    ) -> Result<Vec<LoginConnection>, StoreError> {
         let select = "SELECT connections FROM connection WHERE address = ? AND rule = ?";
         let open = self.connection.prepare_cached(select).and_then(|mut s| {
             let open = s.query_row(params![Key::of(address), rule], |row| {
@@ -103,8 +107,8 @@ mod tests {
         Address::from(std::net::Ipv4Addr::new(192, 0, 2, n))
     }
 
-    fn connection(n: u8, last: i64) -> Connection {
-        Connection {
+    fn connection(n: u8, last: i64) -> LoginConnection {
+        LoginConnection {
             id: ConnectionId::of(address(n), b"web1", b"7"),
             last,
             attempts: 0,

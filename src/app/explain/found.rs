@@ -22,14 +22,14 @@ pub(super) struct Found {
     /// The file, which may have been rotated since.
     pub(super) path: PathBuf,
     /// Where in there.
-    pub(super) at: At,
+    pub(super) at: LineLocation,
     /// Its text, of which at most [`Witness::TEXT`] bytes.
     pub(super) text: Box<[u8]>,
 }
 
 /// Where a line stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum At {
+pub(super) enum LineLocation {
     /// Its number in a file, counted from 1.
     Line(u64),
     /// The cursor of its entry in a journal.
@@ -128,7 +128,10 @@ impl Lines {
             let is_it = |failure: &&Witness| is_line(failure, &entry.line);
             if let Some(n) = missing.iter().position(is_it) {
                 let failure = missing.swap_remove(n);
-                let (path, at) = (failure.path.to_path_buf(), At::Entry(entry.cursor));
+                let (path, at) = (
+                    failure.path.to_path_buf(),
+                    LineLocation::Entry(entry.cursor),
+                );
                 let text = entry.line[..entry.line.len().min(Witness::TEXT)].into();
                 self.found.insert(key(failure), Found { path, at, text });
             }
@@ -153,7 +156,7 @@ impl Lines {
             let (line, begins) = (place.newlines + 1, place.last == b'\n');
             let text = place.line()?;
             if is_line(failure, &text) && begins {
-                let (path, text, at) = (path.to_owned(), text.into(), At::Line(line));
+                let (path, text, at) = (path.to_owned(), text.into(), LineLocation::Line(line));
                 self.found.insert(key(failure), Found { path, at, text });
             }
         }

@@ -5,7 +5,7 @@ use crate::model::{Escaped, Stamp, WindowKind, Witness};
 use crate::report::{ban_json, country_code, failure_json};
 
 use super::Known;
-use super::found::{At, Lines};
+use super::found::{LineLocation, Lines};
 use super::looked::Looked;
 
 impl Known {
@@ -58,8 +58,8 @@ fn failures(witnesses: &[Witness], lines: &Lines) -> Value {
         let mut failure = failure_json(witness, lines.text(witness));
         failure["sum"] = sum.into();
         let (line, entry) = match found.map(|found| &found.at) {
-            Some(At::Line(line)) => (Some(*line), None),
-            Some(At::Entry(cursor)) => (None, Some(cursor.as_str())),
+            Some(LineLocation::Line(line)) => (Some(*line), None),
+            Some(LineLocation::Entry(cursor)) => (None, Some(cursor.as_str())),
             None => (None, None),
         };
         failure["line"] = line.into();

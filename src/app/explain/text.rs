@@ -7,7 +7,7 @@ use crate::report::{nothing_to_check, open_session};
 use crate::store::{OpenWindow, PastBan};
 
 use super::Known;
-use super::found::{At, Found, Lines};
+use super::found::{Found, LineLocation, Lines};
 use super::looked::Looked;
 
 /// Lines of a page: on a terminal none is wider than that, and what goes on
@@ -235,12 +235,12 @@ fn place(failure: &Witness, lines: &Lines) -> String {
     }
     match lines.get(failure) {
         Some(Found {
-            at: At::Line(line),
+            at: LineLocation::Line(line),
             path: now,
             ..
         }) if **now == *failure.path => format!("{path} line {line}, byte {offset}"),
         Some(Found {
-            at: At::Line(line),
+            at: LineLocation::Line(line),
             path: now,
             ..
         }) => {

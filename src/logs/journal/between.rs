@@ -18,7 +18,7 @@ const AHEAD: usize = 256;
 
 /// An entry that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct JournalEntry {
     /// The line that it is, without its newline.
     pub line: Vec<u8>,
     /// By which `journalctl --cursor=` finds it.
@@ -37,7 +37,7 @@ pub fn entries_between(
     since: i64,
     until: i64,
     deadline: Instant,
-    mut take: impl FnMut(Entry) -> bool,
+    mut take: impl FnMut(JournalEntry) -> bool,
 ) -> Result<bool, JournalError> {
     let senders = Senders::of(&journal.units, Path::new("/"));
     let mut command = ask(&senders, place)?;
@@ -71,7 +71,7 @@ pub fn entries_between(
                 let entry = entry.and_then(|entry| {
                     let (mut line, cursor) = (line(&entry), cursor_of(&entry)?.to_owned());
                     line.pop();
-                    Some(Entry { line, cursor })
+                    Some(JournalEntry { line, cursor })
                 });
                 if entry.is_some_and(|entry| !take(entry)) {
                     break true;
