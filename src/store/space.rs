@@ -24,13 +24,16 @@ pub(super) fn note_sparse(connection: &Connection, bytes: usize) -> rusqlite::Re
     connection.execute(note, [bytes]).map(drop)
 }
 
-/// Gives back what is free, where that is more than half of the file. `VACUUM`
+/// Gives back what is free, where that is more than half of the file: pages that are
+/// free, and what a run that was killed within `VACUUM` has left behind the last page. `VACUUM`
 /// needs room for what is not free twice over, and takes time in proportion to
 /// that. Where there is not so much room the file stays as it is, and a later
 /// run tries again: nothing depends on it.
 pub(super) fn give_back(connection: &Connection, path: &Path, now: i64) -> Result<(), StoreError> {
     let wrap = |error| StoreError::of(path, &error);
-    if !is_worth_it(connection).map_err(wrap)? || is_too_soon(connection, now).map_err(wrap)? {
+    if !is_worth_it(connection, path).map_err(wrap)?
+        || is_too_soon(connection, now).map_err(wrap)?
+    {
         return Ok(());
     }
     match vacuum(connection, path) {
@@ -50,20 +53,20 @@ pub(super) fn give_back(connection: &Connection, path: &Path, now: i64) -> Resul
     }
 }
 
-fn is_worth_it(connection: &Connection) -> rusqlite::Result<bool> {
+fn is_worth_it(connection: &Connection, path: &Path) -> rusqlite::Result<bool> {
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let sparse = "SELECT value FROM meta WHERE key = 'sparse'";
     let sparse: Option<i64> = connection
         .query_row(sparse, [], |row| row.get(0))
         .optional()?;
+    let length = std::fs::metadata(path).map_or(0, |file| file.len());
+    let length = i64::try_from(length).unwrap_or(i64::MAX);
     let (free, sparse) = (number("freelist_count")?, sparse.unwrap_or(0));
-    if free == 0 && sparse == 0 {
-        return Ok(false);
-    }
     let (pages, size) = (number("page_count")?, number("page_size")?);
     let (free, all) = (free.saturating_mul(size), pages.saturating_mul(size));
-    let free = free.saturating_add(sparse);
-    Ok(free > KEPT && free > all / 2)
+    let behind = length.saturating_sub(all).max(0);
+    let free = free.saturating_add(sparse).saturating_add(behind);
+    Ok(free > KEPT && free > all.saturating_add(behind) / 2)
 }
 
 fn is_too_soon(connection: &Connection, now: i64) -> rusqlite::Result<bool> {
@@ -88,4 +91,31 @@ fn vacuum(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
     let _ = connection.pragma_update(None, "temp_store_directory", "");
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    /// `VACUUM` has committed, and the run was killed before the file was made shorter.
+    #[test]
+    fn what_a_killed_run_has_left_behind_the_last_page_is_given_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let length = || std::fs::metadata(&path).unwrap().len();
+        drop(Store::open(&path, 0, || None).unwrap());
+        let dense = length();
+        let set_length = |length| {
+            let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+            file.set_len(length).unwrap();
+        };
+        // A little is kept for what comes.
+        set_length(dense + (1 << 20));
+        drop(Store::open(&path, 0, || None).unwrap());
+        assert_eq!(length(), dense + (1 << 20));
+        set_length(dense + (32 << 20));
+        drop(Store::open(&path, 0, || None).unwrap());
+        assert_eq!(length(), dense);
+    }
 }
