@@ -16,6 +16,8 @@
 //! lines fill no window then, and what they have told does not count once more when
 //! the ban is over.
 
+use smallvec::SmallVec;
+
 use crate::model::{Failure, LinePlace, LoginConnection, Role};
 
 /// So many connections of a subject are remembered.
@@ -53,8 +55,9 @@ impl Counts {
 /// first, and counts anew if it comes back.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Connections {
-    /// The one with the oldest last line first.
-    open: Vec<LoginConnection>,
+    /// The one with the oldest last line first. Most subjects have one, which stands
+    /// here: the processor then waits for memory once less for each line.
+    open: SmallVec<[LoginConnection; 1]>,
     /// Whether they are others than the stored ones.
     changed: bool,
 }
@@ -64,7 +67,7 @@ impl Connections {
     #[must_use]
     pub fn stored(open: Vec<LoginConnection>) -> Self {
         Connections {
-            open,
+            open: open.into_iter().collect(),
             changed: false,
         }
     }
@@ -90,9 +93,10 @@ impl Connections {
     /// How many bytes of memory they take beside this value itself.
     #[must_use]
     pub fn weight(&self) -> usize {
-        match self.open.capacity() {
-            0 => 0,
-            some => some * size_of::<LoginConnection>() + 8,
+        if self.open.spilled() {
+            self.open.capacity() * size_of::<LoginConnection>() + 8
+        } else {
+            0
         }
     }
 
@@ -150,17 +154,11 @@ impl Connections {
         let is_over = |known: &&LoginConnection| !is_together(known, at);
         let over = self.open.iter().take_while(is_over).count();
         self.open.drain(..over);
-        match self.open.len() {
-            MOST.. => {
-                self.open[..MOST].rotate_left(1);
-                self.open[MOST - 1] = connection;
-            }
-            0 => {
-                // Most subjects have one.
-                self.open.reserve_exact(1);
-                self.open.push(connection);
-            }
-            _ => self.open.push(connection),
+        if self.open.len() >= MOST {
+            self.open[..MOST].rotate_left(1);
+            self.open[MOST - 1] = connection;
+        } else {
+            self.open.push(connection);
         }
     }
 }
