@@ -9,7 +9,7 @@ use divan::{Bencher, black_box};
 
 use pyfilter::config::Config;
 use pyfilter::geo::Countries;
-use pyfilter::judge::{Judge, NeverBanned};
+use pyfilter::judge::{AllowList, Judge};
 use pyfilter::model::{Failure, Line, LinePlace, PathId, Rule, Thresholds, WindowKind};
 use pyfilter::rules::{Clock, Formats, Matcher, Verdict};
 
@@ -188,7 +188,7 @@ fn name_countries(bencher: Bencher<'_, '_>) {
 fn judge(bencher: Bencher<'_, '_>, kind: &str) {
     let log = Log("ssh", Kind::Ssh, 100);
     let failures = matched(&log.rule(), &log.bytes());
-    let never = NeverBanned::default();
+    let never = AllowList::default();
     let window = if kind == "gap" {
         WindowKind::Gap
     } else {
@@ -207,7 +207,7 @@ fn judge(bencher: Bencher<'_, '_>, kind: &str) {
         let line = b"Mar 22 14:18:18 web1 sshd[7]: Failed password for root from 203.0.113.9 port 4711 ssh2";
         let decided = failures.iter().filter_map(|failure| {
             let place = LinePlace::of(path, failure.offset);
-            let judged = judge.hear(failure, place, |kept, failure, counted| {
+            let judged = judge.on_failure(failure, place, |kept, failure, counted| {
                 kept.push(failure, counted, path, Line::Text(line));
             });
             judged.decision

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::model::{Address, Axis, Moment};
 
-pub use host::{Check, Completions, Init, Install, Man, Uninstall};
+pub use host::{CheckArgs, CompletionsArgs, InitArgs, InstallArgs, ManArgs, UninstallArgs};
 pub use values::{BanTime, Top};
 use values::{address, ban_time, top};
 
@@ -51,7 +51,7 @@ Files:
 pub struct Cli {
     /// What holds for every command.
     #[command(flatten)]
-    pub global: Global,
+    pub global: GlobalArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -60,7 +60,7 @@ pub struct Cli {
 /// Flags that every command knows.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
-pub struct Global {
+pub struct GlobalArgs {
     /// The configuration file.
     #[arg(
         short,
@@ -97,7 +97,7 @@ pub struct Global {
     pub verbose: bool,
 }
 
-impl Global {
+impl GlobalArgs {
     /// The state directory: the flag's, else that of `environment` (the content
     /// of `$STATE_DIRECTORY`, of which systemd may list several), else the usual one.
     #[must_use]
@@ -132,37 +132,37 @@ pub enum Color {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Read what is new in the logs and ban who fails too often
-    Scan(Scan),
+    Scan(ScanArgs),
     /// Tell what happened in whole logs, from where, and who would be banned
-    Audit(Audit),
+    Audit(AuditArgs),
     /// Print the lines that a rule's patterns match
-    Match(Match),
+    Match(MatchArgs),
     /// Print the bans in force
-    List(List),
+    List(ListArgs),
     /// Say why an address is, was, or is not banned
-    Explain(Explain),
+    Explain(ExplainArgs),
     /// Ban addresses by hand, here and on every server
-    Ban(Ban),
+    Ban(BanArgs),
     /// Lift bans, here and on every server
-    Unban(Unban),
+    Unban(UnbanArgs),
     /// Bring the firewall back to the bans in force; reads no logs
-    Restore(Restore),
+    Restore(RestoreArgs),
     /// Say what is wrong with configuration and host, and what to do about it
     ///
     /// Looks at the configuration, the logs, the firewall, Redis, the disk and the metrics,
     /// at what starts the runs, and at how the last one ended; changes nothing. The last
     /// line says that all is well, or what to do first.
-    Check(Check),
+    Check(CheckArgs),
     /// Write a configuration that fits this host, with every key explained
-    Init(Init),
+    Init(InitArgs),
     /// Have a run started every minute, by a systemd timer or cron
-    Install(Install),
+    Install(InstallArgs),
     /// Take the timer and the firewall chain away
-    Uninstall(Uninstall),
+    Uninstall(UninstallArgs),
     /// Print the completions for a shell
-    Completions(Completions),
+    Completions(CompletionsArgs),
     /// Print a manual page, or write them all
-    Man(Man),
+    Man(ManArgs),
 }
 
 /// `pyfilter scan`.
@@ -171,7 +171,7 @@ pub enum Command {
 Examples:
   pyfilter scan                                    the timer's run
   pyfilter scan --dry-run --rule ssh auth.log.1    who an old log would have banned")]
-pub struct Scan {
+pub struct ScanArgs {
     /// Show what the run would do, and change nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -195,7 +195,7 @@ pub struct Scan {
 Examples:
   pyfilter audit --html report.html /var/log/auth.log*
   pyfilter audit --since 30d --what-if failed_attempts=3,5,10 --what-if request_time=5,60,600")]
-pub struct Audit {
+pub struct AuditArgs {
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
@@ -232,7 +232,7 @@ pub struct Audit {
 Examples:
   pyfilter match --rule ssh /var/log/auth.log
   zcat auth.log.2.gz | pyfilter match --rule ssh --unmatched -")]
-pub struct Match {
+pub struct MatchArgs {
     /// The rule whose patterns are tried
     #[arg(long, value_name = "RULE")]
     pub rule: String,
@@ -253,7 +253,7 @@ pub struct Match {
 Examples:
   pyfilter list
   pyfilter list --json | jq -r '.bans[].ip'")]
-pub struct List {
+pub struct ListArgs {
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
@@ -265,7 +265,7 @@ pub struct List {
 Examples:
   pyfilter explain 203.0.113.13
   pyfilter explain --json 2001:db8::13")]
-pub struct Explain {
+pub struct ExplainArgs {
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
@@ -280,7 +280,7 @@ pub struct Explain {
 Examples:
   pyfilter ban 203.0.113.13
   pyfilter ban --for 7d --reason 'port scan' 203.0.113.13 2001:db8::13")]
-pub struct Ban {
+pub struct BanArgs {
     /// Why; kept with the ban
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
@@ -306,7 +306,7 @@ pub struct Ban {
 Examples:
   pyfilter unban 203.0.113.13
   pyfilter unban --all --local")]
-pub struct Unban {
+pub struct UnbanArgs {
     /// Lift every ban
     #[arg(long, conflicts_with = "addresses")]
     pub all: bool,
@@ -324,7 +324,7 @@ pub struct Unban {
 Examples:
   sudo pyfilter restore          after somebody flushed the firewall; also done at boot
   sudo pyfilter restore --off    nobody is blocked until the next run; no ban is lost")]
-pub struct Restore {
+pub struct RestoreArgs {
     /// Take the chain away instead, until the next run
     #[arg(long)]
     pub off: bool,

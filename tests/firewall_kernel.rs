@@ -5,8 +5,10 @@ use std::fs::File;
 use std::time::Instant;
 
 use pyfilter::firewall::snapshot::{self, Shown};
-use pyfilter::firewall::{Outcome, bring, look, remove};
-use pyfilter::model::{Address, Backend, Deny, Family, Firewall, IptablesVariant, Made, Place};
+use pyfilter::firewall::{ReconcileOutcome, list, reconcile, remove};
+use pyfilter::model::{
+    Address, Backend, ChainLocation, Deny, Family, Firewall, InstalledChain, IptablesVariant,
+};
 
 use crate::netns::{Netns, Pair, Programs, VARIANTS, Variant};
 
@@ -43,18 +45,23 @@ fn many(n: u32) -> BTreeSet<Address> {
 const STORE: &str = "3f9c2a0011223344";
 
 /// What the configuration makes in both families.
-fn made(firewall: &Firewall, variant: Variant) -> Vec<Made> {
+fn made(firewall: &Firewall, variant: Variant) -> Vec<InstalledChain> {
     let variant = match variant {
         Variant::Nft => IptablesVariant::Nft,
         Variant::Legacy => IptablesVariant::Legacy,
     };
-    let of = |family| Made::of(firewall, Some(Place::Iptables { family, variant }));
+    let of =
+        |family| InstalledChain::of(firewall, Some(ChainLocation::Iptables { family, variant }));
     Family::BOTH.map(of).to_vec()
 }
 
 /// Brings and expects success.
-fn brought(firewall: &Firewall, wanted: &BTreeSet<Address>, former: &[Made]) -> Outcome {
-    let outcome = bring(firewall, STORE, wanted, former, None);
+fn brought(
+    firewall: &Firewall,
+    wanted: &BTreeSet<Address>,
+    former: &[InstalledChain],
+) -> ReconcileOutcome {
+    let outcome = reconcile(firewall, STORE, wanted, former, None);
     assert_eq!(outcome.problems, []);
     outcome
 }
@@ -172,12 +179,12 @@ fn kernel_a_reboot_is_repaired_by_the_next_run() {
         let programs = netns.programs(variant);
         let firewall = firewall(&programs);
         let bans = set(&["203.0.113.13", "2001:db8::13"]);
-        let seen = look(&firewall);
+        let seen = list(&firewall);
         assert!(seen.is_missing("PYFILTER"), "{variant:?}");
-        assert!(bring(&firewall, STORE, &bans, &[], Some(seen)).changed);
-        let seen = look(&firewall);
+        assert!(reconcile(&firewall, STORE, &bans, &[], Some(seen)).changed);
+        let seen = list(&firewall);
         assert!(!seen.is_missing("PYFILTER"), "{variant:?}");
-        assert!(!bring(&firewall, STORE, &bans, &[], Some(seen)).changed);
+        assert!(!reconcile(&firewall, STORE, &bans, &[], Some(seen)).changed);
     }
 }
 
@@ -194,13 +201,13 @@ fn kernel_another_chain_and_other_hooks_replace_the_former_ones() {
             hooks: vec!["INPUT".to_owned(), "FORWARD".to_owned()],
             ..firewall(&programs)
         };
-        let former = brought(&first, &bans, &[]).made;
+        let former = brought(&first, &bans, &[]).installed;
         let second = Firewall {
             hooks: vec!["DOCKER-USER".to_owned(), "INPUT".to_owned()],
             ..firewall(&programs)
         };
         let outcome = brought(&second, &bans, &former);
-        assert_eq!(outcome.made, made(&second, variant), "{variant:?}");
+        assert_eq!(outcome.installed, made(&second, variant), "{variant:?}");
         let text = programs.everything().join("\n");
         assert!(!text.contains("OLD"), "{variant:?}: {text}");
         assert_eq!(
@@ -221,11 +228,11 @@ fn kernel_removal_leaves_no_trace() {
         let firewall = firewall(&programs);
         furnish(&programs);
         let before = programs.everything();
-        let made = brought(&firewall, &many(10), &[]).made;
+        let made = brought(&firewall, &many(10), &[]).installed;
         assert_ne!(programs.everything(), before, "{variant:?}");
         let outcome = remove(&firewall, Some(STORE), &made);
         assert_eq!(outcome.problems, []);
-        assert!(outcome.changed && outcome.made.is_empty());
+        assert!(outcome.changed && outcome.installed.is_empty());
         assert_eq!(programs.everything(), before, "{variant:?}");
         assert!(
             !remove(&firewall, Some(STORE), &made).changed,
@@ -253,7 +260,7 @@ fn kernel_a_refused_text_leaves_all_as_it_was() {
             hooks: vec!["INPUT".to_owned(), "NOWHERE".to_owned()],
             ..firewall(&programs)
         };
-        let outcome = bring(&hooked, STORE, &set(&["203.0.113.14"]), &[], None);
+        let outcome = reconcile(&hooked, STORE, &set(&["203.0.113.14"]), &[], None);
         let said = &outcome.problems[0].message;
         assert!(said.contains("refused line"), "{variant:?}: {said}");
         assert!(
@@ -274,10 +281,10 @@ fn kernel_a_rule_lost_after_the_listing_does_not_lose_the_run() {
         let firewall = firewall(&programs);
         let mut bans = many(50);
         brought(&firewall, &bans, &[]);
-        let seen = look(&firewall);
+        let seen = list(&firewall);
         bans.remove(&Address::parse(b"10.0.0.7").unwrap());
         programs.run("iptables -F PYFILTER");
-        let outcome = bring(&firewall, STORE, &bans, &[], Some(seen));
+        let outcome = reconcile(&firewall, STORE, &bans, &[], Some(seen));
         assert_eq!(outcome.problems, [], "{variant:?}");
         assert!(!brought(&firewall, &bans, &[]).changed, "{variant:?}");
     }
@@ -290,7 +297,7 @@ fn kernel_a_held_lock_keeps_the_bans_for_the_next_run() {
     let programs = netns.programs(Variant::Legacy);
     let lock = File::create(programs.lock_file()).unwrap();
     lock.lock().unwrap();
-    let outcome = bring(&firewall(&programs), STORE, &many(1), &[], None);
+    let outcome = reconcile(&firewall(&programs), STORE, &many(1), &[], None);
     assert_eq!(outcome.problems.len(), 1, "{outcome:?}");
     assert!(
         outcome.problems[0]
@@ -312,7 +319,7 @@ fn kernel_without_rights_we_say_sudo() {
         for name in ["iptables-save", "ip6tables-save"] {
             programs.script(name, &programs.enter(nobody, name));
         }
-        let outcome = bring(&firewall(&programs), STORE, &many(1), &[], None);
+        let outcome = reconcile(&firewall(&programs), STORE, &many(1), &[], None);
         assert_eq!(outcome.problems.len(), 1, "{variant:?} {outcome:?}");
         let said = &outcome.problems[0].message;
         assert!(said.contains("run with sudo"), "{variant:?}: {said}");
@@ -335,7 +342,7 @@ fn kernel_ipv6_switched_off_by_sysctl_still_takes_its_bans() {
 fn kernel_rules_of_the_other_variant_are_a_note_for_check() {
     let netns = Netns::new();
     brought(&firewall(&netns.programs(Variant::Legacy)), &many(1), &[]);
-    let seen = look(&firewall(&netns.programs(Variant::Nft)));
+    let seen = list(&firewall(&netns.programs(Variant::Nft)));
     let listing = seen.v4.unwrap().unwrap();
     assert!(listing.notes[0].contains("iptables-legacy tables present"));
     assert!(listing.version.unwrap().contains("nf_tables"));

@@ -9,7 +9,7 @@ use fuzz::lines::is_printable;
 use fuzz::redis::{NOW, Redis, never, sender};
 use libfuzzer_sys::fuzz_target;
 use pyfilter::model::check_server_name;
-use pyfilter::sync::{Event, Exchange, Foreign, Position};
+use pyfilter::sync::{Event, Exchange, Position, RemoteBan};
 
 static REDIS: LazyLock<Mutex<Redis>> = LazyLock::new(|| Mutex::new(Redis::start()));
 
@@ -57,14 +57,14 @@ fuzz_target!(|data: &[u8]| {
 });
 
 /// What is taken over can be stored, shown, and told.
-fn foreign(foreign: &Foreign) {
+fn foreign(foreign: &RemoteBan) {
     let ban = &foreign.ban;
     assert_eq!(never(ban.address), None);
     assert!((0..=NOW + AHEAD).contains(&ban.at.secs), "{}", ban.at.secs);
     assert!(ban.ends.is_none_or(|ends| (0..=LAST).contains(&ends)));
     assert!(ban.reason().len() <= 4096);
     assert!(check_server_name(&ban.server).is_ok() && is_printable(&ban.server));
-    assert!(foreign.stood.text.len() <= 255);
+    assert!(foreign.redis_entry.text.len() <= 255);
 }
 
 fn bulk(text: &[u8]) -> Vec<u8> {

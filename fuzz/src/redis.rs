@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use pyfilter::model::Address;
-use pyfilter::sync::{Sender, Settings};
+use pyfilter::sync::{RedisSettings, Sender};
 
 use super::files;
 
@@ -17,7 +17,7 @@ pub const NOW: i64 = 1_795_348_800;
 pub struct Redis {
     answers: SyncSender<Vec<u8>>,
     done: Receiver<()>,
-    pub settings: Settings,
+    pub settings: RedisSettings,
 }
 
 impl Redis {
@@ -43,7 +43,7 @@ impl Redis {
         Redis {
             answers,
             done,
-            settings: Settings {
+            settings: RedisSettings {
                 host: path.to_str().expect("a path of ours").to_owned(),
                 port: 0,
                 username: None,
@@ -56,7 +56,7 @@ impl Redis {
     }
 
     /// Does `work` with a connection to which these bytes come, whatever is asked.
-    pub fn answering<T>(&self, bytes: Vec<u8>, work: impl FnOnce(&Settings) -> T) -> T {
+    pub fn answering<T>(&self, bytes: Vec<u8>, work: impl FnOnce(&RedisSettings) -> T) -> T {
         self.answers.send(bytes).expect("the thread is at work");
         let result = work(&self.settings);
         self.done.recv().expect("the thread is at work");

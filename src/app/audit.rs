@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Local, Offset as _, TimeZone as _};
 
-use crate::audit::{Findings, Fold, Period, Settings};
+use crate::audit::{AuditSettings, Findings, Fold, Period};
 use crate::cli;
 use crate::logs;
 use crate::model::{Address, Escaped, Problem, Rule, plural, variants};
@@ -18,14 +18,14 @@ use crate::store::Store;
 use crate::system;
 
 use super::conf_d;
+use super::console::Console;
 use super::context::Context;
-use super::voice::Voice;
 use super::{Exit, complain, locate, unknown_rule, written};
 
 /// How many combinations are tried at most.
 const MOST_VARIANTS: usize = 1000;
 
-pub(super) fn audit(mut context: Context, args: &cli::Audit) -> Exit {
+pub(super) fn audit(mut context: Context, args: &cli::AuditArgs) -> Exit {
     if let Err(error) = conf_d::hold_if_there(&mut context) {
         return complain(&error);
     }
@@ -36,12 +36,12 @@ pub(super) fn audit(mut context: Context, args: &cli::Audit) -> Exit {
     let settings = match settings(&context, args) {
         Ok(settings) => settings,
         Err(wrong) => {
-            Voice::warn(&wrong);
+            Console::warn(&wrong);
             return Exit::Usage;
         }
     };
     if args.json && is_stdout(args) {
-        Voice::warn(
+        Console::warn(
             "--json and --html - both write to standard output: name a file for the report",
         );
         return Exit::Usage;
@@ -51,13 +51,13 @@ pub(super) fn audit(mut context: Context, args: &cli::Audit) -> Exit {
     let page = match file.map(Page::begin).transpose() {
         Ok(page) => page,
         Err(problem) => {
-            Voice::warn(&problem);
+            Console::warn(&problem);
             return Exit::Problems;
         }
     };
     let never = std::mem::take(&mut context.never);
     let mut fold = Fold::new(settings, &never);
-    let mut read = reading::Read::default();
+    let mut read = reading::AuditReading::default();
     for rule in &rules {
         read.rule(&context, rule, &args.files, &mut fold);
     }
@@ -82,13 +82,13 @@ pub(super) fn audit(mut context: Context, args: &cli::Audit) -> Exit {
 }
 
 /// Whether the page goes to standard output.
-fn is_stdout(args: &cli::Audit) -> bool {
+fn is_stdout(args: &cli::AuditArgs) -> bool {
     let page = args.html.as_deref();
     page.is_some_and(logs::is_standard)
 }
 
 /// The rules to read with.
-fn rules(context: &Context, args: &cli::Audit) -> Result<Vec<Rule>, Exit> {
+fn rules(context: &Context, args: &cli::AuditArgs) -> Result<Vec<Rule>, Exit> {
     let config = &context.config;
     let name = args.rule.as_deref();
     match name.or((!args.files.is_empty()).then_some("ssh")) {
@@ -103,14 +103,14 @@ fn rules(context: &Context, args: &cli::Audit) -> Result<Vec<Rule>, Exit> {
     }
 }
 
-fn settings_period(args: &cli::Audit, now: i64) -> Period {
+fn settings_period(args: &cli::AuditArgs, now: i64) -> Period {
     Period {
         since: args.since.map(|since| since.seconds(now)),
         until: args.until.map(|until| until.seconds(now)),
     }
 }
 
-fn settings(context: &Context, args: &cli::Audit) -> Result<Settings, String> {
+fn settings(context: &Context, args: &cli::AuditArgs) -> Result<AuditSettings, String> {
     let now = context.now;
     let period = settings_period(args, now);
     if period.is_empty() {
@@ -134,7 +134,7 @@ fn settings(context: &Context, args: &cli::Audit) -> Result<Settings, String> {
             "--what-if: {count} combinations are too many; at most {MOST_VARIANTS} are tried at once"
         ));
     }
-    Ok(Settings {
+    Ok(AuditSettings {
         period,
         variants,
         now,
@@ -185,9 +185,9 @@ fn in_force(context: &mut Context) -> Option<BTreeSet<Address>> {
 fn notes(
     context: &Context,
     rules: &[Rule],
-    read: &reading::Read,
+    read: &reading::AuditReading,
     findings: &Findings,
-    args: &cli::Audit,
+    args: &cli::AuditArgs,
 ) -> Vec<String> {
     let sources = &read.sources;
     let mut notes = Vec::new();
@@ -232,9 +232,9 @@ fn notes(
 }
 
 /// Shows what was found, on the page first: it is what was asked for by name.
-fn show(report: &AuditReport<'_>, args: &cli::Audit, page: Option<Page>) -> Exit {
+fn show(report: &AuditReport<'_>, args: &cli::AuditArgs, page: Option<Page>) -> Exit {
     for problem in report.problems {
-        Voice::warn(&problem.message);
+        Console::warn(&problem.message);
     }
     let mut exit = if report.problems.is_empty() {
         Exit::Done
@@ -244,7 +244,7 @@ fn show(report: &AuditReport<'_>, args: &cli::Audit, page: Option<Page>) -> Exit
     if let Some(page) = page
         && let Err(problem) = page.finish(&audit_html(report))
     {
-        Voice::warn(&problem);
+        Console::warn(&problem);
         exit = Exit::Problems;
     }
     let printed = if is_stdout(args) {

@@ -12,13 +12,13 @@ use crate::store::Store;
 use crate::system;
 
 use super::conf_d;
+use super::console::Console;
 use super::context::Context;
-use super::run::{self, Errand, manual_ban};
-use super::voice::Voice;
+use super::run::{self, Job, manual_ban};
 use super::{Exit, complain, finish, print_json, written};
 
 /// The bans in force.
-pub(super) fn list(context: &Context, args: &cli::List) -> Exit {
+pub(super) fn list(context: &Context, args: &cli::ListArgs) -> Exit {
     let bans = match Store::look(&context.config.store)
         .and_then(|store| store.map_or(Ok(Vec::new()), |store| store.bans()))
     {
@@ -62,20 +62,20 @@ fn line(ban: &Ban) -> String {
 }
 
 /// Bans by hand.
-pub(super) fn ban(mut context: Context, args: &cli::Ban, voice: Voice) -> Exit {
+pub(super) fn ban(mut context: Context, args: &cli::BanArgs, console: Console) -> Exit {
     if let Err(error) = conf_d::hold_if_there(&mut context) {
         return complain(&error);
     }
     let own = system::login_address();
     for address in &args.addresses {
         if let Some(why) = context.never.why(*address) {
-            Voice::warn(&format_args!(
+            Console::warn(&format_args!(
                 "{address} {why}, so it is never banned; nothing was done"
             ));
             return Exit::Usage;
         }
         if own == Some(*address) && !args.force {
-            Voice::warn(&format_args!(
+            Console::warn(&format_args!(
                 "{address} is where you are logged in from: --force bans it all the same; nothing was done"
             ));
             return Exit::Usage;
@@ -89,12 +89,12 @@ pub(super) fn ban(mut context: Context, args: &cli::Ban, voice: Voice) -> Exit {
         .addresses
         .iter()
         .map(|&address| manual_ban(&context, address, args.reason.as_deref(), ends));
-    let errand = Errand::Ban(bans.collect());
-    finish(run::run(context, &errand, voice), voice, false)
+    let job = Job::Ban(bans.collect());
+    finish(run::run(context, &job, console), console, false)
 }
 
 /// Brings the firewall back to the bans in force, or takes ours away.
-pub(super) fn restore(mut context: Context, args: &cli::Restore, voice: Voice) -> Exit {
+pub(super) fn restore(mut context: Context, args: &cli::RestoreArgs, console: Console) -> Exit {
     let firewall = &mut context.config.firewall;
     let mut figures = None;
     if args.off {
@@ -105,7 +105,7 @@ pub(super) fn restore(mut context: Context, args: &cli::Restore, voice: Voice) -
         // What `reload_iptables` spares the timer's runs is what is asked for here.
         firewall.compare = true;
     }
-    let exit = finish(run::run(context, &Errand::Restore, voice), voice, false);
+    let exit = finish(run::run(context, &Job::Restore, console), console, false);
     match figures.map(|path| (fs::remove_file(&path), path)) {
         Some((Err(error), path)) if error.kind() != io::ErrorKind::NotFound => {
             let path = Escaped::path(&path);
@@ -119,35 +119,35 @@ pub(super) fn restore(mut context: Context, args: &cli::Restore, voice: Voice) -
 }
 
 /// Un-bans by hand.
-pub(super) fn unban(context: Context, args: &cli::Unban, voice: Voice) -> Exit {
-    let errand = if args.all {
-        Errand::UnbanAll(args.local)
+pub(super) fn unban(context: Context, args: &cli::UnbanArgs, console: Console) -> Exit {
+    let job = if args.all {
+        Job::UnbanAll(args.local)
     } else {
-        Errand::Unban(args.addresses.clone(), args.local)
+        Job::Unban(args.addresses.clone(), args.local)
     };
     let settings = context.config.firewall.clone();
-    let done = run::run(context, &errand, voice);
+    let done = run::run(context, &job, console);
     if let Ok(done) = &done {
         let lifted = done.summary.unbans.iter().map(|unban| unban.address);
         let lifted: BTreeSet<Address> = lifted.collect();
         let named: BTreeSet<Address> = args.addresses.iter().copied().collect();
         for address in named.difference(&lifted) {
-            voice.say(&format!("{address} is not banned."));
+            console.say(&format!("{address} is not banned."));
         }
         if settings.backend == Backend::Iptables {
             warn_of_other_rules(&settings, named.union(&lifted));
         }
     }
-    finish(done, voice, false)
+    finish(done, console, false)
 }
 
 /// Rules that are not ours may block the address all the same.
 fn warn_of_other_rules<'a>(settings: &Firewall, addresses: impl IntoIterator<Item = &'a Address>) {
-    let seen = firewall::look_beside(settings);
+    let seen = firewall::list_other_variant(settings);
     for address in addresses {
         for listing in seen.listings() {
             for command in obstacles::still_blocking(listing, *address, &settings.chain) {
-                Voice::warn(&format!(
+                Console::warn(&format!(
                     "{address} is still blocked by a rule that is not pyfilter's; remove it with: {command}"
                 ));
             }

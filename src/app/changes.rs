@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::judge::ChangedAddresses;
 use crate::model::{
-    Address, Ban, Cause, Escaped, Generation, JournalCursor, Origin, Rule, Thresholds, Unban,
-    Witnesses,
+    Address, Ban, Cause, Escaped, Evidence, Generation, JournalCursor, Origin, Rule, Thresholds,
+    Unban,
 };
 use crate::store::{Commit, OpenConnections, OpenRow, Store, StoreError};
 
@@ -18,7 +18,7 @@ use super::shared::Shared;
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     /// Bans with the failures that filled their windows.
-    pub(super) bans: Vec<(Ban, Witnesses)>,
+    pub(super) bans: Vec<(Ban, Evidence)>,
     /// Bans that are lifted.
     pub(super) unbans: Vec<Unban>,
     /// Un-bans of those whose time is up, to be shown.
@@ -28,7 +28,7 @@ pub(super) struct Changes {
     /// Whether bans have come to their end.
     pub(super) expired: bool,
     /// What was read for each rule.
-    pub(super) read: Vec<Read>,
+    pub(super) read: Vec<RuleReading>,
     /// The logs that failures were found in.
     pub(super) paths: Vec<Arc<Path>>,
     /// What is to be noted of the other servers.
@@ -47,7 +47,7 @@ pub(super) struct Cleared {
 
 /// What was read for a rule.
 #[derive(Debug)]
-pub(super) struct Read {
+pub(super) struct RuleReading {
     pub(super) rule: Arc<str>,
     pub(super) thresholds: Thresholds,
     /// The logs of which something has changed, with their generations.
@@ -70,10 +70,10 @@ pub(super) struct Read {
     pub(super) failures: u64,
 }
 
-impl Read {
+impl RuleReading {
     /// Nothing yet.
     pub(super) fn new(rule: &Rule) -> Self {
-        Read {
+        RuleReading {
             rule: rule.name.clone(),
             thresholds: rule.thresholds,
             logs: Vec::new(),
@@ -169,7 +169,7 @@ impl Changes {
             Ok::<_, StoreError>(until.filter(|_| until > known))
         };
         let (mut again, mut read) = (BTreeSet::new(), HashMap::new());
-        for Read {
+        for RuleReading {
             rule,
             cleared,
             newest,
@@ -179,12 +179,12 @@ impl Changes {
             read.insert(rule.clone(), (cleared.clone(), *newest));
         }
         let mut kept = Vec::with_capacity(self.bans.len());
-        for (ban, witnesses) in std::mem::take(&mut self.bans) {
+        for (ban, evidence) in std::mem::take(&mut self.bans) {
             let of_log = ban.rule.clone().filter(|_| ban.origin == Origin::Log);
             if let Some(rule) = of_log {
                 let of_rule = read.get(&rule);
                 let known = of_rule.map(|(cleared, _)| cleared);
-                let oldest = witnesses.oldest().unwrap_or(ban.at.secs).min(ban.at.secs);
+                let oldest = evidence.oldest().unwrap_or(ban.at.secs).min(ban.at.secs);
                 match since(ban.address, known)? {
                     Some(until) if of_rule.is_some_and(|(_, newest)| *newest > Some(until)) => {
                         again.insert(rule);
@@ -194,7 +194,7 @@ impl Changes {
                     _ => {}
                 }
             }
-            kept.push((ban, witnesses));
+            kept.push((ban, evidence));
         }
         for read in &mut self.read {
             for (address, window) in read.changed.windows_mut() {
@@ -221,7 +221,7 @@ impl Changes {
 
     /// Whether there is anything to commit.
     pub(super) fn is_empty(&self) -> bool {
-        let idle = |read: &Read| {
+        let idle = |read: &RuleReading| {
             read.logs.is_empty() && read.journals.is_empty() && read.changed.is_empty()
         };
         self.bans.is_empty()
@@ -259,7 +259,7 @@ impl Changes {
             commit.lift(&unban)?;
         }
         if let Some(fingerprint) = self.never_banned {
-            commit.set_never_banned(fingerprint)?;
+            commit.set_checked_allow_list(fingerprint)?;
         }
         if self.expired {
             commit.expire(now)?;
@@ -302,8 +302,8 @@ impl Changes {
         }
         let added = self.bans.iter().enumerate();
         let added =
-            added.map(|(place, (ban, witnesses))| (later.get(&place).unwrap_or(ban), witnesses));
-        let added: Vec<(&Ban, &Witnesses)> = added.collect();
+            added.map(|(place, (ban, evidence))| (later.get(&place).unwrap_or(ban), evidence));
+        let added: Vec<(&Ban, &Evidence)> = added.collect();
         // What the other servers are told of a ban depends on those before it.
         let at_once = if self.shared.tells {
             1
@@ -328,7 +328,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::judge::{Connections, Judge, NeverBanned, Standing, Window};
+    use crate::judge::{AddressState, AllowList, Connections, Judge, Window};
     use crate::model::{Failure, Line, LinePlace, PathId, Stamp};
 
     fn address(n: u8) -> Address {
@@ -350,15 +350,15 @@ mod tests {
     /// What a run decides of these failures, if those of the first address do not
     /// count up to `cleared`.
     fn decide(failures: &[Failure], thresholds: Thresholds, cleared: Option<i64>) -> Changes {
-        let never = NeverBanned::default();
+        let never = AllowList::default();
         let mut judge = Judge::new(thresholds, &never);
         let log = PathId::of(Path::new("log"));
-        let standing = Standing::of(cleared, None, Window::default());
+        let standing = AddressState::of(cleared, None, Window::default());
         judge.introduce(address(1), standing, Connections::default());
         let mut changes = Changes::default();
         for failure in failures {
             let place = LinePlace::of(log, failure.offset);
-            let judged = judge.hear(failure, place, |kept, failure, counted| {
+            let judged = judge.on_failure(failure, place, |kept, failure, counted| {
                 kept.push(failure, counted, log, Line::Text(b"line"));
             });
             changes.bans.extend(judged.decision.map(|decision| {
@@ -374,10 +374,10 @@ mod tests {
                     reason: None,
                     country: None,
                 };
-                (ban, decision.witnesses)
+                (ban, decision.evidence)
             }));
         }
-        changes.read = vec![Read {
+        changes.read = vec![RuleReading {
             rule: "ssh".into(),
             thresholds,
             logs: Vec::new(),
@@ -393,7 +393,7 @@ mod tests {
         changes
     }
 
-    type Outcome = (Vec<(Address, i64)>, Vec<(Address, Witnesses, Witnesses)>);
+    type Outcome = (Vec<(Address, i64)>, Vec<(Address, Evidence, Evidence)>);
 
     /// Who is banned when, and what windows are open.
     fn outcome(changes: &Changes) -> Outcome {

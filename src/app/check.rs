@@ -98,7 +98,7 @@ impl Findings {
     }
 }
 
-pub(super) fn check(mut context: Context, args: &cli::Check) -> Exit {
+pub(super) fn check(mut context: Context, args: &cli::CheckArgs) -> Exit {
     let mut findings = Findings(Vec::new());
     if let Err(error) = conf_d::hold_if_there(&mut context) {
         findings.error(error.to_string());

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::judge::NeverBanned;
+use crate::judge::AllowList;
 use crate::model::Problem;
 use crate::system;
 
@@ -15,7 +15,7 @@ pub(super) struct Context {
     /// This server's name.
     pub(super) server: Arc<str>,
     /// Who is never banned.
-    pub(super) never: NeverBanned,
+    pub(super) never: AllowList,
     /// The time of the run, in Unix seconds.
     pub(super) now: i64,
     /// Whether the host's clock can be right at all.
@@ -42,7 +42,7 @@ impl Context {
         problems.extend(left_out.map(|left_out| Problem::at(&left_out.path, &left_out.message)));
         let server = config.server_name.clone().unwrap_or_else(system::host_name);
         Context {
-            never: NeverBanned::new(config.ignored.clone(), own),
+            never: AllowList::new(config.ignored.clone(), own),
             server: Arc::from(server),
             now: system::now().timestamp(),
             is_clock_set: true,

@@ -19,18 +19,18 @@ use ipnet::IpNet;
 
 use crate::cli;
 use crate::firewall::{self, obstacles};
-use crate::model::{Address, Backend, Country, Generation, Problem, Rule, Witness};
+use crate::model::{Address, Backend, Country, Generation, KeptFailure, Problem, Rule};
 use crate::store::{OpenWindow, PastBan, Store, StoreError};
 use crate::system;
 
 use super::conf_d;
+use super::console::Console;
 use super::context::Context;
-use super::progress::{Amount, Progress};
-use super::voice::Voice;
+use super::progress::{Amount, ReadingProgress};
 use super::{Exit, complain, locate, print_json, written};
 
-use found::Lines;
-use looked::Looked;
+use found::FoundLines;
+use looked::FailuresInLogs;
 
 /// All that is known of an address.
 struct Known {
@@ -42,9 +42,9 @@ struct Known {
     windows: Vec<OpenWindow>,
     cleared: Option<i64>,
     /// Where the lines of the failures stand by now.
-    lines: Lines,
+    lines: FoundLines,
     /// What the logs hold, if it is not banned.
-    looked: Vec<Looked>,
+    looked: Vec<FailuresInLogs>,
     /// The accounts that are logged in from there, if it is banned.
     session: Option<String>,
     /// Commands that remove other rules which block it.
@@ -52,7 +52,7 @@ struct Known {
     problems: Vec<Problem>,
 }
 
-pub(super) fn explain(mut context: Context, args: &cli::Explain) -> Exit {
+pub(super) fn explain(mut context: Context, args: &cli::ExplainArgs) -> Exit {
     if let Err(error) = conf_d::hold_if_there(&mut context) {
         return complain(&error);
     }
@@ -73,7 +73,7 @@ pub(super) fn explain(mut context: Context, args: &cli::Explain) -> Exit {
         )
     };
     for problem in &known.problems {
-        Voice::warn(&problem.message);
+        Console::warn(&problem.message);
     }
     let exit = if known.problems.is_empty() {
         Exit::Done
@@ -93,7 +93,7 @@ impl Known {
             bans: Vec::new(),
             windows: Vec::new(),
             cleared: None,
-            lines: Lines::default(),
+            lines: FoundLines::default(),
             looked: Vec::new(),
             session: None,
             blocked_by: Vec::new(),
@@ -118,7 +118,7 @@ impl Known {
             && !known.is_banned(context)
             && settings.backend == Backend::Iptables
         {
-            let seen = firewall::look_beside(settings);
+            let seen = firewall::list_other_variant(settings);
             known.blocked_by = seen
                 .listings()
                 .flat_map(|listing| obstacles::still_blocking(listing, address, &settings.chain))
@@ -128,7 +128,7 @@ impl Known {
     }
 
     /// All failures that are remembered.
-    fn failures(&self) -> impl Iterator<Item = &Witness> {
+    fn failures(&self) -> impl Iterator<Item = &KeptFailure> {
         let of_bans = self.bans.iter().flat_map(|past| &past.failures);
         of_bans.chain(self.windows.iter().flat_map(|window| &window.failures))
     }
@@ -145,9 +145,9 @@ impl Known {
             bytes: 0,
             files: logs.len(),
         };
-        let _progress = Progress::begin(context.shows_progress, amount);
+        let _progress = ReadingProgress::begin(context.shows_progress, amount);
         let place = context.config.journal.as_deref();
-        self.lines = Lines::find(self.failures(), &generations, place);
+        self.lines = FoundLines::find(self.failures(), &generations, place);
         Ok(())
     }
 

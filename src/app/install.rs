@@ -22,16 +22,16 @@ pub(super) mod step;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::cli::{Global, Install, STATE_DIR};
+use crate::cli::{GlobalArgs, InstallArgs, STATE_DIR};
 use crate::config::{Config, FirstContact};
 use crate::model::Stamp;
 use crate::system::{self, Exclusive, Lock, ProgramError};
 
+use super::console::Console;
 use super::context::Context;
-use super::run::{self, Errand};
-use super::voice::Voice;
+use super::run::{self, Job};
 use super::{Exit, complain, finish};
-use found::Found;
+use found::InstallFindings;
 use step::Step;
 
 /// What a person should know of a configuration that `init` wrote.
@@ -41,17 +41,17 @@ const FROM_NOW_ON: &str = "What was logged before bans nobody (settings.first_co
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Puts everything in place that is not, and makes the first run.
-pub(super) fn install(global: &Global, args: &Install, voice: Voice) -> Exit {
+pub(super) fn install(global: &GlobalArgs, args: &InstallArgs, console: Console) -> Exit {
     if let Some(exit) = refuses_elsewhere(global, "install") {
         return exit;
     }
-    let (found, config) = match Found::look(args.cron, !args.no_allow_me) {
+    let (found, config) = match InstallFindings::look(args.cron, !args.no_allow_me) {
         Ok(found) => found,
-        Err(found::Error::Faults(faults)) => {
-            Voice::complain(&faults);
+        Err(found::FindingsError::Faults(faults)) => {
+            Console::complain(&faults);
             return Exit::Usage;
         }
-        Err(found::Error::Host(said)) => {
+        Err(found::FindingsError::Host(said)) => {
             return complain(&format_args!("{said}; nothing was done"));
         }
     };
@@ -67,13 +67,13 @@ pub(super) fn install(global: &Global, args: &Install, voice: Voice) -> Exit {
     };
     if args.dry_run {
         for step in &steps {
-            voice.say(&format!("Would {}", step.will()));
+            console.say(&format!("Would {}", step.will()));
         }
     } else if !system::is_root() {
         return complain(&"install needs root: run with sudo; nothing was done");
     } else if let Err(error) = step::rehearse(&steps) {
         return complain(&format_args!("{error}; nothing was done"));
-    } else if let Err(error) = do_all(&steps, voice) {
+    } else if let Err(error) = do_all(&steps, console) {
         return complain(&error);
     }
     if args.only_allow {
@@ -82,27 +82,27 @@ pub(super) fn install(global: &Global, args: &Install, voice: Voice) -> Exit {
     let ends = config.first_contact == FirstContact::End;
     let mut exit = Exit::Done;
     if args.dry_run && steps.iter().any(Step::starts) {
-        exit = first_run_in_advance(config, &found, voice);
+        exit = first_run_in_advance(config, &found, console);
     } else if !args.dry_run && steps.iter().any(Step::starts) {
-        exit = first_run(voice);
+        exit = first_run(console);
         if let Err(error) = start(args.cron) {
             return complain(&error).or(exit);
         }
     }
     if ends && steps.iter().any(Step::starts) {
-        voice.say(FROM_NOW_ON);
+        console.say(FROM_NOW_ON);
     }
-    tell(&found, args, &steps, voice);
+    tell(&found, args, &steps, console);
     exit
 }
 
 /// These two set up the host's usual places, which others could not be.
-pub(super) fn refuses_elsewhere(global: &Global, command: &str) -> Option<Exit> {
+pub(super) fn refuses_elsewhere(global: &GlobalArgs, command: &str) -> Option<Exit> {
     let elsewhere =
         global.config.is_some() || global.state_dir.is_some() || global.conf_d.is_some();
     elsewhere.then(|| {
         let config = crate::config::DEFAULT_FILE;
-        Voice::warn(&format_args!(
+        Console::warn(&format_args!(
             "{command} is about {config} and {STATE_DIR}: it takes neither -c, --conf-d nor --state-dir; nothing was done"
         ));
         Exit::Usage
@@ -110,7 +110,7 @@ pub(super) fn refuses_elsewhere(global: &Global, command: &str) -> Option<Exit> 
 }
 
 /// All but the first run, while no other is at work.
-fn do_all(steps: &[Step], voice: Voice) -> Result<(), String> {
+fn do_all(steps: &[Step], console: Console) -> Result<(), String> {
     if steps.is_empty() {
         return Ok(());
     }
@@ -119,7 +119,7 @@ fn do_all(steps: &[Step], voice: Voice) -> Result<(), String> {
         step.work().map_err(|error| {
             format!("{error}; what was done before stays: `pyfilter install` goes on from here")
         })?;
-        voice.say(&step.did());
+        console.say(&step.did());
     }
     Ok(())
 }
@@ -133,35 +133,35 @@ pub(super) fn lock() -> Result<Lock, String> {
 }
 
 /// Whatever it can not do is told, and tried again by the next one.
-fn first_run(voice: Voice) -> Exit {
+fn first_run(console: Console) -> Exit {
     let config = match Config::load(None, None, None, Path::new(STATE_DIR)) {
         Ok(config) => config,
         Err(faults) => {
-            Voice::complain(&faults);
+            Console::complain(&faults);
             return Exit::Usage;
         }
     };
     let rules = config.rules.iter().filter(|rule| rule.enabled);
-    let errand = Errand::FirstScan(rules.cloned().collect());
+    let job = Job::FirstScan(rules.cloned().collect());
     let context = Context::new(config, STATE_DIR.into());
-    finish(run::run(context, &errand, voice), voice, false)
+    finish(run::run(context, &job, console), console, false)
 }
 
 /// Shows whom the first run would ban.
-fn first_run_in_advance(mut config: Config, found: &Found, voice: Voice) -> Exit {
+fn first_run_in_advance(mut config: Config, found: &InstallFindings, console: Console) -> Exit {
     config.ignored.extend(found.allowed.keys());
     let rules = config.rules.iter().filter(|rule| rule.enabled);
-    let errand = Errand::FirstScan(rules.cloned().collect());
-    voice.say("The first run would ban:");
-    match run::dry_run(Context::new(config, STATE_DIR.into()), &errand, voice) {
+    let job = Job::FirstScan(rules.cloned().collect());
+    console.say("The first run would ban:");
+    match run::dry_run(Context::new(config, STATE_DIR.into()), &job, console) {
         Ok(done) => {
             // Of what could not be read nobody knows; that is told.
             if done.summary.bans.is_empty() && done.summary.problems.is_empty() {
-                voice.say("nobody");
+                console.say("nobody");
             }
-            finish(Ok(done), voice, false)
+            finish(Ok(done), console, false)
         }
-        stopped => finish(stopped, voice, false),
+        stopped => finish(stopped, console, false),
     }
 }
 
@@ -175,7 +175,7 @@ fn start(cron: bool) -> Result<(), ProgramError> {
 }
 
 /// What the tutorial said, and what else a person should know.
-fn tell(found: &Found, args: &Install, steps: &[Step], voice: Voice) {
+fn tell(found: &InstallFindings, args: &InstallArgs, steps: &[Step], console: Console) {
     let anew = steps.iter().any(Step::starts);
     let status = if args.cron {
         "check the status of it by using \"sudo pyfilter list\"".to_owned()
@@ -192,21 +192,25 @@ fn tell(found: &Found, args: &Install, steps: &[Step], voice: Voice) {
         } else {
             "created and enabled"
         };
-        voice.say(&format!("{what} {done}, {status}"));
+        console.say(&format!("{what} {done}, {status}"));
     } else if !anew {
         let (first, rest) = status.split_at(1);
-        voice.say(&format!(
+        console.say(&format!(
             "{what} already created.\n{}{rest}",
             first.to_uppercase()
         ));
     }
     if steps.iter().any(|step| matches!(step, Step::Adopt { .. })) {
-        voice.say("PyFilter's patterns let an attacker name another address: `sudo pyfilter check` says which to delete");
+        console.say("PyFilter's patterns let an attacker name another address: `sudo pyfilter check` says which to delete");
         if let Some(warning) = found.leaves_database() {
-            Voice::warn(&warning);
+            Console::warn(&warning);
         }
     }
-    if let Some(warning) = found.old.as_ref().and_then(found::Old::still_running) {
-        Voice::warn(&warning);
+    if let Some(warning) = found
+        .old
+        .as_ref()
+        .and_then(found::FormerPyFilter::still_running)
+    {
+        Console::warn(&warning);
     }
 }

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use crate::logs::{self, Journal, JournalError, Piece, Progress};
+use crate::logs::{self, Journal, JournalError, JournalProgress, Segment};
 use crate::model::{JournalCursor, JournalPosition, Problem};
 
 /// A journal that is being read.
 pub(super) struct Journaled {
     name: String,
-    progress: Progress,
+    progress: JournalProgress,
     /// Where the last run left it, and whether there was more to read.
     before: Option<JournalCursor>,
     /// Where it is read from, if not from a week ago.
@@ -24,7 +24,7 @@ impl Journaled {
         before: Option<JournalCursor>,
         since: Option<i64>,
         now: i64,
-    ) -> Result<(Self, Piece), JournalError> {
+    ) -> Result<(Self, Segment), JournalError> {
         let from = before.as_ref().map(|before| before.position.clone());
         let from = from.or(since.map(JournalPosition::Since));
         let (piece, progress) = logs::journal(journal, place, from.as_ref(), now)?;

@@ -7,7 +7,7 @@ use super::context::Context;
 
 /// The database that the configuration names, else one of the usual places;
 /// none if there is none.
-pub(super) fn open(context: &Context) -> Result<Option<Countries>, geo::Error> {
+pub(super) fn open(context: &Context) -> Result<Option<Countries>, geo::GeoError> {
     let path = geo::find(context.config.geoip.as_deref());
     path.map(|path| Countries::open(&path)).transpose()
 }
@@ -36,6 +36,6 @@ pub(super) fn locate<'a>(context: &mut Context, bans: impl IntoIterator<Item = &
 }
 
 /// What could not be done with the database.
-pub(super) fn problem(error: &geo::Error) -> Problem {
+pub(super) fn problem(error: &geo::GeoError) -> Problem {
     Problem::at(error.path(), error.to_string())
 }

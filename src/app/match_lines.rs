@@ -12,12 +12,12 @@ use crate::report::matched_json;
 use crate::rules::{Clock, Matcher, Verdict};
 use crate::system::{self, Output};
 
+use super::console::Console;
 use super::context::Context;
-use super::progress::{Amount, Progress};
-use super::voice::Voice;
+use super::progress::{Amount, ReadingProgress};
 use super::{Exit, unknown_rule, written};
 
-pub(super) fn match_lines(context: &Context, args: &cli::Match) -> Exit {
+pub(super) fn match_lines(context: &Context, args: &cli::MatchArgs) -> Exit {
     let Some(rule) = context.config.rule_named(&args.rule) else {
         return unknown_rule(&context.config, &args.rule);
     };
@@ -25,7 +25,7 @@ pub(super) fn match_lines(context: &Context, args: &cli::Match) -> Exit {
         Ok(matcher) => matcher,
         Err(error) => {
             let name = Escaped::text(&rule.name);
-            Voice::warn(&format_args!("rule {name} can not be used: {error}"));
+            Console::warn(&format_args!("rule {name} can not be used: {error}"));
             return Exit::Usage;
         }
     };
@@ -47,7 +47,7 @@ pub(super) fn match_lines(context: &Context, args: &cli::Match) -> Exit {
             }
             Err(Ended::Reading(error)) => {
                 let _ = out.flush();
-                Voice::warn(&format_args!("{}: {error}", Escaped::path(path)));
+                Console::warn(&format_args!("{}: {error}", Escaped::path(path)));
                 exit = Exit::Problems;
             }
             Err(Ended::Writing(error)) => return written(Err(error)).or(exit),
@@ -57,7 +57,7 @@ pub(super) fn match_lines(context: &Context, args: &cli::Match) -> Exit {
 }
 
 /// A bar for who waits; not where the lines themselves are seen to come.
-fn progress(context: &Context, files: &[PathBuf]) -> Progress {
+fn progress(context: &Context, files: &[PathBuf]) -> ReadingProgress {
     let welcome = context.shows_progress && system::stdout() != Output::Terminal;
     // Standard input has no size, and so the whole has none.
     let sizes = files.iter().map(|path| match path.metadata() {
@@ -66,7 +66,7 @@ fn progress(context: &Context, files: &[PathBuf]) -> Progress {
     });
     let bytes = sizes.sum::<Option<u64>>().unwrap_or(0);
     let files = files.len();
-    Progress::begin(welcome, Amount { bytes, files })
+    ReadingProgress::begin(welcome, Amount { bytes, files })
 }
 
 /// Lines that match, and count for nobody: their time can not be read.
@@ -90,7 +90,7 @@ impl Undated {
             _ => "the first is line",
         };
         let number = self.first;
-        Voice::warn(&format_args!(
+        Console::warn(&format_args!(
             "{path}: {lines} no time that its time_format reads, so no failure is counted: {first} {number}"
         ));
     }
@@ -107,7 +107,7 @@ struct Lines<'a> {
     matcher: Matcher,
     /// Of each address. A connection may go on in the next file.
     connections: HashMap<Address, Connections>,
-    args: &'a cli::Match,
+    args: &'a cli::MatchArgs,
 }
 
 impl Lines<'_> {
@@ -136,7 +136,7 @@ impl Lines<'_> {
         let mut undated = Undated::default();
         let mut line = Vec::new();
         let mut offset = 0;
-        let cli::Match {
+        let cli::MatchArgs {
             unmatched: rest,
             json,
             ..
@@ -180,7 +180,7 @@ impl Lines<'_> {
         }
         let connections = self.connections.entry(failure.address).or_default();
         let place = LinePlace::of(PathId::of(path), failure.offset);
-        connections.hear(failure, place).new
+        connections.count_line(failure, place).new
     }
 }
 

@@ -6,10 +6,12 @@ mod changes;
 mod check;
 mod clock;
 mod conf_d;
+mod console;
 mod context;
+mod evaluator;
 mod explain;
+mod firewall_step;
 pub mod generate;
-mod hearing;
 pub mod init;
 mod install;
 mod journals;
@@ -26,21 +28,19 @@ mod sharing;
 mod snapshots;
 mod told;
 mod uninstall;
-mod voice;
-mod wall;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::cli::{self, Cli, Color, Command, Global};
+use crate::cli::{self, Cli, Color, Command, GlobalArgs};
 use crate::config::{self, Config};
 use crate::model::{Escaped, Problem};
 use crate::report::{Summary, summary_json};
 
+use console::Console;
 use context::Context;
-use run::{Done, Stop};
-use voice::Voice;
+use run::{Done, RunError};
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,12 +91,12 @@ pub fn main(cli: &Cli) -> Exit {
             return install::install(
                 global,
                 args,
-                Voice::new(global.quiet, global.verbose, false),
+                Console::new(global.quiet, global.verbose, false),
             );
         }
         Command::Uninstall(args) => {
-            let voice = Voice::new(global.quiet, global.verbose, false);
-            return uninstall::uninstall(global, args, voice);
+            let console = Console::new(global.quiet, global.verbose, false);
+            return uninstall::uninstall(global, args, console);
         }
         _ => {}
     }
@@ -111,22 +111,22 @@ pub fn main(cli: &Cli) -> Exit {
     ) {
         Ok(config) => config,
         Err(faults) => {
-            Voice::complain(&faults);
+            Console::complain(&faults);
             return Exit::Usage;
         }
     };
-    let voice = |json| Voice::new(global.quiet, global.verbose, json);
+    let console = |json| Console::new(global.quiet, global.verbose, json);
     let mut context = Context::new(config, state_dir);
     context.shows_progress = progress::is_welcome(global.quiet);
     match &cli.command {
-        Command::Scan(args) => scan::scan(context, args, voice(args.json)),
+        Command::Scan(args) => scan::scan(context, args, console(args.json)),
         Command::Audit(args) => audit::audit(context, args),
         Command::Match(args) => match_lines::match_lines(&context, args),
         Command::List(args) => bans::list(&context, args),
         Command::Explain(args) => explain::explain(context, args),
-        Command::Ban(args) => bans::ban(context, args, voice(false)),
-        Command::Unban(args) => bans::unban(context, args, voice(false)),
-        Command::Restore(args) => bans::restore(context, args, voice(false)),
+        Command::Ban(args) => bans::ban(context, args, console(false)),
+        Command::Unban(args) => bans::unban(context, args, console(false)),
+        Command::Restore(args) => bans::restore(context, args, console(false)),
         Command::Check(args) => check::check(context, args),
         Command::Completions(_)
         | Command::Man(_)
@@ -142,7 +142,7 @@ fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }
 
-fn man(args: &cli::Man) -> Exit {
+fn man(args: &cli::ManArgs) -> Exit {
     if let Some(dir) = &args.dir {
         return match generate::write_pages(dir) {
             Ok(()) => Exit::Done,
@@ -156,7 +156,7 @@ fn man(args: &cli::Man) -> Exit {
         return written(io::stdout().write_all(&page.text));
     }
     let names: Vec<&str> = pages.iter().map(|page| &*page.name).collect();
-    Voice::warn(&format_args!(
+    Console::warn(&format_args!(
         "there is no page `{}`: the pages are {}",
         Escaped::text(wanted),
         names.join(", ")
@@ -164,7 +164,7 @@ fn man(args: &cli::Man) -> Exit {
     Exit::Usage
 }
 
-fn init(global: &Global, force: bool) -> Exit {
+fn init(global: &GlobalArgs, force: bool) -> Exit {
     let path = config::chosen(
         global.config.as_deref(),
         std::env::var_os("PYFILTER_CONFIG").as_deref(),
@@ -176,7 +176,7 @@ fn init(global: &Global, force: bool) -> Exit {
 }
 
 /// Prints what a run did, as far as that has not been done, and how it ended.
-fn finish(done: Result<Done, Stop>, voice: Voice, json: bool) -> Exit {
+fn finish(done: Result<Done, RunError>, console: Console, json: bool) -> Exit {
     let done = match done {
         Ok(done) => done,
         Err(stop) if json => {
@@ -191,9 +191,9 @@ fn finish(done: Result<Done, Stop>, voice: Voice, json: bool) -> Exit {
         Err(stop) => return complain(&stop),
     };
     for problem in &done.summary.problems {
-        Voice::warn(&problem.message);
+        Console::warn(&problem.message);
     }
-    voice.sum_up(&done.summary);
+    console.sum_up(&done.summary);
     let exit = if done.summary.problems.is_empty() {
         Exit::Done
     } else {
@@ -226,7 +226,7 @@ fn print_json(document: &impl serde::Serialize) -> Exit {
 fn written(result: io::Result<()>) -> Exit {
     match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Voice::warn(&format_args!("standard output can not be written: {error}"));
+            Console::warn(&format_args!("standard output can not be written: {error}"));
             Exit::Problems
         }
         _ => Exit::Done,
@@ -234,11 +234,11 @@ fn written(result: io::Result<()>) -> Exit {
 }
 
 fn complain(error: &impl std::fmt::Display) -> Exit {
-    Voice::warn(error);
+    Console::warn(error);
     Exit::Problems
 }
 
 fn unknown_rule(config: &Config, name: &str) -> Exit {
-    Voice::warn(&config.no_such_rule(name));
+    Console::warn(&config.no_such_rule(name));
     Exit::Usage
 }

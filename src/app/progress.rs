@@ -12,7 +12,7 @@ use indicatif::{
     HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
 };
 
-use crate::logs::{self, Content, Piece};
+use crate::logs::{self, Content, Segment};
 use crate::system::{self, Output};
 
 /// What takes no longer than this shows no bar.
@@ -41,7 +41,7 @@ pub(super) struct Amount {
 
 impl Amount {
     /// What is read of these files.
-    fn of<'a>(pieces: impl Iterator<Item = (&'a Path, &'a Piece)>) -> Self {
+    fn of<'a>(pieces: impl Iterator<Item = (&'a Path, &'a Segment)>) -> Self {
         let mut amount = Amount::default();
         for (path, piece) in pieces {
             amount.bytes += match &piece.content {
@@ -57,28 +57,28 @@ impl Amount {
 
 /// A bar that shows itself after a second, and is gone when dropped.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(super) struct ReadingProgress {
     drawing: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
-impl Progress {
+impl ReadingProgress {
     /// Begins to watch how these logs are read; they are looked at only if
     /// somebody waits.
     pub(super) fn over<'a>(
         welcome: bool,
-        pieces: impl Iterator<Item = (&'a Path, &'a Piece)>,
+        pieces: impl Iterator<Item = (&'a Path, &'a Segment)>,
     ) -> Self {
         if welcome {
-            Progress::begin(true, Amount::of(pieces))
+            ReadingProgress::begin(true, Amount::of(pieces))
         } else {
-            Progress { drawing: None }
+            ReadingProgress { drawing: None }
         }
     }
 
     /// Begins to watch how so much is read.
     pub(super) fn begin(welcome: bool, amount: Amount) -> Self {
         if !welcome {
-            return Progress { drawing: None };
+            return ReadingProgress { drawing: None };
         }
         let (ended, end) = mpsc::channel();
         let watch = Watch {
@@ -88,13 +88,13 @@ impl Progress {
         };
         let drawing = thread::Builder::new().spawn(move || watch.draw(&end));
         // Without a thread there is no bar, and nothing else is missing.
-        Progress {
+        ReadingProgress {
             drawing: drawing.ok().map(|thread| (ended, thread)),
         }
     }
 }
 
-impl Drop for Progress {
+impl Drop for ReadingProgress {
     fn drop(&mut self) {
         if let Some((ended, thread)) = self.drawing.take() {
             drop(ended);

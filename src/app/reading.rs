@@ -7,26 +7,26 @@ use std::sync::Arc;
 
 use crate::config;
 use crate::logs::{
-    self, Budget, Changed, Discovered, Followed, JournalError, Left, OpenError, Piece, Reading,
-    Status, Task, Unread,
+    self, Budget, Discovered, Followed, JournalError, Left, LogChanged, OpenError, Reading,
+    Segment, Status, Task, Unread,
 };
 use crate::model::{
-    Address, Ban, Escaped, Generation, Problem, Rule, SourceSpec, Witnesses, plural,
+    Address, Ban, Escaped, Evidence, Generation, Problem, Rule, SourceSpec, plural,
 };
 use crate::report::SourceRow;
 use crate::store::{Store, StoreError};
 
-use super::changes::{Cleared, Read};
+use super::changes::{Cleared, RuleReading};
 use super::context::Context;
-use super::hearing::{Hearing, Past, Place};
+use super::evaluator::{Evaluator, KnownPast, SourcePlace};
 use super::journals::Journaled;
 use super::told::{note, row, told};
 
 /// What reading a rule's logs came to.
 #[derive(Debug, Default)]
-pub(super) struct Outcome {
-    pub(super) bans: Vec<(Ban, Witnesses)>,
-    pub(super) read: Option<Read>,
+pub(super) struct RuleOutcome {
+    pub(super) bans: Vec<(Ban, Evidence)>,
+    pub(super) read: Option<RuleReading>,
     pub(super) sources: Vec<SourceRow>,
     pub(super) problems: Vec<Problem>,
     /// What a person should know, while nothing is wrong.
@@ -82,21 +82,26 @@ pub(super) fn read_rule(
     found: &Discovered,
     cleared: &HashMap<Address, Cleared>,
     budget: &mut Budget,
-) -> Result<Outcome, StoreError> {
+) -> Result<RuleOutcome, StoreError> {
     for _ in 0..TRIES {
         let mut plan = Plan::new(context, store.as_deref(), rule, found)?;
-        let mut hearing = Hearing::new(context, rule, store.as_deref_mut(), Past::Stored(cleared));
+        let mut evaluator = Evaluator::new(
+            context,
+            rule,
+            store.as_deref_mut(),
+            KnownPast::Stored(cleared),
+        );
         let unread = std::mem::take(&mut plan.unread);
         let problems = &mut plan.outcome.problems;
-        let readings = hearing.listen(&plan.places, unread, budget, problems)?;
+        let readings = evaluator.evaluate(&plan.places, unread, budget, problems)?;
         let has_room = budget.room() > 0;
         if let Ok((mut outcome, mut read)) = plan.settle(context, rule, &readings, has_room) {
             read.most_windows = context.config.most_windows;
-            (read.opened, read.forgotten) = (hearing.opened(), hearing.forgotten());
-            read.changed = hearing.changed();
-            read.cleared = std::mem::take(&mut hearing.cleared);
-            outcome.paths = hearing.paths;
-            (outcome.bans, outcome.read) = (hearing.bans, Some(read));
+            (read.opened, read.forgotten) = (evaluator.opened(), evaluator.forgotten());
+            read.changed = evaluator.changed();
+            read.cleared = std::mem::take(&mut evaluator.cleared);
+            outcome.paths = evaluator.paths;
+            (outcome.bans, outcome.read) = (evaluator.bans, Some(read));
             return Ok(outcome);
         }
     }
@@ -104,22 +109,22 @@ pub(super) fn read_rule(
     let message = format!(
         "the logs of rule {name} change faster than they can be read; the next run reads them"
     );
-    Ok(Outcome {
+    Ok(RuleOutcome {
         problems: vec![Problem::new(message)],
-        ..Outcome::default()
+        ..RuleOutcome::default()
     })
 }
 
 /// What is to be read of a rule's logs and journals: the logs come first.
 #[derive(Default)]
 struct Plan {
-    outcome: Outcome,
+    outcome: RuleOutcome,
     logs: Vec<Planned>,
     journals: Vec<Journaled>,
     /// Of each source, what is to be read.
     unread: Vec<Unread>,
     /// Of each piece, where it stands.
-    places: Vec<Vec<Place>>,
+    places: Vec<Vec<SourcePlace>>,
 }
 
 /// A log, what is known of it, and what is to be read of it.
@@ -204,7 +209,7 @@ impl Plan {
         &mut self,
         rule: &Rule,
         name: &str,
-        begun: Result<(Journaled, Piece), JournalError>,
+        begun: Result<(Journaled, Segment), JournalError>,
     ) {
         let path = Path::new(name);
         match begun {
@@ -229,9 +234,9 @@ impl Plan {
         }
     }
 
-    fn place(&mut self, rule: &Rule, path: &Path, status: Status, from: u64) -> Place {
+    fn place(&mut self, rule: &Rule, path: &Path, status: Status, from: u64) -> SourcePlace {
         self.outcome.sources.push(row(rule, path, status, from));
-        Place {
+        SourcePlace {
             path: Arc::from(path),
             row: self.outcome.sources.len() - 1,
         }
@@ -245,7 +250,7 @@ impl Plan {
         rule: &Rule,
         readings: &[Vec<Reading>],
         has_room: bool,
-    ) -> Result<(Outcome, Read), Changed> {
+    ) -> Result<(RuleOutcome, RuleReading), LogChanged> {
         let bound = if has_room {
             let seconds = context.config.run_time.as_secs();
             format!("in its part of the {seconds} s that a run has (settings.run_time)")
@@ -253,13 +258,13 @@ impl Plan {
             "in the memory that a run may take, for so many addresses failed".to_owned()
         };
         let outcome = &mut self.outcome;
-        let mut read = Read::new(rule);
+        let mut read = RuleReading::new(rule);
         let mut sources = self.places.iter().zip(readings);
         for (log, (places, readings)) in self.logs.iter_mut().zip(sources.by_ref()) {
             for ((task, place), reading) in log.tasks.iter().zip(places).zip(readings) {
                 note(rule, place, reading, outcome);
                 let generation = &mut log.now[task.generation];
-                *generation = logs::settle(task, generation, reading)?;
+                *generation = logs::checkpoint(task, generation, reading)?;
             }
             let was_behind = is_behind(&log.known);
             let left: u64 = log.now.iter().map(|generation| generation.left).sum();
@@ -348,14 +353,14 @@ pub(super) fn read_files(
     rule: &Rule,
     files: &[PathBuf],
     budget: &mut Budget,
-) -> Result<Outcome, StoreError> {
-    let mut outcome = Outcome::default();
+) -> Result<RuleOutcome, StoreError> {
+    let mut outcome = RuleOutcome::default();
     let (mut sources, mut places) = (Vec::new(), Vec::new());
     for path in &logs::each_once(files.to_vec()) {
         let status = match logs::named(path, context.now) {
             Ok(piece) => {
                 sources.push(vec![piece].into());
-                places.push(vec![Place {
+                places.push(vec![SourcePlace {
                     path: Arc::from(path.as_path()),
                     row: outcome.sources.len(),
                 }]);
@@ -375,11 +380,11 @@ pub(super) fn read_files(
         };
         outcome.sources.push(row(rule, path, status, 0));
     }
-    let mut hearing = Hearing::new(context, rule, store, Past::Apart);
-    let readings = hearing.listen(&places, sources, budget, &mut outcome.problems)?;
+    let mut evaluator = Evaluator::new(context, rule, store, KnownPast::Apart);
+    let readings = evaluator.evaluate(&places, sources, budget, &mut outcome.problems)?;
     for (place, reading) in places.iter().flatten().zip(readings.iter().flatten()) {
         note(rule, place, reading, &mut outcome);
     }
-    (outcome.bans, outcome.paths) = (hearing.bans, hearing.paths);
+    (outcome.bans, outcome.paths) = (evaluator.bans, evaluator.paths);
     Ok(outcome)
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::model::{Address, Ban, Cause, Escaped, Origin, Problem, Rule, Stamp, Unban, plural};
 use crate::report::Summary;
-use crate::store::{Store, StoreError, Unfinished, Untold};
+use crate::store::{PendingNotification, Store, StoreError, Unfinished};
 use crate::system::{self, LockError};
 
 use course::{Course, Locks};
@@ -19,17 +19,17 @@ use work::work;
 use super::changes::Changes;
 use super::clock;
 use super::conf_d;
+use super::console::{Console, Sessions};
 use super::context::Context;
+use super::firewall_step::FirewallStep;
 use super::locate::locate;
 use super::metrics;
 use super::sharing::Sharing;
 use super::snapshots::{self, Snapshots};
-use super::voice::{Sessions, Voice};
-use super::wall::Wall;
 
 /// What a run is for.
 #[derive(Debug)]
-pub(super) enum Errand {
+pub(super) enum Job {
     /// The timer's: every rule's sources from their cursors.
     Scan(Vec<Rule>),
     /// The same when pyfilter is installed, which is nothing to give up soon.
@@ -47,31 +47,29 @@ pub(super) enum Errand {
     Restore,
 }
 
-impl Errand {
+impl Job {
     /// Whether it reads logs, which takes long and is done by one run at a time.
     fn reads(&self) -> bool {
         match self {
-            Errand::Scan(_) | Errand::FirstScan(_) | Errand::Files(..) => true,
-            Errand::Ban(_) | Errand::Unban(..) | Errand::UnbanAll(_) | Errand::Restore => false,
+            Job::Scan(_) | Job::FirstScan(_) | Job::Files(..) => true,
+            Job::Ban(_) | Job::Unban(..) | Job::UnbanAll(_) | Job::Restore => false,
         }
     }
 
     /// How long it waits for another run to end.
     fn patience(&self) -> Duration {
         match self {
-            Errand::Scan(_) | Errand::Files(..) => Duration::from_secs(5),
-            Errand::FirstScan(_)
-            | Errand::Ban(_)
-            | Errand::Unban(..)
-            | Errand::UnbanAll(_)
-            | Errand::Restore => Duration::from_secs(60),
+            Job::Scan(_) | Job::Files(..) => Duration::from_secs(5),
+            Job::FirstScan(_) | Job::Ban(_) | Job::Unban(..) | Job::UnbanAll(_) | Job::Restore => {
+                Duration::from_secs(60)
+            }
         }
     }
 }
 
 /// Why a run could not be at all. Nothing was done.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Stop {
+pub(super) enum RunError {
     #[error(transparent)]
     Lock(#[from] LockError),
     #[error(transparent)]
@@ -84,12 +82,12 @@ pub(super) enum Stop {
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) summary: Summary,
-    owed: Option<Owed>,
+    pending: Option<PendingNotifications>,
 }
 
 /// Lines that the store owes the world until they were printed.
 #[derive(Debug)]
-struct Owed {
+struct PendingNotifications {
     store: Store,
     _locks: Locks,
 }
@@ -97,11 +95,11 @@ struct Owed {
 impl Done {
     /// Notes that the bans were told. A run that ends before tells them again.
     pub(super) fn settle(self) -> Result<(), StoreError> {
-        let Some(mut owed) = self.owed else {
+        let Some(mut pending) = self.pending else {
             return Ok(());
         };
-        let commit = owed.store.begin()?;
-        commit.set_told()?;
+        let commit = pending.store.begin()?;
+        commit.clear_notifications()?;
         commit.commit()
     }
 }
@@ -111,32 +109,32 @@ impl Done {
 /// What people, time and other servers did is committed and applied before logs are
 /// read; then the store is free, so that `ban` and `unban` need not wait. What they
 /// did meanwhile is looked at before the reading is committed.
-pub(super) fn run(mut context: Context, errand: &Errand, voice: Voice) -> Result<Done, Stop> {
+pub(super) fn run(mut context: Context, job: &Job, console: Console) -> Result<Done, RunError> {
     let begun = Instant::now();
     make_state_dir(&context)?;
-    let mut locks = Locks::take(&context, errand)?;
+    let mut locks = Locks::take(&context, job)?;
     let mut store = open(&mut context)?;
     conf_d::remember(&mut context, &mut store)?;
-    let mut wall = Wall::default();
-    wall.finish(&context, &mut store)?;
+    let mut firewall_step = FirewallStep::default();
+    firewall_step.finish(&context, &mut store)?;
 
     let mut changes = Changes::default();
     let snapshots = Snapshots::read(&mut context, &store, &mut changes)?;
     lift_ended(&context, &store, &mut changes)?;
-    let sharing = match errand {
-        Errand::Restore => Sharing::none(&context, &mut changes),
+    let sharing = match job {
+        Job::Restore => Sharing::none(&context, &mut changes),
         _ => Sharing::receive(&mut context, &store, &mut changes)?,
     };
     let mut course = Course {
-        wall,
+        firewall_step,
         snapshots,
         changes,
         sources: Vec::new(),
         early: Vec::new(),
     };
-    course = course.work(&mut context, &mut store, &mut locks, errand, voice)?;
+    course = course.work(&mut context, &mut store, &mut locks, job, console)?;
     let Course {
-        mut wall,
+        mut firewall_step,
         mut snapshots,
         mut changes,
         sources,
@@ -149,22 +147,22 @@ pub(super) fn run(mut context: Context, errand: &Errand, voice: Voice) -> Result
     changes.bans = Vec::new();
     std::mem::forget(changes);
 
-    wall.apply(&mut context, &mut store)?;
+    firewall_step.apply(&mut context, &mut store)?;
     let written = snapshots.write(&mut context, &store)?;
-    let untold = store.untold()?;
-    let sessions = sessions_of(&untold);
-    let told = voice.tell(&untold, &sessions, &mut context);
-    wall.close(&mut store, &written)?;
+    let events = store.pending_notifications()?;
+    let sessions = sessions_of(&events);
+    let told = console.tell(&events, &sessions, &mut context);
+    firewall_step.close(&mut store, &written)?;
     sharing.send(&mut context, &mut store)?;
-    let firewall = wall.into_row(context.config.firewall.backend, &store)?;
+    let firewall = firewall_step.into_row(context.config.firewall.backend, &store)?;
     once_each(&mut context);
     metrics::leave(&mut context, &store, &sources, begun)?;
-    let owed = (told && !untold.is_empty()).then_some(Owed {
+    let pending = (told && !events.is_empty()).then_some(PendingNotifications {
         store,
         _locks: locks,
     });
-    context.warnings.iter().for_each(Voice::warn);
-    let (bans, unbans) = apart(with_early(early, untold));
+    context.warnings.iter().for_each(Console::warn);
+    let (bans, unbans) = apart(with_early(early, events));
     let summary = Summary {
         dry_run: false,
         server: context.server.to_string(),
@@ -175,15 +173,15 @@ pub(super) fn run(mut context: Context, errand: &Errand, voice: Voice) -> Result
         firewall,
         problems: context.problems,
     };
-    Ok(Done { summary, owed })
+    Ok(Done { summary, pending })
 }
 
 /// Who is logged in from the addresses that are banned; nobody is asked about where
 /// there are none.
-fn sessions_of(events: &[Untold]) -> Sessions {
+fn sessions_of(events: &[PendingNotification]) -> Sessions {
     let banned = events.iter().filter_map(|event| match event {
-        Untold::Ban(ban) => Some(ban.address),
-        Untold::Unban(_) => None,
+        PendingNotification::Ban(ban) => Some(ban.address),
+        PendingNotification::Unban(_) => None,
     });
     let banned: HashSet<Address> = banned.collect();
     if banned.is_empty() {
@@ -205,12 +203,12 @@ fn once_each(context: &mut Context) {
 }
 
 /// The bans and the un-bans among events.
-fn apart(events: Vec<Untold>) -> (Vec<Ban>, Vec<Unban>) {
+fn apart(events: Vec<PendingNotification>) -> (Vec<Ban>, Vec<Unban>) {
     let (mut bans, mut unbans) = (Vec::new(), Vec::new());
     for event in events {
         match event {
-            Untold::Ban(ban) => bans.push(ban),
-            Untold::Unban(unban) => unbans.push(unban),
+            PendingNotification::Ban(ban) => bans.push(ban),
+            PendingNotification::Unban(unban) => unbans.push(unban),
         }
     }
     (bans, unbans)
@@ -218,22 +216,25 @@ fn apart(events: Vec<Untold>) -> (Vec<Ban>, Vec<Unban>) {
 
 /// All events of a run: those that it committed before the reading were told by
 /// another run meanwhile, unless they still wait.
-fn with_early(early: Vec<Untold>, untold: Vec<Untold>) -> Vec<Untold> {
-    let key = |event: &Untold| match event {
-        Untold::Ban(ban) => (ban.address, ban.at.secs, true),
-        Untold::Unban(unban) => (unban.address, unban.at, false),
+fn with_early(
+    early: Vec<PendingNotification>,
+    pending: Vec<PendingNotification>,
+) -> Vec<PendingNotification> {
+    let key = |event: &PendingNotification| match event {
+        PendingNotification::Ban(ban) => (ban.address, ban.at.secs, true),
+        PendingNotification::Unban(unban) => (unban.address, unban.at, false),
     };
-    let waiting: HashSet<_> = untold.iter().map(key).collect();
+    let waiting: HashSet<_> = pending.iter().map(key).collect();
     let told = early.into_iter();
     let told = told.filter(|event| !waiting.contains(&key(event)));
-    told.chain(untold).collect()
+    told.chain(pending).collect()
 }
 
 /// Shows what the same run would do, and changes nothing.
-pub(super) fn dry_run(mut context: Context, errand: &Errand, voice: Voice) -> Result<Done, Stop> {
+pub(super) fn dry_run(mut context: Context, job: &Job, console: Console) -> Result<Done, RunError> {
     let mut changes = Changes::default();
-    let mut store = match errand {
-        Errand::Files(..) => None,
+    let mut store = match job {
+        Job::Files(..) => None,
         _ => look(&mut context),
     };
     if let Some(store) = &store {
@@ -241,22 +242,23 @@ pub(super) fn dry_run(mut context: Context, errand: &Errand, voice: Voice) -> Re
         Snapshots::read(&mut context, store, &mut changes)?.complain(&mut context);
         lift_ended(&context, store, &mut changes)?;
     }
-    let sources = work(&mut context, store.as_mut(), errand, &mut changes, voice)?;
+    let sources = work(&mut context, store.as_mut(), job, &mut changes, console)?;
     locate(&mut context, changes.bans_mut());
     context.warnings.extend(changes.forgotten());
     let bans: Vec<Ban> = changes.bans.into_iter().map(|(ban, _)| ban).collect();
     let unbans = [changes.unbans, changes.ended].concat();
-    let events = unbans.iter().cloned().map(Untold::Unban);
-    let events: Vec<Untold> = (events.chain(bans.iter().cloned().map(Untold::Ban))).collect();
+    let events = unbans.iter().cloned().map(PendingNotification::Unban);
+    let events: Vec<PendingNotification> =
+        (events.chain(bans.iter().cloned().map(PendingNotification::Ban))).collect();
     let sessions = sessions_of(&events);
-    if let Err(error) = voice.show(events, &sessions)
+    if let Err(error) = console.show(events, &sessions)
         && error.kind() != std::io::ErrorKind::BrokenPipe
     {
         context.problems.push(Problem::new(format!(
             "standard output can not be written: {error}"
         )));
     }
-    context.warnings.iter().for_each(Voice::warn);
+    context.warnings.iter().for_each(Console::warn);
     let server = context.server.to_string();
     let summary = Summary {
         dry_run: true,
@@ -268,20 +270,20 @@ pub(super) fn dry_run(mut context: Context, errand: &Errand, voice: Voice) -> Re
         firewall: None,
         problems: context.problems,
     };
-    voice.nobody(&summary, matches!(errand, Errand::Files(..)));
+    console.nobody(&summary, matches!(job, Job::Files(..)));
     Ok(Done {
         summary,
-        owed: None,
+        pending: None,
     })
 }
 
-fn make_state_dir(context: &Context) -> Result<(), Stop> {
+fn make_state_dir(context: &Context) -> Result<(), RunError> {
     let dir = &context.state_dir;
     let mut builder = std::fs::DirBuilder::new();
     std::os::unix::fs::DirBuilderExt::mode(builder.recursive(true), 0o700);
     builder.create(dir).map_err(|error| {
         let dir = Escaped::path(dir);
-        Stop::StateDir(format!("{dir}: the state directory can not be made: {error}; run with sudo, or choose another --state-dir"))
+        RunError::StateDir(format!("{dir}: the state directory can not be made: {error}; run with sudo, or choose another --state-dir"))
     })
 }
 
@@ -305,7 +307,7 @@ fn open(context: &mut Context) -> Result<Store, StoreError> {
     if let Some(taken) = store.takeover() {
         let copy = Escaped::path(&taken.copy);
         let (bans, history) = (plural(taken.bans, "ban", "bans"), taken.history);
-        Voice::warn(&format_args!(
+        Console::warn(&format_args!(
             "took over PyFilter's database: {bans}, {history} more in the history; the old file is kept as {copy}"
         ));
         for text in &taken.refused {
@@ -324,7 +326,7 @@ fn look(context: &mut Context) -> Option<Store> {
     match Store::look(&context.config.store) {
         Ok(store) => store,
         Err(error) if error.is_denied() => {
-            Voice::warn("bans in force and cursors unknown: run with sudo");
+            Console::warn("bans in force and cursors unknown: run with sudo");
             None
         }
         Err(error) => {
@@ -342,7 +344,7 @@ fn lift_ended(context: &Context, store: &Store, changes: &mut Changes) -> Result
     changes.expired = store.has_ended(context.now)?;
     // Who is banned was looked at when it was banned: again only when others are never banned now.
     let fingerprint = context.never.fingerprint();
-    if store.never_banned()? == Some(fingerprint) {
+    if store.checked_allow_list()? == Some(fingerprint) {
         return Ok(());
     }
     changes.never_banned = Some(fingerprint);

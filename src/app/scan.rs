@@ -3,14 +3,14 @@
 use crate::cli;
 use crate::model::Rule;
 
+use super::console::Console;
 use super::context::Context;
-use super::run::{self, Errand};
-use super::voice::Voice;
+use super::run::{self, Job};
 use super::{Exit, finish, unknown_rule};
 
-pub(super) fn scan(context: Context, args: &cli::Scan, voice: Voice) -> Exit {
+pub(super) fn scan(context: Context, args: &cli::ScanArgs, console: Console) -> Exit {
     let named = |name: &str| context.config.rule_named(name);
-    let errand = if args.files.is_empty() {
+    let job = if args.files.is_empty() {
         let rules: Vec<Rule> = match &args.rule {
             Some(name) => match named(name) {
                 Some(rule) => vec![rule],
@@ -24,18 +24,18 @@ pub(super) fn scan(context: Context, args: &cli::Scan, voice: Voice) -> Exit {
                 .cloned()
                 .collect(),
         };
-        Errand::Scan(rules)
+        Job::Scan(rules)
     } else {
         let name = args.rule.as_deref().unwrap_or("ssh");
         match named(name) {
-            Some(rule) => Errand::Files(rule, args.files.clone()),
+            Some(rule) => Job::Files(rule, args.files.clone()),
             None => return unknown_rule(&context.config, name),
         }
     };
     let done = if args.dry_run {
-        run::dry_run(context, &errand, voice)
+        run::dry_run(context, &job, console)
     } else {
-        run::run(context, &errand, voice)
+        run::run(context, &job, console)
     };
-    finish(done, voice, args.json)
+    finish(done, console, args.json)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Address, Ban, Cause, Origin, Unban};
 use crate::store::{Commit, StoreError};
-use crate::sync::{Lift, Position, Stood};
+use crate::sync::{Position, RedisBanEntry, RemoteUnban};
 
 /// What a run has to note of its dealings with Redis.
 #[derive(Debug, Default)]
@@ -13,8 +13,8 @@ pub(super) struct Shared {
     pub(super) tells: bool,
     /// Whether un-bans by hand are for this server alone.
     pub(super) only_here: bool,
-    pub(super) lifts: Vec<Lift>,
-    pub(super) stood: Vec<Stood>,
+    pub(super) remote_unbans: Vec<RemoteUnban>,
+    pub(super) redis_entry: Vec<RedisBanEntry>,
     /// Until when the others have those bans.
     pub(super) until: BTreeMap<Address, i64>,
     pub(super) position: Option<Position>,
@@ -28,7 +28,7 @@ pub(super) struct Shared {
     pub(super) renewed: Option<Renewed>,
     /// Whether the bans in force are told again.
     pub(super) bans_again: BansAgain,
-    pub(super) looked: Option<Looked>,
+    pub(super) looked: Option<HashSearchPosition>,
     pub(super) announced: bool,
     pub(super) odd: Vec<i64>,
     /// Whether this server begins or ends to tell the others what it does.
@@ -56,7 +56,7 @@ pub(super) struct Renewed {
 
 /// That the hashes were looked through, and where that goes on.
 #[derive(Debug)]
-pub(super) struct Looked {
+pub(super) struct HashSearchPosition {
     pub(super) scan: Option<String>,
 }
 
@@ -72,8 +72,8 @@ impl Shared {
 
     /// Whether there is nothing to note.
     pub(super) fn is_empty(&self) -> bool {
-        self.lifts.is_empty()
-            && self.stood.is_empty()
+        self.remote_unbans.is_empty()
+            && self.redis_entry.is_empty()
             && self.position.is_none()
             && self.own.is_none()
             && self.renewed.is_none()
@@ -116,9 +116,14 @@ impl Shared {
 
     /// Notes what other servers lifted.
     pub(super) fn lift(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
-        for Lift { address, at, stood } in &self.lifts {
+        for RemoteUnban {
+            address,
+            at,
+            redis_entry,
+        } in &self.remote_unbans
+        {
             commit.unsend(*address, *at)?;
-            if let Some(Stood { server, text, .. }) = stood {
+            if let Some(RedisBanEntry { server, text, .. }) = redis_entry {
                 commit.remember(&address.to_string(), server, text, *at)?;
             }
         }
@@ -128,12 +133,12 @@ impl Shared {
     /// Notes how the bans that are in force now stand there; what the others
     /// have for as long is not to be sent any more.
     pub(super) fn stand(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
-        for Stood {
+        for RedisBanEntry {
             address,
             key,
             server,
             text,
-        } in &self.stood
+        } in &self.redis_entry
         {
             commit.stands(&address.to_string(), key, server, text)?;
         }
@@ -164,9 +169,9 @@ impl Shared {
         }
         if let Some(position) = &self.position {
             let last = position.last.as_deref().unwrap_or("0-0");
-            commit.set_heard(last, &position.heard, now)?;
+            commit.set_last_numbers(last, &position.last_numbers, now)?;
         }
-        if let Some(Looked { scan }) = &self.looked {
+        if let Some(HashSearchPosition { scan }) = &self.looked {
             commit.set_looked(scan.as_deref(), now)?;
         }
         // One that was left under an id of before is to be left anew.

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use crate::config::{Config, Database};
-use crate::model::{Ban, Cause, Problem, Unban, Witnesses};
+use crate::model::{Ban, Cause, Evidence, Problem, Unban};
 use crate::store::{Outbound, Store, StoreError};
 use crate::sync::{
-    Ahead, Event, Exchange, Known, Merged, Outgoing, Position, Refused, Sending, Settings, Stood,
-    SyncError, Tls, merge,
+    Ahead, Event, Exchange, Known, Merged, Outgoing, Position, RedisBanEntry, RedisSettings,
+    RejectedEntry, Sending, SyncError, Tls, merge,
 };
 
 use super::changes::Changes;
 use super::context::Context;
-use super::shared::{Looked, Shared};
+use super::shared::{HashSearchPosition, Shared};
 
 mod own;
 mod report;
@@ -35,9 +35,9 @@ pub(super) struct Sharing {
 }
 
 /// How Redis is reached.
-pub(super) fn settings(config: &Config) -> Settings {
+pub(super) fn settings(config: &Config) -> RedisSettings {
     let redis = &config.redis;
-    Settings {
+    RedisSettings {
         host: redis.host.clone(),
         port: redis.port,
         username: redis.username.clone(),
@@ -73,8 +73,8 @@ impl Sharing {
             // What is read with a wrong clock is never read again.
             return Ok(alone);
         }
-        let mut heard = Heard::default();
-        let sender = heard.sender(store)?;
+        let mut received = ReceivedEntries::default();
+        let sender = received.sender(store)?;
         let opened = Exchange::open(&settings(&context.config), sender, &context.server);
         let mut exchange = match opened {
             Ok(exchange) => exchange,
@@ -83,8 +83,8 @@ impl Sharing {
                 return Ok(alone);
             }
         };
-        let asked = heard.ask(context, store, &mut exchange)?;
-        heard.take_over(context, store, changes)?;
+        let asked = received.ask(context, store, &mut exchange)?;
+        received.take_over(context, store, changes)?;
         let whole = match asked {
             Ok(whole) => whole,
             Err(error) => {
@@ -123,7 +123,7 @@ impl Sharing {
         }
         let length = context.config.redis.stream_length;
         let (taken, refused, error) = exchange.send(&outgoing, length, context.now);
-        for Refused { entry, why, .. } in refused {
+        for RejectedEntry { entry, why, .. } in refused {
             let place = settings(&context.config).place();
             let told = format!(
                 "Redis at {place}: {entry}: {why}; the other servers of this version were told all the same"
@@ -142,14 +142,14 @@ impl Sharing {
 
 /// What was heard, before it is decided what stands.
 #[derive(Debug, Default)]
-struct Heard {
+struct ReceivedEntries {
     events: Vec<Event>,
-    refused: Vec<Refused>,
+    refused: Vec<RejectedEntry>,
     ahead: Vec<Ahead>,
     shared: Shared,
 }
 
-impl Heard {
+impl ReceivedEntries {
     /// Reads the stream, and the hashes if it is time to; says whether the
     /// stream was read to its end.
     fn ask(
@@ -168,7 +168,7 @@ impl Heard {
         let from_its_start = || has_held.then(|| "0-0".to_owned());
         let position = Position {
             last: store.stream_position()?.or_else(from_its_start),
-            heard: store.heard()?,
+            last_numbers: store.last_numbers()?,
         };
         let (looked, announced) = store.looked()?;
         let now = context.now;
@@ -185,14 +185,14 @@ impl Heard {
         self.shared.announced = received.announced;
         let is_new = received.position != position;
         let mut reached = received.position;
-        let known = position.heard;
+        let known = position.last_numbers;
         reached
-            .heard
+            .last_numbers
             .retain(|store, number| known.get(store) != Some(number));
         self.shared.position = is_new.then_some(reached);
         if let Some(error) = received.error {
             // The gap is not to be forgotten.
-            let begin = || Looked {
+            let begin = || HashSearchPosition {
                 scan: Some("0".to_owned()),
             };
             self.shared.looked = received.lost.then(begin);
@@ -216,7 +216,7 @@ impl Heard {
         self.refused.extend(look.refused);
         let through = received.whole && look.error.is_none() && look.scan.is_none();
         self.shared.sharing = (begins && through).then_some(true);
-        self.shared.looked = Some(Looked { scan: look.scan });
+        self.shared.looked = Some(HashSearchPosition { scan: look.scan });
         Ok(look.error.map_or(Ok(received.whole), Err))
     }
 
@@ -227,26 +227,26 @@ impl Heard {
         store: &Store,
         changes: &mut Changes,
     ) -> Result<(), StoreError> {
-        let Heard {
+        let ReceivedEntries {
             events,
             refused,
             ahead,
             mut shared,
         } = self;
         let known = |address| {
-            let (cleared, bans, lifted, stood) = store.before(address)?;
+            let (cleared, bans, lifted, redis_entry) = store.before(address)?;
             Ok::<_, StoreError>(Known {
                 cleared,
                 bans,
                 lifted,
-                stood,
+                redis_entry,
             })
         };
         store.hold()?;
         let Merged {
             unbans,
             bans,
-            stood,
+            redis_entry,
             until,
         } = merge(events, context.now, known)?;
         if context.config.redis.take_over {
@@ -255,12 +255,12 @@ impl Heard {
                 cause: Cause::Redis,
                 at: lift.at,
             }));
-            let bans = bans.into_iter().map(|ban: Ban| (ban, Witnesses::default()));
+            let bans = bans.into_iter().map(|ban: Ban| (ban, Evidence::default()));
             changes.bans.extend(bans);
-            shared.stood = stood;
+            shared.redis_entry = redis_entry;
             shared.until = until;
         }
-        shared.lifts = unbans;
+        shared.remote_unbans = unbans;
         for (address, theirs) in &mut shared.held {
             *theirs = shared.until.get(address).copied();
         }
@@ -309,10 +309,10 @@ fn outgoing(rows: &[Outbound]) -> Vec<Outgoing> {
             None => Sending::Unban {
                 // What stands there by now is another server's later ban.
                 keeps: row.longer || row.banned && !latest_ban(row.address),
-                stood: row
-                    .stood
+                redis_entry: row
+                    .redis_entry
                     .iter()
-                    .map(|(key, server, text)| Stood {
+                    .map(|(key, server, text)| RedisBanEntry {
                         address: row.address,
                         key: key.clone(),
                         server: server.clone(),

@@ -4,11 +4,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::firewall::snapshot::{self, Fault, Shown};
+use crate::firewall::snapshot::{self, Shown, SnapshotFault};
 use crate::firewall::snapshot_file::{self, Written};
-use crate::model::{
-    Address, Ban, Cause, Escaped, Family, Origin, Problem, Stamp, Unban, Witnesses,
-};
+use crate::model::{Address, Ban, Cause, Escaped, Evidence, Family, Origin, Problem, Stamp, Unban};
 use crate::store::{Store, StoreError};
 
 use super::changes::Changes;
@@ -34,7 +32,7 @@ enum State {
     /// It is to be written anew.
     Stale,
     /// It is not whole: kept aside, then written anew.
-    Broken(Fault),
+    Broken(SnapshotFault),
     /// It can not be read, so it is not touched.
     Unreadable,
 }
@@ -211,7 +209,7 @@ impl Found {
                 reason: Some(format!("IP: {address} was added to {name} by hand.").into()),
                 country: None,
             };
-            changes.bans.push((ban, Witnesses::default()));
+            changes.bans.push((ban, Evidence::default()));
         }
         Ok(())
     }

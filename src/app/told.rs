@@ -6,8 +6,8 @@ use crate::logs::{self, Left, Reading, Status};
 use crate::model::{Escaped, Problem, Rule, plural};
 use crate::report::SourceRow;
 
-use super::hearing::Place;
-use super::reading::Outcome;
+use super::evaluator::SourcePlace;
+use super::reading::RuleOutcome;
 
 /// What is to be said when a source falls behind, of which so much was `left` because
 /// of some bound, or is read to its end again.
@@ -43,7 +43,7 @@ pub(super) fn row(rule: &Rule, path: &Path, status: Status, at: u64) -> SourceRo
 }
 
 /// Puts what came of a piece into the report.
-pub(super) fn note(rule: &Rule, place: &Place, reading: &Reading, outcome: &mut Outcome) {
+pub(super) fn note(rule: &Rule, place: &SourcePlace, reading: &Reading, outcome: &mut RuleOutcome) {
     let row = &mut outcome.sources[place.row];
     (row.to, row.failures, row.host_names) =
         (reading.end, reading.failures, reading.tally.host_names);

@@ -2,22 +2,22 @@
 
 use std::path::Path;
 
-use crate::cli::{Global, STATE_DIR, Uninstall};
+use crate::cli::{GlobalArgs, STATE_DIR, UninstallArgs};
 use crate::config::{Config, DEFAULT_FILE};
 use crate::firewall;
-use crate::model::{Backend, Escaped, Firewall, Made};
+use crate::model::{Backend, Escaped, Firewall, InstalledChain};
 use crate::store::{Store, StoreError};
 use crate::system;
 
+use super::console::Console;
 use super::install::found::{is_packaged, is_there};
 use super::install::places;
 use super::install::step::{self, Step};
 use super::install::{lock, refuses_elsewhere};
-use super::voice::Voice;
 use super::{Exit, complain};
 
 /// Takes away what `install` and the runs have made.
-pub(super) fn uninstall(global: &Global, args: &Uninstall, voice: Voice) -> Exit {
+pub(super) fn uninstall(global: &GlobalArgs, args: &UninstallArgs, console: Console) -> Exit {
     if let Some(exit) = refuses_elsewhere(global, "uninstall") {
         return exit;
     }
@@ -25,9 +25,9 @@ pub(super) fn uninstall(global: &Global, args: &Uninstall, voice: Voice) -> Exit
     let steps = plan(&config, args.purge);
     let chain = Escaped::text(&config.firewall.chain);
     if args.dry_run {
-        voice.say(&format!("Would remove the chain {chain} from the firewall"));
+        console.say(&format!("Would remove the chain {chain} from the firewall"));
         for step in &steps {
-            voice.say(&format!("Would {}", step.will()));
+            console.say(&format!("Would {}", step.will()));
         }
         return exit;
     }
@@ -37,12 +37,12 @@ pub(super) fn uninstall(global: &Global, args: &Uninstall, voice: Voice) -> Exit
     if let Err(error) = step::rehearse(&steps) {
         return complain(&format_args!("{error}; nothing was done"));
     }
-    if let Err(error) = work(&config, &steps, voice) {
+    if let Err(error) = work(&config, &steps, console) {
         return complain(&error);
     }
     // Whoever is called by dpkg need not be told of it.
     if is_packaged() && std::env::var_os("DPKG_MAINTSCRIPT_NAME").is_none() {
-        voice.say("The package is still there: `sudo apt remove pyfilter` removes it");
+        console.say("The package is still there: `sudo apt remove pyfilter` removes it");
     }
     exit
 }
@@ -54,8 +54,8 @@ fn configuration() -> (Config, Exit) {
     match Config::load(None, None, None, base) {
         Ok(config) => (config, Exit::Done),
         Err(faults) => {
-            Voice::complain(&faults);
-            Voice::warn(
+            Console::complain(&faults);
+            Console::warn(
                 "the configuration has faults: what it names is not known, the rest is removed",
             );
             (Config::defaults(base), Exit::Problems)
@@ -63,7 +63,7 @@ fn configuration() -> (Config, Exit) {
     }
 }
 
-fn work(config: &Config, steps: &[Step], voice: Voice) -> Result<(), String> {
+fn work(config: &Config, steps: &[Step], console: Console) -> Result<(), String> {
     let goes_on = |error: String| {
         format!("{error}; what was done before stays: `pyfilter uninstall` goes on from here")
     };
@@ -71,7 +71,7 @@ fn work(config: &Config, steps: &[Step], voice: Voice) -> Result<(), String> {
         let mut steps = steps.iter().filter(|step| (**step == Step::Stop) == stop);
         steps.try_for_each(|step| {
             step.work().map_err(goes_on)?;
-            voice.say(&step.did());
+            console.say(&step.did());
             Ok::<(), String>(())
         })
     };
@@ -81,9 +81,9 @@ fn work(config: &Config, steps: &[Step], voice: Voice) -> Result<(), String> {
     let lock = Path::new(STATE_DIR).is_dir().then(lock).transpose()?;
     if remove_chain(config).map_err(goes_on)? {
         let chain = Escaped::text(&config.firewall.chain);
-        voice.say(&format!("Removed the chain {chain} from the firewall"));
+        console.say(&format!("Removed the chain {chain} from the firewall"));
     } else if steps.is_empty() {
-        voice.say("Nothing is installed");
+        console.say("Nothing is installed");
     }
     let result = do_those(false);
     drop(lock);
@@ -134,7 +134,7 @@ fn remove_chain(config: &Config) -> Result<bool, String> {
     let mut store = Store::look(&config.store)
         .and_then(|there| there.map(|_| open(config)).transpose())
         .unwrap_or_else(|error| {
-            Voice::warn(&error);
+            Console::warn(&error);
             None
         });
     let remembered = store.as_ref().map_or(Ok(Vec::new()), Store::made);
@@ -143,7 +143,7 @@ fn remove_chain(config: &Config) -> Result<bool, String> {
     let id = id.map_err(|error| error.to_string())?;
     if config.firewall.backend == Backend::Iptables {
         // Also what a killed first run, or a store that is lost, made: wherever it is.
-        made.push(Made::of(&config.firewall, None));
+        made.push(InstalledChain::of(&config.firewall, None));
     }
     let settings = Firewall {
         backend: Backend::Iptables,
@@ -153,10 +153,10 @@ fn remove_chain(config: &Config) -> Result<bool, String> {
         return Ok(false);
     }
     let outcome = firewall::remove(&settings, id.as_deref(), &made);
-    outcome.warnings.iter().for_each(Voice::warn);
+    outcome.warnings.iter().for_each(Console::warn);
     for problem in &outcome.leftovers {
         let message = &problem.message;
-        Voice::warn(&format_args!("{message} (it is gone at the next boot)"));
+        Console::warn(&format_args!("{message} (it is gone at the next boot)"));
     }
     if let Some(problem) = outcome.problems.first() {
         return Err(problem.message.clone());

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use crate::model::{Address, Country, Stamp, Variant};
 
 use super::addresses::Row;
-use super::fold::{Ban, Fold, RuleFold};
+use super::fold::{DecidedBan, Fold, RuleFold};
 use super::timeline::{Buckets, Gap, Timeline, Week, timeline};
 use super::trials::Tried;
 
 /// A country that addresses are from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct CountryTotals {
     /// The country; none for those whose country is not known.
     pub country: Option<Country>,
     /// What came from there.
@@ -32,7 +32,7 @@ pub struct Totals {
 }
 
 impl Totals {
-    fn add(&mut self, seen: &Seen) {
+    fn add(&mut self, seen: &FailedAddress) {
         self.addresses += 1;
         self.failures += seen.failures;
         self.banned += u64::from(seen.banned);
@@ -41,7 +41,7 @@ impl Totals {
 
 /// An address that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct FailedAddress {
     /// Who.
     pub address: Address,
     /// How often.
@@ -84,7 +84,7 @@ pub struct RuleSeen {
 impl RuleSeen {
     /// How often `seen` failed under this rule.
     #[must_use]
-    pub fn failures_of(&self, seen: &Seen) -> u64 {
+    pub fn failures_of(&self, seen: &FailedAddress) -> u64 {
         self.counts
             .get(seen.number as usize)
             .copied()
@@ -122,7 +122,7 @@ pub struct Network {
 
 /// A name that was tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct User {
+pub struct FailedUser {
     /// The name, as somebody typed it.
     pub name: Box<[u8]>,
     /// How often.
@@ -163,17 +163,17 @@ pub struct Findings {
     /// How many failures would have come while a ban of their rule ran.
     pub stopped: u64,
     /// Who failed, the worst first.
-    pub addresses: Vec<Seen>,
+    pub addresses: Vec<FailedAddress>,
     /// The rules, in the order in which they were read.
     pub rules: Vec<RuleSeen>,
     /// In the order in which they were decided, rule by rule.
     pub bans: Vec<Decided>,
     /// From where, the worst first; empty before countries were looked up.
-    pub places: Vec<Place>,
+    pub places: Vec<CountryTotals>,
     /// Networks with more than one address that failed, the worst first.
     pub networks: Vec<Network>,
     /// The names, the most often tried first.
-    pub users: Vec<User>,
+    pub users: Vec<FailedUser>,
     /// How many failures name a user.
     pub named: u64,
     /// Whether the counts of names are exact.
@@ -238,7 +238,7 @@ pub(super) fn of(fold: Fold<'_>, zone: impl Fn(i64) -> i32) -> Findings {
 }
 
 /// The rules, and when their failures were.
-fn parted(rules: Vec<RuleFold>, bans: &[Ban]) -> (Vec<RuleSeen>, Vec<Buckets>) {
+fn parted(rules: Vec<RuleFold>, bans: &[DecidedBan]) -> (Vec<RuleSeen>, Vec<Buckets>) {
     let part = |(place, rule): (usize, RuleFold)| {
         let logins = rule.tells_logins().then_some(rule.logins);
         let buckets = Buckets::from(rule.histogram);
@@ -256,7 +256,7 @@ fn parted(rules: Vec<RuleFold>, bans: &[Ban]) -> (Vec<RuleSeen>, Vec<Buckets>) {
     rules.into_iter().enumerate().map(part).unzip()
 }
 
-fn decided(ban: &Ban, places: &[usize]) -> Decided {
+fn decided(ban: &DecidedBan, places: &[usize]) -> Decided {
     Decided {
         address: places[ban.address],
         rule: ban.rule,
@@ -285,13 +285,13 @@ fn trial(tried: &Tried, logged_in: &impl Fn(&dyn Fn(usize) -> bool) -> Option<u6
 }
 
 /// Those who failed, the worst first, and where each number has come.
-fn ranked(rows: &[Row], rules: &[RuleSeen]) -> (Vec<Seen>, Vec<usize>) {
+fn ranked(rows: &[Row], rules: &[RuleSeen]) -> (Vec<FailedAddress>, Vec<usize>) {
     let failures = |number: usize| -> u64 {
         let of = |rule: &RuleSeen| rule.counts.get(number).copied().unwrap_or_default();
         rules.iter().map(of).sum()
     };
-    let mut seen: Vec<Seen> = (rows.iter().enumerate())
-        .map(|(number, row)| Seen {
+    let mut seen: Vec<FailedAddress> = (rows.iter().enumerate())
+        .map(|(number, row)| FailedAddress {
             address: row.address,
             failures: failures(number),
             first: row.first,
@@ -323,7 +323,7 @@ fn network_of(address: Address) -> (Address, u8) {
     }
 }
 
-fn networks(seen: &[Seen]) -> Vec<Network> {
+fn networks(seen: &[FailedAddress]) -> Vec<Network> {
     let mut order: Vec<(Address, u32)> =
         (0..).zip(seen).map(|(n, seen)| (seen.address, n)).collect();
     order.sort_unstable();
@@ -350,13 +350,13 @@ impl Findings {
     /// Looks up where everybody is from.
     pub fn locate(&mut self, country: impl Fn(IpAddr) -> Option<Country>) {
         let mut numbers: HashMap<Option<Country>, usize> = HashMap::new();
-        let mut places: Vec<Place> = Vec::new();
+        let mut places: Vec<CountryTotals> = Vec::new();
         let mut of = Vec::with_capacity(self.addresses.len());
         for seen in &self.addresses {
             let country = country(seen.address.ip());
             let number = *numbers.entry(country.clone()).or_insert_with(|| {
                 let totals = Totals::default();
-                places.push(Place { country, totals });
+                places.push(CountryTotals { country, totals });
                 places.len() - 1
             });
             places[number].totals.add(seen);
@@ -379,7 +379,7 @@ impl Findings {
 
     /// The country of an address, if it is known.
     #[must_use]
-    pub fn country_of(&self, seen: &Seen) -> Option<&Country> {
+    pub fn country_of(&self, seen: &FailedAddress) -> Option<&Country> {
         self.places.get(seen.place? as usize)?.country.as_ref()
     }
 

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::judge::{Beat, Connections, Counts, NeverBanned, Standing};
+use crate::judge::{AddressState, AllowList, Connections, Counts, TrialFailure};
 use crate::model::{Address, Failure, LinePlace, Stamp, Thresholds, Variant};
 
 use super::addresses::{Addresses, Row};
 use super::findings::{self, Findings};
 use super::histogram::Histogram;
-use super::names::Names;
+use super::names::NameCounts;
 use super::trials::Trials;
 
 /// A stamp that much behind now is no clock that is a little fast.
@@ -39,7 +39,7 @@ impl Period {
 
 /// What holds for a whole audit.
 #[derive(Debug, Clone, Default)]
-pub struct Settings {
+pub struct AuditSettings {
     /// What is looked at.
     pub period: Period,
     /// Which other thresholds are tried.
@@ -62,7 +62,7 @@ pub enum Was {
 
 /// A ban as it was decided.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ban {
+pub(super) struct DecidedBan {
     pub(super) address: usize,
     pub(super) rule: usize,
     pub(super) at: Stamp,
@@ -94,36 +94,36 @@ impl RuleFold {
 /// What is known of an address under the rule that is being read: all that each
 /// of its failures changes, side by side.
 #[derive(Debug)]
-struct Seen {
+struct AddressFold {
     failures: u64,
     /// How many of its lines counted something, by which they are told apart.
     lines: u64,
     connections: Connections,
     first: Stamp,
     last: Stamp,
-    never: bool,
-    standing: Standing<Vec<Beat>>,
+    is_allowed: bool,
+    standing: AddressState<Vec<TrialFailure>>,
 }
 
-impl Seen {
+impl AddressFold {
     fn new(row: &Row) -> Self {
-        Seen {
+        AddressFold {
             failures: 0,
             lines: 0,
             connections: Connections::default(),
             first: Stamp::from_secs(i64::MAX),
             last: Stamp::from_secs(i64::MIN),
-            never: row.never,
-            standing: Standing::default(),
+            is_allowed: row.never,
+            standing: AddressState::default(),
         }
     }
 }
 
 /// What is known of the address with that number, of which `rows` are all.
-fn seen<'s>(all: &'s mut Vec<Seen>, rows: &[Row], number: usize) -> &'s mut Seen {
+fn seen<'s>(all: &'s mut Vec<AddressFold>, rows: &[Row], number: usize) -> &'s mut AddressFold {
     let known = all.len();
     if known <= number {
-        all.extend(rows[known..=number].iter().map(Seen::new));
+        all.extend(rows[known..=number].iter().map(AddressFold::new));
     }
     &mut all[number]
 }
@@ -133,14 +133,14 @@ fn seen<'s>(all: &'s mut Vec<Seen>, rows: &[Row], number: usize) -> &'s mut Seen
 /// other thresholds are to be tried.
 #[derive(Debug)]
 pub struct Fold<'a> {
-    pub(super) settings: Settings,
-    never: &'a NeverBanned,
+    pub(super) settings: AuditSettings,
+    never: &'a AllowList,
     pub(super) addresses: Addresses,
     pub(super) rules: Vec<RuleFold>,
     /// By the number of an address.
-    seen: Vec<Seen>,
-    pub(super) bans: Vec<Ban>,
-    pub(super) users: Names,
+    seen: Vec<AddressFold>,
+    pub(super) bans: Vec<DecidedBan>,
+    pub(super) users: NameCounts,
     pub(super) named: u64,
     pub(super) stopped: u64,
     pub(super) outside: u64,
@@ -154,7 +154,7 @@ pub struct Fold<'a> {
 impl<'a> Fold<'a> {
     /// Knows nobody yet.
     #[must_use]
-    pub fn new(settings: Settings, never: &'a NeverBanned) -> Self {
+    pub fn new(settings: AuditSettings, never: &'a AllowList) -> Self {
         Fold {
             trials: Trials::new(settings.variants.clone()),
             settings,
@@ -163,7 +163,7 @@ impl<'a> Fold<'a> {
             rules: Vec::new(),
             seen: Vec::new(),
             bans: Vec::new(),
-            users: Names::default(),
+            users: NameCounts::default(),
             named: 0,
             stopped: 0,
             outside: 0,
@@ -196,7 +196,7 @@ impl<'a> Fold<'a> {
 
     /// Takes the next failure of the rule that was begun last, with the user
     /// it names.
-    pub fn hear(&mut self, failure: &Failure, user: Option<&[u8]>) -> Was {
+    pub fn on_failure(&mut self, failure: &Failure, user: Option<&[u8]>) -> Was {
         let at = failure.at;
         let place = self.rules.len() - 1;
         let Some(rule) = self.rules.last_mut() else {
@@ -204,7 +204,9 @@ impl<'a> Fold<'a> {
         };
         if !self.settings.period.has(at.secs) {
             let connections = self.connections_outside.entry(failure.address);
-            let counts = connections.or_default().hear(failure, LinePlace::nth(0));
+            let counts = connections
+                .or_default()
+                .count_line(failure, LinePlace::nth(0));
             self.outside += u64::from(counts.new);
             return Was::Outside;
         }
@@ -222,7 +224,7 @@ impl<'a> Fold<'a> {
         }
         let seen = seen(&mut self.seen, &self.addresses.rows, number);
         let line = LinePlace::nth(seen.lines);
-        let counts = seen.connections.hear(failure, line);
+        let counts = seen.connections.count_line(failure, line);
         if counts.is_nothing() {
             return Was::Failures(0);
         }
@@ -259,26 +261,27 @@ impl<'a> Fold<'a> {
         seen.first = seen.first.min(at);
         seen.last = seen.last.max(at);
         let standing = &mut seen.standing;
-        if seen.never {
+        if seen.is_allowed {
             return false;
         }
         if !standing.counts(at.secs) {
             self.stopped += u64::from(counts.new);
             return false;
         }
-        let keep = |beats: &mut Vec<Beat>, counted, count| {
-            beats.push(Beat {
+        let keep = |failures: &mut Vec<TrialFailure>, counted, count| {
+            failures.push(TrialFailure {
                 counted,
                 count,
                 place,
             });
         };
         let thresholds = &self.rules[rule].thresholds;
-        let Some(filled) = standing.hear(thresholds, at, failure.instant, counts, keep) else {
+        let Some(filled) = standing.on_failure(thresholds, at, failure.instant, counts, keep)
+        else {
             return false;
         };
         self.addresses.rows[number].banned = true;
-        self.bans.push(Ban {
+        self.bans.push(DecidedBan {
             address: number,
             rule,
             at,

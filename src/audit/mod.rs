@@ -18,7 +18,8 @@ mod timeline;
 mod trials;
 
 pub use findings::{
-    Decided, Findings, Future, Network, Place, RuleSeen, Seen, Totals, TrialRow, User,
+    CountryTotals, Decided, FailedAddress, FailedUser, Findings, Future, Network, RuleSeen, Totals,
+    TrialRow,
 };
-pub use fold::{Fold, Period, Settings, Was};
-pub use timeline::{Column, Gap, Timeline, Week};
+pub use fold::{AuditSettings, Fold, Period, Was};
+pub use timeline::{Gap, Timeline, TimelineColumn, Week};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::quality::RandomState;
 
-use super::User;
+use super::FailedUser;
 
 /// How many names are kept when there were too many.
 const KEPT: usize = 1 << 15;
@@ -15,12 +15,12 @@ const MOST: usize = 2 * KEPT;
 /// A count of names. Beyond [`MOST`] different ones the rarest are dropped, so
 /// that a count may be too low by what was dropped of it.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(super) struct NameCounts {
     counts: HashMap<Box<[u8]>, u64, RandomState>,
     dropped: bool,
 }
 
-impl Names {
+impl NameCounts {
     pub(super) fn add(&mut self, name: &[u8], count: u64) {
         if let Some(known) = self.counts.get_mut(name) {
             *known += count;
@@ -40,9 +40,9 @@ impl Names {
     }
 
     /// The names, the most often tried first, and whether all counts are exact.
-    pub(super) fn into_ranking(self) -> (Vec<User>, bool) {
-        let mut all: Vec<User> = (self.counts.into_iter())
-            .map(|(name, failures)| User { name, failures })
+    pub(super) fn into_ranking(self) -> (Vec<FailedUser>, bool) {
+        let mut all: Vec<FailedUser> = (self.counts.into_iter())
+            .map(|(name, failures)| FailedUser { name, failures })
             .collect();
         all.sort_unstable_by(|a, b| {
             let by_count = b.failures.cmp(&a.failures);
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn the_most_often_tried_name_comes_first() {
-        let mut names = Names::default();
+        let mut names = NameCounts::default();
         for (name, count) in [("root", 3), ("admin", 1), ("root", 4), ("adm", 1)] {
             names.add(name.as_bytes(), count);
         }
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn whoever_makes_names_up_can_not_fill_the_memory_nor_hide_the_usual_ones() {
-        let mut names = Names::default();
+        let mut names = NameCounts::default();
         for n in 0..300_000u32 {
             names.add(&n.to_le_bytes(), 1);
             if n % 3 == 0 {

@@ -41,7 +41,7 @@ const HOUR: i64 = 3600;
 
 /// A column of the timeline.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Column {
+pub struct TimelineColumn {
     /// How many failures.
     pub failures: u64,
     /// How many bans.
@@ -56,7 +56,7 @@ pub struct Timeline {
     /// How many seconds a column is wide.
     pub seconds: i64,
     /// The columns, in order.
-    pub columns: Vec<Column>,
+    pub columns: Vec<TimelineColumn>,
 }
 
 impl Timeline {
@@ -151,7 +151,7 @@ pub(super) fn timeline(all: &[Buckets], east: i64) -> Timeline {
     let fits = |seconds: &&i64| **seconds % widest == 0 && count(**seconds) <= MOST_COLUMNS;
     let seconds = *COLUMNS.iter().find(fits).unwrap_or(&(3640 * 86_400));
     let start = (first + east).div_euclid(seconds) * seconds - east;
-    let mut columns = vec![Column::default(); to_index(count(seconds))];
+    let mut columns = vec![TimelineColumn::default(); to_index(count(seconds))];
     for (_, bucket) in all.iter().flat_map(|buckets| &buckets.all) {
         let column = (bucket.first - start).div_euclid(seconds);
         if let Some(column) = columns.get_mut(to_index(column)) {

@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use crate::judge::{Counts, Outcome, Trial};
+use crate::judge::{Counts, Trial, TrialOutcome};
 use crate::model::{Failure, LinePlace, Thresholds, Variant};
 
 use super::addresses::Row;
@@ -98,8 +98,8 @@ impl Trials {
                 if from == to {
                     continue;
                 }
-                let Outcome { bans, stopped } =
-                    Outcome::of(&thresholds, grouped[from..to].iter().copied().map(trial));
+                let TrialOutcome { bans, stopped } =
+                    TrialOutcome::of(&thresholds, grouped[from..to].iter().copied().map(trial));
                 tried.banned[number] |= bans > 0;
                 tried.bans += u64::from(bans);
                 tried.stopped += stopped;

@@ -11,7 +11,7 @@ use clap_complete::Shell;
 Examples:
   pyfilter check
   pyfilter check -c new.json && sudo cp new.json /etc/pyfilter/config.json")]
-pub struct Check {
+pub struct CheckArgs {
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
@@ -23,7 +23,7 @@ pub struct Check {
 Examples:
   sudo pyfilter init
   pyfilter init -c ./config.json")]
-pub struct Init {
+pub struct InitArgs {
     /// Replace a configuration that is there
     #[arg(long)]
     pub force: bool,
@@ -39,7 +39,7 @@ pub struct Init {
 Examples:
   sudo pyfilter install --dry-run    what would be done, and who would be banned; changes nothing
   sudo pyfilter install              a timer, a configuration that fits, and the first run")]
-pub struct Install {
+pub struct InstallArgs {
     /// A cron entry in place of the systemd timer
     #[arg(long)]
     pub cron: bool,
@@ -60,7 +60,7 @@ pub struct Install {
 Examples:
   sudo pyfilter uninstall            bans and configuration are kept
   sudo pyfilter uninstall --purge    nothing is kept")]
-pub struct Uninstall {
+pub struct UninstallArgs {
     /// Remove bans, positions, event log and configuration, too
     #[arg(long)]
     pub purge: bool,
@@ -75,7 +75,7 @@ pub struct Uninstall {
 Examples:
   pyfilter completions bash | sudo tee /etc/bash_completion.d/pyfilter
   pyfilter completions fish > ~/.config/fish/completions/pyfilter.fish")]
-pub struct Completions {
+pub struct CompletionsArgs {
     /// The shell
     #[arg(value_name = "SHELL", value_enum)]
     pub shell: Shell,
@@ -87,7 +87,7 @@ pub struct Completions {
 Examples:
   pyfilter man pyfilter.conf | man -l -            what each key of the configuration means
   sudo pyfilter man --dir /usr/local/share/man     for `man pyfilter-scan` and all the others")]
-pub struct Man {
+pub struct ManArgs {
     /// Write every page below this directory
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,

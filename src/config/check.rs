@@ -3,16 +3,16 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::fault::{Fault, Faults, Place};
+use super::fault::{Fault, Faults, TextPosition};
 use super::keys::{self, Keys};
-use super::raw::{Entry, Node, Value};
+use super::raw::{Node, RawEntry, Value};
 use super::shown::{escaped, shown};
 
 /// More faults than this are counted, not told.
 const MOST: usize = 100;
 
 /// What the checks have found so far.
-pub(super) struct Check<'t> {
+pub(super) struct Checker<'t> {
     text: &'t str,
     /// The part of the text that is the file whose faults are looked for.
     part: Range<usize>,
@@ -22,9 +22,9 @@ pub(super) struct Check<'t> {
     notes: Vec<String>,
 }
 
-impl<'t> Check<'t> {
+impl<'t> Checker<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        Check::of_part(text, 0..text.len())
+        Checker::of_part(text, 0..text.len())
     }
 
     /// For the file that is `part` of a text of several files. What is wrong in
@@ -32,7 +32,7 @@ impl<'t> Check<'t> {
     pub(super) fn of_part(text: &'t str, part: Range<usize>) -> Self {
         let line_ends = text[part.clone()].match_indices('\n');
         let line_ends = line_ends.map(|(at, _)| part.start + at + 1);
-        Check {
+        Checker {
             text,
             line_starts: std::iter::once(part.start).chain(line_ends).collect(),
             part,
@@ -78,12 +78,12 @@ impl<'t> Check<'t> {
         }
     }
 
-    fn place(&self, offset: usize) -> Option<Place> {
+    fn place(&self, offset: usize) -> Option<TextPosition> {
         let is_within = self.part.contains(&offset) || offset == self.part.end;
         let line = self.line_starts.partition_point(|&start| start <= offset);
         let line_start = self.line_starts[line.checked_sub(1).filter(|_| is_within)?];
         let column = self.text[line_start..offset].chars().count() + 1;
-        Some(Place { line, column })
+        Some(TextPosition { line, column })
     }
 }
 
@@ -95,19 +95,19 @@ pub(super) struct Field<'t> {
 }
 
 impl<'t> Field<'t> {
-    pub(super) fn fault(&self, check: &mut Check, message: impl Into<String>) {
+    pub(super) fn fault(&self, check: &mut Checker, message: impl Into<String>) {
         check.fault(self.node.offset, &self.path, message);
     }
 
     /// Reports that the value is not `expected`, and says what it is.
-    pub(super) fn unexpected(&self, check: &mut Check, expected: &str) {
+    pub(super) fn unexpected(&self, check: &mut Checker, expected: &str) {
         self.fault(
             check,
             format!("must be {expected}, not {}", describe(self.node)),
         );
     }
 
-    pub(super) fn text(&self, check: &mut Check) -> Option<&'t str> {
+    pub(super) fn text(&self, check: &mut Checker) -> Option<&'t str> {
         let Value::Text(text) = &self.node.value else {
             self.unexpected(check, "a string");
             return None;
@@ -116,7 +116,7 @@ impl<'t> Field<'t> {
     }
 
     /// A string that no message repeats.
-    pub(super) fn secret(&self, check: &mut Check) -> Option<&'t str> {
+    pub(super) fn secret(&self, check: &mut Checker) -> Option<&'t str> {
         let Value::Text(text) = &self.node.value else {
             self.fault(check, "must be a string in double quotes, or null");
             return None;
@@ -125,7 +125,7 @@ impl<'t> Field<'t> {
     }
 
     /// A string that is not empty.
-    pub(super) fn filled(&self, check: &mut Check) -> Option<&'t str> {
+    pub(super) fn filled(&self, check: &mut Checker) -> Option<&'t str> {
         let text = self.text(check)?;
         if text.is_empty() {
             self.fault(check, "must not be empty");
@@ -135,7 +135,7 @@ impl<'t> Field<'t> {
     }
 
     /// A path; a relative one is taken from `base`.
-    pub(super) fn path_from(&self, base: &Path, check: &mut Check) -> Option<PathBuf> {
+    pub(super) fn path_from(&self, base: &Path, check: &mut Checker) -> Option<PathBuf> {
         let text = self.filled(check)?;
         if text.contains('\0') {
             self.fault(check, "must not hold a NUL character");
@@ -144,7 +144,7 @@ impl<'t> Field<'t> {
         Some(base.join(text))
     }
 
-    pub(super) fn flag(&self, check: &mut Check) -> Option<bool> {
+    pub(super) fn flag(&self, check: &mut Checker) -> Option<bool> {
         let Value::Flag(flag) = self.node.value else {
             self.unexpected(check, "true or false");
             return None;
@@ -153,7 +153,7 @@ impl<'t> Field<'t> {
     }
 
     /// A whole number of `low..=high`.
-    pub(super) fn whole(&self, low: u32, high: u32, check: &mut Check) -> Option<u32> {
+    pub(super) fn whole(&self, low: u32, high: u32, check: &mut Checker) -> Option<u32> {
         let number = match &self.node.value {
             Value::Number(number) => *number,
             Value::Text(text) if text.parse::<i64>().is_ok() => {
@@ -182,7 +182,7 @@ impl<'t> Field<'t> {
     }
 
     /// The meaning of one of `words`.
-    pub(super) fn word<T: Copy>(&self, words: &[(&str, T)], check: &mut Check) -> Option<T> {
+    pub(super) fn word<T: Copy>(&self, words: &[(&str, T)], check: &mut Checker) -> Option<T> {
         let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
         let Value::Text(text) = &self.node.value else {
             self.unexpected(check, &all.join(" or "));
@@ -197,7 +197,7 @@ impl<'t> Field<'t> {
     }
 
     /// The values of a list of `what`.
-    pub(super) fn list(&self, what: &str, check: &mut Check) -> Option<Vec<Field<'t>>> {
+    pub(super) fn list(&self, what: &str, check: &mut Checker) -> Option<Vec<Field<'t>>> {
         let Value::List(items) = &self.node.value else {
             self.unexpected(check, &format!("a list of {what} in square brackets"));
             return None;
@@ -210,7 +210,7 @@ impl<'t> Field<'t> {
     }
 
     /// The keys of an object.
-    pub(super) fn entries(&self, check: &mut Check) -> Option<&'t [Entry<'t>]> {
+    pub(super) fn entries(&self, check: &mut Checker) -> Option<&'t [RawEntry<'t>]> {
         let Value::Object(entries) = &self.node.value else {
             self.unexpected(check, "an object in curly brackets");
             return None;
@@ -219,7 +219,7 @@ impl<'t> Field<'t> {
         for entry in entries {
             if let Some(&before) = first.get(&*entry.key) {
                 let first = check.place(before);
-                let first = first.map_or(String::new(), |Place { line, .. }| {
+                let first = first.map_or(String::new(), |TextPosition { line, .. }| {
                     format!(", first in line {line}")
                 });
                 let message = format!("is here twice{first}: remove one");
@@ -232,7 +232,7 @@ impl<'t> Field<'t> {
     }
 
     /// An object that may hold `keys`.
-    pub(super) fn section(self, keys: &'static Keys, check: &mut Check) -> Option<Section<'t>> {
+    pub(super) fn section(self, keys: &'static Keys, check: &mut Checker) -> Option<Section<'t>> {
         let entries = self.entries(check)?;
         for entry in entries {
             if !keys.names.contains(&&*entry.key) {
@@ -259,7 +259,7 @@ impl<'t> Field<'t> {
 /// An object with the keys that it may hold.
 pub(super) struct Section<'t> {
     pub(super) path: String,
-    entries: &'t [Entry<'t>],
+    entries: &'t [RawEntry<'t>],
     keys: &'static Keys,
 }
 
@@ -294,7 +294,7 @@ impl<'t> Section<'t> {
         &self,
         key: &'static str,
         keys: &'static Keys,
-        check: &mut Check,
+        check: &mut Checker,
     ) -> Section<'t> {
         let section = self.get(key).and_then(|field| field.section(keys, check));
         section.unwrap_or_else(|| Section::empty(keys))

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
-use super::check::{Check, Field};
-use super::raw::{self, Entry, Node, Value};
+use super::check::{Checker, Field};
+use super::raw::{self, Node, RawEntry, Value};
 use super::{Config, Faults, config_of, file, keys, top};
 use crate::model::Escaped;
 
@@ -207,11 +207,11 @@ pub(super) fn read_all(
         }
     }
     let mut root = raw::parse(&all, 0..text.len()).map_err(|malformed| {
-        let mut check = Check::of_part(&all, 0..text.len());
+        let mut check = Checker::of_part(&all, 0..text.len());
         check.fault(malformed.offset, "", malformed.message);
         check.into_faults(path)
     })?;
-    let mut check = Check::of_part(&all, 0..text.len());
+    let mut check = Checker::of_part(&all, 0..text.len());
     let mut config = config_of(&root, state_dir, &mut check);
     config.notes = check.finish(path)?;
     for (path, part) in parts {
@@ -241,10 +241,10 @@ fn lay_over<'t>(
     path: &Path,
     state_dir: &Path,
 ) -> Result<(Node<'t>, Config, ConfFile), Faults> {
-    let mut check = Check::of_part(text, part.clone());
+    let mut check = Checker::of_part(text, part.clone());
     let added = raw::parse(text, part.clone());
     let added = added.map_err(|malformed| {
-        let mut check = Check::of_part(text, part.clone());
+        let mut check = Checker::of_part(text, part.clone());
         check.fault(malformed.offset, "", malformed.message);
         check.into_faults(Some(path))
     })?;
@@ -252,7 +252,7 @@ fn lay_over<'t>(
     check.finish(Some(path))?;
     let mut merged = root.clone();
     merge(&mut merged, added);
-    let mut check = Check::of_part(text, part);
+    let mut check = Checker::of_part(text, part);
     let mut config = config_of(&merged, state_dir, &mut check);
     config.notes = check.finish(Some(path))?;
     let path = path.to_owned();
@@ -261,7 +261,7 @@ fn lay_over<'t>(
 
 /// Looks whether a file holds what one of `conf.d` may, and each key once; gives the
 /// addresses that it ignores.
-fn check_shape(added: &Node, check: &mut Check) -> Vec<IpNet> {
+fn check_shape(added: &Node, check: &mut Checker) -> Vec<IpNet> {
     let root = Field {
         path: String::new(),
         node: added,
@@ -290,7 +290,7 @@ fn merge<'t>(root: &mut Node<'t>, added: Node<'t>) {
     let Value::Object(added) = added.value else {
         return;
     };
-    for Entry { node, .. } in added {
+    for RawEntry { node, .. } in added {
         let Value::Object(settings) = node.value else {
             continue;
         };
@@ -311,7 +311,12 @@ fn merge<'t>(root: &mut Node<'t>, added: Node<'t>) {
 }
 
 /// Puts the items behind those of the list at `key`.
-fn join_list<'t>(settings: &mut Vec<Entry<'t>>, key: &str, offset: usize, mut more: Vec<Node<'t>>) {
+fn join_list<'t>(
+    settings: &mut Vec<RawEntry<'t>>,
+    key: &str,
+    offset: usize,
+    mut more: Vec<Node<'t>>,
+) {
     match value_at(settings, key) {
         Some(Value::List(items)) => items.append(&mut more),
         Some(_) => {}
@@ -319,7 +324,7 @@ fn join_list<'t>(settings: &mut Vec<Entry<'t>>, key: &str, offset: usize, mut mo
     }
 }
 
-fn merge_rules<'t>(settings: &mut Vec<Entry<'t>>, offset: usize, added: Vec<Entry<'t>>) {
+fn merge_rules<'t>(settings: &mut Vec<RawEntry<'t>>, offset: usize, added: Vec<RawEntry<'t>>) {
     if value_at(settings, "rules").is_none() {
         // Where no rules are named ssh is the one, and stays.
         let ssh = entry("ssh", offset, Value::Object(Vec::new()));
@@ -349,15 +354,15 @@ fn merge_rules<'t>(settings: &mut Vec<Entry<'t>>, offset: usize, added: Vec<Entr
     }
 }
 
-fn entry<'t>(key: &str, offset: usize, value: Value<'t>) -> Entry<'t> {
-    Entry {
+fn entry<'t>(key: &str, offset: usize, value: Value<'t>) -> RawEntry<'t> {
+    RawEntry {
         key: key.to_owned(),
         offset,
         node: Node { offset, value },
     }
 }
 
-fn value_at<'n, 't>(entries: &'n mut [Entry<'t>], key: &str) -> Option<&'n mut Value<'t>> {
+fn value_at<'n, 't>(entries: &'n mut [RawEntry<'t>], key: &str) -> Option<&'n mut Value<'t>> {
     let found = entries.iter_mut().find(|entry| entry.key == key)?;
     Some(&mut found.node.value)
 }

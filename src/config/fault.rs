@@ -11,14 +11,14 @@ pub struct Fault {
     /// The key, as `settings.rules.ssh.failed_attempts`; empty for the whole file.
     pub path: String,
     /// Where it stands; nowhere if the file could not be read.
-    pub place: Option<Place>,
+    pub place: Option<TextPosition>,
     /// What is wrong and what to do about it, fit to be printed.
     pub message: String,
 }
 
 /// A place in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct TextPosition {
     /// From 1.
     pub line: usize,
     /// In characters, from 1.
@@ -61,7 +61,7 @@ impl fmt::Display for Faults {
         for (index, fault) in self.faults.iter().enumerate() {
             let end_of_last = if index == 0 { "" } else { "\n" };
             write!(f, "{end_of_last}{file}:")?;
-            if let Some(Place { line, column }) = fault.place {
+            if let Some(TextPosition { line, column }) = fault.place {
                 write!(f, "{line}:{column}:")?;
             }
             if !fault.path.is_empty() {

@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use super::conf_d::{self, ConfDFiles};
-use super::{Config, Fault, Faults, Place};
+use super::{Config, Fault, Faults, TextPosition};
 
 /// The configuration of a host where nobody named another.
 pub const DEFAULT_FILE: &str = "/etc/pyfilter/config.json";
@@ -137,7 +137,7 @@ pub(super) fn reason(error: &std::io::Error) -> String {
 /// Bytes that are no text: where, and why.
 #[derive(Debug)]
 pub(super) struct NotText {
-    place: Option<Place>,
+    place: Option<TextPosition>,
     message: String,
 }
 
@@ -175,7 +175,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<&str, NotText> {
         let before = String::from_utf8_lossy(before);
         let last_line = before.rsplit('\n').next().unwrap_or_default();
         NotText {
-            place: Some(Place {
+            place: Some(TextPosition {
                 line: before.matches('\n').count() + 1,
                 column: last_line.chars().count() + 1,
             }),

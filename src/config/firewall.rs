@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::check::{Check, Field, Section};
+use super::check::{Checker, Field, Section};
 use super::keys;
 use super::shown::shown;
 use crate::model::{Backend, Deny, Firewall};
@@ -14,7 +14,7 @@ const TARGETS: [&str; 7] = [
     "ACCEPT", "DROP", "REJECT", "RETURN", "QUEUE", "NFQUEUE", "LOG",
 ];
 
-pub(super) fn firewall(settings: &Section, base: &Path, check: &mut Check) -> Firewall {
+pub(super) fn firewall(settings: &Section, base: &Path, check: &mut Checker) -> Firewall {
     let section = settings.below("firewall", &keys::FIREWALL, check);
     let backends = [("iptables", Backend::Iptables), ("none", Backend::None)];
     let backend = section.get("backend");
@@ -41,7 +41,7 @@ pub(super) fn firewall(settings: &Section, base: &Path, check: &mut Check) -> Fi
 }
 
 /// The name of a chain that is ours alone.
-fn chain_name<'t>(field: &Field<'t>, check: &mut Check) -> Option<&'t str> {
+fn chain_name<'t>(field: &Field<'t>, check: &mut Checker) -> Option<&'t str> {
     let name = name(field, check)?;
     if BUILT_IN.contains(&name) || name.starts_with("DOCKER") {
         let message = format!(
@@ -53,7 +53,7 @@ fn chain_name<'t>(field: &Field<'t>, check: &mut Check) -> Option<&'t str> {
     Some(name)
 }
 
-fn hooks_of(field: &Field, chain: &str, check: &mut Check) -> Option<Vec<String>> {
+fn hooks_of(field: &Field, chain: &str, check: &mut Checker) -> Option<Vec<String>> {
     let items = field.list("chains", check)?;
     if items.is_empty() {
         field.fault(
@@ -76,7 +76,7 @@ fn hooks_of(field: &Field, chain: &str, check: &mut Check) -> Option<Vec<String>
 }
 
 /// A name that iptables takes for a chain, and that needs no quotes in a rule set.
-fn name<'t>(field: &Field<'t>, check: &mut Check) -> Option<&'t str> {
+fn name<'t>(field: &Field<'t>, check: &mut Checker) -> Option<&'t str> {
     let name = field.text(check)?;
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+:@".contains(&byte);
     if !(1..=28).contains(&name.len()) || !name.bytes().all(fits) || name.starts_with('-') {

@@ -36,10 +36,10 @@ use crate::model::{Firewall, Rule, Thresholds};
 use crate::rules;
 
 pub use conf_d::{ConfD, ConfFile, LeftOut};
-pub use fault::{Fault, Faults, Place};
+pub use fault::{Fault, Faults, TextPosition};
 pub use file::{DEFAULT_FILE, chosen};
 
-use check::{Check, Field, Section};
+use check::{Checker, Field, Section};
 use conf_d::ConfDFiles;
 use raw::Node;
 
@@ -111,7 +111,7 @@ pub fn key_paths() -> impl Iterator<Item = String> {
 }
 
 /// What the tree of a file means; the faults are in `check`.
-fn config_of(root: &Node, base: &Path, check: &mut Check) -> Config {
+fn config_of(root: &Node, base: &Path, check: &mut Checker) -> Config {
     let root = Field {
         path: String::new(),
         node: root,
@@ -196,7 +196,7 @@ impl Config {
     /// What holds without a file: ssh, from its usual places.
     #[must_use]
     pub fn defaults(base: &Path) -> Self {
-        top::config(&Section::empty(&keys::ROOT), base, &mut Check::new(""))
+        top::config(&Section::empty(&keys::ROOT), base, &mut Checker::new(""))
     }
 
     /// The rule of that name: the file's, else the built-in one with the

@@ -1,6 +1,6 @@
 //! `regex_patterns` and `urls` → [`Pattern`]s.
 
-use super::check::{Check, Field, Section};
+use super::check::{Checker, Field, Section};
 use super::raw::Value;
 use super::shown::shown;
 use crate::model::{LoginPage, Pattern, Positions, Urls};
@@ -11,7 +11,7 @@ pub(super) fn patterns(
     section: &Section,
     builtin: Option<&'static Builtin>,
     positions: Positions,
-    check: &mut Check,
+    check: &mut Checker,
 ) -> Vec<Pattern> {
     let urls = urls(section, check);
     let Some(field) = section.get("regex_patterns") else {
@@ -119,7 +119,7 @@ fn pyfilters(builtin: &Builtin) -> Option<Vec<String>> {
 }
 
 /// The list of urls; none if the section has none.
-fn urls(section: &Section, check: &mut Check) -> Option<Vec<String>> {
+fn urls(section: &Section, check: &mut Checker) -> Option<Vec<String>> {
     let field = section.get("urls")?;
     let items = field.list("paths", check).unwrap_or_default();
     if matches!(&field.node.value, Value::List(items) if items.is_empty()) {
@@ -137,7 +137,7 @@ struct Written<'t> {
 }
 
 /// `"…"`, or `["…"]` with `true`, `false` and `"urls"` behind it, each once.
-fn written<'t>(field: &Field<'t>, check: &mut Check) -> Option<Written<'t>> {
+fn written<'t>(field: &Field<'t>, check: &mut Checker) -> Option<Written<'t>> {
     let items = match &field.node.value {
         Value::Text(text) => {
             return Some(Written {

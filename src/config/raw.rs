@@ -27,12 +27,12 @@ pub(super) enum Value<'t> {
     Number(&'t str),
     Text(String),
     List(Vec<Node<'t>>),
-    Object(Vec<Entry<'t>>),
+    Object(Vec<RawEntry<'t>>),
 }
 
 /// A key of an object with its value; the offset is the key's.
 #[derive(Debug, Clone)]
-pub(super) struct Entry<'t> {
+pub(super) struct RawEntry<'t> {
     pub(super) key: String,
     pub(super) offset: usize,
     pub(super) node: Node<'t>,
@@ -83,7 +83,7 @@ fn entries<'t>(
     text: &'t str,
     raw: &'t RawValue,
     depth: usize,
-) -> Result<Vec<Entry<'t>>, Malformed> {
+) -> Result<Vec<RawEntry<'t>>, Malformed> {
     let pairs: Pairs<'t> = inner(text, raw)?;
     let mut entries = Vec::with_capacity(pairs.0.len());
     let mut gap = offset_in(text, raw.get()) + 1;
@@ -93,7 +93,7 @@ fn entries<'t>(
         gap = offset_in(text, value.get()) + value.get().len();
         if !key.starts_with("//") {
             let node = node(text, value, depth + 1)?;
-            entries.push(Entry { key, offset, node });
+            entries.push(RawEntry { key, offset, node });
         }
     }
     Ok(entries)

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::check::{Check, Field, Section};
-use super::raw::{Entry, Value};
+use super::check::{Checker, Field, Section};
+use super::raw::{RawEntry, Value};
 use super::shown::escaped;
 use super::{keys, pattern, values};
 use crate::model::{Positions, Rule, SourceSpec, Thresholds};
@@ -12,10 +12,10 @@ use crate::rules::{self, Builtin};
 /// The rule that `entry` of the object `rules` is.
 pub(super) fn rule(
     rules: &Field,
-    entry: &Entry,
+    entry: &RawEntry,
     thresholds: Thresholds,
     base: &Path,
-    check: &mut Check,
+    check: &mut Checker,
 ) -> Option<Rule> {
     let name = &*entry.key;
     let field = Field {
@@ -52,7 +52,7 @@ pub(super) fn builtin(builtin: &'static Builtin, thresholds: Thresholds) -> Rule
         Some(builtin),
         thresholds,
         nowhere,
-        &mut Check::new(""),
+        &mut Checker::new(""),
     )
 }
 
@@ -62,7 +62,7 @@ fn checked(
     builtin: Option<&'static Builtin>,
     thresholds: Thresholds,
     base: &Path,
-    check: &mut Check,
+    check: &mut Checker,
 ) -> Rule {
     let positions = builtin.map_or(Positions::TimeAddress, |builtin| builtin.positions);
     let enabled = section.get("enabled").and_then(|field| field.flag(check));
@@ -93,7 +93,7 @@ fn sources(
     section: &Section,
     builtin: Option<&'static Builtin>,
     base: &Path,
-    check: &mut Check,
+    check: &mut Checker,
 ) -> Vec<SourceSpec> {
     let old = section.get("log_file");
     let field = match (section.get("log_files"), old) {
@@ -133,7 +133,7 @@ fn sources(
 }
 
 /// The directories to which logrotate moves the rule's logs.
-fn olddir(section: &Section, check: &mut Check) -> Vec<PathBuf> {
+fn olddir(section: &Section, check: &mut Checker) -> Vec<PathBuf> {
     let mut texts = Vec::new();
     if let Some(field) = section.given("olddir") {
         flatten(&field, &mut texts, check);
@@ -143,7 +143,7 @@ fn olddir(section: &Section, check: &mut Check) -> Vec<PathBuf> {
 }
 
 /// The texts of `"…"`, `["…"]`, or `[["…"]]` as PyFilter 1 wrote it.
-fn flatten<'t>(field: &Field<'t>, texts: &mut Vec<(Field<'t>, &'t str)>, check: &mut Check) {
+fn flatten<'t>(field: &Field<'t>, texts: &mut Vec<(Field<'t>, &'t str)>, check: &mut Checker) {
     match &field.node.value {
         Value::Text(text) => texts.push((field.clone(), text)),
         Value::List(_) => {
@@ -160,7 +160,7 @@ fn flatten<'t>(field: &Field<'t>, texts: &mut Vec<(Field<'t>, &'t str)>, check: 
 fn time_formats(
     section: &Section,
     builtin: Option<&'static Builtin>,
-    check: &mut Check,
+    check: &mut Checker,
 ) -> Vec<String> {
     let own = section.get("time_format");
     let mut formats = own
@@ -183,7 +183,7 @@ fn time_formats(
     formats
 }
 
-fn own_formats(field: &Field, check: &mut Check) -> Vec<String> {
+fn own_formats(field: &Field, check: &mut Checker) -> Vec<String> {
     let items = match &field.node.value {
         Value::List(_) => field.list("formats", check).unwrap_or_default(),
         _ => vec![field.clone()],
@@ -207,7 +207,7 @@ fn own_formats(field: &Field, check: &mut Check) -> Vec<String> {
 fn statuses(
     section: &Section,
     builtin: Option<&'static Builtin>,
-    check: &mut Check,
+    check: &mut Checker,
 ) -> Option<Vec<u16>> {
     let Some(field) = section.get("http_status_blocks") else {
         let builtin = builtin?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::check::{Check, Field, Section};
+use super::check::{Checker, Field, Section};
 use super::raw::Value;
 use super::{ConfD, Config, Database, FirstContact, Redis, firewall, keys, rule, values};
 use crate::model::{Rule, Thresholds, check_server_name};
@@ -17,7 +17,7 @@ use crate::rules;
 /// How long a run reads, by default. A timer starts one each minute.
 const RUN_TIME: Duration = Duration::from_secs(30);
 
-pub(super) fn config(root: &Section, base: &Path, check: &mut Check) -> Config {
+pub(super) fn config(root: &Section, base: &Path, check: &mut Checker) -> Config {
     let settings = root.below("settings", &keys::SETTINGS, check);
     let sqlite = root.below("sqlite", &keys::SQLITE, check);
     let redis = root.below("redis", &keys::REDIS, check);
@@ -61,7 +61,7 @@ pub(super) fn config(root: &Section, base: &Path, check: &mut Check) -> Config {
     }
 }
 
-fn first_contact(settings: &Section, check: &mut Check) -> FirstContact {
+fn first_contact(settings: &Section, check: &mut Checker) -> FirstContact {
     let words = [("whole", FirstContact::Whole), ("end", FirstContact::End)];
     let field = settings.get("first_contact");
     let chosen = field.and_then(|field| field.word(&words, check));
@@ -69,7 +69,7 @@ fn first_contact(settings: &Section, check: &mut Check) -> FirstContact {
 }
 
 /// Fewer than a thousand would forget what a host without attackers has open.
-fn most_windows(settings: &Section, check: &mut Check) -> usize {
+fn most_windows(settings: &Section, check: &mut Checker) -> usize {
     let field = settings.get("most_windows");
     let most = field.and_then(|field| field.whole(1000, u32::MAX, check));
     most.map_or(1_000_000, |most| {
@@ -78,11 +78,11 @@ fn most_windows(settings: &Section, check: &mut Check) -> usize {
 }
 
 /// The path under the key `database` of the sections that have one there.
-fn file(section: &Section, base: &Path, check: &mut Check) -> Option<PathBuf> {
+fn file(section: &Section, base: &Path, check: &mut Checker) -> Option<PathBuf> {
     section.given("database")?.path_from(base, check)
 }
 
-fn database(settings: &Section, check: &mut Check) -> Database {
+fn database(settings: &Section, check: &mut Checker) -> Database {
     let words = [("redis", Database::Redis), ("sqlite", Database::Sqlite)];
     let field = settings.get("database");
     let database = field.and_then(|field| field.word(&words, check));
@@ -94,7 +94,7 @@ fn server_name(
     settings: &Section,
     sync_bans: &Section,
     database: Database,
-    check: &mut Check,
+    check: &mut Checker,
 ) -> Option<String> {
     let shared = sync_bans.given("name");
     let shared_name = shared.as_ref().and_then(|field| field.text(check));
@@ -107,7 +107,7 @@ fn server_name(
     }
 }
 
-fn checked_name(field: &Field, name: &str, check: &mut Check) -> Option<String> {
+fn checked_name(field: &Field, name: &str, check: &mut Checker) -> Option<String> {
     match check_server_name(name) {
         Ok(()) => Some(name.to_owned()),
         Err(wrong) => {
@@ -117,7 +117,7 @@ fn checked_name(field: &Field, name: &str, check: &mut Check) -> Option<String> 
     }
 }
 
-pub(super) fn ignored(settings: &Section, check: &mut Check) -> Vec<IpNet> {
+pub(super) fn ignored(settings: &Section, check: &mut Checker) -> Vec<IpNet> {
     let Some(field) = settings.get("ignored_ips") else {
         return Vec::new();
     };
@@ -143,7 +143,12 @@ pub(super) fn ignored(settings: &Section, check: &mut Check) -> Vec<IpNet> {
     networks
 }
 
-fn rules(settings: &Section, thresholds: Thresholds, base: &Path, check: &mut Check) -> Vec<Rule> {
+fn rules(
+    settings: &Section,
+    thresholds: Thresholds,
+    base: &Path,
+    check: &mut Checker,
+) -> Vec<Rule> {
     let Some(field) = settings.get("rules") else {
         let ssh = rules::builtin("ssh").map(|ssh| rule::builtin(ssh, thresholds));
         return ssh.into_iter().collect();
@@ -164,17 +169,17 @@ fn rules(settings: &Section, thresholds: Thresholds, base: &Path, check: &mut Ch
     rules
 }
 
-fn connection(redis: &Section, sync_bans: &Section, base: &Path, check: &mut Check) -> Redis {
-    let whole = |section: &Section, key, low, high, default, check: &mut Check| {
+fn connection(redis: &Section, sync_bans: &Section, base: &Path, check: &mut Checker) -> Redis {
+    let whole = |section: &Section, key, low, high, default, check: &mut Checker| {
         let field = section.get(key);
         let number = field.and_then(|field| field.whole(low, high, check));
         number.unwrap_or(default)
     };
-    let flag = |section: &Section, key, default, check: &mut Check| {
+    let flag = |section: &Section, key, default, check: &mut Checker| {
         let field = section.get(key);
         field.and_then(|field| field.flag(check)).unwrap_or(default)
     };
-    let text = |key, check: &mut Check| Some(redis.given(key)?.secret(check)?.to_owned());
+    let text = |key, check: &mut Checker| Some(redis.given(key)?.secret(check)?.to_owned());
     let host = redis.get("host");
     let host = host.and_then(|field| place(&field, check));
     let (host, url_port, url_tls) = host.unwrap_or(("127.0.0.1", None, false));
@@ -204,7 +209,7 @@ fn connection(redis: &Section, sync_bans: &Section, base: &Path, check: &mut Che
 
 /// Host, port and encryption of a name, an address, a socket's path, or of
 /// `rediss://HOST:PORT`.
-fn place<'t>(field: &Field<'t>, check: &mut Check) -> Option<(&'t str, Option<u16>, bool)> {
+fn place<'t>(field: &Field<'t>, check: &mut Checker) -> Option<(&'t str, Option<u16>, bool)> {
     let text = field.filled(check)?;
     let (rest, tls) = match (
         text.strip_prefix("rediss://"),
@@ -237,7 +242,7 @@ fn place<'t>(field: &Field<'t>, check: &mut Check) -> Option<(&'t str, Option<u1
     }
 }
 
-fn event_log(root: &Section, base: &Path, check: &mut Check) -> Option<PathBuf> {
+fn event_log(root: &Section, base: &Path, check: &mut Checker) -> Option<PathBuf> {
     let logging = root.below("logging", &keys::LOGGING, check);
     let active = logging.get("active").and_then(|field| field.flag(check));
     let directory = logging.get("directory");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::check::{Check, Field, Section};
+use super::check::{Checker, Field, Section};
 use super::raw::Value;
 use super::shown::shown;
 use crate::model::{Address, SourceSpec, Thresholds, WindowKind, parse_span};
@@ -42,7 +42,11 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
 }
 
 /// The thresholds of a section; those of `default` where it sets none.
-pub(super) fn thresholds(section: &Section, default: Thresholds, check: &mut Check) -> Thresholds {
+pub(super) fn thresholds(
+    section: &Section,
+    default: Thresholds,
+    check: &mut Checker,
+) -> Thresholds {
     let failed_attempts = section.get("failed_attempts");
     let failed_attempts = failed_attempts.and_then(|field| field.whole(1, u32::MAX, check));
     let request_time = section.get("request_time");
@@ -62,7 +66,7 @@ pub(super) fn thresholds(section: &Section, default: Thresholds, check: &mut Che
     }
 }
 
-fn span(field: &Field, check: &mut Check) -> Option<NonZeroU32> {
+fn span(field: &Field, check: &mut Checker) -> Option<NonZeroU32> {
     let text = match &field.node.value {
         Value::Null => return None,
         Value::Number(number) => *number,
@@ -79,7 +83,7 @@ fn span(field: &Field, check: &mut Check) -> Option<NonZeroU32> {
 }
 
 /// A time of at least a second that comes to its end.
-pub(super) fn seconds(field: &Field, check: &mut Check) -> Option<Duration> {
+pub(super) fn seconds(field: &Field, check: &mut Checker) -> Option<Duration> {
     let text = match &field.node.value {
         Value::Number(number) => *number,
         Value::Text(text) => text,

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use crate::firewall::error::FirewallError;
 use crate::firewall::iptables::Iptables;
 use crate::firewall::listing::Listing;
-use crate::firewall::ruleset::Plan;
-use crate::firewall::{Look, Seen};
+use crate::firewall::ruleset::RulesetPlan;
+use crate::firewall::{FamilyListing, FirewallListing};
 use crate::model::{Address, Family, Firewall, IptablesVariant};
 
 /// What became of one family.
@@ -21,7 +21,7 @@ pub(super) enum Fate {
     /// All is as planned, by writing or without.
     Done {
         changed: bool,
-        plan: Plan,
+        plan: RulesetPlan,
         /// Whose table it was.
         variant: IptablesVariant,
     },
@@ -54,7 +54,11 @@ impl Side {
 }
 
 /// Brings IPv4, then IPv6, each whatever became of the other.
-pub(super) fn both(firewall: &Firewall, seen: Look, plan: impl Fn(&Listing) -> Plan) -> [Side; 2] {
+pub(super) fn both(
+    firewall: &Firewall,
+    seen: FirewallListing,
+    plan: impl Fn(&Listing) -> RulesetPlan,
+) -> [Side; 2] {
     [(Family::V4, seen.v4), (Family::V6, seen.v6)].map(|(family, seen)| Side {
         family,
         fate: one(
@@ -66,7 +70,11 @@ pub(super) fn both(firewall: &Firewall, seen: Look, plan: impl Fn(&Listing) -> P
 }
 
 /// Brings one family with these programs.
-pub(super) fn one(iptables: Iptables<'_>, seen: Seen, plan: &impl Fn(&Listing) -> Plan) -> Fate {
+pub(super) fn one(
+    iptables: Iptables<'_>,
+    seen: FamilyListing,
+    plan: &impl Fn(&Listing) -> RulesetPlan,
+) -> Fate {
     let before = match seen {
         Ok(Some(listing)) => listing,
         Ok(None) => return Fate::None,
@@ -104,7 +112,7 @@ fn failed(error: FirewallError, before: Option<Listing>) -> Fate {
 
 fn write(
     iptables: Iptables<'_>,
-    plan: Plan,
+    plan: RulesetPlan,
     variant: IptablesVariant,
 ) -> Result<Fate, FirewallError> {
     let done = |changed, plan| Fate::Done {

@@ -10,15 +10,15 @@ use crate::firewall::apply::{self, Fate};
 use crate::firewall::error::FirewallError;
 use crate::firewall::iptables::Iptables;
 use crate::firewall::nftables::Nftables;
-use crate::firewall::{Look, Outcome, nft, ruleset};
-use crate::model::{Family, Firewall, IptablesVariant, Made, Place, Problem};
+use crate::firewall::{FirewallListing, ReconcileOutcome, nft, ruleset};
+use crate::model::{ChainLocation, Family, Firewall, InstalledChain, IptablesVariant, Problem};
 
 /// One filter table, and what was made there and elsewhere.
 #[derive(Clone, Copy)]
 pub(super) struct Leftover<'a> {
     pub(super) family: Family,
     pub(super) variant: IptablesVariant,
-    pub(super) made: &'a [Made],
+    pub(super) made: &'a [InstalledChain],
     /// The store whose chains are taken away; any store's, if none.
     pub(super) store: Option<&'a str>,
     pub(super) programs: Option<&'a Path>,
@@ -62,8 +62,8 @@ impl Leftover<'_> {
 
     /// What of it stands in the kernel, or may stand, as far as that tells without
     /// a program.
-    pub(super) fn there(self) -> Vec<Made> {
-        let place = Place::Iptables {
+    pub(super) fn there(self) -> Vec<InstalledChain> {
+        let place = ChainLocation::Iptables {
             family: self.family,
             variant: self.variant,
         };
@@ -75,11 +75,12 @@ impl Leftover<'_> {
                 let Ok(mut nftables) = Nftables::open() else {
                     return Vec::new();
                 };
-                let mut stands = |made: &&Made| match nftables.chain(self.family, &made.chain) {
-                    Ok(chain) => chain.is_some(),
-                    // Any other error is that of a kernel without nf_tables.
-                    Err(error) => error.kind() == ErrorKind::PermissionDenied,
-                };
+                let mut stands =
+                    |made: &&InstalledChain| match nftables.chain(self.family, &made.chain) {
+                        Ok(chain) => chain.is_some(),
+                        // Any other error is that of a kernel without nf_tables.
+                        Err(error) => error.kind() == ErrorKind::PermissionDenied,
+                    };
                 made.filter(|made| stands(made)).cloned().collect()
             }
         }
@@ -99,7 +100,7 @@ impl Leftover<'_> {
     }
 
     /// What a person should do about what could not be taken away.
-    fn stays(self, there: &[Made], why: &str) -> String {
+    fn stays(self, there: &[InstalledChain], why: &str) -> String {
         let mut chains: Vec<&str> = there.iter().map(|made| made.chain.as_str()).collect();
         chains.dedup();
         let chains = chains.join(" and ");
@@ -112,13 +113,13 @@ impl Leftover<'_> {
     }
 
     /// The command that takes away what is there.
-    pub(super) fn command(self, there: &[Made]) -> String {
+    pub(super) fn command(self, there: &[InstalledChain]) -> String {
         let program = match self.family {
             Family::V4 => format!("iptables-{}", self.variant.as_str()),
             Family::V6 => format!("ip6tables-{}", self.variant.as_str()),
         };
         let mut commands = Vec::new();
-        for Made { chain, hooks, .. } in there {
+        for InstalledChain { chain, hooks, .. } in there {
             commands.extend(hooks.iter().map(|hook| format!("-D {hook} -j {chain}")));
             commands.extend([format!("-F {chain}"), format!("-X {chain}")]);
         }
@@ -146,9 +147,9 @@ fn has_legacy_filter(family: Family) -> bool {
 pub(super) fn take_away(
     firewall: &Firewall,
     store: Option<&str>,
-    made: &[Made],
+    made: &[InstalledChain],
     tables: &[(Family, IptablesVariant)],
-    outcome: &mut Outcome,
+    outcome: &mut ReconcileOutcome,
 ) {
     for &(family, variant) in tables {
         let leftover = Leftover {
@@ -169,9 +170,11 @@ pub(super) fn take_away(
             Err(sentence) => {
                 let message = format!("firewall ({family}): {sentence}");
                 outcome.leftovers.push(Problem::new(message));
-                let place = Some(Place::Iptables { family, variant });
+                let place = Some(ChainLocation::Iptables { family, variant });
                 let stay = leftover.there().into_iter();
-                outcome.made.extend(stay.map(|made| Made { place, ..made }));
+                outcome
+                    .installed
+                    .extend(stay.map(|made| InstalledChain { place, ..made }));
             }
         }
     }
@@ -183,8 +186,8 @@ pub(super) fn take_away(
 #[must_use]
 pub fn leftovers(
     firewall: &Firewall,
-    made: &[Made],
-    seen: &Look,
+    made: &[InstalledChain],
+    seen: &FirewallListing,
 ) -> Vec<(Family, IptablesVariant, String)> {
     let mut found = Vec::new();
     for listing in seen.listings() {
@@ -221,7 +224,7 @@ mod tests {
 
     #[test]
     fn the_command_takes_hooks_before_the_chain() {
-        let made = [Made {
+        let made = [InstalledChain {
             place: None,
             chain: "PYFILTER".to_owned(),
             hooks: vec!["FORWARD".to_owned(), "INPUT".to_owned()],

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::firewall::rule::{Rule, without_counters};
-use crate::model::{Family, IptablesVariant, Place};
+use crate::firewall::rule::{ListedRule, without_counters};
+use crate::model::{ChainLocation, Family, IptablesVariant};
 
 /// The filter table of one family, as `iptables-save -t filter` prints it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Chain {
     /// naming it, and can not be deleted.
     pub builtin: bool,
     /// In order.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<ListedRule>,
 }
 
 /// A listing that can not be trusted to show everything.
@@ -106,8 +106,8 @@ impl Listing {
 
     /// The table that it lists.
     #[must_use]
-    pub fn place(&self) -> Place {
-        Place::Iptables {
+    pub fn place(&self) -> ChainLocation {
+        ChainLocation::Iptables {
             family: self.family,
             variant: self.variant(),
         }
@@ -135,7 +135,7 @@ impl Listing {
     /// The jumps of `hook` that send every packet to `chain`, each with its
     /// place, counted from 1.
     #[must_use]
-    pub fn jumps(&self, hook: &str, chain: &str) -> Vec<(usize, &Rule)> {
+    pub fn jumps(&self, hook: &str, chain: &str) -> Vec<(usize, &ListedRule)> {
         let rules = self.chain(hook).map_or(&[][..], |chain| &chain.rules);
         (1..)
             .zip(rules)
@@ -176,7 +176,7 @@ impl Listing {
             self.chains.insert(name.to_owned(), Chain::default());
         }
         if let Some(chain) = self.chains.get_mut(name) {
-            chain.rules.push(Rule::new(spec));
+            chain.rules.push(ListedRule::new(spec));
         }
         Ok(())
     }

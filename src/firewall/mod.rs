@@ -23,10 +23,10 @@
 mod apply;
 mod child;
 mod error;
+mod fingerprint;
 mod iptables;
 mod leftover;
 pub mod listing;
-mod mark;
 mod nft;
 mod nftables;
 pub mod obstacles;
@@ -42,30 +42,32 @@ mod tests;
 use std::collections::BTreeSet;
 
 pub use error::FirewallError;
+pub use fingerprint::RulesetFingerprint;
 pub use leftover::leftovers;
 pub use listing::Listing;
-pub use mark::Mark;
-pub use rule::Rule;
+pub use rule::ListedRule;
 
-use crate::model::{Address, Backend, Family, Firewall, IptablesVariant, Made, Place, Problem};
+use crate::model::{
+    Address, Backend, ChainLocation, Family, Firewall, InstalledChain, IptablesVariant, Problem,
+};
 use apply::{Fate, Side};
 use iptables::Iptables;
 use leftover::take_away;
 use ruleset::Wanted;
 
 /// One family's filter table; none if the host has no such family.
-pub type Seen = Result<Option<Listing>, FirewallError>;
+pub type FamilyListing = Result<Option<Listing>, FirewallError>;
 
 /// What the firewall holds now.
 #[derive(Debug)]
-pub struct Look {
+pub struct FirewallListing {
     /// iptables.
-    pub v4: Seen,
+    pub v4: FamilyListing,
     /// ip6tables.
-    pub v6: Seen,
+    pub v6: FamilyListing,
 }
 
-impl Look {
+impl FirewallListing {
     /// Whether our chain is known to be gone from a family: rebooted, or
     /// removed by somebody. Then the firewall comes before the reading.
     #[must_use]
@@ -83,17 +85,17 @@ impl Look {
     /// What [`bring`] makes there by this configuration, for the store to remember
     /// before it is made.
     #[must_use]
-    pub fn to_make(&self, firewall: &Firewall) -> Vec<Made> {
+    pub fn to_make(&self, firewall: &Firewall) -> Vec<InstalledChain> {
         let places = self.listings().map(Listing::place);
         places
-            .map(|place| Made::of(firewall, Some(place)))
+            .map(|place| InstalledChain::of(firewall, Some(place)))
             .collect()
     }
 }
 
 /// What [`bring`] or [`remove`] did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct ReconcileOutcome {
     /// Whether anything was written.
     pub changed: bool,
     /// How many commits to the kernel's tables that took.
@@ -112,23 +114,23 @@ pub struct Outcome {
     /// What the other variant of iptables made, and could not be taken away.
     pub leftovers: Vec<Problem>,
     /// What is ours in the firewall from now on, for the store to remember.
-    pub made: Vec<Made>,
+    pub installed: Vec<InstalledChain>,
 }
 
 /// Lists both families. Changes nothing.
 #[must_use]
-pub fn look(firewall: &Firewall) -> Look {
+pub fn list(firewall: &Firewall) -> FirewallListing {
     let programs = firewall.programs.as_deref();
     let [v4, v6] = Family::BOTH.map(|family| match firewall.backend {
         Backend::Iptables => Iptables::new(family, programs).save(),
         Backend::None => Ok(None),
     });
-    Look { v4, v6 }
+    FirewallListing { v4, v6 }
 }
 
 /// The same, for what stands in other chains than ours: that one may be left out.
 #[must_use]
-pub fn look_beside(firewall: &Firewall) -> Look {
+pub fn list_other_variant(firewall: &Firewall) -> FirewallListing {
     let programs = firewall.programs.as_deref();
     let [v4, v6] = Family::BOTH.map(|family| match firewall.backend {
         Backend::Iptables => {
@@ -138,7 +140,7 @@ pub fn look_beside(firewall: &Firewall) -> Look {
         }
         Backend::None => Ok(None),
     });
-    Look { v4, v6 }
+    FirewallListing { v4, v6 }
 }
 
 /// Whether the host's iptables is the legacy variant, which needs more of the
@@ -165,13 +167,13 @@ pub fn is_legacy(firewall: &Firewall) -> Result<bool, FirewallError> {
 /// Without `compare` the whole chain is written, so it is called only when bans
 /// have changed; the listing then only says which hooks are there.
 #[must_use]
-pub fn bring(
+pub fn reconcile(
     firewall: &Firewall,
     store: &str,
     wanted: &BTreeSet<Address>,
-    former: &[Made],
-    seen: Option<Look>,
-) -> Outcome {
+    former: &[InstalledChain],
+    seen: Option<FirewallListing>,
+) -> ReconcileOutcome {
     if firewall.backend == Backend::None {
         return leave(firewall, store, former);
     }
@@ -180,13 +182,13 @@ pub fn bring(
         owner::is_id(store).then_some(()).ok_or_else(bad)
     });
     if let Err(error) = checked {
-        return Outcome {
+        return ReconcileOutcome {
             problems: vec![Problem::new(error.to_string())],
-            made: former.to_vec(),
-            ..Outcome::default()
+            installed: former.to_vec(),
+            ..ReconcileOutcome::default()
         };
     }
-    let seen = seen.unwrap_or_else(|| look(firewall));
+    let seen = seen.unwrap_or_else(|| list(firewall));
     let ours = seen.to_make(firewall);
     let target = Wanted::of(firewall, store, wanted);
     let plan = |listing: &Listing| ruleset::plan(&target, former, listing);
@@ -197,28 +199,28 @@ pub fn bring(
     outcome.warnings.extend(report::missing_hooks(&sides));
     outcome.warnings.extend(report::idle_v6(&sides, wanted));
     outcome.taken_over = report::taken_over(&sides, &firewall.chain, store);
-    outcome.made = kept(&sides, former);
+    outcome.installed = kept(&sides, former);
     for side in &sides {
         if let Fate::Done { variant, .. } = side.fate {
             let other = [(side.family, variant.other())];
             take_away(firewall, Some(store), former, &other, &mut outcome);
         }
     }
-    outcome.made.extend(ours);
-    outcome.made.sort();
-    outcome.made.dedup();
+    outcome.installed.extend(ours);
+    outcome.installed.sort();
+    outcome.installed.dedup();
     outcome
 }
 
 /// The families in which [`bring`] would write something: the chain is gone, or it and
 /// its hooks are not as they should be. Nothing is written.
 #[must_use]
-pub fn differs(
+pub fn needs_change(
     firewall: &Firewall,
     store: &str,
     wanted: &BTreeSet<Address>,
-    former: &[Made],
-    seen: &Look,
+    former: &[InstalledChain],
+    seen: &FirewallListing,
 ) -> Vec<Family> {
     let compared = Firewall {
         compare: true,
@@ -231,14 +233,14 @@ pub fn differs(
 }
 
 /// What of `former` may still stand in the tables that could not be brought.
-fn kept(sides: &[Side], former: &[Made]) -> Vec<Made> {
+fn kept(sides: &[Side], former: &[InstalledChain]) -> Vec<InstalledChain> {
     let failed = |family| {
         let mut sides = sides.iter().filter(|side| side.family == family);
         sides.any(|side| matches!(side.fate, Fate::Failed { .. }))
     };
     let any_failed = Family::BOTH.into_iter().any(failed);
-    let stays = |made: &&Made| match made.place {
-        Some(Place::Iptables { family, .. }) => failed(family),
+    let stays = |made: &&InstalledChain| match made.place {
+        Some(ChainLocation::Iptables { family, .. }) => failed(family),
         None => any_failed,
     };
     former.iter().filter(stays).cloned().collect()
@@ -246,19 +248,24 @@ fn kept(sides: &[Side], former: &[Made]) -> Vec<Made> {
 
 /// What [`amend`] did.
 #[derive(Debug)]
-pub struct Amended {
+pub struct DeltaOutcome {
     /// Whether anything was written.
     pub changed: bool,
     /// The state that this made; none if it is not certain that the chain is as
     /// it should be, so that it is to be listed.
-    pub mark: Option<Mark>,
+    pub mark: Option<RulesetFingerprint>,
 }
 
 /// Takes the addresses `gone` out of our chain and puts `new` into it, without
 /// listing it: `mark` says that nobody has changed it since it held the former
 /// and not the latter. What somebody writes at the same moment is found out.
 #[must_use]
-pub fn amend(firewall: &Firewall, mark: &Mark, gone: &[Address], new: &[Address]) -> Amended {
+pub fn apply_delta(
+    firewall: &Firewall,
+    mark: &RulesetFingerprint,
+    gone: &[Address],
+    new: &[Address],
+) -> DeltaOutcome {
     let mut texts = Vec::new();
     let mut growth = [0; 2];
     for (family, growth) in Family::BOTH.into_iter().zip(&mut growth) {
@@ -276,7 +283,7 @@ pub fn amend(firewall: &Firewall, mark: &Mark, gone: &[Address], new: &[Address]
             ruleset::amendment(&firewall.chain, firewall.deny, there, &gone, &new)
         });
         let Some(text) = text else {
-            return Amended {
+            return DeltaOutcome {
                 changed: false,
                 mark: None,
             };
@@ -285,10 +292,10 @@ pub fn amend(firewall: &Firewall, mark: &Mark, gone: &[Address], new: &[Address]
         texts.push((family, text));
     }
     let given = apply::give(firewall, &texts);
-    let after = Mark::take(firewall).filter(|after| {
+    let after = RulesetFingerprint::take(firewall).filter(|after| {
         given == texts.len() && after.follows(mark, commits(given)) && after.has_grown(mark, growth)
     });
-    Amended {
+    DeltaOutcome {
         changed: given > 0,
         mark: after,
     }
@@ -301,9 +308,9 @@ fn commits(restores: usize) -> u32 {
 
 /// Without a backend nothing of ours stays in the firewall: it would go on
 /// blocking, whatever is un-banned.
-fn leave(firewall: &Firewall, store: &str, former: &[Made]) -> Outcome {
+fn leave(firewall: &Firewall, store: &str, former: &[InstalledChain]) -> ReconcileOutcome {
     if former.is_empty() {
-        return Outcome::default();
+        return ReconcileOutcome::default();
     }
     let iptables = Firewall {
         backend: Backend::Iptables,
@@ -317,19 +324,23 @@ fn leave(firewall: &Firewall, store: &str, former: &[Made]) -> Outcome {
 /// is left to that one. Where the host has no iptables, whatever else can takes it
 /// away. For `uninstall`.
 #[must_use]
-pub fn remove(firewall: &Firewall, store: Option<&str>, made: &[Made]) -> Outcome {
+pub fn remove(
+    firewall: &Firewall,
+    store: Option<&str>,
+    made: &[InstalledChain],
+) -> ReconcileOutcome {
     if firewall.backend == Backend::None {
-        return Outcome::default();
+        return ReconcileOutcome::default();
     }
     let plan = |listing: &Listing| ruleset::removal(made, store, listing);
-    let sides = apply::both(firewall, look(firewall), plan);
+    let sides = apply::both(firewall, list(firewall), plan);
     let missing = |side: &Side| match &side.fate {
         Fate::Failed { error, .. } => matches!(error, FirewallError::Missing { .. }),
         _ => false,
     };
     let (programless, sides): (Vec<Side>, Vec<Side>) = sides.into_iter().partition(missing);
     let mut outcome = report::outcome(&sides);
-    outcome.made = kept(&sides, made);
+    outcome.installed = kept(&sides, made);
     let mut tables = Vec::new();
     for Side { family, .. } in &programless {
         tables.extend([IptablesVariant::Nft, IptablesVariant::Legacy].map(|of| (*family, of)));
@@ -340,8 +351,8 @@ pub fn remove(firewall: &Firewall, store: Option<&str>, made: &[Made]) -> Outcom
         }
     }
     take_away(firewall, store, made, &tables, &mut outcome);
-    outcome.made.sort();
-    outcome.made.dedup();
+    outcome.installed.sort();
+    outcome.installed.dedup();
     outcome
 }
 

@@ -11,7 +11,7 @@ use crate::firewall::child::{self, Finished, Trouble};
 use crate::firewall::error::{FirewallError, summary};
 use crate::firewall::iptables::PLACES;
 use crate::firewall::leftover::Taken;
-use crate::model::{Family, Made};
+use crate::model::{Family, InstalledChain};
 
 const NAME: &str = "nft";
 
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// unless somebody else's rule still names it, the chain.
 pub(super) fn take_away(
     family: Family,
-    made: &[Made],
+    made: &[InstalledChain],
     programs: Option<&Path>,
 ) -> Result<Taken, FirewallError> {
     let nft = find(programs)?;
@@ -43,7 +43,7 @@ pub(super) fn take_away(
         });
     }
     let mut emptied = String::new();
-    for Made { chain, hooks, .. } in made {
+    for InstalledChain { chain, hooks, .. } in made {
         for hook in hooks {
             // No such chain: then no jump is in it either.
             let list = format!("list chain {table} {hook}");
@@ -56,7 +56,7 @@ pub(super) fn take_away(
         let _ = writeln!(emptied, "flush chain {table} {chain}");
     }
     let mut all = emptied.clone();
-    for Made { chain, .. } in made {
+    for InstalledChain { chain, .. } in made {
         let _ = writeln!(all, "delete chain {table} {chain}");
     }
     let mut taken = Taken {

@@ -48,7 +48,7 @@ const FAMILY: usize = 4;
 
 /// A chain as it stands in the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct ChainState {
     /// Its number within its table; counts up with everything made there.
     pub(super) handle: u64,
     /// How many rules it holds, and how many jump to it, together.
@@ -87,7 +87,7 @@ impl Nftables {
     ///
     /// # Errors
     /// The same.
-    pub(super) fn chain(&mut self, family: Family, name: &str) -> io::Result<Option<Standing>> {
+    pub(super) fn chain(&mut self, family: Family, name: &str) -> io::Result<Option<ChainState>> {
         let protocol = protocol(family);
         let mut wanted = attribute(TABLE, b"filter\0");
         wanted.extend(attribute(NAME, &[name.as_bytes(), b"\0"].concat()));
@@ -243,9 +243,9 @@ fn generation_of(attributes: &[u8]) -> Option<u32> {
     four(value(attributes, GENERATION)?, 0).map(u32::from_be_bytes)
 }
 
-fn standing_of(attributes: &[u8]) -> Option<Standing> {
+fn standing_of(attributes: &[u8]) -> Option<ChainState> {
     let handle = value(attributes, HANDLE)?.try_into().ok()?;
-    Some(Standing {
+    Some(ChainState {
         handle: u64::from_be_bytes(handle),
         uses: four(value(attributes, USE)?, 0).map(u32::from_be_bytes)?,
     })
@@ -313,7 +313,7 @@ mod tests {
             attribute(HANDLE, &5_u64.to_be_bytes()),
             attribute(USE, &100_001_u32.to_be_bytes()),
         ];
-        let standing = Standing {
+        let standing = ChainState {
             handle: 5,
             uses: 100_001,
         };

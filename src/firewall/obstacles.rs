@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::firewall::listing::Listing;
-use crate::firewall::rule::{Rule, deny, single_address};
+use crate::firewall::rule::{ListedRule, deny, single_address};
 use crate::model::{Address, Family};
 
 /// Something before our hook that may let a banned address through.
@@ -65,7 +65,7 @@ pub fn still_blocking(listing: &Listing, address: Address, chain: &str) -> Vec<S
     commands
 }
 
-fn blocks(rule: &Rule, address: Address, family: Family) -> bool {
+fn blocks(rule: &ListedRule, address: Address, family: Family) -> bool {
     let words = rule.words();
     let source = words.iter().position(|word| word == "-s");
     source.is_some_and(|at| {
@@ -89,7 +89,7 @@ fn manager(target: &str) -> Option<&'static str> {
     }
 }
 
-fn accepts(listing: &Listing, rule: &Rule, seen: &mut BTreeSet<String>) -> bool {
+fn accepts(listing: &Listing, rule: &ListedRule, seen: &mut BTreeSet<String>) -> bool {
     let Some(target) = rule.target().filter(|_| may_match_a_new_connection(rule)) else {
         return false;
     };
@@ -105,7 +105,7 @@ fn accepts(listing: &Listing, rule: &Rule, seen: &mut BTreeSet<String>) -> bool 
 
 /// False for what every sound rule set accepts first: loopback, packets of
 /// connections that stand already, ICMP.
-fn may_match_a_new_connection(rule: &Rule) -> bool {
+fn may_match_a_new_connection(rule: &ListedRule) -> bool {
     let words = rule.words();
     let mut before = "";
     for pair in words.windows(2) {

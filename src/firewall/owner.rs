@@ -10,7 +10,7 @@
 //! ```
 
 use crate::firewall::listing::{Chain, Listing};
-use crate::firewall::rule::Rule;
+use crate::firewall::rule::ListedRule;
 
 const COMMENT: &str = "pyfilter store ";
 const CHAIN: &str = "pyfilter-";
@@ -37,7 +37,7 @@ pub(super) fn chain_of(id: &str) -> String {
 }
 
 /// The id that the rule carries, if that is all it does.
-pub(super) fn id_of(rule: &Rule) -> Option<String> {
+pub(super) fn id_of(rule: &ListedRule) -> Option<String> {
     // Most rules are bans, and there may be a million.
     if rule.spec().starts_with("-s ") {
         return None;
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn an_id_is_known_in_both_forms_and_only_alone() {
         let id = "3f9c2a0011223344";
-        let of = |spec: &str| id_of(&Rule::new(spec));
+        let of = |spec: &str| id_of(&ListedRule::new(spec));
         assert_eq!(of(&as_comment(id)).as_deref(), Some(id));
         assert_eq!(of(&format!("-j {}", chain_of(id))).as_deref(), Some(id));
         assert!(chain_of(id).len() <= 28);

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use crate::firewall::Outcome;
+use crate::firewall::ReconcileOutcome;
 use crate::firewall::apply::{Fate, Side};
 use crate::firewall::error::FirewallError;
 use crate::firewall::iptables::Iptables;
-use crate::firewall::ruleset::{Plan, count};
+use crate::firewall::ruleset::{RulesetPlan, count};
 use crate::model::{Address, Family, Problem};
 
 /// Changes, warnings and problems; a cause that both families share is said once.
-pub(super) fn outcome(sides: &[Side]) -> Outcome {
-    let mut outcome = Outcome::default();
+pub(super) fn outcome(sides: &[Side]) -> ReconcileOutcome {
+    let mut outcome = ReconcileOutcome::default();
     let mut said: Vec<&FirewallError> = Vec::new();
     for side in sides {
         match &side.fate {
@@ -56,7 +56,7 @@ pub(super) fn taken_over(sides: &[Side], chain: &str, store: &str) -> Vec<Proble
 /// A hook that is in IPv4 and not in IPv6 is Docker's without IPv6: nothing
 /// passes there, so nothing is said.
 pub(super) fn missing_hooks(sides: &[Side]) -> Vec<String> {
-    let plans: Vec<(Family, &Plan)> = sides.iter().filter_map(Side::plan).collect();
+    let plans: Vec<(Family, &RulesetPlan)> = sides.iter().filter_map(Side::plan).collect();
     let lacks = |family, hook: &String| {
         plans
             .iter()
@@ -100,7 +100,7 @@ pub(super) fn idle_v6(sides: &[Side], wanted: &BTreeSet<Address>) -> Option<Stri
 }
 
 impl Side {
-    fn plan(&self) -> Option<(Family, &Plan)> {
+    fn plan(&self) -> Option<(Family, &RulesetPlan)> {
         match &self.fate {
             Fate::Done { plan, .. } => Some((self.family, plan)),
             _ => None,

@@ -7,11 +7,11 @@ use crate::model::{Address, Deny, Family};
 /// Bytes that are not UTF-8 (another tool's comments) are U+FFFD in it: such a
 /// rule can be shown, but is never taken for ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule(String);
+pub struct ListedRule(String);
 
-impl Rule {
+impl ListedRule {
     pub(super) fn new(spec: &str) -> Self {
-        Rule(spec.trim().to_owned())
+        ListedRule(spec.trim().to_owned())
     }
 
     /// The text as listed, without `-A CHAIN`.
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     fn single(spec: &str, family: Family) -> Option<(String, Deny)> {
-        Rule::new(spec)
+        ListedRule::new(spec)
             .single(family)
             .map(|(address, deny)| (address.to_string(), deny))
     }
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_jump_with_a_comment_is_a_hook_one_with_a_match_is_not() {
-        let hooks = |spec: &str| Rule::new(spec).always_jumps_to("PYFILTER");
+        let hooks = |spec: &str| ListedRule::new(spec).always_jumps_to("PYFILTER");
         assert!(hooks("-j PYFILTER"));
         assert!(hooks(
             r#"-m comment --comment "our \"bans\" -p tcp" -j PYFILTER"#
@@ -219,7 +219,8 @@ mod tests {
 
     #[test]
     fn a_command_to_paste_can_not_run_what_a_comment_says() {
-        let rule = Rule::new(r#"-s 1.2.3.4/32 -m comment --comment "$(reboot) it's \"x" -j DROP"#);
+        let rule =
+            ListedRule::new(r#"-s 1.2.3.4/32 -m comment --comment "$(reboot) it's \"x" -j DROP"#);
         assert_eq!(
             rule.for_shell(),
             r#"-s 1.2.3.4/32 -m comment --comment '$(reboot) it'\''s "x' -j DROP"#

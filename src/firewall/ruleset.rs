@@ -8,10 +8,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::firewall::Made;
+use crate::firewall::InstalledChain;
 use crate::firewall::listing::Listing;
 use crate::firewall::owner;
-use crate::firewall::rule::{Rule, whole_mask};
+use crate::firewall::rule::{ListedRule, whole_mask};
 use crate::model::{Address, Deny, Firewall};
 
 mod contents;
@@ -55,7 +55,7 @@ impl<'a> Wanted<'a> {
 
 /// What is to be done in one family.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Plan {
+pub struct RulesetPlan {
     /// The restore text; none when all is as it should be.
     pub text: Option<String>,
     /// The rule of the text that carries the store's id as a comment, and the
@@ -76,7 +76,7 @@ pub struct Comment {
     chain: String,
 }
 
-impl Plan {
+impl RulesetPlan {
     /// The same text without a comment: an empty chain carries the id.
     #[must_use]
     pub fn without_comment(&self) -> Option<String> {
@@ -92,7 +92,7 @@ impl Plan {
 /// that the configuration no longer names. Total: whatever the listing shows is
 /// repaired.
 #[must_use]
-pub fn plan(wanted: &Wanted<'_>, former: &[Made], listing: &Listing) -> Plan {
+pub fn plan(wanted: &Wanted<'_>, former: &[InstalledChain], listing: &Listing) -> RulesetPlan {
     let mut draft = Draft::default();
     let former = of_table(former, listing);
     let former = former.as_slice();
@@ -113,14 +113,14 @@ pub fn plan(wanted: &Wanted<'_>, former: &[Made], listing: &Listing) -> Plan {
 /// and nothing else. A chain that carries the id of another store than `store`
 /// is left to that one.
 #[must_use]
-pub fn removal(made: &[Made], store: Option<&str>, listing: &Listing) -> Plan {
+pub fn removal(made: &[InstalledChain], store: Option<&str>, listing: &Listing) -> RulesetPlan {
     let mut draft = Draft::default();
     draft.without(&of_table(made, listing), None, store, listing);
     draft.finish()
 }
 
 /// What of `made` may stand in the table that is listed.
-fn of_table(made: &[Made], listing: &Listing) -> Vec<Made> {
+fn of_table(made: &[InstalledChain], listing: &Listing) -> Vec<InstalledChain> {
     let place = listing.place();
     let there = made.iter().filter(|made| made.may_stand_in(place));
     there.cloned().collect()
@@ -155,11 +155,11 @@ pub const NOT_FOR_US: [&str; 8] = [
 #[derive(Default)]
 struct Draft {
     body: String,
-    plan: Plan,
+    plan: RulesetPlan,
 }
 
 impl Draft {
-    fn chain(&mut self, wanted: &Wanted<'_>, former: &[Made], listing: &Listing) {
+    fn chain(&mut self, wanted: &Wanted<'_>, former: &[InstalledChain], listing: &Listing) {
         let Wanted { store, chain, .. } = *wanted;
         let addresses: BTreeSet<Address> = wanted
             .addresses
@@ -210,7 +210,7 @@ impl Draft {
     }
 
     /// What a person should know of what stands in our chain.
-    fn tell_of(&mut self, there: &Contents<'_>, wanted: &Wanted<'_>, former: &[Made]) {
+    fn tell_of(&mut self, there: &Contents<'_>, wanted: &Wanted<'_>, former: &[InstalledChain]) {
         let Wanted { store, chain, .. } = *wanted;
         if there.strangers > 0 {
             self.plan.warnings.push(format!(
@@ -242,7 +242,7 @@ impl Draft {
             let mut others = listing
                 .chains()
                 .filter(|(chain, _)| !flushed.contains(chain));
-            let names = |rule: &Rule| rule.target().as_deref() == Some(&name);
+            let names = |rule: &ListedRule| rule.target().as_deref() == Some(&name);
             others.any(|(_, chain)| chain.rules.iter().any(names))
         };
         let line = format!("-X {name}\n");
@@ -268,7 +268,7 @@ impl Draft {
         }
     }
 
-    fn unhook(&mut self, hook: &str, jumps: &[(usize, &Rule)]) {
+    fn unhook(&mut self, hook: &str, jumps: &[(usize, &ListedRule)]) {
         for (_, rule) in jumps {
             let _ = writeln!(self.body, "-D {hook} {}", rule.spec());
         }
@@ -277,7 +277,7 @@ impl Draft {
     /// Takes out what was made and is no longer wanted.
     fn without(
         &mut self,
-        made: &[Made],
+        made: &[InstalledChain],
         wanted: Option<&Wanted<'_>>,
         store: Option<&str>,
         listing: &Listing,
@@ -319,7 +319,7 @@ impl Draft {
 
     /// A chain that somebody else's rule still names can not be deleted, and
     /// trying would make the whole text fail: it is left empty.
-    fn delete_chains(&mut self, leaving: &[(&str, &[Made])], listing: &Listing) {
+    fn delete_chains(&mut self, leaving: &[(&str, &[InstalledChain])], listing: &Listing) {
         for (chain, _) in leaving {
             if listing
                 .chain(chain)
@@ -350,7 +350,7 @@ impl Draft {
         }
     }
 
-    fn finish(mut self) -> Plan {
+    fn finish(mut self) -> RulesetPlan {
         if !self.body.is_empty() {
             self.plan.text = Some(format!("*filter\n{}COMMIT\n", self.body));
         }
@@ -358,7 +358,7 @@ impl Draft {
     }
 }
 
-fn is_our_hook(made: &[Made], chain: &str, hook: &str) -> bool {
+fn is_our_hook(made: &[InstalledChain], chain: &str, hook: &str) -> bool {
     made.iter()
         .any(|made| made.chain == chain && made.hooks.iter().any(|h| h == hook))
 }

@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::firewall::snapshot::Fault;
+use crate::firewall::snapshot::SnapshotFault;
 use crate::model::{Escaped, Problem};
 
 /// The largest snapshot that is written, and so the largest that is read: five
@@ -129,7 +129,7 @@ pub fn keep_aside(path: &Path) -> io::Result<PathBuf> {
 /// The sentence for a snapshot that is not whole, and now stands at `aside`, or
 /// still where it was.
 #[must_use]
-pub fn broken(path: &Path, fault: &Fault, aside: Option<&Path>) -> Problem {
+pub fn broken(path: &Path, fault: &SnapshotFault, aside: Option<&Path>) -> Problem {
     let kept = aside.map_or_else(String::new, |aside| {
         let aside = Escaped::path(aside);
         format!("the file is kept as {aside} and written anew: ")
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_broken_file_is_reported_with_its_line_and_where_it_is_now() {
-        let fault = Fault {
+        let fault = SnapshotFault {
             line: 7,
             message: "`x` is no address".to_owned(),
         };

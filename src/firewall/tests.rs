@@ -82,12 +82,12 @@ fn listing(rules: &str) -> String {
 }
 
 /// What the configuration makes in both families: the lists name no variant.
-fn made(firewall: &Firewall) -> Vec<Made> {
-    let place = |family| Place::Iptables {
+fn made(firewall: &Firewall) -> Vec<InstalledChain> {
+    let place = |family| ChainLocation::Iptables {
         family,
         variant: IptablesVariant::Legacy,
     };
-    let of = |family| Made::of(firewall, Some(place(family)));
+    let of = |family| InstalledChain::of(firewall, Some(place(family)));
     Family::BOTH.map(of).to_vec()
 }
 
@@ -95,13 +95,13 @@ fn made(firewall: &Firewall) -> Vec<Made> {
 fn each_family_is_listed_once_and_written_once() {
     let programs = Programs::new();
     let firewall = programs.firewall();
-    let seen = look(&firewall);
+    let seen = list(&firewall);
     assert!(seen.is_missing("PYFILTER"));
-    let outcome = bring(&firewall, STORE, &bans(), &[], Some(seen));
+    let outcome = reconcile(&firewall, STORE, &bans(), &[], Some(seen));
     assert!(outcome.changed);
     assert_eq!((outcome.v4, outcome.v6), (1, 2));
     assert_eq!(outcome.problems, []);
-    assert_eq!(outcome.made, made(&firewall));
+    assert_eq!(outcome.installed, made(&firewall));
     assert_eq!(
         programs.ran(),
         [
@@ -129,7 +129,7 @@ fn what_is_right_is_not_written() {
     );
     programs.lists("ip6tables", &listing("-A INPUT -j PYFILTER\n"));
     let wanted: BTreeSet<_> = bans().into_iter().take(1).collect();
-    let outcome = bring(&programs.firewall(), STORE, &wanted, &[], None);
+    let outcome = reconcile(&programs.firewall(), STORE, &wanted, &[], None);
     assert!(!outcome.changed);
     assert_eq!((outcome.v4, outcome.v6), (1, 0));
     assert_eq!(programs.ran(), ["iptables-save", "ip6tables-save"]);
@@ -144,7 +144,7 @@ fn without_compare_the_whole_chain_is_written_and_the_hook_not_doubled() {
         compare: false,
         ..programs.firewall()
     };
-    assert!(bring(&firewall, STORE, &bans(), &[], None).changed);
+    assert!(reconcile(&firewall, STORE, &bans(), &[], None).changed);
     assert_eq!(
         programs.got("iptables").unwrap(),
         format!("*filter\n:PYFILTER - [0:0]\n{ID}-A PYFILTER -s 203.0.113.13/32 -j DROP\nCOMMIT\n")
@@ -160,12 +160,12 @@ fn one_family_failing_does_not_keep_the_other_from_being_brought() {
     );
     programs.script("iptables-restore", "echo 'line 3 failed' >&2; exit 1");
     let ours = made(&programs.firewall());
-    let old = Made {
+    let old = InstalledChain {
         chain: "OLD".to_owned(),
         hooks: vec![],
         place: ours[0].place,
     };
-    let outcome = bring(
+    let outcome = reconcile(
         &programs.firewall(),
         STORE,
         &bans(),
@@ -186,7 +186,10 @@ fn one_family_failing_does_not_keep_the_other_from_being_brought() {
     );
     assert_eq!((outcome.v4, outcome.v6), (2, 2), "IPv4 as it was");
     let made = [vec![old], ours].concat();
-    assert_eq!(outcome.made, made, "what may be there is still remembered");
+    assert_eq!(
+        outcome.installed, made,
+        "what may be there is still remembered"
+    );
 }
 
 #[test]
@@ -205,13 +208,13 @@ fn a_rule_that_went_between_listing_and_writing_costs_one_more_try() {
         .map(|n| Address::from(std::net::Ipv4Addr::new(192, 0, 2, n)))
         .collect();
     wanted.extend(bans());
-    let seen = look(&firewall);
+    let seen = list(&firewall);
     programs.lists("iptables", &listing(""));
     programs.script(
         "iptables-restore",
         r#"cat > "${0%/*}/iptables.got"; ! grep -e -D "${0%/*}/iptables.got""#,
     );
-    let outcome = bring(&firewall, STORE, &wanted, &[], Some(seen));
+    let outcome = reconcile(&firewall, STORE, &wanted, &[], Some(seen));
     assert_eq!(outcome.problems, []);
     assert!(programs.got("iptables").unwrap().contains("-I INPUT 1"));
 }
@@ -225,7 +228,7 @@ fn what_both_families_lack_is_said_once() {
             "echo 'Permission denied (you must be root)' >&2; exit 4",
         );
     }
-    let outcome = bring(&programs.firewall(), STORE, &bans(), &[], None);
+    let outcome = reconcile(&programs.firewall(), STORE, &bans(), &[], None);
     assert_eq!(outcome.problems.len(), 1, "{outcome:?}");
     assert!(outcome.problems[0].message.contains("sudo"));
     assert_eq!((outcome.v4, outcome.v6), (0, 0));
@@ -238,11 +241,11 @@ fn a_hook_missing_in_ipv6_only_is_docker_without_ipv6() {
         hooks: vec!["INPUT".to_owned(), "DOCKER-USER".to_owned()],
         ..programs.firewall()
     };
-    let outcome = bring(&firewall, STORE, &bans(), &[], None);
+    let outcome = reconcile(&firewall, STORE, &bans(), &[], None);
     assert_eq!(outcome.warnings.len(), 1, "{outcome:?}");
     assert!(outcome.warnings[0].contains("DOCKER-USER"));
     programs.lists("iptables", "*filter\n:DOCKER-USER - [0:0]\nCOMMIT\n");
-    let outcome = bring(&firewall, STORE, &bans(), &[], None);
+    let outcome = reconcile(&firewall, STORE, &bans(), &[], None);
     assert_eq!(outcome.warnings, [""; 0]);
 }
 
@@ -253,14 +256,14 @@ fn no_backend_runs_nothing() {
         backend: Backend::None,
         ..programs.firewall()
     };
-    assert_eq!(look(&firewall).listings().count(), 0);
+    assert_eq!(list(&firewall).listings().count(), 0);
     assert_eq!(
-        bring(&firewall, STORE, &bans(), &[], None),
-        Outcome::default()
+        reconcile(&firewall, STORE, &bans(), &[], None),
+        ReconcileOutcome::default()
     );
     assert_eq!(
         remove(&firewall, None, &made(&firewall)),
-        Outcome::default()
+        ReconcileOutcome::default()
     );
     assert_eq!(programs.ran(), [""; 0]);
 }
@@ -279,7 +282,7 @@ fn a_chain_that_is_not_ours_to_flush_is_refused() {
             hooks: vec![hook.to_owned()],
             ..programs.firewall()
         };
-        let outcome = bring(&firewall, STORE, &bans(), &[], None);
+        let outcome = reconcile(&firewall, STORE, &bans(), &[], None);
         assert_eq!(outcome.problems.len(), 1, "{chain} {hook}");
     }
     assert_eq!(programs.ran(), [""; 0]);

@@ -49,7 +49,7 @@ pub struct Edition {
 /// Why a database can not be used. The sentence names the path and says what
 /// to do.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum GeoError {
     /// There is none where the configuration says.
     #[error("{}: the location database is not there: correct `geoip.database`, or run geoipupdate", Escaped::path(.0))]
     Missing(PathBuf),
@@ -79,20 +79,20 @@ pub enum Error {
     Changing(PathBuf),
 }
 
-impl Error {
+impl GeoError {
     /// The file that it is about.
     #[must_use]
     pub fn path(&self) -> &Path {
         match self {
-            Error::Missing(path)
-            | Error::Denied(path)
-            | Error::NotAFile(path)
-            | Error::TooLarge(path, _)
-            | Error::Io(path, _)
-            | Error::Damaged(path, _)
-            | Error::Packed(path)
-            | Error::WrongType(path, _)
-            | Error::Changing(path) => path,
+            GeoError::Missing(path)
+            | GeoError::Denied(path)
+            | GeoError::NotAFile(path)
+            | GeoError::TooLarge(path, _)
+            | GeoError::Io(path, _)
+            | GeoError::Damaged(path, _)
+            | GeoError::Packed(path)
+            | GeoError::WrongType(path, _)
+            | GeoError::Changing(path) => path,
         }
     }
 }
@@ -117,15 +117,15 @@ impl Countries {
     ///
     /// # Errors
     /// It is missing, not to be read, damaged, or names no countries.
-    pub fn open(path: &Path) -> Result<Self, Error> {
+    pub fn open(path: &Path) -> Result<Self, GeoError> {
         Countries::of(path, read(path)?)
     }
 
     /// The database that these bytes of `path` are.
-    fn of(path: &Path, bytes: Vec<u8>) -> Result<Self, Error> {
-        let damaged = |error: MaxMindDbError| Error::Damaged(path.to_owned(), error.to_string());
+    fn of(path: &Path, bytes: Vec<u8>) -> Result<Self, GeoError> {
+        let damaged = |error: MaxMindDbError| GeoError::Damaged(path.to_owned(), error.to_string());
         if bytes.starts_with(&GZIP) {
-            return Err(Error::Packed(path.to_owned()));
+            return Err(GeoError::Packed(path.to_owned()));
         }
         let reader = Reader::from_source(bytes).map_err(damaged)?;
         let kind = reader.metadata().database_type.to_ascii_lowercase();
@@ -133,7 +133,7 @@ impl Countries {
         let has_countries = ["country", "city", "location", "enterprise"];
         if !has_countries.iter().any(|word| kind.contains(word)) {
             let kind = reader.metadata().database_type.clone();
-            return Err(Error::WrongType(path.to_owned(), kind));
+            return Err(GeoError::WrongType(path.to_owned(), kind));
         }
         Ok(Countries {
             path: path.to_owned(),
@@ -166,9 +166,9 @@ impl Countries {
 
     /// What was found to be damaged when countries were looked up.
     #[must_use]
-    pub fn damage(&self) -> Option<Error> {
+    pub fn damage(&self) -> Option<GeoError> {
         let damage = self.damage.get()?;
-        Some(Error::Damaged(self.path.clone(), damage.clone()))
+        Some(GeoError::Damaged(self.path.clone(), damage.clone()))
     }
 
     /// What it says of itself.
@@ -214,11 +214,11 @@ fn country(place: &Place<'_>) -> Option<Country> {
 }
 
 /// The whole file, as it stood at one moment.
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
+fn read(path: &Path) -> Result<Vec<u8>, GeoError> {
     let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => Error::Missing(path.to_owned()),
-        io::ErrorKind::PermissionDenied => Error::Denied(path.to_owned()),
-        _ => Error::Io(path.to_owned(), error),
+        io::ErrorKind::NotFound => GeoError::Missing(path.to_owned()),
+        io::ErrorKind::PermissionDenied => GeoError::Denied(path.to_owned()),
+        _ => GeoError::Io(path.to_owned(), error),
     };
     for _ in 0..TRIES {
         // Opening a named pipe would wait for a writer.
@@ -229,10 +229,10 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
             .map_err(failed)?;
         let before = file.metadata().map_err(failed)?;
         if !before.is_file() {
-            return Err(Error::NotAFile(path.to_owned()));
+            return Err(GeoError::NotAFile(path.to_owned()));
         }
         if before.len() > LARGEST {
-            return Err(Error::TooLarge(path.to_owned(), before.len()));
+            return Err(GeoError::TooLarge(path.to_owned(), before.len()));
         }
         let mut bytes = Vec::new();
         let size = usize::try_from(before.len()).unwrap_or(usize::MAX);
@@ -249,7 +249,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
             return Ok(bytes);
         }
     }
-    Err(Error::Changing(path.to_owned()))
+    Err(GeoError::Changing(path.to_owned()))
 }
 
 #[cfg(test)]

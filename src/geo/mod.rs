@@ -9,5 +9,5 @@
 mod countries;
 mod find;
 
-pub use countries::{Countries, Edition, Error};
+pub use countries::{Countries, Edition, GeoError};
 pub use find::{find, places};

@@ -102,7 +102,7 @@ impl Connections {
 
     /// Decides what the next line of the log counts, which stands at `place`.
     #[must_use]
-    pub fn hear(&mut self, failure: &Failure, place: LinePlace) -> Counts {
+    pub fn count_line(&mut self, failure: &Failure, place: LinePlace) -> Counts {
         let Some(login) = failure.login else {
             return Counts::new(failure.count);
         };
@@ -212,7 +212,7 @@ mod tests {
         let mut connections = Connections::default();
         let numbered = (0..).zip(lines);
         numbered
-            .map(|(n, line)| connections.hear(line, LinePlace::nth(n)))
+            .map(|(n, line)| connections.count_line(line, LinePlace::nth(n)))
             .collect()
     }
 
@@ -287,7 +287,7 @@ mod tests {
         ];
         assert_eq!(new(&lines), [1, 1, 3, 1]);
         let mut connections = Connections::default();
-        let _ = connections.hear(&lines[0], LinePlace::nth(0));
+        let _ = connections.count_line(&lines[0], LinePlace::nth(0));
         assert!(connections.open().is_empty() && !connections.is_changed());
     }
 
@@ -334,7 +334,7 @@ mod tests {
     fn those_that_nothing_can_belong_to_any_more_take_no_room() {
         let mut connections = Connections::default();
         for (n, at) in (0..).zip([0, 1, 601, 602]) {
-            let _ = connections.hear(&line(Role::Sign, Some(n), at, 1), LinePlace::nth(0));
+            let _ = connections.count_line(&line(Role::Sign, Some(n), at, 1), LinePlace::nth(0));
         }
         let last = connections.open().iter().map(|connection| connection.last);
         assert_eq!(last.collect::<Vec<_>>(), [601, 602]);
@@ -409,7 +409,7 @@ mod tests {
             let (mut at, mut signs) = (10_000, std::collections::HashMap::new());
             for ((n, (pid, role, gap, count)), is_cut) in (0u64..).zip(lines).zip(cuts) {
                 at += gap;
-                let counts = connections.hear(&line(role, Some(pid), at, count), LinePlace::nth(n));
+                let counts = connections.count_line(&line(role, Some(pid), at, count), LinePlace::nth(n));
                 prop_assert_eq!(counts.new, naive.hear(pid, role, at, count));
                 // Moved is what a sign of the same connection counted, and once.
                 if let Some(moves) = counts.moves {

@@ -4,10 +4,10 @@ use std::hash::BuildHasher as _;
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
-use crate::model::{Address, Failure, LinePlace, Thresholds, Witnesses};
+use crate::model::{Address, Evidence, Failure, LinePlace, Thresholds};
 
-use super::standing::Standing;
-use super::{Connections, NeverBanned, Window};
+use super::address_state::AddressState;
+use super::{AllowList, Connections, Window};
 
 /// A window that filled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Decision {
     /// When the ban ends, in Unix seconds; never if none.
     pub ends: Option<i64>,
     /// The failures in the order of the log.
-    pub witnesses: Witnesses,
+    pub evidence: Evidence,
 }
 
 /// What came of a failure.
@@ -72,7 +72,7 @@ impl ChangedAddresses {
 #[derive(Debug)]
 struct Known {
     address: Address,
-    standing: Standing,
+    standing: AddressState,
     connections: Connections,
 }
 
@@ -105,7 +105,7 @@ const FEW: usize = 1 << 16;
 #[derive(Debug)]
 pub struct Judge<'a> {
     thresholds: Thresholds,
-    never: &'a NeverBanned,
+    never: &'a AllowList,
     /// How many open windows are remembered at most, and a sixteenth more.
     most_windows: usize,
     /// The addresses are the attacker's choice: the hash is keyed anew in each
@@ -134,7 +134,7 @@ pub struct Judge<'a> {
 impl<'a> Judge<'a> {
     /// A judge who knows nobody yet.
     #[must_use]
-    pub fn new(thresholds: Thresholds, never: &'a NeverBanned) -> Self {
+    pub fn new(thresholds: Thresholds, never: &'a AllowList) -> Self {
         Judge {
             thresholds,
             never,
@@ -201,7 +201,12 @@ impl<'a> Judge<'a> {
     }
 
     /// Tells what is known of `address`, once, before its first failure.
-    pub fn introduce(&mut self, address: Address, standing: Standing, connections: Connections) {
+    pub fn introduce(
+        &mut self,
+        address: Address,
+        standing: AddressState,
+        connections: Connections,
+    ) {
         self.enter(address, standing, connections);
     }
 
@@ -209,11 +214,11 @@ impl<'a> Judge<'a> {
     fn enter(
         &mut self,
         address: Address,
-        standing: Standing,
+        standing: AddressState,
         connections: Connections,
     ) -> Option<usize> {
         let standing = if self.never.covers(address) {
-            Standing::never_banned()
+            AddressState::never_banned()
         } else {
             standing
         };
@@ -241,16 +246,16 @@ impl<'a> Judge<'a> {
     /// Takes the next failure of the log, whose line stands at `line`, and of which
     /// `keep` takes in what is kept of it, given the failure with as many as it counts,
     /// and the second at which it does. An address that was not introduced has no past.
-    pub fn hear(
+    pub fn on_failure(
         &mut self,
         failure: &Failure,
         line: LinePlace,
-        keep: impl FnOnce(&mut Witnesses, &Failure, i64),
+        keep: impl FnOnce(&mut Evidence, &Failure, i64),
     ) -> Judged {
         let address = failure.address;
         let place = self.place(address);
         let place =
-            place.or_else(|| self.enter(address, Standing::default(), Connections::default()));
+            place.or_else(|| self.enter(address, AddressState::default(), Connections::default()));
         let Some(place) = place else {
             return Judged::default();
         };
@@ -258,7 +263,7 @@ impl<'a> Judge<'a> {
         let known = &mut self.known[place];
         if known.standing.is_done() {
             let weighed = known.connections.weight();
-            let counts = known.connections.hear(failure, line);
+            let counts = known.connections.count_line(failure, line);
             self.kept = self.kept + known.connections.weight() - weighed;
             return Judged {
                 failures: counts.new,
@@ -266,14 +271,14 @@ impl<'a> Judge<'a> {
             };
         }
         let (was_open, weighed) = (known.newest().is_some(), known.weight());
-        let counts = known.connections.hear(failure, line);
+        let counts = known.connections.count_line(failure, line);
         let standing = &mut known.standing;
         let (at, instant) = (failure.at, failure.instant);
-        let keep = |kept: &mut Witnesses, counted, count| {
+        let keep = |kept: &mut Evidence, counted, count| {
             let failure = failure.clone();
             keep(kept, &Failure { count, ..failure }, counted);
         };
-        let filled = standing.hear(&self.thresholds, at, instant, counts, keep);
+        let filled = standing.on_failure(&self.thresholds, at, instant, counts, keep);
         let is_open = known.newest().is_some();
         self.open = self.open + usize::from(is_open) - usize::from(was_open);
         self.opened += i64::from(is_open) - i64::from(was_open);
@@ -282,7 +287,7 @@ impl<'a> Judge<'a> {
             failure: failure.clone(),
             failures: filled.failures,
             ends: filled.ends,
-            witnesses: filled.kept,
+            evidence: filled.kept,
         });
         Judged {
             failures: counts.new,
@@ -295,7 +300,7 @@ impl<'a> Judge<'a> {
     #[must_use]
     pub fn is_done_with(&self, address: Address) -> bool {
         let standing = self.place(address).map(|place| &self.known[place].standing);
-        standing.is_some_and(Standing::is_done)
+        standing.is_some_and(AddressState::is_done)
     }
 
     fn has_too_many(&self) -> bool {
@@ -420,7 +425,7 @@ mod tests {
         let path = PathId::of(Path::new("log"));
         let decided = failures.iter().filter_map(|failure| {
             let line = LinePlace::of(path, failure.offset);
-            let judged = judge.hear(failure, line, |kept, failure, counted| {
+            let judged = judge.on_failure(failure, line, |kept, failure, counted| {
                 kept.push(failure, counted, path, Line::of(b"line", false));
             });
             judged.decision
@@ -439,7 +444,7 @@ mod tests {
 
     #[test]
     fn a_ban_that_never_ends_is_decided_once() {
-        let never = NeverBanned::default();
+        let never = AllowList::default();
         let mut judge = Judge::new(Thresholds::default(), &never);
         let failures: Vec<Failure> = (0..100).map(|n| failure("192.0.2.1", n)).collect();
         assert_eq!(bans(&mut judge, &failures), [("192.0.2.1".into(), 4)]);
@@ -447,7 +452,7 @@ mod tests {
 
     #[test]
     fn failures_during_a_ban_fill_no_window_and_the_first_after_it_opens_a_clean_one() {
-        let never = NeverBanned::default();
+        let never = AllowList::default();
         let mut judge = Judge::new(ten_minutes(), &never);
         let times = (0..5).chain(600..604).chain([604, 605, 606, 607, 608]);
         let failures: Vec<Failure> = times.map(|at| failure("192.0.2.1", at)).collect();
@@ -459,7 +464,7 @@ mod tests {
 
     #[test]
     fn who_is_never_banned_fills_no_window() {
-        let never = NeverBanned::default();
+        let never = AllowList::default();
         let mut judge = Judge::new(Thresholds::default(), &never);
         let failures: Vec<Failure> = (0..9).map(|n| failure("127.0.0.1", n)).collect();
         assert_eq!(bans(&mut judge, &failures), []);
@@ -468,9 +473,9 @@ mod tests {
 
     #[test]
     fn after_an_unban_older_failures_never_count_whenever_they_are_read() {
-        let never = NeverBanned::default();
+        let never = AllowList::default();
         let mut judge = Judge::new(Thresholds::default(), &never);
-        let standing = Standing::of(Some(100), None, Window::default());
+        let standing = AddressState::of(Some(100), None, Window::default());
         let address = Address::parse(b"192.0.2.1").unwrap();
         judge.introduce(address, standing, Connections::default());
         let failures: Vec<Failure> = (96..=105).map(|at| failure("192.0.2.1", at)).collect();
@@ -479,7 +484,7 @@ mod tests {
 
     #[test]
     fn an_instant_failure_bans_at_once() {
-        let never = NeverBanned::default();
+        let never = AllowList::default();
         let mut judge = Judge::new(Thresholds::default(), &never);
         let instant = Failure {
             instant: true,
@@ -490,7 +495,7 @@ mod tests {
 
     #[test]
     fn addresses_count_apart() {
-        let never = NeverBanned::default();
+        let never = AllowList::default();
         let mut judge = Judge::new(Thresholds::default(), &never);
         let failures: Vec<Failure> = (0..8)
             .map(|n| failure(["192.0.2.1", "192.0.2.2"][n % 2], 0))
@@ -540,7 +545,7 @@ mod tests {
 
     #[test]
     fn of_too_many_windows_the_oldest_are_forgotten() {
-        let never = NeverBanned::default();
+        let never = AllowList::default();
         let mut judge = Judge::new(Thresholds::default(), &never).with_most_windows(16);
         for n in 0..18 {
             bans(&mut judge, &[failure(&number(n), i64::from(n / 4))]);
@@ -559,7 +564,7 @@ mod tests {
 
     #[test]
     fn windows_a_day_behind_take_no_room_and_bans_stay() {
-        let never = NeverBanned::default();
+        let never = AllowList::default();
         let mut judge = Judge::new(ten_minutes(), &never);
         let banned: Vec<Failure> = (0..5).map(|_| failure("192.0.2.1", 0)).collect();
         assert_eq!(bans(&mut judge, &banned).len(), 1);
@@ -581,7 +586,7 @@ mod tests {
         /// What is reckoned on the way is what there is.
         #[test]
         fn the_open_windows_are_counted(steps in steps(), ban in prop::option::of(1u32..30)) {
-            let never = NeverBanned::default();
+            let never = AllowList::default();
             let mut judge = Judge::new(some_thresholds(3, ban), &never).with_most_windows(2);
             bans(&mut judge, &some(&steps));
             prop_assert_eq!(judge.open, open(&judge).len());
@@ -597,7 +602,7 @@ mod tests {
             attempts in 1u32..5, ban in prop::option::of(1u32..30),
         ) {
             let (failures, thresholds) = (some(&steps), some_thresholds(attempts, ban));
-            let never = NeverBanned::default();
+            let never = AllowList::default();
             let whole = bans(&mut Judge::new(thresholds, &never), &failures);
             let mut judge = Judge::new(thresholds, &never);
             let mut fewer = Vec::new();
@@ -621,22 +626,22 @@ mod tests {
                 window: if sliding { WindowKind::Sliding } else { WindowKind::Gap },
                 ..some_thresholds(attempts, ban)
             };
-            let never = NeverBanned::default();
+            let never = AllowList::default();
             let whole = bans(&mut Judge::new(thresholds, &never), &failures);
             let (early, late) = failures.split_at(cut.min(failures.len()));
             let mut first = Judge::new(thresholds, &never);
             let mut parts = bans(&mut first, early);
             let mut second = Judge::new(thresholds, &never);
             for known in first.known {
-                let stored = |kept: &Witnesses| {
-                    Witnesses::from_bytes(kept.as_bytes(), |_| {}).unwrap_or_default()
+                let stored = |kept: &Evidence| {
+                    Evidence::from_bytes(kept.as_bytes(), |_| {}).unwrap_or_default()
                 };
                 let Known { address, standing, connections } = known;
                 let connections = connections_to_bytes(connections.open());
                 let connections = Connections::stored(connections_from_bytes(&connections).unwrap());
                 let window = &standing.window;
                 let window = Window::stored(stored(window.later()), window.earlier().map(stored));
-                second.introduce(address, Standing { window, ..standing }, connections);
+                second.introduce(address, AddressState { window, ..standing }, connections);
             }
             parts.extend(bans(&mut second, late));
             prop_assert_eq!(parts, whole);

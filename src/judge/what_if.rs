@@ -3,11 +3,11 @@
 use crate::model::{LinePlace, Stamp, Thresholds};
 
 use super::window::Kept;
-use super::{Counts, Standing};
+use super::{AddressState, Counts};
 
 /// What counts of a failure, without its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Beat {
+pub struct TrialFailure {
     /// The second at which it counts.
     pub counted: i64,
     /// How many failures it is.
@@ -16,23 +16,23 @@ pub struct Beat {
     pub place: LinePlace,
 }
 
-impl Kept for Vec<Beat> {
+impl Kept for Vec<TrialFailure> {
     fn newest(&self) -> Option<i64> {
         self.last().map(|last| last.counted)
     }
 
     fn failures(&self) -> u32 {
         self.iter()
-            .fold(0, |sum, beat| sum.saturating_add(beat.count))
+            .fold(0, |sum, failure| sum.saturating_add(failure.count))
     }
 
     fn forget_before(&mut self, earliest: i64) {
-        self.retain(|beat| beat.counted >= earliest);
+        self.retain(|failure| failure.counted >= earliest);
     }
 
     fn take_out(&mut self, place: LinePlace) -> bool {
         let before = self.len();
-        self.retain(|beat| beat.place != place);
+        self.retain(|failure| failure.place != place);
         self.len() < before
     }
 }
@@ -50,20 +50,20 @@ pub struct Trial {
 
 /// What thresholds would have made of the failures of one address.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct TrialOutcome {
     /// How often it would have been banned.
     pub bans: u32,
     /// How many of its failures would have come while a ban ran.
     pub stopped: u64,
 }
 
-impl Outcome {
+impl TrialOutcome {
     /// Tries thresholds on the failures of one address under one rule, in the
     /// order of the log; the place of each is its number, from 0.
     #[must_use]
     pub fn of(thresholds: &Thresholds, failures: impl IntoIterator<Item = Trial>) -> Self {
-        let mut standing = Standing::<Vec<Beat>>::default();
-        let mut outcome = Outcome::default();
+        let mut standing = AddressState::<Vec<TrialFailure>>::default();
+        let mut outcome = TrialOutcome::default();
         for (number, trial) in (0..).zip(failures) {
             let Trial {
                 at,
@@ -75,14 +75,15 @@ impl Outcome {
                 continue;
             }
             let place = LinePlace::nth(number);
-            let keep = |beats: &mut Vec<Beat>, counted, count| {
-                beats.push(Beat {
+            let keep = |failures: &mut Vec<TrialFailure>, counted, count| {
+                failures.push(TrialFailure {
                     counted,
                     count,
                     place,
                 });
             };
-            let filled = standing.hear(thresholds, Stamp::from_secs(at), instant, counts, keep);
+            let filled =
+                standing.on_failure(thresholds, Stamp::from_secs(at), instant, counts, keep);
             outcome.bans += u32::from(filled.is_some());
         }
         outcome
@@ -112,7 +113,7 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         let outcome = |thresholds: &Thresholds, times: &[i64]| {
-            let Outcome { bans, stopped } = Outcome::of(thresholds, trials(times));
+            let TrialOutcome { bans, stopped } = TrialOutcome::of(thresholds, trials(times));
             (bans, stopped)
         };
         let default = Thresholds::default();
@@ -129,9 +130,9 @@ mod tests {
         };
         let mut late = trials(&[0, 0, 0, 0]);
         late.extend((0..4).map(|number| moved(4, number)));
-        assert_eq!(Outcome::of(&default, late.clone()).bans, 0);
+        assert_eq!(TrialOutcome::of(&default, late.clone()).bans, 0);
         late.extend(trials(&[9]));
-        assert_eq!(Outcome::of(&default, late).bans, 1);
+        assert_eq!(TrialOutcome::of(&default, late).bans, 1);
         let for_ten = Thresholds {
             ban_time: Some(number(10)),
             ..default

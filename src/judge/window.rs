@@ -1,4 +1,4 @@
-use crate::model::{LinePlace, Stamp, Thresholds, WindowKind, Witnesses};
+use crate::model::{Evidence, LinePlace, Stamp, Thresholds, WindowKind};
 
 /// A stamp this much earlier than the last one of its window counts as that
 /// one, in seconds, unless `request_time` is more.
@@ -16,7 +16,7 @@ pub trait Kept: Default {
     fn take_out(&mut self, place: LinePlace) -> bool;
 }
 
-impl Kept for Witnesses {
+impl Kept for Evidence {
     fn newest(&self) -> Option<i64> {
         self.newest()
     }
@@ -49,7 +49,7 @@ impl Kept for Witnesses {
 /// | 3:30:04 | 3:30:00, 3:30:04 | 2:30:00, 2:30:02 |
 /// | 2:31:00 | 3:30:00, 3:30:04 | 2:31:00 |
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Window<K = Witnesses> {
+pub struct Window<K = Evidence> {
     /// The failures with the later stamps.
     later: K,
     /// Those with the earlier ones. Few addresses ever have such.
@@ -204,7 +204,7 @@ impl Window {
     #[must_use]
     pub fn weight(&self) -> usize {
         let earlier = self.earlier.as_deref();
-        let earlier = earlier.map_or(0, |earlier| size_of::<Witnesses>() + 16 + earlier.weight());
+        let earlier = earlier.map_or(0, |earlier| size_of::<Evidence>() + 16 + earlier.weight());
         self.later.weight() + earlier
     }
 }
@@ -214,7 +214,7 @@ mod tests {
     use std::num::NonZeroU32;
 
     use super::*;
-    use crate::judge::Beat;
+    use crate::judge::TrialFailure;
     use crate::model::{Address, Failure, Line, PathId};
     use proptest::prelude::*;
 
@@ -337,7 +337,7 @@ mod tests {
             let mut window = Window::default();
             for &(at, offset) in stamps {
                 let failure = at_byte(at, offset);
-                let keep = |kept: &mut Witnesses, counted| {
+                let keep = |kept: &mut Evidence, counted| {
                     kept.push(&failure, counted, log, Line::Text(b"line"));
                 };
                 window.push(&Thresholds::default(), failure.at, keep);
@@ -444,17 +444,17 @@ mod tests {
             steps in steps(), attempts in 1u32..8, span in 0u32..60, sliding: bool,
         ) {
             let thresholds = thresholds(kind(sliding), attempts, span);
-            let (mut lines, mut beats) = (Window::default(), Window::<Vec<Beat>>::default());
+            let (mut lines, mut tried) = (Window::default(), Window::<Vec<TrialFailure>>::default());
             let (mut naive, mut at) = (Naive::default(), 10_000);
             for (step, count) in steps {
                 at += step;
                 let failures = push(&mut lines, &thresholds, at, count);
-                let also = beats.push(&thresholds, Stamp::from_secs(at), |beats, counted| beats.push(Beat { counted, count, place: LinePlace::nth(0) }));
+                let also = tried.push(&thresholds, Stamp::from_secs(at), |failures, counted| failures.push(TrialFailure { counted, count, place: LinePlace::nth(0) }));
                 prop_assert_eq!(failures, also);
-                prop_assert_eq!(lines.newest(), beats.newest());
+                prop_assert_eq!(lines.newest(), tried.newest());
                 prop_assert_eq!(failures.failures, naive.push(&thresholds, at, count));
                 prop_assert_eq!(lines.newest(), naive.later.last().map(|(counted, _)| *counted));
-                let earlier = lines.earlier().and_then(Witnesses::newest);
+                let earlier = lines.earlier().and_then(Evidence::newest);
                 prop_assert_eq!(earlier, naive.earlier.last().map(|(counted, _)| *counted));
             }
         }

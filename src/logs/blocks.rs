@@ -151,7 +151,7 @@ impl Block {
 }
 
 /// Cuts a stream into blocks of whole lines.
-pub(super) struct Lines {
+pub(super) struct BlockCutter {
     stream: Box<dyn Read + Send>,
     /// The beginning of a line whose end has not been read.
     rest: Vec<u8>,
@@ -165,7 +165,7 @@ pub(super) struct Lines {
     over: bool,
 }
 
-impl Lines {
+impl BlockCutter {
     /// Goes on with a stream at its byte `from`: where a line starts, or within
     /// one that is too long.
     ///
@@ -192,7 +192,7 @@ impl Lines {
             skipped += read as u64;
             last = bytes[..read].last().copied().unwrap_or(last);
         }
-        Ok(Lines {
+        Ok(BlockCutter {
             stream,
             rest: Vec::new(),
             at: from,

@@ -19,8 +19,8 @@ mod copies;
 mod names;
 mod plan;
 mod recognise;
+mod seen_files;
 mod whole;
-mod witness;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -33,10 +33,10 @@ use crate::model::{CountsFrom, Escaped, Generation, Problem};
 use super::discover::{Directories, Log};
 use super::names::{Age, unpacked};
 use super::open::{OpenError, Opened};
-use super::piece::Piece;
+use super::segment::Segment;
 use super::status::Status;
 
-use names::Names;
+use names::RuleLogNames;
 
 pub use whole::generations;
 
@@ -44,7 +44,7 @@ pub use whole::generations;
 #[derive(Debug, Default)]
 pub struct Followed {
     /// What is to be read, oldest first.
-    pub tasks: Vec<(Task, Piece)>,
+    pub tasks: Vec<(Task, Segment)>,
     /// The generations that are there, with `tasks` not read yet.
     pub generations: Vec<Generation>,
     /// The live file if nothing of it is to be read, and what became of it.
@@ -148,7 +148,7 @@ pub fn follow(
     now: i64,
 ) -> Vec<Followed> {
     follow_watched(logs, orphans, others, now, &mut |moment| {
-        if let Moment::Doubt(pause) = moment {
+        if let Moment::Retry(pause) = moment {
             std::thread::sleep(pause);
         }
     })
@@ -164,7 +164,7 @@ enum Moment {
     Recognised,
     Planned,
     /// It is to be looked again after this time.
-    Doubt(Duration),
+    Retry(Duration),
 }
 
 /// The same; `watch` is called at each moment, and waits at a doubt.
@@ -175,7 +175,7 @@ fn follow_watched(
     now: i64,
     watch: &mut impl FnMut(Moment),
 ) -> Vec<Followed> {
-    let names = Names::new(logs.len(), orphans);
+    let names = RuleLogNames::new(logs.len(), orphans);
     let mut all: Vec<Followed> = logs.iter().map(|_| Followed::default()).collect();
     for pause in DOUBTS.map(Some).into_iter().chain([None]) {
         let mut directories = Directories::default();
@@ -205,7 +205,7 @@ fn follow_watched(
         let Some(pause) = pause.filter(|_| doubts) else {
             break;
         };
-        watch(Moment::Doubt(Duration::from_millis(pause)));
+        watch(Moment::Retry(Duration::from_millis(pause)));
     }
     all
 }
@@ -289,13 +289,13 @@ impl<'a> Look<'a> {
     /// What the look comes to.
     fn looked(mut self, watch: &mut impl FnMut(Moment)) -> Looked {
         let (names, moved) = (std::mem::take(&mut self.names), self.moved);
-        let (lost, witness) = (self.is_lost(), self.witness());
+        let (lost, kept_failure) = (self.is_lost(), self.kept_failure());
         let followed = self.plan();
         watch(Moment::Planned);
-        let seen = match witness {
+        let seen = match kept_failure {
             _ if moved => Seen::Moved,
             None => Seen::Unchanged,
-            Some(witness) if witness.holds() => Seen::Files(names, witness.files()),
+            Some(kept_failure) if kept_failure.holds() => Seen::Files(names, kept_failure.files()),
             Some(_) => Seen::Moved,
         };
         Looked {
@@ -316,10 +316,10 @@ impl<'a> Look<'a> {
             Some(&(Is::Same(known) | Is::Known(known))) => self.known[known].live,
             _ => false,
         };
-        let (log, known, witness) = (self.log, self.known.clone(), self.witness());
+        let (log, known, kept_failure) = (self.log, self.known.clone(), self.kept_failure());
         let followed = self.plan();
         watch(Moment::Planned);
-        if still && witness.is_none_or(|witness| witness.holds()) {
+        if still && kept_failure.is_none_or(|kept_failure| kept_failure.holds()) {
             return followed;
         }
         let offset = known.iter().find(|known| known.live);

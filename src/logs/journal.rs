@@ -12,7 +12,7 @@ use crate::model::{CountsFrom, Escaped, JournalPosition};
 use crate::rules::Clock;
 
 use super::meter::Metered;
-use super::piece::{Content, Piece};
+use super::segment::{Content, Segment};
 
 mod ask;
 mod between;
@@ -24,7 +24,7 @@ mod unit;
 pub(super) use ask::journalctl;
 pub use between::{JournalEntry, entries_between, journal_named};
 pub use entry::journal_line;
-pub use progress::Progress;
+pub use progress::JournalProgress;
 
 use ask::{Expected, ask, cursor_of, drained};
 use entry::{line, micros};
@@ -70,7 +70,7 @@ pub fn journal(
     place: Option<&Path>,
     from: Option<&JournalPosition>,
     now: i64,
-) -> Result<(Piece, Progress), JournalError> {
+) -> Result<(Segment, JournalProgress), JournalError> {
     let senders = Senders::of(&journal.units, Path::new("/"));
     let mut command = ask(&senders, place)?;
     let mut expected = None;
@@ -98,7 +98,7 @@ pub fn whole_journal(
     place: Option<&Path>,
     since: Option<i64>,
     now: i64,
-) -> Result<(Piece, Progress), JournalError> {
+) -> Result<(Segment, JournalProgress), JournalError> {
     let senders = Senders::of(&journal.units, Path::new("/"));
     let mut command = ask(&senders, place)?;
     command.args(since.map(|since| format!("--since=@{since}")));
@@ -110,14 +110,14 @@ fn begin(
     senders: Senders,
     expected: Option<Expected>,
     now: i64,
-) -> Result<(Piece, Progress), JournalError> {
+) -> Result<(Segment, JournalProgress), JournalError> {
     let mut child = command.spawn().map_err(JournalError::NotStarted)?;
     let output = child
         .stdout
         .take()
         .map(|output| BufReader::with_capacity(256 << 10, output));
     let errors = child.stderr.take().map(drained);
-    let progress = Progress::default();
+    let progress = JournalProgress::default();
     progress.with(|state| state.cursor = expected.as_ref().map(|expected| expected.cursor.clone()));
     let lines = Lines {
         child,
@@ -136,7 +136,7 @@ fn begin(
         packed: None,
     };
     Ok((
-        Piece {
+        Segment {
             content,
             clock: Clock::new(now),
             counts: CountsFrom::default(),
@@ -206,7 +206,7 @@ struct Lines {
     /// What it says went wrong.
     errors: Option<JoinHandle<String>>,
     senders: Senders,
-    progress: Progress,
+    progress: JournalProgress,
     /// What the first entry must be.
     expected: Option<Expected>,
     line: Vec<u8>,

@@ -17,8 +17,10 @@
 //! | `meter` | how much was read so far, for who waits |
 //! | `tail` | the last lines of a file, for `check` |
 
+mod batch;
 mod blocks;
 mod budget;
+mod checkpoint;
 mod discover;
 mod follow;
 mod globs;
@@ -27,33 +29,31 @@ mod journal;
 mod meter;
 mod names;
 mod open;
-mod piece;
 mod reader;
 mod reading;
 mod scan;
-mod settle;
+mod segment;
 mod sizes;
 mod source;
 mod standard;
 mod status;
 mod tail;
 mod unpack;
-mod wave;
 
 pub use blocks::LONGEST_LINE;
 pub use budget::Budget;
+pub use checkpoint::{LogChanged, checkpoint};
 pub use discover::{Discovered, Log, discover, each_once, is_auto, ssh_journal};
 pub use follow::{Followed, Task, follow, generations};
 pub use journal::{
-    Journal, JournalEntry, JournalError, Progress, entries_between, journal, journal_line,
+    Journal, JournalEntry, JournalError, JournalProgress, entries_between, journal, journal_line,
     journal_named, last_entries, newest_entry, unknown_users, whole_journal,
 };
 pub use meter::{Metered, bytes_read};
 pub use open::{OpenError, stream, whole};
-pub use piece::{Content, Piece};
 pub use reading::{Left, Reading};
-pub use scan::{Heard, More, Sink, Unread, scan, scan_within};
-pub use settle::{Changed, settle};
+pub use scan::{MatchedFailure, More, Sink, Unread, scan, scan_within};
+pub use segment::{Content, Segment};
 pub use sizes::Sizes;
 pub use standard::{is_standard, named};
 pub use status::Status;

@@ -10,8 +10,8 @@ use crate::rules::Clock;
 
 use super::identity::bytes_at;
 use super::meter::Metered;
-use super::piece::{Content, Packed, Piece};
-use super::unpack::{Packing, Unknown, gzip_time, packing, unpack, unpack_counted};
+use super::segment::{Content, Packed, Segment};
+use super::unpack::{Packing, UnknownPacking, gzip_time, packing, unpack, unpack_counted};
 
 /// Why a log can not be read. Fits behind its path.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +89,7 @@ pub(super) fn open_log(path: &Path) -> Result<Opened, OpenError> {
             () => "something special",
         }));
     }
-    let packing = packing(&file)?.map_err(|Unknown(name)| OpenError::Packed(name))?;
+    let packing = packing(&file)?.map_err(|UnknownPacking(name)| OpenError::Packed(name))?;
     let born = metadata.created().ok().and_then(|at| {
         let since = at.duration_since(std::time::UNIX_EPOCH).ok()?;
         i64::try_from(since.as_nanos()).ok()
@@ -134,7 +134,7 @@ impl Opened {
 
     /// What is to be read of it: from the byte `from` on, and of a plain file
     /// up to `to`. `ends` says whether its end ends the last line.
-    pub(super) fn piece(&self, from: u64, to: u64, ends: bool) -> io::Result<Piece> {
+    pub(super) fn piece(&self, from: u64, to: u64, ends: bool) -> io::Result<Segment> {
         let content = match self.packing {
             None => Content::Plain(self.file.clone(), from..to.max(from)),
             Some(packing) => {
@@ -150,7 +150,7 @@ impl Opened {
                 }
             }
         };
-        Ok(Piece {
+        Ok(Segment {
             content,
             clock: Clock::new(self.written()),
             counts: CountsFrom::default(),
@@ -162,7 +162,7 @@ impl Opened {
 ///
 /// # Errors
 /// It is missing, not to be read, or no file of lines.
-pub fn whole(path: &Path) -> Result<Piece, OpenError> {
+pub fn whole(path: &Path) -> Result<Segment, OpenError> {
     let opened = open_log(path)?;
     Ok(opened.piece(0, opened.stat.size, true)?)
 }

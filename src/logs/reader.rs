@@ -15,13 +15,13 @@ use rayon::prelude::*;
 use crate::model::CountsFrom;
 use crate::rules::Clock;
 
-use super::blocks::{LONGEST_LINE, Lines};
+use super::batch::{BlockFailures, MatchedBlock, Pool};
+use super::blocks::{BlockCutter, LONGEST_LINE};
 use super::identity::bytes_at;
 use super::meter;
-use super::piece::{Content, Packed, Piece};
 use super::reading::{Left, Reading};
+use super::segment::{Content, Packed, Segment};
 use super::sizes::Sizes;
-use super::wave::{Found, Matched, Pool};
 
 /// How many blocks of a stream are unpacked while as many are matched, and how
 /// large they are at most: both together stay in a core's cache, since one
@@ -35,7 +35,7 @@ pub(super) struct Reader {
     counts: CountsFrom,
     sizes: Sizes,
     /// What was found and has not been handed over.
-    ahead: VecDeque<Found>,
+    ahead: VecDeque<BlockFailures>,
     reading: Reading,
     from: u64,
     /// What is left of the piece if nothing of it is read.
@@ -66,15 +66,15 @@ enum State {
     },
     /// A stream, and the blocks of it that have not been matched yet.
     Stream {
-        lines: Box<Lines>,
-        unmatched: Vec<Matched>,
+        lines: Box<BlockCutter>,
+        unmatched: Vec<MatchedBlock>,
     },
     Over,
 }
 
 impl Reader {
     /// Begins to read a piece; the way back to where it goes on takes at most `way_back`.
-    pub(super) fn new(piece: Piece, sizes: Sizes, way_back: Duration) -> Self {
+    pub(super) fn new(piece: Segment, sizes: Sizes, way_back: Duration) -> Self {
         let (from, all) = (piece.from(), piece.left());
         let mut packed_in = None;
         let state = match piece.content {
@@ -135,7 +135,7 @@ impl Reader {
                 }
             }
             State::Stream { lines, unmatched } => {
-                let is_empty = |matched: &Matched| matched.block.lines().is_empty();
+                let is_empty = |matched: &MatchedBlock| matched.block.lines().is_empty();
                 if lines.is_leaving() && unmatched.iter().all(is_empty) {
                     self.reading.pass_over(lines.position());
                 }
@@ -180,7 +180,7 @@ impl Reader {
         self.reading
     }
 
-    pub(super) fn hand_over(&mut self) -> Option<Found> {
+    pub(super) fn hand_over(&mut self) -> Option<BlockFailures> {
         self.ahead.pop_front()
     }
 
@@ -194,7 +194,7 @@ impl Reader {
             ..
         } = self.sizes;
         let room = if later { ahead } else { room };
-        let mut weight: usize = self.ahead.iter().map(Found::weight).sum();
+        let mut weight: usize = self.ahead.iter().map(BlockFailures::weight).sum();
         let stop = self.taken + stride;
         pool.with_blocks(|blocks| {
             while weight < room && self.taken < stop && !self.is_over() {
@@ -205,7 +205,7 @@ impl Reader {
                 }
                 self.note(blocks);
                 self.end_if_read();
-                for Matched { found, .. } in blocks.iter_mut() {
+                for MatchedBlock { found, .. } in blocks.iter_mut() {
                     let found = std::mem::take(found);
                     if !found.failures().is_empty() {
                         weight += found.weight();
@@ -216,7 +216,7 @@ impl Reader {
         });
     }
 
-    fn read_plain(&mut self, pool: &Pool<'_>, blocks: &mut Vec<Matched>) {
+    fn read_plain(&mut self, pool: &Pool<'_>, blocks: &mut Vec<MatchedBlock>) {
         let State::Plain {
             file,
             whole,
@@ -242,7 +242,7 @@ impl Reader {
             .collect();
         self.taken += parts.iter().map(|part| part.end - part.start).sum::<u64>();
         *at = parts.last().map_or(whole.end, |part| part.end);
-        blocks.resize_with(parts.len(), Matched::default);
+        blocks.resize_with(parts.len(), MatchedBlock::default);
         let (clock, counts) = (&self.clock, self.counts);
         blocks
             .par_iter_mut()
@@ -257,7 +257,7 @@ impl Reader {
     }
 
     /// Matches what was unpacked while the next blocks are.
-    fn read_stream(&mut self, pool: &Pool<'_>, blocks: &mut Vec<Matched>) {
+    fn read_stream(&mut self, pool: &Pool<'_>, blocks: &mut Vec<MatchedBlock>) {
         if let State::Waiting { .. } = &self.state {
             self.open();
         }
@@ -285,7 +285,7 @@ impl Reader {
             return;
         };
         let begun = Instant::now();
-        match Lines::new(stream, from, ends, self.way_back.0) {
+        match BlockCutter::new(stream, from, ends, self.way_back.0) {
             Ok(lines) => {
                 self.state = State::Stream {
                     lines: Box::new(lines),
@@ -316,7 +316,7 @@ impl Reader {
     }
 
     /// Adds up what was met, and ends the reading where a block ended early.
-    fn note(&mut self, blocks: &mut [Matched]) {
+    fn note(&mut self, blocks: &mut [MatchedBlock]) {
         let reading = &mut self.reading;
         let mut whole = 0;
         for matched in blocks.iter_mut() {
@@ -341,7 +341,7 @@ impl Reader {
             reading.pass_over(whole.end);
         }
         for matched in &mut blocks[whole..] {
-            matched.found = Found::default();
+            matched.found = BlockFailures::default();
         }
     }
 }
@@ -372,10 +372,10 @@ fn behind_hole(file: &File, at: u64) -> u64 {
 }
 
 /// Unpacks the next blocks.
-fn unpack(lines: &mut Lines, block: u64, blocks: &mut Vec<Matched>) {
+fn unpack(lines: &mut BlockCutter, block: u64, blocks: &mut Vec<MatchedBlock>) {
     let (count, most) = UNPACKED;
     let size = usize::try_from(block.min(most)).unwrap_or(usize::MAX);
-    blocks.resize_with(count, Matched::default);
+    blocks.resize_with(count, MatchedBlock::default);
     let mut filled = 0;
     while filled < count && !lines.is_over() {
         let matched = &mut blocks[filled];

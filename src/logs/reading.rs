@@ -3,11 +3,11 @@
 use std::io;
 
 use crate::model::Stamp;
-use crate::rules::Tally;
+use crate::rules::MatchTotals;
 
+use super::batch::MatchedBlock;
 use super::blocks::Block;
-use super::piece::Piece;
-use super::wave::Matched;
+use super::segment::Segment;
 
 /// How many of a piece's first and last bytes are kept to recognise it by.
 const ENDS: usize = 1024;
@@ -41,7 +41,7 @@ pub struct Reading {
     /// The newest stamp of them.
     pub newest: Option<Stamp>,
     /// What else was met.
-    pub tally: Tally,
+    pub tally: MatchTotals,
     /// How many lines were too long, and where the first starts.
     pub long_lines: (u64, Option<u64>),
     /// Whether the file was cut while it was read.
@@ -59,7 +59,7 @@ pub struct Reading {
 impl Reading {
     /// Nothing was read of a piece.
     #[must_use]
-    pub fn none_of(piece: &Piece) -> Self {
+    pub fn none_of(piece: &Segment) -> Self {
         Reading {
             end: piece.from(),
             left: piece.left(),
@@ -68,8 +68,8 @@ impl Reading {
     }
 
     /// Adds what was met in a block of a piece that is read from the byte `from` on.
-    pub(super) fn add(&mut self, matched: &Matched, from: u64) {
-        let Matched { block, tally, .. } = matched;
+    pub(super) fn add(&mut self, matched: &MatchedBlock, from: u64) {
+        let MatchedBlock { block, tally, .. } = matched;
         self.tally.add(tally);
         self.failures += matched.failures;
         self.newest = self.newest.max(matched.newest);

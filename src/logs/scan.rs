@@ -9,17 +9,17 @@ use rayon::prelude::*;
 use crate::model::Failure;
 use crate::rules::Matcher;
 
+use super::batch::Pool;
 use super::budget::{Budget, divide};
-use super::piece::Piece;
 use super::reader::Reader;
 use super::reading::Reading;
+use super::segment::Segment;
 use super::sizes::Sizes;
-use super::source::{Head, Source, Turn, merge};
-use super::wave::Pool;
+use super::source::{Head, SourceReader, Turn, merge};
 
 /// A failure, in the order in which it counts.
 #[derive(Debug)]
-pub struct Heard<'a> {
+pub struct MatchedFailure<'a> {
     /// Which source it is from, and which piece of it.
     pub place: (usize, usize),
     /// The failure.
@@ -46,15 +46,15 @@ pub enum More {
 /// Takes the failures that are found, in the order in which they count.
 pub trait Sink: Send {
     /// Takes the next failure.
-    fn take(&mut self, heard: Heard<'_>) -> More;
+    fn take(&mut self, matched: MatchedFailure<'_>) -> More;
 
     /// No failure may come for a while: what is held on to should be let go.
     fn pause(&mut self) {}
 }
 
-impl<F: FnMut(Heard<'_>) -> More + Send> Sink for F {
-    fn take(&mut self, heard: Heard<'_>) -> More {
-        self(heard)
+impl<F: FnMut(MatchedFailure<'_>) -> More + Send> Sink for F {
+    fn take(&mut self, matched: MatchedFailure<'_>) -> More {
+        self(matched)
     }
 }
 
@@ -62,13 +62,13 @@ impl<F: FnMut(Heard<'_>) -> More + Send> Sink for F {
 #[derive(Debug, Default)]
 pub struct Unread {
     /// The pieces of a log, oldest first.
-    pub pieces: Vec<Piece>,
+    pub pieces: Vec<Segment>,
     /// Whether it has fallen behind: it is read alone, after all the others.
     pub is_behind: bool,
 }
 
-impl From<Vec<Piece>> for Unread {
-    fn from(pieces: Vec<Piece>) -> Self {
+impl From<Vec<Segment>> for Unread {
+    fn from(pieces: Vec<Segment>) -> Self {
         Unread {
             pieces,
             is_behind: false,
@@ -76,17 +76,17 @@ impl From<Vec<Piece>> for Unread {
     }
 }
 
-/// Reads all sources in parallel and hands their failures to `hear`: of each
+/// Reads all sources in parallel and hands their failures to `sink`: of each
 /// source in the order of its pieces and lines, of several merged by stamp,
 /// then by the order of the sources. Memory does not grow with what is read.
 pub fn scan(
-    sources: Vec<Vec<Piece>>,
+    sources: Vec<Vec<Segment>>,
     matcher: &Matcher,
     sizes: Sizes,
-    mut hear: impl FnMut(Heard<'_>) -> More + Send,
+    mut sink: impl FnMut(MatchedFailure<'_>) -> More + Send,
 ) -> Vec<Vec<Reading>> {
     let sources = sources.into_iter().map(Unread::from).collect();
-    scan_within(&mut Budget::unlimited(), sources, matcher, sizes, &mut hear)
+    scan_within(&mut Budget::unlimited(), sources, matcher, sizes, &mut sink)
 }
 
 /// The same within a budget.
@@ -101,7 +101,7 @@ pub fn scan_within(
     sizes: Sizes,
     sink: &mut impl Sink,
 ) -> Vec<Vec<Reading>> {
-    let source = |unread| Source::new(unread, sizes, budget);
+    let source = |unread| SourceReader::new(unread, sizes, budget);
     let mut scan = Scan {
         pool: Pool::new(matcher),
         // Among several sources one failure left out may change the order of others.
@@ -122,7 +122,7 @@ pub fn scan_within(
         }
         has_room &= scan.read(&[n], budget, sink);
     }
-    let readings = |source: Source| source.readers.into_iter().map(Reader::into_reading);
+    let readings = |source: SourceReader| source.readers.into_iter().map(Reader::into_reading);
     let readings = scan
         .sources
         .into_iter()
@@ -133,7 +133,7 @@ pub fn scan_within(
 /// A reading that goes on.
 struct Scan<'a> {
     pool: Pool<'a>,
-    sources: Vec<Source>,
+    sources: Vec<SourceReader>,
     /// Whether there is only one source.
     alone: bool,
 }
@@ -161,9 +161,9 @@ impl Scan<'_> {
                 .iter()
                 .map(|&n| (n, std::mem::take(&mut self.sources[n].head)))
                 .collect();
-            let mut tell = |heard: Heard<'_>| {
-                let address = heard.failure.address;
-                match sink.take(heard) {
+            let mut tell = |matched: MatchedFailure<'_>| {
+                let address = matched.failure.address;
+                match sink.take(matched) {
                     More::Unwanted if self.alone => unwanted.push(address),
                     More::Wanted | More::Unwanted => {}
                     More::NoRoom => has_room = false,
@@ -215,7 +215,7 @@ impl Scan<'_> {
             .sources
             .iter_mut()
             .filter(|source| source.is_its_turn());
-        its_turn.for_each(Source::exchange);
+        its_turn.for_each(SourceReader::exchange);
     }
 
     /// Notes how long a step took. Sources that have used up their time wait for

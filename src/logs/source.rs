@@ -9,24 +9,24 @@ use rayon::prelude::*;
 
 use crate::model::Stamp;
 
+use super::batch::{BlockFailures, Pool};
 use super::budget::{Account, Budget};
 use super::reader::Reader;
-use super::scan::{Heard, Unread};
+use super::scan::{MatchedFailure, Unread};
 use super::sizes::Sizes;
-use super::wave::{Found, Pool};
 
 /// The failures of a source that come next.
 #[derive(Default)]
 pub(super) struct Head {
     /// Those of each block with the piece it is of.
-    found: VecDeque<(usize, Found)>,
+    found: VecDeque<(usize, BlockFailures)>,
     /// Whether nothing can follow them.
     last: bool,
 }
 
 impl Head {
     /// The block that has the next failure, with its piece.
-    fn front(&mut self) -> Option<&mut (usize, Found)> {
+    fn front(&mut self) -> Option<&mut (usize, BlockFailures)> {
         while self
             .found
             .front()
@@ -61,7 +61,7 @@ impl Head {
         source: usize,
         rank: usize,
         other: Option<(Stamp, usize)>,
-        hear: &mut impl FnMut(Heard<'_>),
+        sink: &mut impl FnMut(MatchedFailure<'_>),
     ) {
         let mut first = true;
         while let Some((piece, found)) = self.front() {
@@ -72,7 +72,7 @@ impl Head {
                 }
                 first = false;
                 let (line, user) = found.line();
-                hear(Heard {
+                sink(MatchedFailure {
                     place,
                     failure,
                     line,
@@ -85,7 +85,7 @@ impl Head {
 }
 
 /// Hands over failures until those of a source are used up that may have more.
-pub(super) fn merge(heads: &mut [(usize, Head)], tell: &mut impl FnMut(Heard<'_>)) {
+pub(super) fn merge(heads: &mut [(usize, Head)], tell: &mut impl FnMut(MatchedFailure<'_>)) {
     let mut next = BinaryHeap::new();
     for (place, (_, head)) in heads.iter_mut().enumerate() {
         if !head.offer(place, &mut next) {
@@ -116,7 +116,7 @@ pub(super) enum Turn {
 }
 
 /// A source: the pieces of a log, oldest first.
-pub(super) struct Source {
+pub(super) struct SourceReader {
     pub(super) readers: Vec<Reader>,
     /// The piece whose failures come next.
     first: usize,
@@ -127,10 +127,10 @@ pub(super) struct Source {
     pub(super) account: Account,
 }
 
-impl Source {
+impl SourceReader {
     pub(super) fn new(unread: Unread, sizes: Sizes, budget: &Budget) -> Self {
         let reader = |piece| Reader::new(piece, sizes, budget.way_back);
-        Source {
+        SourceReader {
             readers: unread.pieces.into_iter().map(reader).collect(),
             first: 0,
             sizes,

@@ -9,7 +9,7 @@ use crate::rules::Clock;
 
 use super::meter::Metered;
 use super::open::{OpenError, whole};
-use super::piece::{Content, Piece};
+use super::segment::{Content, Segment};
 
 /// Whether `path` is the name of standard input and standard output, `-`.
 #[must_use]
@@ -22,11 +22,11 @@ pub fn is_standard(path: &Path) -> bool {
 ///
 /// # Errors
 /// The file can not be read.
-pub fn named(path: &Path, now: i64) -> Result<Piece, OpenError> {
+pub fn named(path: &Path, now: i64) -> Result<Segment, OpenError> {
     if !is_standard(path) {
         return whole(path);
     }
-    Ok(Piece {
+    Ok(Segment {
         content: Content::Stream {
             stream: Box::new(Metered(io::stdin())),
             from: 0,

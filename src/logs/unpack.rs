@@ -24,18 +24,18 @@ pub(super) enum Packing {
 
 /// What a file is that is compressed in a way that is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Unknown(pub(super) &'static str);
+pub(super) struct UnknownPacking(pub(super) &'static str);
 
 /// How `file` is compressed, if it is.
-pub(super) fn packing(file: &File) -> io::Result<Result<Option<Packing>, Unknown>> {
+pub(super) fn packing(file: &File) -> io::Result<Result<Option<Packing>, UnknownPacking>> {
     Ok(match bytes_at(file, 0, 6)?[..] {
         [0x1f, 0x8b, ..] => Ok(Some(Packing::Gzip)),
         [b'B', b'Z', b'h', b'1'..=b'9', ..] => Ok(Some(Packing::Bzip2)),
         [0xfd, b'7', b'z', b'X', b'Z', 0] => Ok(Some(Packing::Xz)),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Ok(Some(Packing::Zstd)),
-        [0x1f, 0x9d, ..] => Err(Unknown("compress (.Z)")),
-        [0x04, 0x22, 0x4d, 0x18, ..] => Err(Unknown("lz4")),
-        [b'P', b'K', 3, 4, ..] => Err(Unknown("zip")),
+        [0x1f, 0x9d, ..] => Err(UnknownPacking("compress (.Z)")),
+        [0x04, 0x22, 0x4d, 0x18, ..] => Err(UnknownPacking("lz4")),
+        [b'P', b'K', 3, 4, ..] => Err(UnknownPacking("zip")),
         _ => Ok(None),
     })
 }

@@ -41,7 +41,7 @@ pub struct Generation {
     /// Whether it stood where the log is written.
     pub live: bool,
     /// What is to be made of it.
-    pub kind: Kind,
+    pub state: GenerationState,
     /// How many bytes of it, as they stand on the disk, the last run left because
     /// its time for reading was used up.
     pub left: u64,
@@ -71,7 +71,7 @@ impl CountsFrom {
 
 /// What is to be made of a generation that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum GenerationState {
     /// It is read on where it was left.
     Followed,
     /// The same, and nobody writes to it any more: it was rotated away a while

@@ -25,7 +25,7 @@ pub struct Failure {
 
 /// A failure that a window or a ban remembers, with its line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Witness {
+pub struct KeptFailure {
     /// When, as the line says.
     pub at: Stamp,
     /// When it counts: never before the failure that precedes it in its window.
@@ -40,12 +40,12 @@ pub struct Witness {
     pub offset: u64,
     /// The digest of the line, see [`line_digest`](super::line_digest).
     pub digest: u32,
-    /// The line without its end, at most [`Witness::TEXT`] bytes of it; none
+    /// The line without its end, at most [`KeptFailure::TEXT`] bytes of it; none
     /// where only the place was kept.
     pub text: Option<Box<[u8]>>,
 }
 
-impl Witness {
+impl KeptFailure {
     /// How much of a line is kept.
     pub const TEXT: usize = 1024;
 }

@@ -82,7 +82,7 @@ impl IptablesVariant {
 /// Where in the kernel a chain of ours stands, and so which program can take it
 /// away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum ChainLocation {
     /// In a family's filter table of iptables.
     Iptables {
         /// Whose table.
@@ -95,23 +95,23 @@ pub enum Place {
 /// A chain that we made, where, and from where it was hooked. The store
 /// remembers it, from before it is made, until it is known to be gone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Made {
+pub struct InstalledChain {
     /// Where it stands; none if a version remembered it that did not note that:
     /// then it may be in any filter table.
-    pub place: Option<Place>,
+    pub place: Option<ChainLocation>,
     /// The chain.
     pub chain: String,
     /// The chains that jump to it, sorted: their order means nothing.
     pub hooks: Vec<String>,
 }
 
-impl Made {
+impl InstalledChain {
     /// What this configuration makes there.
     #[must_use]
-    pub fn of(firewall: &Firewall, place: Option<Place>) -> Self {
+    pub fn of(firewall: &Firewall, place: Option<ChainLocation>) -> Self {
         let mut hooks = firewall.hooks.clone();
         hooks.sort_unstable();
-        Made {
+        InstalledChain {
             place,
             chain: firewall.chain.clone(),
             hooks,
@@ -120,7 +120,7 @@ impl Made {
 
     /// Whether it is, or may be, in that table.
     #[must_use]
-    pub fn may_stand_in(&self, place: Place) -> bool {
+    pub fn may_stand_in(&self, place: ChainLocation) -> bool {
         self.place.is_none_or(|own| own == place)
     }
 }

@@ -18,6 +18,7 @@ mod connection;
 mod country;
 mod cursor;
 mod escape;
+mod evidence;
 mod failure;
 mod firewall;
 mod moment;
@@ -31,7 +32,6 @@ mod skew;
 mod span;
 mod stamp;
 mod variant;
-mod witnesses;
 
 pub use address::{Address, Family};
 pub use ban::{Ban, Cause, Origin, Unban};
@@ -41,11 +41,13 @@ pub use connection::{
 };
 pub use country::{Country, CountryCode};
 pub use cursor::{
-    CountsFrom, Cursor, FileStat, Fingerprint, Generation, JournalCursor, JournalPosition, Kind,
+    CountsFrom, Cursor, FileStat, Fingerprint, Generation, GenerationState, JournalCursor,
+    JournalPosition,
 };
 pub use escape::Escaped;
-pub use failure::{Failure, Witness};
-pub use firewall::{Backend, Deny, Firewall, IptablesVariant, Made, Place};
+pub use evidence::{Evidence, Line};
+pub use failure::{Failure, KeptFailure};
+pub use firewall::{Backend, ChainLocation, Deny, Firewall, InstalledChain, IptablesVariant};
 pub use moment::{Moment, MomentError};
 pub use path_id::{PathId, line_digest};
 pub use plural::plural;
@@ -56,4 +58,3 @@ pub use skew::{EARLIEST_NOW, MOST_SKEW};
 pub use span::{SpanError, parse_span};
 pub use stamp::Stamp;
 pub use variant::{Axis, AxisError, Variant, variants};
-pub use witnesses::{Line, Witnesses};

@@ -8,7 +8,7 @@ pub(super) mod words;
 
 use std::collections::BTreeSet;
 
-use crate::audit::{Findings, Period, Seen};
+use crate::audit::{FailedAddress, Findings, Period};
 use crate::model::{Address, Problem, Rule};
 
 use super::SourceRow;
@@ -43,7 +43,7 @@ pub struct AuditReport<'a> {
 
 /// Whether an address is banned, or would be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum BanStatus {
     /// A ban of it is in force now.
     InForce,
     /// What was read would have banned it.
@@ -55,21 +55,21 @@ pub(super) enum Standing {
 }
 
 impl AuditReport<'_> {
-    pub(super) fn standing(&self, seen: &Seen) -> Standing {
+    pub(super) fn standing(&self, seen: &FailedAddress) -> BanStatus {
         let in_force = self
             .in_force
             .is_some_and(|banned| banned.contains(&seen.address));
         match () {
-            () if in_force => Standing::InForce,
-            () if seen.banned => Standing::WouldBe,
-            () if seen.never => Standing::Never,
-            () => Standing::Not,
+            () if in_force => BanStatus::InForce,
+            () if seen.banned => BanStatus::WouldBe,
+            () if seen.never => BanStatus::Never,
+            () => BanStatus::Not,
         }
     }
 
     /// The rules under which an address failed, the one with the most
     /// failures first.
-    pub(super) fn rules_of(&self, seen: &Seen) -> Vec<(&str, u64)> {
+    pub(super) fn rules_of(&self, seen: &FailedAddress) -> Vec<(&str, u64)> {
         let rules = self.findings.rules.iter();
         let mut of: Vec<(&str, u64)> = rules
             .map(|rule| (&*rule.name, rule.failures_of(seen)))

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::model::{Escaped, Stamp};
 
-/// The event log could not be written. The lines stay owed to it.
+/// The event log could not be written. The lines are written by the next run.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: the event log can not be written: {error}; the lines are written by a later run", Escaped::path(.path))]
 pub struct EventLogError {

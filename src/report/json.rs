@@ -5,7 +5,9 @@ use std::path::Path;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Value, json};
 
-use crate::model::{Address, Ban, Country, Escaped, Failure, Problem, Role, Stamp, Unban, Witness};
+use crate::model::{
+    Address, Ban, Country, Escaped, Failure, KeptFailure, Problem, Role, Stamp, Unban,
+};
 
 use super::{SourceRow, Summary};
 
@@ -141,13 +143,13 @@ pub fn matched_json(file: &Path, line: u64, failure: &Failure, counted: u32) -> 
 
 /// A failure that `explain` shows, with the text of its line where that is known.
 #[must_use]
-pub fn failure_json(witness: &Witness, text: Option<&[u8]>) -> Value {
+pub fn failure_json(kept_failure: &KeptFailure, text: Option<&[u8]>) -> Value {
     json!({
-        "time": witness.at.to_rfc3339(),
-        "count": witness.count,
-        "pattern": witness.pattern,
-        "path": path(&witness.path),
-        "offset": witness.offset,
+        "time": kept_failure.at.to_rfc3339(),
+        "count": kept_failure.count,
+        "pattern": kept_failure.pattern,
+        "path": path(&kept_failure.path),
+        "offset": kept_failure.offset,
         "text": text.map(|text| Escaped::bytes(text).to_string()),
     })
 }

@@ -17,16 +17,16 @@ use regex_automata::util::primitives::{NonMaxUsize, PatternID};
 use regex_automata::{Anchored, Input};
 
 use super::pattern::PARTS;
-use super::program::{Parts, Program};
+use super::program::{Parts, PatternProgram};
 
 mod follow;
 mod make;
 mod walk;
 mod words;
 
-use follow::{At, Moves, Scratch, State, Thread};
+use follow::{At, AutomatonState, Moves, Scratch, Thread};
 use walk::{Walk, entry};
-use words::{Stop, Unknown, Words};
+use words::{UnknownWord, WordStop, Words};
 
 /// A start and an end for each part.
 const SLOTS: usize = 2 * PARTS;
@@ -70,8 +70,8 @@ pub(super) struct Automaton {
     /// How many entries of it have a meaning.
     used: usize,
     actions: Vec<Action>,
-    states: Vec<State>,
-    numbers: HashMap<State, u16>,
+    states: Vec<AutomatonState>,
+    numbers: HashMap<AutomatonState, u16>,
     scratch: Scratch,
     words: Words,
     /// Bytes walked since the tables were last begun anew.
@@ -100,7 +100,7 @@ struct Action {
 }
 
 impl Automaton {
-    pub(super) fn new(program: &Program) -> Self {
+    pub(super) fn new(program: &PatternProgram) -> Self {
         let mut automaton = Automaton {
             table: empty_table(),
             used: 0,
@@ -118,7 +118,7 @@ impl Automaton {
     }
 
     /// Begins the tables anew.
-    fn begin(&mut self, program: &Program) {
+    fn begin(&mut self, program: &PatternProgram) {
         let first = usize::from(STATE);
         self.table[first..first + self.used].fill(UNKNOWN);
         self.used = 0;
@@ -133,7 +133,7 @@ impl Automaton {
         };
         self.number(
             program,
-            State {
+            AutomatonState {
                 threads: vec![start],
                 before: None,
             },
@@ -142,7 +142,7 @@ impl Automaton {
 
     /// Which pattern of `program` matches `line`, the first of those that do,
     /// and where its parts stand.
-    pub(super) fn find(&mut self, program: &Program, line: &[u8]) -> Option<(usize, Parts)> {
+    pub(super) fn find(&mut self, program: &PatternProgram, line: &[u8]) -> Option<(usize, Parts)> {
         if self.given_up || u32::try_from(line.len()).is_err() {
             return self.ask_pike(program, line);
         }
@@ -161,17 +161,17 @@ impl Automaton {
     }
 
     /// Walks to the end of the line, over known words in one step.
-    fn walk(&mut self, program: &Program, walk: &mut Walk<'_>) -> Result<(), Astray> {
+    fn walk(&mut self, program: &PatternProgram, walk: &mut Walk<'_>) -> Result<(), Astray> {
         let end = walk.line.len();
         if !self.words.pay() {
             return self.go_to(program, walk, end);
         }
         loop {
             match self.words.go(walk, program.digits_alike()) {
-                Stop::End => return Ok(()),
-                Stop::Lost => return Err(Astray::Lost),
-                Stop::Rest => return self.go_to(program, walk, end),
-                Stop::Unknown(word) => {
+                WordStop::End => return Ok(()),
+                WordStop::Lost => return Err(Astray::Lost),
+                WordStop::Rest => return self.go_to(program, walk, end),
+                WordStop::Unknown(word) => {
                     let (from, at) = (walk.state, walk.at);
                     let end = at + word.length;
                     let went = self.go_to(program, walk, end);
@@ -186,7 +186,7 @@ impl Automaton {
 
     /// Notes where a word leads.
     #[cold]
-    fn learn(&mut self, program: &Program, from: u16, word: &[u8], unknown: Unknown) {
+    fn learn(&mut self, program: &PatternProgram, from: u16, word: &[u8], unknown: UnknownWord) {
         if let Some((next, moves)) = self.trace(program, from, word) {
             let ends = next == DEAD || self.table[entry(next, program.class(b' '))] == RESTING;
             self.words.learn(unknown, next, ends, moves);
@@ -194,7 +194,12 @@ impl Automaton {
     }
 
     /// Goes on to the byte `end`, byte by byte.
-    fn go_to(&mut self, program: &Program, walk: &mut Walk<'_>, end: usize) -> Result<(), Astray> {
+    fn go_to(
+        &mut self,
+        program: &PatternProgram,
+        walk: &mut Walk<'_>,
+        end: usize,
+    ) -> Result<(), Astray> {
         while let Some(next) = self.go(program, walk, end) {
             self.act(program, walk, next, end)?;
         }
@@ -205,7 +210,7 @@ impl Automaton {
     /// the byte `end`.
     fn act(
         &mut self,
-        program: &Program,
+        program: &PatternProgram,
         walk: &mut Walk<'_>,
         mut next: u16,
         end: usize,
@@ -233,7 +238,7 @@ impl Automaton {
     }
 
     /// What the end of the line makes of a walk.
-    fn arrive(&mut self, program: &Program, walk: &Walk<'_>) -> Option<(usize, Parts)> {
+    fn arrive(&mut self, program: &PatternProgram, walk: &Walk<'_>) -> Option<(usize, Parts)> {
         let mut end = self.table[entry(walk.state, program.end_class())];
         if end == UNKNOWN {
             let Some(found) = self.work_out(program, walk.state, None) else {
@@ -253,7 +258,7 @@ impl Automaton {
         Some((program.place(pattern), Parts::new(slots.map(place))))
     }
 
-    fn ask_pike(&mut self, program: &Program, line: &[u8]) -> Option<(usize, Parts)> {
+    fn ask_pike(&mut self, program: &PatternProgram, line: &[u8]) -> Option<(usize, Parts)> {
         let pike = program.pike();
         let cache = self.pike.get_or_insert_with(|| pike.create_cache());
         let mut slots: Vec<Option<NonMaxUsize>> = vec![None; program.pike_slots()];

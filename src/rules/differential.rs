@@ -10,7 +10,7 @@ use regex::bytes::Regex;
 
 use super::login::Tells;
 use super::pattern::{Groups, PARTS, groups};
-use super::patterns::{Called, Patterns};
+use super::patterns::{PatternSet, Patterns};
 use super::program::Parts;
 use super::repeated::unfold;
 use super::requests::Requests;
@@ -407,10 +407,10 @@ proptest! {
         let naive = Naive::new(rule);
         let lines = thrice(&lines);
         for line in &lines {
-            let found = patterns.first(Called::ALL, line);
+            let found = patterns.first(PatternSet::ALL, line);
             prop_assert_eq!(&found, &naive.first(line), "{:?} in {}", &texts, line.escape_ascii());
-            prop_assert_eq!(&patterns.from(0, Called::ALL, line), &found);
-            prop_assert_eq!(cramped.first(Called::ALL, line), found);
+            prop_assert_eq!(&patterns.from(0, PatternSet::ALL, line), &found);
+            prop_assert_eq!(cramped.first(PatternSet::ALL, line), found);
         }
     }
 
@@ -423,7 +423,7 @@ proptest! {
             }
             let mut cramped = Patterns::with_room(&naive.rule, true, 4000).unwrap();
             for line in &lines {
-                prop_assert_eq!(cramped.first(Called::ALL, line), naive.first(line));
+                prop_assert_eq!(cramped.first(PatternSet::ALL, line), naive.first(line));
             }
         }
     }

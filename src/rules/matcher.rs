@@ -7,8 +7,8 @@ use memchr::{memchr, memrchr};
 use crate::model::{Address, Failure, Rule, Stamp};
 
 use super::login::login_line;
-use super::patterns::{Called, Patterns};
-use super::prefilter::{Calls, Needs, Prefilter};
+use super::patterns::{PatternSet, Patterns};
+use super::prefilter::{CandidateFlags, Needs, Prefilter};
 use super::program::Parts;
 use super::repeated::unfold;
 use super::stamp::{Clock, Formats};
@@ -35,7 +35,7 @@ struct Candidate<'b> {
     /// What is to match: without its end, and unfolded if it was repeated.
     line: Cow<'b, [u8]>,
     count: u32,
-    called: Called,
+    called: PatternSet,
     offset: u64,
 }
 
@@ -55,7 +55,7 @@ pub enum Verdict {
 
 /// What was met in a block beside failures.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct MatchTotals {
     /// Lines that name a host where an address should be.
     pub host_names: u64,
     /// Lines whose time can not be read.
@@ -64,9 +64,9 @@ pub struct Tally {
     pub first_bad_time: Option<u64>,
 }
 
-impl Tally {
+impl MatchTotals {
     /// Adds what was met in a later block.
-    pub fn add(&mut self, later: &Tally) {
+    pub fn add(&mut self, later: &MatchTotals) {
         self.host_names += later.host_names;
         self.bad_times += later.bad_times;
         self.first_bad_time = self.first_bad_time.or(later.first_bad_time);
@@ -134,12 +134,17 @@ impl Matcher {
     }
 
     /// Finds the failures in `block`, which holds whole lines and stands at
-    /// `base` in its log, and hands them to `hear` in their order, each with its
+    /// `base` in its log, and hands them to `sink` in their order, each with its
     /// line without the newline.
-    pub fn scan(&mut self, block: &[u8], base: u64, mut hear: impl FnMut(Failure, &[u8])) -> Tally {
-        let mut tally = Tally::default();
+    pub fn scan(
+        &mut self,
+        block: &[u8],
+        base: u64,
+        mut sink: impl FnMut(Failure, &[u8]),
+    ) -> MatchTotals {
+        let mut tally = MatchTotals::default();
         let mut note = |verdict, candidate: &Candidate<'_>| match verdict {
-            Verdict::Failure(failure) => hear(failure, candidate.whole),
+            Verdict::Failure(failure) => sink(failure, candidate.whole),
             Verdict::HostName => tally.host_names += 1,
             Verdict::BadTime => {
                 tally.bad_times += 1;
@@ -154,7 +159,7 @@ impl Matcher {
             let from = hit.map_or(at, |hit| hit.start);
             let start = memrchr(b'\n', &block[at..from]).map_or(at, |newline| at + newline + 1);
             let end = memchr(b'\n', &block[from..]).map_or(block.len(), |newline| from + newline);
-            let mut calls = Calls::ALL;
+            let mut calls = CandidateFlags::ALL;
             if let (Some(prefilter), Some(first)) = (&self.prefilter, hit) {
                 (calls, hit) = prefilter.calls(block, first, end);
             }
@@ -173,13 +178,13 @@ impl Matcher {
         self.verdict(&candidate, found)
     }
 
-    fn calls(&self, line: &[u8]) -> Calls {
+    fn calls(&self, line: &[u8]) -> CandidateFlags {
         self.prefilter
             .as_ref()
-            .map_or(Calls::ALL, |prefilter| prefilter.line(line))
+            .map_or(CandidateFlags::ALL, |prefilter| prefilter.line(line))
     }
 
-    fn candidate<'b>(&self, whole: &'b [u8], offset: u64, calls: Calls) -> Candidate<'b> {
+    fn candidate<'b>(&self, whole: &'b [u8], offset: u64, calls: CandidateFlags) -> Candidate<'b> {
         let line = whole.strip_suffix(b"\r").unwrap_or(whole);
         let (line, count) = if calls.repeated {
             unfold(line)

@@ -39,7 +39,7 @@ mod logins;
 mod samples;
 
 pub use builtin::{Builtin, Forgeable, NAMES, Wrote, builtin};
-pub use matcher::{Matcher, Tally, Verdict};
+pub use matcher::{MatchTotals, Matcher, Verdict};
 pub use posts::{Asked, PostsSeen};
 pub use stamp::{Clock, FormatError, Formats, Zone};
 pub use users::Users;

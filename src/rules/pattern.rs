@@ -14,7 +14,7 @@ use super::{builtin, literal};
 /// A pattern of a rule. A shipped one is read only when it is compiled: its
 /// literals are known before.
 #[derive(Debug)]
-pub(super) struct Read {
+pub(super) struct RulePattern {
     /// Which of the rule's patterns it is, from 0.
     pub(super) number: usize,
     /// Whether its first match bans.
@@ -117,11 +117,11 @@ pub(super) fn groups(names: &[Option<&str>], positions: Positions) -> Option<Gro
     (found.ip < count && found.time < count).then_some(found)
 }
 
-impl Read {
+impl RulePattern {
     /// Reads the checked pattern that has this number in its rule; the message
     /// is for a pattern that was not.
     pub(super) fn new(number: usize, pattern: &Pattern) -> Result<Self, String> {
-        let read = Read {
+        let read = RulePattern {
             number,
             instant: pattern.instant,
             requests: match &pattern.urls {

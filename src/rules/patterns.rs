@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::model::Rule;
 
 use super::automaton::{self, Automaton};
-use super::pattern::Read;
-use super::program::{Parts, Program};
+use super::pattern::RulePattern;
+use super::program::{Parts, PatternProgram};
 
 /// Programs for several patterns at once that are made at most: a line that
 /// calls for yet another choice is tried pattern by pattern.
@@ -16,21 +16,21 @@ const MOST: usize = 32;
 /// A choice of patterns, by their places in the order in which they are tried.
 /// From the 64th on they are called together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub(super) struct Called(u64);
+pub(super) struct PatternSet(u64);
 
-impl Called {
-    pub(super) const ALL: Called = Called(u64::MAX);
+impl PatternSet {
+    pub(super) const ALL: PatternSet = PatternSet(u64::MAX);
 
     pub(super) fn only(place: usize) -> Self {
-        Called(1 << place.min(63))
+        PatternSet(1 << place.min(63))
     }
 
-    pub(super) fn add(&mut self, other: Called) {
+    pub(super) fn add(&mut self, other: PatternSet) {
         self.0 |= other.0;
     }
 
     fn has(self, place: usize) -> bool {
-        self.0 & Called::only(place).0 != 0
+        self.0 & PatternSet::only(place).0 != 0
     }
 }
 
@@ -39,7 +39,7 @@ impl Called {
 #[derive(Debug, Clone)]
 pub(super) struct Patterns {
     shared: Arc<Shared>,
-    own: Vec<Own>,
+    own: Vec<WorkerAutomaton>,
     /// By the first of the patterns that were called: which of these it was.
     last: [usize; 64],
 }
@@ -47,23 +47,23 @@ pub(super) struct Patterns {
 #[derive(Debug)]
 struct Shared {
     /// In the order in which they are tried: instant ones first.
-    patterns: Vec<Read>,
-    programs: Mutex<HashMap<Choice, Arc<Program>>>,
+    patterns: Vec<RulePattern>,
+    programs: Mutex<HashMap<Choice, Arc<PatternProgram>>>,
     room: usize,
     users: bool,
 }
 
 #[derive(Debug, Clone)]
-struct Own {
+struct WorkerAutomaton {
     choice: Choice,
-    program: Arc<Program>,
+    program: Arc<PatternProgram>,
     automaton: Automaton,
 }
 
 /// Patterns that are compiled together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Choice {
-    Several(Called),
+    Several(PatternSet),
     One(usize),
 }
 
@@ -78,11 +78,11 @@ impl Patterns {
 
     /// The same with tables of so many entries.
     pub(super) fn with_room(rule: &Rule, users: bool, room: usize) -> Result<Self, String> {
-        let mut patterns: Vec<Read> = rule
+        let mut patterns: Vec<RulePattern> = rule
             .patterns
             .iter()
             .enumerate()
-            .map(|(number, pattern)| Read::new(number, pattern))
+            .map(|(number, pattern)| RulePattern::new(number, pattern))
             .collect::<Result<_, _>>()?;
         patterns.sort_by_key(|pattern| !pattern.instant);
         let programs = Mutex::new(HashMap::new());
@@ -99,13 +99,13 @@ impl Patterns {
     }
 
     /// In the order in which they are tried.
-    pub(super) fn all(&self) -> &[Read] {
+    pub(super) fn all(&self) -> &[RulePattern] {
         &self.shared.patterns
     }
 
     /// The first of the called patterns that matches `line`, and where its
     /// parts stand.
-    pub(super) fn first(&mut self, called: Called, line: &[u8]) -> Option<(usize, Parts)> {
+    pub(super) fn first(&mut self, called: PatternSet, line: &[u8]) -> Option<(usize, Parts)> {
         match self.called(called) {
             Ok(own) => self.own[own].find(line),
             Err(TooMany) => self.from(0, called, line),
@@ -116,7 +116,7 @@ impl Patterns {
     pub(super) fn from(
         &mut self,
         place: usize,
-        called: Called,
+        called: PatternSet,
         line: &[u8],
     ) -> Option<(usize, Parts)> {
         (place..self.all().len())
@@ -129,7 +129,7 @@ impl Patterns {
 
     /// Where this worker has the program for all that are called.
     #[inline]
-    fn called(&mut self, called: Called) -> Result<usize, TooMany> {
+    fn called(&mut self, called: PatternSet) -> Result<usize, TooMany> {
         let choice = Choice::Several(called);
         let first = called.0.trailing_zeros() as usize % 64;
         let last = self.last[first];
@@ -146,7 +146,7 @@ impl Patterns {
             return Ok(known);
         }
         let program = self.shared.program(choice).ok_or(TooMany)?;
-        self.own.push(Own {
+        self.own.push(WorkerAutomaton {
             choice,
             automaton: Automaton::new(&program),
             program,
@@ -155,7 +155,7 @@ impl Patterns {
     }
 }
 
-impl Own {
+impl WorkerAutomaton {
     fn find(&mut self, line: &[u8]) -> Option<(usize, Parts)> {
         self.automaton.find(&self.program, line)
     }
@@ -165,7 +165,7 @@ impl Own {
 struct TooMany;
 
 impl Shared {
-    fn program(&self, choice: Choice) -> Option<Arc<Program>> {
+    fn program(&self, choice: Choice) -> Option<Arc<PatternProgram>> {
         let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(program) = programs.get(&choice) {
             return Some(program.clone());
@@ -178,7 +178,7 @@ impl Shared {
             Choice::One(one) => place == one,
         });
         let chosen = places.map(|place| (place, &self.patterns[place]));
-        let program = Arc::new(Program::new(chosen, self.room, self.users)?);
+        let program = Arc::new(PatternProgram::new(chosen, self.room, self.users)?);
         programs.insert(choice, program.clone());
         Some(program)
     }

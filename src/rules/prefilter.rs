@@ -6,7 +6,7 @@ use aho_corasick::packed::{self, Searcher};
 use aho_corasick::{AhoCorasick, Input, MatchKind, Span};
 use memchr::{memchr, memchr_iter, memmem};
 
-use super::patterns::Called;
+use super::patterns::PatternSet;
 use super::repeated::RARE;
 use super::requests::Requests;
 
@@ -15,7 +15,7 @@ use super::requests::Requests;
 pub(super) struct Prefilter {
     search: Search,
     /// By literal: what a line that holds it calls for.
-    calls: Vec<Calls>,
+    calls: Vec<CandidateFlags>,
     /// By literal: how far behind its start the next one may begin.
     steps: Vec<usize>,
     /// By literal: what must begin in it.
@@ -56,22 +56,22 @@ impl Search {
 
 /// What a line calls for.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Calls {
+pub(super) struct CandidateFlags {
     /// The patterns of which it holds a literal.
-    pub(super) patterns: Called,
+    pub(super) patterns: PatternSet,
     /// Whether it may stand for several; then what it stands for is to be
     /// looked at anew.
     pub(super) repeated: bool,
 }
 
-impl Calls {
+impl CandidateFlags {
     /// Where nothing is known.
-    pub(super) const ALL: Calls = Calls {
-        patterns: Called::ALL,
+    pub(super) const ALL: CandidateFlags = CandidateFlags {
+        patterns: PatternSet::ALL,
         repeated: true,
     };
 
-    fn add(&mut self, other: Calls) {
+    fn add(&mut self, other: CandidateFlags) {
         self.patterns.add(other.patterns);
         self.repeated |= other.repeated;
     }
@@ -98,8 +98,8 @@ impl Prefilter {
     /// are tried; every match of a pattern holds one of its literals.
     pub(super) fn new(needs: Vec<Needs<'_>>) -> Option<Self> {
         let own = needs.into_iter().enumerate().flat_map(|(n, needs)| {
-            let calls = Calls {
-                patterns: Called::only(n),
+            let calls = CandidateFlags {
+                patterns: PatternSet::only(n),
                 repeated: false,
             };
             let requests = needs.requests.cloned().map(Arc::new);
@@ -110,15 +110,15 @@ impl Prefilter {
                 (literal, calls, gate)
             })
         });
-        let repeated = Calls {
+        let repeated = CandidateFlags {
             repeated: true,
-            ..Calls::default()
+            ..CandidateFlags::default()
         };
         let mut all: Vec<_> = own.chain([(RARE.to_vec(), repeated, None)]).collect();
         all.sort_by_key(|(literal, ..)| literal.len());
         // One that holds another is found with that one. So no two are left
         // that can begin at one place.
-        let mut kept: Vec<(Vec<u8>, Calls, Option<Gate>)> = Vec::new();
+        let mut kept: Vec<(Vec<u8>, CandidateFlags, Option<Gate>)> = Vec::new();
         for (literal, calls, gate) in all {
             match kept
                 .iter_mut()
@@ -170,8 +170,13 @@ impl Prefilter {
 
     /// What the line calls for in which `hit` is the first literal and that
     /// ends at `end`; and the first literal behind it.
-    pub(super) fn calls(&self, block: &[u8], mut hit: Hit, end: usize) -> (Calls, Option<Hit>) {
-        let mut calls = Calls::default();
+    pub(super) fn calls(
+        &self,
+        block: &[u8],
+        mut hit: Hit,
+        end: usize,
+    ) -> (CandidateFlags, Option<Hit>) {
+        let mut calls = CandidateFlags::default();
         loop {
             calls.add(self.calls[hit.literal]);
             match self.find(block, hit.start + self.steps[hit.literal]) {
@@ -182,9 +187,11 @@ impl Prefilter {
     }
 
     /// What a single line calls for.
-    pub(super) fn line(&self, line: &[u8]) -> Calls {
+    pub(super) fn line(&self, line: &[u8]) -> CandidateFlags {
         self.find(line, 0)
-            .map_or_else(Calls::default, |hit| self.calls(line, hit, line.len()).0)
+            .map_or_else(CandidateFlags::default, |hit| {
+                self.calls(line, hit, line.len()).0
+            })
     }
 }
 
@@ -214,9 +221,9 @@ mod tests {
             line in "[abc]{0,60}",
         ) {
             let holds = |set: &Vec<String>| set.iter().any(|literal| line.contains(literal.as_str()));
-            let mut called = Called::default();
+            let mut called = PatternSet::default();
             for (place, _) in literals.iter().enumerate().filter(|(_, set)| holds(set)) {
-                called.add(Called::only(place));
+                called.add(PatternSet::only(place));
             }
             let all = || literals.iter().flatten().enumerate();
             let held = all().any(|(n, one)| all().any(|(m, other)| n != m && one.contains(other.as_str())));

@@ -9,7 +9,7 @@ use regex_automata::util::look::Look;
 use regex_automata::util::primitives::{PatternID, StateID};
 use regex_syntax::hir::{self, Hir};
 
-use super::pattern::{Groups, PARTS, Parsed, Read};
+use super::pattern::{Groups, PARTS, Parsed, RulePattern};
 
 /// Where the parts of a match stand in the line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Parts {
 /// match, begun at the start of a line, is that of the first of them that
 /// matches anywhere in the line.
 #[derive(Debug)]
-pub(super) struct Program {
+pub(super) struct PatternProgram {
     pike: PikeVM,
     /// By pattern: its place, and the machine's slots of its parts.
     places: Vec<usize>,
@@ -76,17 +76,17 @@ pub(super) struct Program {
 /// Where a machine keeps the start and the end of each part.
 type Slots = [Option<usize>; 2 * PARTS];
 
-impl Program {
+impl PatternProgram {
     /// Compiles patterns, each with its place in the order in which all are
     /// tried; `room` is how many entries a table of theirs may have, `users`
     /// whether user names are wanted: to follow them costs. None if they were
     /// too large, which no checked pattern is.
     pub(super) fn new<'p>(
-        patterns: impl Iterator<Item = (usize, &'p Read)>,
+        patterns: impl Iterator<Item = (usize, &'p RulePattern)>,
         room: usize,
         users: bool,
     ) -> Option<Self> {
-        let (places, patterns): (Vec<usize>, Vec<&Read>) = patterns.unzip();
+        let (places, patterns): (Vec<usize>, Vec<&RulePattern>) = patterns.unzip();
         let patterns: Vec<&Parsed> = patterns
             .into_iter()
             .map(|read| read.parsed().ok())
@@ -110,7 +110,7 @@ impl Program {
             classes[usize::from(byte)] = class;
             representatives[usize::from(class)] = byte;
         }
-        Some(Program {
+        Some(PatternProgram {
             digits_alike: (b'0'..=b'9')
                 .all(|digit| classes[usize::from(digit)] == classes[usize::from(b'0')]),
             end_class: u16::try_from(byte_classes.alphabet_len() - 1).ok()?,
@@ -269,9 +269,9 @@ mod tests {
         for name in NAMES {
             let rule = Config::defaults(Path::new("/")).rule_named(name).unwrap();
             let patterns = rule.patterns.iter().enumerate();
-            let read = patterns.map(|(number, pattern)| Read::new(number, pattern).unwrap());
-            let read: Vec<Read> = read.collect();
-            let program = Program::new(read.iter().enumerate(), 1000, true).unwrap();
+            let read = patterns.map(|(number, pattern)| RulePattern::new(number, pattern).unwrap());
+            let read: Vec<RulePattern> = read.collect();
+            let program = PatternProgram::new(read.iter().enumerate(), 1000, true).unwrap();
             assert!(program.digits_alike(), "{name}");
         }
     }

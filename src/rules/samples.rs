@@ -22,7 +22,7 @@ pub(super) struct Plain {
 }
 
 /// Which pattern matches, who it is, and when.
-pub(super) type Found = (usize, String, String);
+pub(super) type SampleMatch = (usize, String, String);
 
 impl Plain {
     pub(super) fn new(name: &str) -> Self {
@@ -36,7 +36,7 @@ impl Plain {
         }
     }
 
-    pub(super) fn find(&self, line: &[u8], clock: &mut Clock) -> Option<Found> {
+    pub(super) fn find(&self, line: &[u8], clock: &mut Clock) -> Option<SampleMatch> {
         self.patterns.iter().enumerate().find_map(|(index, regex)| {
             let parts = regex.captures(line)?;
             let address = Address::parse(&parts["ip"])?;
@@ -126,7 +126,7 @@ fn every_sample_is_read_as_it_says_and_every_pattern_has_one() {
 }
 
 /// The failures of a log, in its order.
-fn failures(rule: &str, log: &str) -> Vec<Found> {
+fn failures(rule: &str, log: &str) -> Vec<SampleMatch> {
     let rule = Plain::new(rule);
     let mut clock = clock("2026-11-22T08:00:00Z");
     fixture(&format!("{log}.log"))
@@ -262,7 +262,7 @@ fn guessing_keys_without_an_end_that_names_an_address_is_counted_once_sshd_holds
 #[test]
 fn classic_and_rfc_3339_logs_of_one_host_tell_the_same() {
     for host in ["bookworm", "trixie"] {
-        let whole_seconds = |log: &str| -> Vec<Found> {
+        let whole_seconds = |log: &str| -> Vec<SampleMatch> {
             let second = "2026-11-22T07:30:08".len();
             failures("ssh", log)
                 .into_iter()

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension as _, Row, params};
 
-use crate::model::{Address, Ban, Cause, Country, CountryCode, Origin, Unban, Witnesses};
+use crate::model::{Address, Ban, Cause, Country, CountryCode, Evidence, Origin, Unban};
 
 use super::read_back::{Seconds, damaged};
-use super::standings::{TEXTS_KEPT, stamp};
+use super::windows::{TEXTS_KEPT, stamp};
 use super::{Commit, Store, StoreError, space};
 
 const COLUMNS: &str = "ip, rule, server, at, nanos, digits, ends, failures, instant, origin, reason, country, country_code";
@@ -22,7 +22,7 @@ fn first_letters(ip: &str) -> [u8; 16] {
 
 /// The names that the row before had: of a million bans most have the same.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(super) struct RepeatedNames {
     rule: Option<Arc<str>>,
     server: Option<Arc<str>>,
     country: Option<Arc<str>>,
@@ -39,7 +39,7 @@ fn name(row: &Row<'_>, column: usize, last: &mut Option<Arc<str>>) -> rusqlite::
     Ok(name)
 }
 
-pub(super) fn ban(row: &Row<'_>, names: &mut Names) -> rusqlite::Result<Ban> {
+pub(super) fn ban(row: &Row<'_>, names: &mut RepeatedNames) -> rusqlite::Result<Ban> {
     let ip = row.get_ref(0)?.as_str()?;
     let origin = row.get_ref(9)?.as_str()?;
     let rule = match row.get_ref(1)? {
@@ -77,7 +77,7 @@ impl Store {
     pub fn bans(&self) -> Result<Vec<Ban>, StoreError> {
         let select = format!("SELECT {COLUMNS} FROM ban WHERE lifted IS NULL ORDER BY at, id");
         let bans = self.connection.prepare(&select).and_then(|mut select| {
-            let mut names = Names::default();
+            let mut names = RepeatedNames::default();
             let rows = select.query_map([], |row| ban(row, &mut names))?;
             rows.collect()
         });
@@ -194,7 +194,7 @@ impl Commit<'_> {
     ///
     /// # Errors
     /// The store can not be written.
-    pub fn add(&self, bans: &[(&Ban, &Witnesses)], now: i64) -> Result<(), StoreError> {
+    pub fn add(&self, bans: &[(&Ban, &Evidence)], now: i64) -> Result<(), StoreError> {
         let mut in_force = Vec::with_capacity(bans.len());
         let mut last_text = None;
         for (place, (ban, failures)) in (0u32..).zip(bans) {
@@ -204,7 +204,7 @@ impl Commit<'_> {
                 .map(|ends| (ends, Cause::Expired));
             let ip = ban.address.to_string();
             let id = self.insert(ban, &ip, failures, over)?;
-            self.owe_ban(id)?;
+            self.queue_ban_notification(id)?;
             if over.is_none() {
                 in_force.push((first_letters(&ip), place));
             }
@@ -250,7 +250,7 @@ impl Commit<'_> {
                     let failures = row.get_ref(1)?.as_blob()?;
                     Ok((row.get(0)?, self.paths.failures(failures, 1).ok()))
                 });
-                rows?.collect::<rusqlite::Result<Vec<(i64, Option<Witnesses>)>>>()
+                rows?.collect::<rusqlite::Result<Vec<(i64, Option<Evidence>)>>>()
             });
             let rows = self.wrap(rows)?;
             let Some((id, _)) = rows.last() else {
@@ -289,7 +289,7 @@ impl Commit<'_> {
         self.insert(
             ban,
             &ip,
-            &Witnesses::default(),
+            &Evidence::default(),
             lifted.map(|at| (at, Cause::Snapshot)),
         )?;
         match lifted {
@@ -302,7 +302,7 @@ impl Commit<'_> {
         &self,
         ban: &Ban,
         ip: &str,
-        failures: &Witnesses,
+        failures: &Evidence,
         lifted: Option<(i64, Cause)>,
     ) -> Result<i64, StoreError> {
         let insert = "INSERT INTO ban(ip, rule, server, at, nanos, digits, ends, failures, instant, origin, reason, country, country_code, lifted, cause, witnesses) \

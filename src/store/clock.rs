@@ -104,7 +104,7 @@ impl RunTimes {
 
 /// The times of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Times {
+pub(super) struct RunClock {
     /// The time of the run.
     pub(super) now: i64,
     /// By what things are old: never later.
@@ -112,10 +112,10 @@ pub(super) struct Times {
     earlier: Option<RunTimes>,
 }
 
-impl Times {
+impl RunClock {
     /// Of a store without any run.
     pub(super) fn first(now: i64) -> Self {
-        Times {
+        RunClock {
             now,
             age: now,
             earlier: None,
@@ -178,7 +178,7 @@ impl Store {
             .and_then(RunTimes::parse);
         if clock < EARLIEST_NOW {
             let now = earlier.map_or(clock, |earlier| earlier.last);
-            self.times = Times {
+            self.times = RunClock {
                 now,
                 age: earlier.map_or(clock, |earlier| earlier.age_at(now)),
                 earlier,
@@ -190,7 +190,7 @@ impl Store {
             Some(earlier) => Some(earlier),
             None => self.newest_day()?.map(RunTimes::new),
         };
-        self.times = Times {
+        self.times = RunClock {
             now: clock,
             age: earlier.map_or(clock, |earlier| earlier.age_at(clock)),
             earlier,
@@ -229,7 +229,7 @@ impl Store {
 impl Commit<'_> {
     /// Notes the time of this run.
     pub(super) fn set_times(&self) -> Result<(), StoreError> {
-        let Times { now, earlier, .. } = self.times;
+        let RunClock { now, earlier, .. } = self.times;
         if now < EARLIEST_NOW {
             return Ok(());
         }
@@ -330,15 +330,15 @@ impl Commit<'_> {
             .is_some_and(|value: i64| value != 0);
         for (id, ip) in &back {
             // As they stand in Redis, which was remembered for a while only.
-            let stood = "INSERT OR IGNORE INTO stood(ip, server, text, key) \
+            let redis_entry = "INSERT OR IGNORE INTO stood(ip, server, text, key) \
                          SELECT ip, server, text, key FROM lifted WHERE ip = ? AND until IS NOT NULL";
-            self.cached(stood, [ip])?;
+            self.cached(redis_entry, [ip])?;
             self.cached(
                 "DELETE FROM lifted WHERE ip = ? AND until IS NOT NULL",
                 [ip],
             )?;
             self.show(ip)?;
-            self.owe_ban(*id)?;
+            self.queue_ban_notification(*id)?;
             if let Some(address) = Address::parse(ip.as_bytes()).filter(|_| shares)
                 && !self.is_told(ip)?
             {
@@ -354,10 +354,10 @@ impl Commit<'_> {
 
     /// Whether the other servers have a ban of this address.
     fn is_told(&self, ip: &str) -> Result<bool, StoreError> {
-        let stood = self
+        let redis_entry = self
             .transaction
             .prepare_cached("SELECT 1 FROM stood WHERE ip = ?");
-        self.wrap(stood.and_then(|mut stood| stood.exists([ip])))
+        self.wrap(redis_entry.and_then(|mut redis_entry| redis_entry.exists([ip])))
     }
 }
 

@@ -3,7 +3,7 @@ use rusqlite::{OptionalExtension as _, params};
 use crate::model::{Address, LoginConnection, connections_from_bytes, connections_to_bytes};
 
 use super::read_back::damaged;
-use super::standings::Key;
+use super::windows::AddressKey;
 use super::{Commit, Store, StoreError};
 
 /// The connections of an address as they are to be stored.
@@ -37,7 +37,7 @@ impl Store {
     ) -> Result<Vec<LoginConnection>, StoreError> {
         let select = "SELECT connections FROM connection WHERE address = ? AND rule = ?";
         let open = self.connection.prepare_cached(select).and_then(|mut s| {
-            let open = s.query_row(params![Key::of(address), rule], |row| {
+            let open = s.query_row(params![AddressKey::of(address), rule], |row| {
                 let open = connections_from_bytes(row.get_ref(0)?.as_blob()?);
                 open.ok_or_else(|| damaged(0, "the connections of an address can not be read"))
             });
@@ -72,7 +72,12 @@ impl Commit<'_> {
             {
                 let newest = connections.iter().map(|connection| connection.last).max();
                 let bytes = connections_to_bytes(connections);
-                put.execute(params![Key::of(address), rule, newest.unwrap_or(0), bytes])?;
+                put.execute(params![
+                    AddressKey::of(address),
+                    rule,
+                    newest.unwrap_or(0),
+                    bytes
+                ])?;
             }
             Ok(())
         };

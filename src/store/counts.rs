@@ -11,7 +11,7 @@ const FAILURES: &str = "failures of ";
 
 /// How many bans in force have the same rule, origin and family.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Count {
+pub struct StoredBanCount {
     /// The rule; none for bans that are not from a log.
     pub rule: Option<String>,
     /// Where they come from.
@@ -36,13 +36,13 @@ impl Store {
     ///
     /// # Errors
     /// The store can not be read.
-    pub fn counts(&self) -> Result<Vec<Count>, StoreError> {
+    pub fn counts(&self) -> Result<Vec<StoredBanCount>, StoreError> {
         let select = "SELECT rule, origin, instr(ip, ':') > 0 AS v6, count(*) FROM ban
                       WHERE lifted IS NULL GROUP BY rule, origin, v6 ORDER BY rule, origin, v6";
         let counts = self.connection.prepare(select).and_then(|mut select| {
             let rows = select.query_map([], |row| {
                 let word: String = row.get(1)?;
-                Ok(Count {
+                Ok(StoredBanCount {
                     rule: row.get(0)?,
                     origin: Origin::from_word(&word).unwrap_or(Origin::Manual),
                     family: if row.get(2)? { Family::V6 } else { Family::V4 },

@@ -6,25 +6,26 @@ use std::path::{Path, PathBuf};
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use crate::model::{
-    CountsFrom, Cursor, FileStat, Fingerprint, Generation, JournalCursor, JournalPosition, Kind,
+    CountsFrom, Cursor, FileStat, Fingerprint, Generation, GenerationState, JournalCursor,
+    JournalPosition,
 };
 
-use super::read_back::{Count, Seconds, damaged};
+use super::read_back::{Seconds, UnsignedCount, damaged};
 use super::{Commit, Store, StoreError};
 
 /// Cursors and windows that nothing has asked for are kept this long: 30 days.
 const KEPT: i64 = 30 * 86_400;
 
 /// The words of the store.
-const KINDS: [(Kind, &str); 5] = [
-    (Kind::Followed, "followed"),
-    (Kind::Resting, "resting"),
-    (Kind::Cut, "cut"),
-    (Kind::Skipped, "skipped"),
-    (Kind::SkippedPacked, "skipped packed"),
+const KINDS: [(GenerationState, &str); 5] = [
+    (GenerationState::Followed, "followed"),
+    (GenerationState::Resting, "resting"),
+    (GenerationState::Cut, "cut"),
+    (GenerationState::Skipped, "skipped"),
+    (GenerationState::SkippedPacked, "skipped packed"),
 ];
 
-fn word(kind: Kind) -> &'static str {
+fn word(kind: GenerationState) -> &'static str {
     KINDS
         .iter()
         .find(|(known, _)| *known == kind)
@@ -43,7 +44,7 @@ fn generation(row: &Row<'_>) -> rusqlite::Result<Generation> {
         .find(|(_, word)| *word == kind)
         .map(|(kind, _)| *kind);
     let head: Vec<u8> = row.get(8)?;
-    let (Count(offset), Count(length)) = (row.get(7)?, row.get(9)?);
+    let (UnsignedCount(offset), UnsignedCount(length)) = (row.get(7)?, row.get(9)?);
     // What is read of a file to know it again is as long as these say.
     if length > Cursor::TAIL.min(offset) || head.len() as u64 > Cursor::HEAD.min(offset) {
         let why = "a cursor is to be known by more bytes than were read";
@@ -67,15 +68,15 @@ fn generation(row: &Row<'_>) -> rusqlite::Result<Generation> {
             },
         },
         live: row.get(11)?,
-        kind: known.ok_or(rusqlite::Error::InvalidColumnType(
+        state: known.ok_or(rusqlite::Error::InvalidColumnType(
             12,
             "kind".to_owned(),
             rusqlite::types::Type::Text,
         ))?,
         seen: row.get(13).map(|Seconds(seen)| seen)?,
-        left: row.get(14).map(|Count(left)| left)?,
+        left: row.get(14).map(|UnsignedCount(left)| left)?,
         counts: CountsFrom {
-            byte: row.get(15).map(|Count(byte)| byte)?,
+            byte: row.get(15).map(|UnsignedCount(byte)| byte)?,
             secs: row.get(16).map(|Seconds(secs)| secs)?,
         },
     })
@@ -173,7 +174,7 @@ impl Commit<'_> {
                 stat,
                 cursor,
                 live,
-                kind,
+                state: kind,
                 left,
                 seen,
                 counts,

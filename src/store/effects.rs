@@ -2,13 +2,13 @@ use rusqlite::{OptionalExtension as _, params};
 
 use crate::model::{Address, Ban, Cause, Family, Unban};
 
-use super::bans::{Names, ban};
+use super::bans::{RepeatedNames, ban};
 use super::read_back::Seconds;
 use super::{Commit, Store, StoreError};
 
 /// Something that was committed and not yet told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Untold {
+pub enum PendingNotification {
     /// A new ban.
     Ban(Ban),
     /// A ban that was lifted.
@@ -27,21 +27,21 @@ impl Store {
     ///
     /// # Errors
     /// The store can not be read.
-    pub fn untold(&self) -> Result<Vec<Untold>, StoreError> {
+    pub fn pending_notifications(&self) -> Result<Vec<PendingNotification>, StoreError> {
         let bans = "SELECT b.ip, b.rule, b.server, b.at, b.nanos, b.digits, b.ends, b.failures, b.instant, b.origin, b.reason, b.country, b.country_code, \
                     u.ip, u.cause, u.at FROM untold u LEFT JOIN ban b ON b.id = u.ban ORDER BY u.id";
         let rows = self.connection.prepare(bans).and_then(|mut select| {
-            let mut names = Names::default();
+            let mut names = RepeatedNames::default();
             let rows = select.query_map([], |row| {
                 let Some(ip) = row.get::<_, Option<String>>(13)? else {
-                    return ban(row, &mut names).map(|ban| Some(Untold::Ban(ban)));
+                    return ban(row, &mut names).map(|ban| Some(PendingNotification::Ban(ban)));
                 };
                 let address = Address::parse(ip.as_bytes());
                 let cause = Cause::from_word(&row.get::<_, String>(14)?);
                 let Seconds(at) = row.get(15)?;
-                Ok(address
-                    .zip(cause)
-                    .map(|(address, cause)| Untold::Unban(Unban { address, cause, at })))
+                Ok(address.zip(cause).map(|(address, cause)| {
+                    PendingNotification::Unban(Unban { address, cause, at })
+                }))
             })?;
             rows.filter_map(Result::transpose).collect()
         });
@@ -62,7 +62,7 @@ impl Store {
     ///
     /// # Errors
     /// The store can not be read.
-    pub fn standing(&self) -> Result<Option<(String, i64)>, StoreError> {
+    pub fn applied_fingerprint(&self) -> Result<Option<(String, i64)>, StoreError> {
         let select = "SELECT s.value, n.value FROM meta s, meta n WHERE s.key = 'standing' AND n.key = 'standing_number'";
         let found = self
             .connection
@@ -93,13 +93,13 @@ impl Store {
     ///
     /// # Errors
     /// The store can not be read.
-    pub fn never_banned(&self) -> Result<Option<i64>, StoreError> {
+    pub fn checked_allow_list(&self) -> Result<Option<i64>, StoreError> {
         self.meta("never_banned")
     }
 }
 
 impl Commit<'_> {
-    pub(super) fn owe_ban(&self, id: i64) -> Result<(), StoreError> {
+    pub(super) fn queue_ban_notification(&self, id: i64) -> Result<(), StoreError> {
         let insert = "INSERT INTO untold(ban) VALUES (?)";
         self.wrap(
             self.transaction
@@ -109,7 +109,12 @@ impl Commit<'_> {
         .map(drop)
     }
 
-    pub(super) fn owe_unban(&self, ip: &str, cause: Cause, at: i64) -> Result<(), StoreError> {
+    pub(super) fn queue_unban_notification(
+        &self,
+        ip: &str,
+        cause: Cause,
+        at: i64,
+    ) -> Result<(), StoreError> {
         let insert = "INSERT INTO untold(ip, cause, at) VALUES (?, ?, ?)";
         let values = params![ip, cause.as_str(), at];
         self.wrap(
@@ -124,7 +129,7 @@ impl Commit<'_> {
     ///
     /// # Errors
     /// The store can not be written.
-    pub fn set_told(&self) -> Result<(), StoreError> {
+    pub fn clear_notifications(&self) -> Result<(), StoreError> {
         self.wrap(self.transaction.execute("DELETE FROM untold", []))
             .map(drop)
     }
@@ -142,7 +147,7 @@ impl Commit<'_> {
     ///
     /// # Errors
     /// The store can not be written.
-    pub fn set_standing(&self, state: &str, number: i64) -> Result<(), StoreError> {
+    pub fn set_applied_fingerprint(&self, state: &str, number: i64) -> Result<(), StoreError> {
         self.set_meta("standing", state)?;
         self.set_meta("standing_number", number)
     }
@@ -162,7 +167,7 @@ impl Commit<'_> {
     ///
     /// # Errors
     /// The store can not be written.
-    pub fn set_never_banned(&self, fingerprint: i64) -> Result<(), StoreError> {
+    pub fn set_checked_allow_list(&self, fingerprint: i64) -> Result<(), StoreError> {
         self.set_meta("never_banned", fingerprint)
     }
 }

@@ -100,7 +100,7 @@ impl Store {
     ///
     /// # Errors
     /// The store can not be read.
-    pub fn heard(&self) -> Result<BTreeMap<String, i64>, StoreError> {
+    pub fn last_numbers(&self) -> Result<BTreeMap<String, i64>, StoreError> {
         let rows = self
             .connection
             .prepare("SELECT store, number FROM heard")
@@ -165,18 +165,18 @@ impl Commit<'_> {
     ///
     /// # Errors
     /// The store can not be written.
-    pub fn set_heard(
+    pub fn set_last_numbers(
         &self,
         last: &str,
-        heard: &BTreeMap<String, i64>,
+        last_numbers: &BTreeMap<String, i64>,
         now: i64,
     ) -> Result<(), StoreError> {
         self.set_meta_text("stream", Some(last))?;
-        if heard.is_empty() {
+        if last_numbers.is_empty() {
             return Ok(());
         }
         let upsert = "INSERT INTO heard VALUES (?1, ?2, ?3) ON CONFLICT(store) DO UPDATE SET number = ?2, at = ?3";
-        for (store, number) in heard {
+        for (store, number) in last_numbers {
             self.cached(upsert, params![store, number, now])?;
         }
         let age = now.min(self.times.age);

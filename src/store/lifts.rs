@@ -43,7 +43,7 @@ impl Commit<'_> {
         }
         self.remember_all(&ip, at, false)?;
         if lifted {
-            self.owe_unban(&ip, cause, at)?;
+            self.queue_unban_notification(&ip, cause, at)?;
             self.hide(&ip)?;
         }
         Ok(lifted)
@@ -79,7 +79,7 @@ impl Commit<'_> {
             let at = self.transaction.query_row(last, [&ip], |row| row.get(0));
             let Seconds(at) = self.wrap(at)?;
             self.remember_all(&ip, at.max(now), true)?;
-            self.owe_unban(&ip, Cause::Expired, at)?;
+            self.queue_unban_notification(&ip, Cause::Expired, at)?;
             self.hide(&ip)?;
         }
         Ok(())

@@ -9,7 +9,7 @@
 //! | `connections` | the connections to which further lines may belong |
 //! | `cursors` | how far each rule has read each log |
 //! | `standings` | open windows, and what an address has behind it |
-//! | `bans`, `lifts` | bans in force, and how they end |
+//! | `bans`, `remote_unbans` | bans in force, and how they end |
 //! | `clock` | what earlier runs knew of the time, and what a wrong clock has left |
 //! | `counts` | figures that are told of |
 //! | `sets` | the numbers of the sets of bans in force, and what lies between them |
@@ -33,9 +33,9 @@ mod effects;
 mod error;
 mod exchange;
 mod files;
+mod installed_chains;
 mod last_good;
 mod lifts;
-mod made;
 mod outbox;
 mod past;
 mod paths;
@@ -44,9 +44,9 @@ mod schema;
 mod sender;
 mod sets;
 mod space;
-mod standings;
 mod takeover;
 mod upgrade;
+mod windows;
 
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
@@ -63,16 +63,16 @@ use read_back::Seconds;
 
 pub use clock::Mended;
 pub use connections::OpenConnections;
-pub use counts::Count;
-pub use effects::Untold;
+pub use counts::StoredBanCount;
+pub use effects::PendingNotification;
 pub use error::StoreError;
 pub use exchange::Before;
 pub use outbox::Outbound;
 pub use past::{OpenWindow, PastBan};
 pub use sender::{StoredSender, Waiting};
 pub use sets::Since;
-pub use standings::{OpenRow, Past, TEXTS_KEPT};
 pub use takeover::{Takeover, copy_database};
+pub use windows::{OpenRow, StoredPast, TEXTS_KEPT};
 
 /// The store of one host.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ pub struct Store {
     paths: Paths,
     /// Why it is not wholly brought to this version yet.
     unfinished: Option<Unfinished>,
-    times: clock::Times,
+    times: clock::RunClock,
     /// What was mended when it was opened, because the clock had gone back.
     mended: Option<Mended>,
     /// The copy that is read in place of a store that was cut off in a commit.
@@ -107,7 +107,7 @@ pub struct Commit<'a> {
     transaction: Transaction<'a>,
     path: &'a Path,
     paths: &'a Paths,
-    times: clock::Times,
+    times: clock::RunClock,
 }
 
 impl Store {
@@ -158,7 +158,7 @@ impl Store {
             takeover,
             paths: Paths::default(),
             unfinished,
-            times: clock::Times::first(now),
+            times: clock::RunClock::first(now),
             mended: None,
             _copy: None,
         };
@@ -219,7 +219,7 @@ impl Store {
             paths: Paths::default(),
             unfinished: None,
             // It is not written, so nothing grows old.
-            times: clock::Times::first(0),
+            times: clock::RunClock::first(0),
             mended: None,
             _copy: copy,
         }))

@@ -33,7 +33,7 @@ pub struct Outbound {
     /// Whether the address is banned now.
     pub banned: bool,
     /// The bans that an un-ban has lifted, as they stood: key, server, text.
-    pub stood: Vec<(String, String, String)>,
+    pub redis_entry: Vec<(String, String, String)>,
 }
 
 /// A ban's time, server, reason and country, and the latest end of its address.
@@ -65,7 +65,7 @@ impl Store {
                     country: row.get(6)?,
                     longer: row.get(7)?,
                     banned: row.get(8)?,
-                    stood: Vec::new(),
+                    redis_entry: Vec::new(),
                 }))
             })?;
             rows.filter_map(Result::transpose)
@@ -74,7 +74,7 @@ impl Store {
         let mut rows = self.wrap(rows)?;
         for row in rows.iter_mut().filter(|row| row.server.is_none()) {
             let select = "SELECT key, server, text FROM lifted WHERE ip = ? ORDER BY at DESC";
-            let stood = self
+            let redis_entry = self
                 .connection
                 .prepare_cached(select)
                 .and_then(|mut select| {
@@ -84,7 +84,7 @@ impl Store {
                         })?
                         .collect()
                 });
-            row.stood = self.wrap(stood)?;
+            row.redis_entry = self.wrap(redis_entry)?;
         }
         Ok(rows)
     }

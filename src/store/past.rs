@@ -1,12 +1,12 @@
-use crate::model::{Address, Ban, Cause, Witness, Witnesses};
+use crate::model::{Address, Ban, Cause, Evidence, KeptFailure};
 
-use super::bans::{Names, ban};
+use super::bans::{RepeatedNames, ban};
 use super::read_back::Seconds;
-use super::standings::{Key, both};
+use super::windows::{AddressKey, both};
 use super::{Store, StoreError};
 
 /// A row of `ban`: what it says, when it was lifted and why, and what filled its window.
-type Row = (Ban, Option<Seconds>, Option<String>, Witnesses);
+type Row = (Ban, Option<Seconds>, Option<String>, Evidence);
 
 /// A ban of an address, running or ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct PastBan {
     /// When and why it was lifted, if it was.
     pub lifted: Option<(i64, Cause)>,
     /// The failures that filled its window.
-    pub failures: Vec<Witness>,
+    pub failures: Vec<KeptFailure>,
 }
 
 /// An open window of an address.
@@ -25,7 +25,7 @@ pub struct OpenWindow {
     /// The rule.
     pub rule: String,
     /// Its failures.
-    pub failures: Vec<Witness>,
+    pub failures: Vec<KeptFailure>,
 }
 
 impl Store {
@@ -39,7 +39,7 @@ impl Store {
                       FROM ban WHERE ip = ? ORDER BY at, id";
         let rows: Vec<Row> =
             self.wrap(self.connection.prepare(select).and_then(|mut select| {
-                let mut names = Names::default();
+                let mut names = RepeatedNames::default();
                 select
                     .query_map([&ip], |row| {
                         let failures = row.get_ref(15)?.as_blob_or_null()?;
@@ -69,10 +69,10 @@ impl Store {
         let select =
             "SELECT rule, failures, earlier FROM open_window WHERE address = ? ORDER BY rule";
         let rows = self.connection.prepare(select).and_then(|mut select| {
-            let rows = select.query_map([Key::of(address)], |row| {
+            let rows = select.query_map([AddressKey::of(address)], |row| {
                 Ok((row.get(0)?, both(row, 1, &self.paths)?))
             })?;
-            rows.collect::<rusqlite::Result<Vec<(String, (Witnesses, Witnesses))>>>()
+            rows.collect::<rusqlite::Result<Vec<(String, (Evidence, Evidence))>>>()
         });
         let mut windows = Vec::new();
         for (rule, (later, earlier)) in self.wrap(rows)? {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::model::{PathId, Witness, Witnesses};
+use crate::model::{Evidence, KeptFailure, PathId};
 
 use super::read_back::damaged;
 use super::{Commit, Store, StoreError};
@@ -26,8 +26,8 @@ impl Paths {
     }
 
     /// The failures of a row; `column` says of which.
-    pub(super) fn failures(&self, bytes: &[u8], column: usize) -> rusqlite::Result<Witnesses> {
-        let failures = Witnesses::from_bytes(bytes, |path| self.note(path));
+    pub(super) fn failures(&self, bytes: &[u8], column: usize) -> rusqlite::Result<Evidence> {
+        let failures = Evidence::from_bytes(bytes, |path| self.note(path));
         failures.ok_or_else(|| damaged(column, "the failures of a window are not readable"))
     }
 
@@ -63,7 +63,7 @@ fn write(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
 
 impl Store {
     /// The failures of a row, each with the path of its log.
-    pub(super) fn witnesses(&self, failures: &Witnesses) -> Result<Vec<Witness>, StoreError> {
+    pub(super) fn witnesses(&self, failures: &Evidence) -> Result<Vec<KeptFailure>, StoreError> {
         let ids = failures.paths();
         let paths: rusqlite::Result<BTreeMap<PathId, Arc<Path>>> = ids
             .map(|id| Ok((id, self.paths.get(&self.connection, id)?)))

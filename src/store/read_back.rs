@@ -35,13 +35,13 @@ impl FromSql for End {
 
 /// A number that counts something: not negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Count(pub(super) u64);
+pub(super) struct UnsignedCount(pub(super) u64);
 
-impl FromSql for Count {
+impl FromSql for UnsignedCount {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let number = value.as_i64()?;
         let count = u64::try_from(number).map_err(|_| FromSqlError::OutOfRange(number))?;
-        Ok(Count(count))
+        Ok(UnsignedCount(count))
     }
 }
 

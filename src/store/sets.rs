@@ -140,7 +140,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{Ban, Cause, Origin, Stamp, Unban, Witnesses};
+    use crate::model::{Ban, Cause, Evidence, Origin, Stamp, Unban};
 
     fn address(last: u8) -> Address {
         Address::parse(format!("192.0.2.{last}").as_bytes()).unwrap()
@@ -177,7 +177,7 @@ mod tests {
                 let commit = store.begin().unwrap();
                 for (bans, last) in steps {
                     if bans {
-                        commit.add(&[(&ban(last), &Witnesses::default())], 1000).unwrap();
+                        commit.add(&[(&ban(last), &Evidence::default())], 1000).unwrap();
                     } else {
                         let (address, at) = (address(last), 1000);
                         commit.lift(&Unban { address, cause: Cause::Manual, at }).unwrap();

@@ -95,7 +95,6 @@ fn vacuum(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::store::Store;
 
     /// `VACUUM` has committed, and the run was killed before the file was made shorter.

@@ -31,7 +31,7 @@ pub struct Takeover {
 
 /// The rows of PyFilter's table.
 #[derive(Debug)]
-pub(super) struct Old(Vec<Row>);
+pub(super) struct FormerRows(Vec<Row>);
 
 #[derive(Debug)]
 struct Row {
@@ -43,7 +43,7 @@ struct Row {
 }
 
 /// The old rows, if the database is PyFilter's.
-pub(super) fn find(connection: &Connection, path: &Path) -> Result<Option<Old>, StoreError> {
+pub(super) fn find(connection: &Connection, path: &Path) -> Result<Option<FormerRows>, StoreError> {
     let read = || {
         let theirs = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'banned_ip'";
         if schema::version(connection)? != 0 || !connection.prepare(theirs)?.exists([])? {
@@ -72,7 +72,7 @@ pub(super) fn find(connection: &Connection, path: &Path) -> Result<Option<Old>, 
                 country: text(row.get_ref(4)?),
             })
         })?;
-        Ok(Some(Old(rows.collect::<rusqlite::Result<_>>()?)))
+        Ok(Some(FormerRows(rows.collect::<rusqlite::Result<_>>()?)))
     };
     read().map_err(|error| StoreError::of(path, &error))
 }
@@ -109,7 +109,7 @@ fn text(value: ValueRef<'_>) -> Option<String> {
 pub(super) fn take_over(
     connection: &mut Connection,
     path: &Path,
-    old: &Old,
+    old: &FormerRows,
     blacklisted: Option<&BTreeSet<Address>>,
     now: i64,
 ) -> Result<Takeover, StoreError> {
@@ -124,7 +124,7 @@ pub(super) fn take_over(
         .map_err(wrap)?;
     schema::apply(&transaction, 0).map_err(wrap)?;
     let paths = Paths::default();
-    let times = super::clock::Times::first(now);
+    let times = super::clock::RunClock::first(now);
     let commit = Commit {
         transaction,
         path,

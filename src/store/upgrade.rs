@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::paths::Paths;
-use super::standings::TEXTS_KEPT;
+use super::windows::TEXTS_KEPT;
 use super::{StoreError, Unfinished, space};
 
 /// A step rewrites at most so many rows, and ends with the row by which it has

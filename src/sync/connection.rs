@@ -17,7 +17,7 @@ use super::socket::{Deadline, Stream, connect};
 
 /// How Redis is reached.
 #[derive(Clone)]
-pub struct Settings {
+pub struct RedisSettings {
     /// Host name, address, or path of a socket.
     pub host: String,
     /// TCP port.
@@ -55,7 +55,7 @@ pub struct Cost {
     pub received: u64,
 }
 
-impl Settings {
+impl RedisSettings {
     /// Where it is, for people: without the password.
     #[must_use]
     pub fn place(&self) -> String {
@@ -95,7 +95,7 @@ impl std::fmt::Debug for Connection {
 
 impl Connection {
     /// Connects, and greets as `name`.
-    pub(super) fn open(settings: &Settings, name: &str) -> Result<Self, SyncError> {
+    pub(super) fn open(settings: &RedisSettings, name: &str) -> Result<Self, SyncError> {
         let begun = Instant::now();
         let deadline: Deadline = Rc::new(Cell::new(begun + settings.limit));
         let fail = |why| SyncError {
@@ -122,7 +122,7 @@ impl Connection {
     }
 
     /// Password, database and name, in one round trip.
-    fn greet(&mut self, settings: &Settings, name: &str) -> Result<(), SyncError> {
+    fn greet(&mut self, settings: &RedisSettings, name: &str) -> Result<(), SyncError> {
         let mut commands = Vec::new();
         if let Some(password) = &settings.password {
             let mut auth = command(["AUTH"]);
@@ -214,7 +214,7 @@ impl Connection {
 /// clients: it says so first and closes at once. Where the greeting arrives after
 /// that, the system resets the connection and what Redis said is lost; so this
 /// connection sends nothing.
-fn refusal(settings: &Settings, left: Duration) -> Option<Why> {
+fn refusal(settings: &RedisSettings, left: Duration) -> Option<Why> {
     let deadline: Deadline = Rc::new(Cell::new(Instant::now() + left.min(LISTENS)));
     let stream = connect(settings, &deadline).ok()?;
     let reply = Replies::new(stream).next().ok()?;

@@ -31,7 +31,7 @@ const LAST_NUMBER: i64 = 1 << 62;
 /// A ban as it stands in Redis: what an un-ban remembers, so that this very
 /// ban is never taken over again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Stood {
+pub struct RedisBanEntry {
     /// Who is banned.
     pub address: Address,
     /// The key of its hash, which may be spelled otherwise.
@@ -44,31 +44,31 @@ pub struct Stood {
 
 /// A ban of another server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Foreign {
+pub struct RemoteBan {
     /// The ban as it is here.
     pub ban: Ban,
     /// How it stands there.
-    pub stood: Stood,
+    pub redis_entry: RedisBanEntry,
 }
 
 /// An un-ban by another server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lift {
+pub struct RemoteUnban {
     /// Who may connect again.
     pub address: Address,
     /// Since when, in Unix seconds.
     pub at: i64,
     /// The ban that was lifted.
-    pub stood: Option<Stood>,
+    pub redis_entry: Option<RedisBanEntry>,
 }
 
 /// A ban or an un-ban of another server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A ban.
-    Ban(Foreign),
+    Ban(RemoteBan),
     /// An un-ban.
-    Unban(Lift),
+    Unban(RemoteUnban),
 }
 
 impl Event {
@@ -84,7 +84,7 @@ impl Event {
 
 /// An entry that is skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct RejectedEntry {
     /// Which: `hash 127.0.0.1`, `event 1-0`.
     pub entry: String,
     /// Why: a half sentence behind it.
@@ -112,7 +112,7 @@ pub(super) struct Sent {
 type Why = String;
 
 /// What is known of an address that is never banned; nothing of any other.
-pub(super) type Never<'a> = &'a dyn Fn(Address) -> Option<&'static str>;
+pub(super) type AllowListLookup<'a> = &'a dyn Fn(Address) -> Option<&'static str>;
 
 /// The fields of a stream's entry, name and value in turn.
 struct Fields<'a>(&'a [Value]);
@@ -137,10 +137,15 @@ impl<'a> Fields<'a> {
 
     /// What it is, with the time at which it is taken: `ahead` seconds earlier
     /// than it says.
-    fn event(&self, address: Address, ahead: i64, never: Never<'_>) -> Result<Event, Why> {
+    fn event(
+        &self,
+        address: Address,
+        ahead: i64,
+        never: AllowListLookup<'_>,
+    ) -> Result<Event, Why> {
         let at = self.number("time")? - ahead;
-        let stood = || -> Result<Stood, Why> {
-            Ok(Stood {
+        let redis_entry = || -> Result<RedisBanEntry, Why> {
+            Ok(RedisBanEntry {
                 address,
                 key: address.to_string(),
                 server: server(self.needed("server")?)?,
@@ -148,13 +153,13 @@ impl<'a> Fields<'a> {
             })
         };
         match utf8(self.needed("event")?, "event", 20)?.as_str() {
-            "unban" => Ok(Event::Unban(Lift {
+            "unban" => Ok(Event::Unban(RemoteUnban {
                 address,
                 at,
-                stood: self.get("server").is_some().then(stood).transpose()?,
+                redis_entry: self.get("server").is_some().then(redis_entry).transpose()?,
             })),
             "ban" => {
-                let stood = stood()?;
+                let redis_entry = redis_entry()?;
                 let ends = self.get("ends").is_some().then(|| self.number("ends"));
                 let facts = Facts {
                     at,
@@ -162,7 +167,7 @@ impl<'a> Fields<'a> {
                     reason: self.get("reason"),
                     country: self.get("country"),
                 };
-                let mut foreign = facts.ban(stood, never)?;
+                let mut foreign = facts.ban(redis_entry, never)?;
                 // It lasts as long as it was to last.
                 foreign.ban.ends = foreign.ban.ends.map(|ends| ends.saturating_sub(ahead));
                 Ok(Event::Ban(foreign))
@@ -174,7 +179,7 @@ impl<'a> Fields<'a> {
 
 /// The fields of a stream's entry → an event. What lies further ahead than
 /// clocks differ is taken as of `now`.
-pub(super) fn event(fields: &[Value], now: i64, never: Never<'_>) -> Result<Sent, Why> {
+pub(super) fn event(fields: &[Value], now: i64, never: AllowListLookup<'_>) -> Result<Sent, Why> {
     let fields = Fields(fields);
     let ip = utf8(fields.needed("ip")?, "ip", 64)?;
     let address = Address::parse(ip.as_bytes()).ok_or("names no single address")?;
@@ -252,7 +257,12 @@ impl Hash {
     }
 
     /// The ban, once the server's field is known.
-    pub(super) fn ban(self, field: &Value, now: i64, never: Never<'_>) -> Result<Foreign, Why> {
+    pub(super) fn ban(
+        self,
+        field: &Value,
+        now: i64,
+        never: AllowListLookup<'_>,
+    ) -> Result<RemoteBan, Why> {
         let text = match field {
             Value::Nil => return Err("has no field of its banned_server".to_owned()),
             text => utf8(text, "of its server", LONGEST_NAME)?,
@@ -274,13 +284,13 @@ impl Hash {
             reason: Some(&self.reason),
             country: Some(&self.country),
         };
-        let stood = Stood {
+        let redis_entry = RedisBanEntry {
             address: self.address,
             key: self.key,
             server: self.server,
             text,
         };
-        facts.ban(stood, never)
+        facts.ban(redis_entry, never)
     }
 }
 
@@ -293,8 +303,8 @@ struct Facts<'a> {
 }
 
 impl Facts<'_> {
-    fn ban(self, stood: Stood, never: Never<'_>) -> Result<Foreign, Why> {
-        if let Some(why) = never(stood.address) {
+    fn ban(self, redis_entry: RedisBanEntry, never: AllowListLookup<'_>) -> Result<RemoteBan, Why> {
+        if let Some(why) = never(redis_entry.address) {
             return Err(format!("{why}, so it is never banned"));
         }
         if let Some(ends) = self.ends.filter(|ends| *ends > LAST_END) {
@@ -310,9 +320,9 @@ impl Facts<'_> {
         let sentence = country_sentence(&country);
         let reason = reason.strip_suffix(&sentence).unwrap_or(reason);
         let ban = Ban {
-            address: stood.address,
+            address: redis_entry.address,
             rule: None,
-            server: Arc::from(stood.server.as_str()),
+            server: Arc::from(redis_entry.server.as_str()),
             at: Stamp::from_secs(self.at),
             ends: self.ends,
             failures: 0,
@@ -321,7 +331,7 @@ impl Facts<'_> {
             reason: Some(reason.trim_end().into()),
             country: Country::named(&country),
         };
-        Ok(Foreign { ban, stood })
+        Ok(RemoteBan { ban, redis_entry })
     }
 }
 
@@ -421,7 +431,7 @@ mod tests {
     #[test]
     fn an_event_is_a_ban() {
         let sent = changed("country", "France").unwrap();
-        let Ok(Event::Ban(Foreign { ban, stood })) = sent.event else {
+        let Ok(Event::Ban(RemoteBan { ban, redis_entry })) = sent.event else {
             panic!("{sent:?}")
         };
         assert_eq!((sent.store.as_str(), sent.number), ("3f9c2a", 7));
@@ -431,7 +441,7 @@ mod tests {
             ("web 2", 1_774_189_000, None)
         );
         assert_eq!(ban.country, Country::named("France"));
-        assert_eq!(stood.text, "2026-03-22 14:16:40");
+        assert_eq!(redis_entry.text, "2026-03-22 14:16:40");
     }
 
     #[test]
@@ -472,7 +482,7 @@ mod tests {
         pairs.extend([("event", kind), ("time", at.as_deref().unwrap())]);
         pairs.extend(ends.as_deref().map(|ends| ("ends", ends)));
         match event(&fields(&pairs), NOW, &nobody).unwrap().event.unwrap() {
-            Event::Ban(Foreign { ban, .. }) => (ban.at.secs, ban.ends),
+            Event::Ban(RemoteBan { ban, .. }) => (ban.at.secs, ban.ends),
             Event::Unban(lift) => (lift.at, None),
         }
     }
@@ -489,7 +499,7 @@ mod tests {
         }
     }
 
-    fn hash(values: &[Value; 3], stays: i64, field: &str) -> Result<Foreign, Why> {
+    fn hash(values: &[Value; 3], stays: i64, field: &str) -> Result<RemoteBan, Why> {
         let address = Address::parse(b"203.0.113.13").unwrap();
         let list = Value::Array(values.to_vec());
         let hash = Hash::begin(address.to_string(), address, list, &Value::Int(stays))?;

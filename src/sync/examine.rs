@@ -1,6 +1,6 @@
 use redis::Value;
 
-use super::connection::{Connection, Settings};
+use super::connection::{Connection, RedisSettings};
 use super::error::{SyncError, Why};
 use super::exchange::{SERVERS, STREAM};
 use super::reply::{Reply, command};
@@ -31,7 +31,7 @@ pub struct Examined {
 /// # Errors
 /// Redis can not be used at all; see [`Why`].
 pub fn examine(
-    settings: &Settings,
+    settings: &RedisSettings,
     ids: &[String],
     server: &str,
     now: i64,

@@ -6,8 +6,8 @@ use redis::{Cmd, Value};
 
 use crate::model::Address;
 
-use super::connection::{Connection, Cost, Settings};
-use super::entry::{self, Event, Never, Refused, Sent, is_ahead};
+use super::connection::{Connection, Cost, RedisSettings};
+use super::entry::{self, AllowListLookup, Event, RejectedEntry, Sent, is_ahead};
 use super::error::{SyncError, Why};
 use super::reply::{Reply, Word as _, command};
 
@@ -63,7 +63,7 @@ pub struct Position {
     /// The last event's id; none before the first contact.
     pub last: Option<String>,
     /// How far each other store's numbers have come, by its id.
-    pub heard: BTreeMap<String, i64>,
+    pub last_numbers: BTreeMap<String, i64>,
 }
 
 /// An event that was taken as of now.
@@ -81,7 +81,7 @@ pub struct Received {
     /// What other servers did, each once, in their order.
     pub events: Vec<Event>,
     /// What was skipped.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<RejectedEntry>,
     /// What lay too far ahead, and was taken as of now.
     pub ahead: Vec<Ahead>,
     /// The highest of our own numbers, before any that we never gave.
@@ -116,7 +116,7 @@ impl Exchange {
     ///
     /// # Errors
     /// Redis can not be used; see [`Why`].
-    pub fn open(settings: &Settings, sender: Sender, server: &str) -> Result<Self, SyncError> {
+    pub fn open(settings: &RedisSettings, sender: Sender, server: &str) -> Result<Self, SyncError> {
         Ok(Exchange {
             connection: Connection::open(settings, server)?,
             sender,
@@ -150,7 +150,7 @@ impl Exchange {
         position: Position,
         announce: bool,
         now: i64,
-        never: Never<'_>,
+        never: AllowListLookup<'_>,
     ) -> Result<Received, SyncError> {
         let from = position.last.clone();
         let mut commands = vec![
@@ -209,7 +209,13 @@ impl Exchange {
 
     /// Takes in what one XREAD gave; says how many events that were. What was
     /// cut off behind the first is for the next XREAD.
-    fn take_in(&self, batch: &Value, now: i64, never: Never<'_>, received: &mut Received) -> usize {
+    fn take_in(
+        &self,
+        batch: &Value,
+        now: i64,
+        never: AllowListLookup<'_>,
+        received: &mut Received,
+    ) -> usize {
         let stream = batch.list().first().map_or(&[][..], Reply::list);
         let entries = stream.get(1).map_or(&[][..], Reply::list);
         for (n, row) in entries.iter().enumerate() {
@@ -221,7 +227,7 @@ impl Exchange {
             if is_cut {
                 let why = "is too long".to_owned();
                 let entry = format!("event {id}");
-                received.refused.push(Refused {
+                received.refused.push(RejectedEntry {
                     entry,
                     why,
                     address: None,
@@ -232,7 +238,7 @@ impl Exchange {
             let fields = row.list().get(1).map_or(&[][..], Reply::list);
             match entry::event(fields, now, never) {
                 Ok(sent) => self.take_one(&id, sent, now, received),
-                Err(why) => received.refused.push(Refused {
+                Err(why) => received.refused.push(RejectedEntry {
                     entry: format!("event {id}"),
                     why,
                     address: None,
@@ -262,21 +268,21 @@ impl Exchange {
         let event = match sent.event {
             Ok(event) => event,
             Err(why) => {
-                return received.refused.push(Refused {
+                return received.refused.push(RejectedEntry {
                     entry: format!("event {id}"),
                     why,
                     address: Some(sent.address),
                 });
             }
         };
-        let heard = &mut received.position.heard;
-        let before = heard.get(&sent.store).copied();
+        let last_numbers = &mut received.position.last_numbers;
+        let before = last_numbers.get(&sent.store).copied();
         // Sending is at least once.
         if before >= number {
             return;
         }
-        if before.is_some() || heard.len() < MOST_SERVERS {
-            heard.insert(sent.store, sent.number);
+        if before.is_some() || last_numbers.len() < MOST_SERVERS {
+            last_numbers.insert(sent.store, sent.number);
         }
         if is_ahead(sent.at, now) {
             let (entry, seconds) = (format!("event {id}"), sent.at - now);

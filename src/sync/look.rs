@@ -6,7 +6,7 @@ use redis::{Cmd, Value};
 
 use crate::model::{Address, Escaped};
 
-use super::entry::{Foreign, Hash, Never, Refused};
+use super::entry::{AllowListLookup, Hash, RejectedEntry, RemoteBan};
 use super::error::SyncError;
 use super::exchange::{Exchange, MOST};
 use super::reply::{Reply, Word as _, command};
@@ -16,11 +16,11 @@ const KEYS: std::ops::RangeInclusive<usize> = 250..=2000;
 
 /// What a look through the hashes found.
 #[derive(Debug, Default)]
-pub struct Look {
+pub struct HashSearch {
     /// Bans that are not known here.
-    pub found: Vec<Foreign>,
+    pub found: Vec<RemoteBan>,
     /// What was skipped.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<RejectedEntry>,
     /// Where the next run goes on; none if it is through.
     pub scan: Option<String>,
     /// What kept it from going on; what was found before counts.
@@ -45,11 +45,11 @@ impl Exchange {
         scan: Option<String>,
         known: &dyn Fn(Address) -> bool,
         now: i64,
-        never: Never<'_>,
-    ) -> Look {
-        let mut look = Look {
+        never: AllowListLookup<'_>,
+    ) -> HashSearch {
+        let mut look = HashSearch {
             scan: Some(scan.unwrap_or_else(|| "0".to_owned())),
-            ..Look::default()
+            ..HashSearch::default()
         };
         look.error = self.look_on(&mut look, known, now, never).err();
         look
@@ -57,10 +57,10 @@ impl Exchange {
 
     fn look_on(
         &mut self,
-        look: &mut Look,
+        look: &mut HashSearch,
         known: &dyn Fn(Address) -> bool,
         now: i64,
-        never: Never<'_>,
+        never: AllowListLookup<'_>,
     ) -> Result<(), SyncError> {
         let (mut under, mut met) = (Under::default(), BTreeSet::new());
         let (mut next, mut count) = (look.scan.clone(), *KEYS.start());
@@ -113,14 +113,14 @@ fn cursor(scanned: &Value) -> Option<String> {
     (cursor != b"0").then(|| String::from_utf8_lossy(cursor).into_owned())
 }
 
-impl Look {
+impl HashSearch {
     /// Takes in what stands at the keys, and the times of the hashes before.
     fn take_in(
         &mut self,
         under: &mut Under,
         mut replies: impl Iterator<Item = Value>,
         now: i64,
-        never: Never<'_>,
+        never: AllowListLookup<'_>,
     ) {
         let mut next = Vec::new();
         for (key, address) in std::mem::take(&mut under.keys) {
@@ -173,7 +173,7 @@ impl Look {
 
     fn refuse(&mut self, key: &str, why: String, address: Option<Address>) {
         let entry = format!("hash {}", Escaped::text(key));
-        self.refused.push(Refused {
+        self.refused.push(RejectedEntry {
             entry,
             why,
             address,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Address, Ban};
 
-use super::entry::{Event, Foreign, Lift, Stood};
+use super::entry::{Event, RedisBanEntry, RemoteBan, RemoteUnban};
 
 /// What is known here of an address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,18 +17,18 @@ pub struct Known {
     /// The bans that un-bans have lifted: server, and text of its field.
     pub lifted: Vec<(String, String)>,
     /// How its bans in force stand in Redis, likewise.
-    pub stood: Vec<(String, String)>,
+    pub redis_entry: Vec<(String, String)>,
 }
 
 /// What is to be done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Merged {
     /// Un-bans: bans since a later time stay.
-    pub unbans: Vec<Lift>,
+    pub unbans: Vec<RemoteUnban>,
     /// Bans that were not in force, are later than what was, or end later.
     pub bans: Vec<Ban>,
     /// How bans in force stand in Redis.
-    pub stood: Vec<Stood>,
+    pub redis_entry: Vec<RedisBanEntry>,
     /// Until when the others have those addresses; `i64::MAX` is for ever.
     pub until: BTreeMap<Address, i64>,
 }
@@ -42,53 +42,62 @@ pub fn merge<E>(
     now: i64,
     mut known: impl FnMut(Address) -> Result<Known, E>,
 ) -> Result<Merged, E> {
-    let mut by_address: BTreeMap<Address, (Vec<Lift>, Vec<Foreign>)> = BTreeMap::new();
+    let mut by_address: BTreeMap<Address, (Vec<RemoteUnban>, Vec<RemoteBan>)> = BTreeMap::new();
     for event in events {
-        let (lifts, bans) = by_address.entry(event.address()).or_default();
+        let (remote_unbans, bans) = by_address.entry(event.address()).or_default();
         match event {
-            Event::Unban(lift) => lifts.push(lift),
+            Event::Unban(lift) => remote_unbans.push(lift),
             Event::Ban(ban) => bans.push(ban),
         }
     }
     let mut merged = Merged::default();
-    for (address, (lifts, bans)) in by_address {
-        one(&known(address)?, lifts, bans, now, &mut merged);
+    for (address, (remote_unbans, bans)) in by_address {
+        one(&known(address)?, remote_unbans, bans, now, &mut merged);
     }
     Ok(merged)
 }
 
-fn one(known: &Known, lifts: Vec<Lift>, bans: Vec<Foreign>, now: i64, merged: &mut Merged) {
-    let lifted = lifts.iter().map(|lift| lift.at).max();
+fn one(
+    known: &Known,
+    remote_unbans: Vec<RemoteUnban>,
+    bans: Vec<RemoteBan>,
+    now: i64,
+    merged: &mut Merged,
+) {
+    let lifted = remote_unbans.iter().map(|lift| lift.at).max();
     let cleared = known.cleared.max(lifted);
-    let is_gone = |stood: &Stood| {
+    let is_gone = |redis_entry: &RedisBanEntry| {
         let remembered = known.lifted.iter();
         let mut remembered = remembered.map(|(server, text)| (server, text));
-        let told = lifts.iter().filter_map(|lift| lift.stood.as_ref());
-        let mut told = told.map(|stood| (&stood.server, &stood.text));
-        let this = (&stood.server, &stood.text);
+        let told = remote_unbans
+            .iter()
+            .filter_map(|lift| lift.redis_entry.as_ref());
+        let mut told = told.map(|redis_entry| (&redis_entry.server, &redis_entry.text));
+        let this = (&redis_entry.server, &redis_entry.text);
         remembered.any(|that| that == this) || told.any(|that| that == this)
     };
-    let mut standing: Vec<Foreign> = bans
+    let mut standing: Vec<RemoteBan> = bans
         .into_iter()
         .filter(|foreign| Some(foreign.ban.at.secs) > cleared)
-        .filter(|foreign| !foreign.ban.is_over(now) && !is_gone(&foreign.stood))
+        .filter(|foreign| !foreign.ban.is_over(now) && !is_gone(&foreign.redis_entry))
         .collect();
-    merged.unbans.extend(lifts);
+    merged.unbans.extend(remote_unbans);
     let end = |ends: Option<i64>| ends.unwrap_or(i64::MAX);
     let in_force = known.bans.iter().filter(|(at, _)| Some(*at) > lifted);
     let mut taken: Vec<(i64, i64)> = in_force.map(|(at, ends)| (*at, end(*ends))).collect();
     let is_free = taken.is_empty();
-    for Foreign { ban, .. } in &standing {
+    for RemoteBan { ban, .. } in &standing {
         let until = merged.until.entry(ban.address).or_insert(i64::MIN);
         *until = end(ban.ends).max(*until);
     }
-    let stood: Vec<Stood> = standing.iter().map(|one| one.stood.clone()).collect();
+    let redis_entry: Vec<RedisBanEntry> =
+        standing.iter().map(|one| one.redis_entry.clone()).collect();
     // A hash and an event may tell of one ban, and read its time differently.
     let latest = taken.iter().map(|ban| ban.1).max().unwrap_or(i64::MIN);
-    let in_force = known.stood.iter().cloned();
+    let in_force = known.redis_entry.iter().cloned();
     let mut met: Vec<((String, String), i64)> = in_force.map(|pair| (pair, latest)).collect();
     standing.retain(|foreign| {
-        let Stood { server, text, .. } = &foreign.stood;
+        let RedisBanEntry { server, text, .. } = &foreign.redis_entry;
         let (this, end) = ((server.clone(), text.clone()), end(foreign.ban.ends));
         let is_known = met
             .iter()
@@ -110,7 +119,7 @@ fn one(known: &Known, lifts: Vec<Lift>, bans: Vec<Foreign>, now: i64, merged: &m
         }
     }
     merged.bans.extend(bans.into_iter().rev());
-    merged.stood.extend(stood);
+    merged.redis_entry.extend(redis_entry);
 }
 
 #[cfg(test)]
@@ -122,9 +131,9 @@ mod tests {
     use crate::model::{Origin, Stamp};
     use proptest::prelude::*;
 
-    fn stood(server: &str, at: i64) -> Stood {
+    fn redis_entry(server: &str, at: i64) -> RedisBanEntry {
         let address = Address::parse(b"192.0.2.1").unwrap();
-        Stood {
+        RedisBanEntry {
             address,
             key: address.to_string(),
             server: server.to_owned(),
@@ -133,9 +142,9 @@ mod tests {
     }
 
     fn ban(server: &str, at: i64, ends: Option<i64>) -> Event {
-        let stood = stood(server, at);
+        let redis_entry = redis_entry(server, at);
         let ban = Ban {
-            address: stood.address,
+            address: redis_entry.address,
             rule: None,
             server: Arc::from(server),
             at: Stamp::from_secs(at),
@@ -146,12 +155,16 @@ mod tests {
             reason: None,
             country: None,
         };
-        Event::Ban(Foreign { ban, stood })
+        Event::Ban(RemoteBan { ban, redis_entry })
     }
 
-    fn unban(at: i64, stood: Option<Stood>) -> Event {
+    fn unban(at: i64, redis_entry: Option<RedisBanEntry>) -> Event {
         let address = Address::parse(b"192.0.2.1").unwrap();
-        Event::Unban(Lift { address, at, stood })
+        Event::Unban(RemoteUnban {
+            address,
+            at,
+            redis_entry,
+        })
     }
 
     fn merged(events: Vec<Event>, known: &Known) -> Merged {
@@ -193,7 +206,7 @@ mod tests {
         assert_eq!(times(&merged(vec![ban("b", 9, None)], &known)), [9]);
         assert_eq!(times(&merged(vec![ban("a", 10, None)], &known)), [10]);
         // Told with the un-ban, whose clock was behind.
-        let events = vec![ban("a", 9, None), unban(3, Some(stood("a", 9)))];
+        let events = vec![ban("a", 9, None), unban(3, Some(redis_entry("a", 9)))];
         assert_eq!(times(&merged(events, &Known::default())), [0i64; 0]);
     }
 
@@ -204,7 +217,7 @@ mod tests {
             ..Known::default()
         };
         let shorter = merged(vec![ban("a", 5, Some(50))], &banned(7, None));
-        assert_eq!((times(&shorter), shorter.stood.len()), (vec![], 1));
+        assert_eq!((times(&shorter), shorter.redis_entry.len()), (vec![], 1));
         let longer = merged(vec![ban("a", 5, None)], &banned(7, Some(50)));
         assert_eq!(times(&longer), [5]);
         // An un-ban of what was may still come.
@@ -220,7 +233,7 @@ mod tests {
         let events = vec![ban("b", 7, None), ban("a", 5, Some(50)), ban("c", 6, None)];
         let merged = merged(events, &Known::default());
         assert_eq!(times(&merged), [5, 7]);
-        assert_eq!(merged.stood.len(), 3);
+        assert_eq!(merged.redis_entry.len(), 3);
     }
 
     #[test]
@@ -247,8 +260,10 @@ mod tests {
             for lift in merged.unbans {
                 self.0.cleared = self.0.cleared.max(Some(lift.at));
                 self.0.bans.retain(|(at, _)| *at > lift.at);
-                let stood = lift.stood.map(|stood| (stood.server, stood.text));
-                self.0.lifted.extend(stood);
+                let redis_entry = lift
+                    .redis_entry
+                    .map(|redis_entry| (redis_entry.server, redis_entry.text));
+                self.0.lifted.extend(redis_entry);
             }
             let bans = merged.bans.iter().map(|ban| (ban.at.secs, ban.ends));
             self.0.bans.extend(bans);

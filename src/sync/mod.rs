@@ -32,11 +32,11 @@ mod reply;
 mod sending;
 mod socket;
 
-pub use connection::{Cost, Settings, Tls};
-pub use entry::{Event, Foreign, Lift, Refused, Stood};
+pub use connection::{Cost, RedisSettings, Tls};
+pub use entry::{Event, RedisBanEntry, RejectedEntry, RemoteBan, RemoteUnban};
 pub use error::{SyncError, Why};
 pub use examine::{Examined, examine};
 pub use exchange::{Ahead, Exchange, Position, Received, Sender};
-pub use look::Look;
+pub use look::HashSearch;
 pub use merge::{Known, Merged, merge};
 pub use sending::{Outgoing, Sending};

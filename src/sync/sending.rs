@@ -6,7 +6,7 @@ use redis::{Cmd, Value};
 
 use crate::model::{Address, Stamp};
 
-use super::entry::{Refused, Stood, country_sentence};
+use super::entry::{RedisBanEntry, RejectedEntry, country_sentence};
 use super::error::{SyncError, Why};
 use super::exchange::{Exchange, STREAM};
 use super::reply::{Reply, Word as _, command};
@@ -49,7 +49,7 @@ pub enum Sending {
     /// An un-ban.
     Unban {
         /// The bans it lifts, as they stood in Redis.
-        stood: Vec<Stood>,
+        redis_entry: Vec<RedisBanEntry>,
         /// Whether the hash is of a later ban, and so stays.
         keeps: bool,
     },
@@ -63,7 +63,7 @@ impl Exchange {
         outgoing: &[Outgoing],
         length: u32,
         now: i64,
-    ) -> (Vec<i64>, Vec<Refused>, Option<SyncError>) {
+    ) -> (Vec<i64>, Vec<RejectedEntry>, Option<SyncError>) {
         let (mut taken, mut refused) = (Vec::new(), Vec::new());
         let error = self.try_send(outgoing, length, now, &mut taken, &mut refused);
         (taken, refused, error.err())
@@ -75,11 +75,11 @@ impl Exchange {
         length: u32,
         now: i64,
         taken: &mut Vec<i64>,
-        refused: &mut Vec<Refused>,
+        refused: &mut Vec<RejectedEntry>,
     ) -> Result<(), SyncError> {
-        let lifts = |out: &Outgoing| matches!(out.sending, Sending::Unban { .. });
+        let remote_unbans = |out: &Outgoing| matches!(out.sending, Sending::Unban { .. });
         let mut latest = Vec::new();
-        if outgoing.iter().any(lifts) {
+        if outgoing.iter().any(remote_unbans) {
             let listed = self
                 .connection
                 .ask(&[command(["LRANGE", LATEST, "0", "99"])])?;
@@ -105,7 +105,7 @@ impl Exchange {
                 if let Some(error) = done.iter().find_map(Reply::error) {
                     let why = Why::of_reply(error).to_string();
                     let entry = format!("key {}", out.address);
-                    refused.push(Refused {
+                    refused.push(RejectedEntry {
                         entry,
                         why,
                         address: None,
@@ -131,17 +131,17 @@ impl Exchange {
                 event = self.facts(event, "ban", out);
                 ban(out, &mut event)
             }
-            Sending::Unban { stood, keeps } => {
+            Sending::Unban { redis_entry, keeps } => {
                 event = self.facts(event, "unban", out);
                 event = event.word("by").word(&self.server);
-                if let Some(stood) = stood.first() {
-                    event = event.word("server").word(&stood.server);
-                    event = event.word("text").word(&stood.text);
+                if let Some(redis_entry) = redis_entry.first() {
+                    event = event.word("server").word(&redis_entry.server);
+                    event = event.word("text").word(&redis_entry.text);
                 }
                 if *keeps {
                     Vec::new()
                 } else {
-                    unban(&out.address.to_string(), stood, latest)
+                    unban(&out.address.to_string(), redis_entry, latest)
                 }
             }
         };
@@ -212,8 +212,10 @@ fn ban(out: &Outgoing, event: &mut Cmd) -> Vec<Cmd> {
 }
 
 /// Takes away what they know of a ban, in whatever spelling.
-fn unban(ip: &str, stood: &[Stood], latest: &[Vec<u8>]) -> Vec<Cmd> {
-    let spelled = stood.iter().map(|stood| stood.key.as_str());
+fn unban(ip: &str, redis_entry: &[RedisBanEntry], latest: &[Vec<u8>]) -> Vec<Cmd> {
+    let spelled = redis_entry
+        .iter()
+        .map(|redis_entry| redis_entry.key.as_str());
     let keys: BTreeSet<&str> = spelled.chain([ip]).collect();
     let mut commands = vec![
         keys.iter()

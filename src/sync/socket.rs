@@ -18,7 +18,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::model::Escaped;
 
-use super::connection::{Settings, Tls};
+use super::connection::{RedisSettings, Tls};
 use super::error::Why;
 
 /// The end of what is going on, seen by the socket.
@@ -93,7 +93,10 @@ fn left(deadline: Instant) -> io::Result<Duration> {
 }
 
 /// A socket whose every read and write ends by the deadline.
-pub(super) fn connect(settings: &Settings, deadline: &Deadline) -> Result<Box<dyn Stream>, Why> {
+pub(super) fn connect(
+    settings: &RedisSettings,
+    deadline: &Deadline,
+) -> Result<Box<dyn Stream>, Why> {
     let host = &settings.host;
     if host.starts_with('/') {
         let socket = connect_unix(Path::new(host), deadline.get());
@@ -129,7 +132,7 @@ fn connect_unix(path: &Path, deadline: Instant) -> io::Result<UnixStream> {
     }
 }
 
-fn unreachable(error: &io::Error, settings: &Settings) -> Why {
+fn unreachable(error: &io::Error, settings: &RedisSettings) -> Why {
     match error.kind() {
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Why::Slow(settings.limit),
         _ => Why::Unreachable(error.to_string()),
@@ -137,7 +140,7 @@ fn unreachable(error: &io::Error, settings: &Settings) -> Why {
 }
 
 /// Tries every address that the host has.
-fn dial(settings: &Settings, deadline: Instant) -> Result<TcpStream, Why> {
+fn dial(settings: &RedisSettings, deadline: Instant) -> Result<TcpStream, Why> {
     let addresses = resolve(settings, deadline)?;
     let mut last = Why::Unknown("it has no address".to_owned());
     for address in addresses {
@@ -151,7 +154,7 @@ fn dial(settings: &Settings, deadline: Instant) -> Result<TcpStream, Why> {
 }
 
 /// The system's resolver knows no deadline: it is left behind in its thread.
-fn resolve(settings: &Settings, deadline: Instant) -> Result<Vec<SocketAddr>, Why> {
+fn resolve(settings: &RedisSettings, deadline: Instant) -> Result<Vec<SocketAddr>, Why> {
     let port = settings.port;
     let host = settings.host.trim_matches(['[', ']']);
     if let Ok(ip) = host.parse::<IpAddr>() {

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use ::pyfilter::model::{Address, Witness};
+use ::pyfilter::model::{Address, KeptFailure};
 use ::pyfilter::store::Store;
 
 use crate::kernel::{blocked, pyfilter};
@@ -195,7 +195,7 @@ fn of_bytes(hex: &str) -> Address {
     }
 }
 
-fn told_failures(whose: &str, failures: &[Witness]) -> Vec<String> {
+fn told_failures(whose: &str, failures: &[KeptFailure]) -> Vec<String> {
     let told = failures.iter().map(|failure| {
         let text = String::from_utf8_lossy(failure.text.as_deref().unwrap());
         format!("{whose} {} {} {text}", failure.at.secs, failure.counted)

@@ -7,7 +7,7 @@ use crate::app::context::Context;
 use crate::app::posts;
 use crate::logs;
 use crate::model::{Escaped, Rule, plural};
-use crate::rules::{Matcher, PostsSeen, Tally};
+use crate::rules::{MatchTotals, Matcher, PostsSeen};
 
 /// How much of a log is tried.
 const SAMPLE: u64 = 4 << 20;
@@ -142,7 +142,7 @@ fn tried(rule: &Rule, path: &Path, sample: &[u8]) -> u64 {
     };
     let mut failures = 0;
     let tally = Matcher::new(rule, clock).map_or_else(
-        |_| Tally::default(),
+        |_| MatchTotals::default(),
         |mut matcher| matcher.scan(sample, 0, |_, _| failures += 1),
     );
     failures + tally.host_names + tally.bad_times

@@ -4,19 +4,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::app::context::Context;
-use crate::app::hearing::Place;
-use crate::app::progress::Progress;
-use crate::app::reading::Outcome;
+use crate::app::evaluator::SourcePlace;
+use crate::app::progress::ReadingProgress;
+use crate::app::reading::RuleOutcome;
 use crate::app::told::{note, row};
 use crate::audit::{Fold, Was};
-use crate::logs::{self, Followed, More, OpenError, Piece, Sizes, Status};
+use crate::logs::{self, Followed, More, OpenError, Segment, Sizes, Status};
 use crate::model::{Escaped, Pattern, Positions, Problem, Rule, Urls};
 use crate::report::SourceRow;
 use crate::rules::{self, Clock, Matcher};
 
 /// What was read, and what could not be.
 #[derive(Debug, Default)]
-pub(super) struct Read {
+pub(super) struct AuditReading {
     pub(super) sources: Vec<SourceRow>,
     pub(super) problems: Vec<Problem>,
     /// Logs that hold something, but nothing that matches.
@@ -26,14 +26,14 @@ pub(super) struct Read {
 /// What is to be read of a rule.
 #[derive(Default)]
 struct Plan {
-    outcome: Outcome,
+    outcome: RuleOutcome,
     /// Of each source, what is read, and where each piece stands.
-    pieces: Vec<Vec<Piece>>,
-    places: Vec<Vec<Place>>,
-    journals: Vec<(usize, logs::Progress)>,
+    pieces: Vec<Vec<Segment>>,
+    places: Vec<Vec<SourcePlace>>,
+    journals: Vec<(usize, logs::JournalProgress)>,
 }
 
-impl Read {
+impl AuditReading {
     /// Reads the logs of a rule, or `files` under it, into the fold.
     pub(super) fn rule(
         &mut self,
@@ -58,10 +58,10 @@ impl Read {
 }
 
 impl Plan {
-    fn place(&mut self, rule: &Rule, path: &Path) -> Place {
+    fn place(&mut self, rule: &Rule, path: &Path) -> SourcePlace {
         let row = row(rule, path, Status::Read, 0);
         self.outcome.sources.push(row);
-        Place {
+        SourcePlace {
             path: Arc::from(path),
             row: self.outcome.sources.len() - 1,
         }
@@ -150,7 +150,7 @@ impl Plan {
         context: &Context,
         rule: &Rule,
         fold: &mut Fold<'_>,
-    ) -> (Outcome, Vec<PathBuf>) {
+    ) -> (RuleOutcome, Vec<PathBuf>) {
         let (rule, logins_from) = with_logins(rule);
         fold.begin_rule(rule.name.clone(), rule.thresholds, logins_from);
         let matcher = match Matcher::with_users(&rule, Clock::new(context.now)) {
@@ -167,13 +167,13 @@ impl Plan {
         let sizes = Sizes::for_sources(busy.count());
         let places = self.places.iter().flatten().map(|place| &*place.path);
         let pieces = places.zip(self.pieces.iter().flatten());
-        let progress = Progress::over(context.shows_progress, pieces);
+        let progress = ReadingProgress::over(context.shows_progress, pieces);
         let mut silent = vec![true; self.outcome.sources.len()];
-        let readings = logs::scan(self.pieces, &matcher, sizes, |heard| {
-            let (source, piece) = heard.place;
+        let readings = logs::scan(self.pieces, &matcher, sizes, |matched| {
+            let (source, piece) = matched.place;
             let row = self.places[source][piece].row;
             silent[row] = false;
-            if let Was::Failures(new) = fold.hear(heard.failure, heard.user) {
+            if let Was::Failures(new) = fold.on_failure(matched.failure, matched.user) {
                 failures[row] += u64::from(new);
             }
             More::Wanted

@@ -1,8 +1,8 @@
 //! What stands in the way of a ban, or of lifting one.
 
-use crate::app::wall;
+use crate::app::firewall_step;
 use crate::firewall::obstacles::{self, Obstacle};
-use crate::firewall::{self, Listing, Look, owner};
+use crate::firewall::{self, FirewallListing, Listing, owner};
 use crate::model::{Backend, Escaped, Family, Firewall, plural};
 use crate::store::{Store, StoreError};
 
@@ -21,7 +21,7 @@ pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut Find
         findings.warn("firewall: \"backend\" is \"none\", so bans are decided and recorded only");
         return;
     }
-    let seen = firewall::look(settings);
+    let seen = firewall::list(settings);
     let id = store.and_then(|store| store.id().ok());
     let lacking = match store.map(|store| lacking(context, store, &seen)) {
         Some(Ok(lacking)) => lacking,
@@ -78,13 +78,17 @@ struct Lacking {
 
 /// The families whose chains are not as the last run left them; none where that was
 /// not able to, or the configuration names others by now: the next run does it then.
-fn lacking(context: &Context, store: &Store, seen: &Look) -> Result<Vec<Lacking>, StoreError> {
+fn lacking(
+    context: &Context,
+    store: &Store,
+    seen: &FirewallListing,
+) -> Result<Vec<Lacking>, StoreError> {
     let settings = &context.config.firewall;
-    if !store.is_applied()? || wall::is_made_otherwise(settings, store)? {
+    if !store.is_applied()? || firewall_step::is_made_otherwise(settings, store)? {
         return Ok(Vec::new());
     }
     let (id, bans, made) = (store.id()?, store.in_force()?, store.made()?);
-    let differing = firewall::differs(settings, &id, &bans, &made, seen);
+    let differing = firewall::needs_change(settings, &id, &bans, &made, seen);
     let of = |family| bans.iter().filter(|ban| ban.family() == family).count();
     let lacking = differing.into_iter().map(|family| Lacking {
         family,

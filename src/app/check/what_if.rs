@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::context::Context;
-use crate::app::hearing::{Hearing, Past, Place};
+use crate::app::evaluator::{Evaluator, KnownPast, SourcePlace};
 use crate::app::reading;
 use crate::logs::{self, Budget, Journal, Left};
 use crate::model::{Address, Escaped, Rule, Thresholds, WindowKind, plural};
@@ -99,15 +99,15 @@ fn of_journal(context: &Context, rule: &Rule, journal: &Journal) -> Option<Banne
     let place = context.config.journal.as_deref();
     let since = Some(context.now - WEEK);
     let (piece, _) = logs::whole_journal(journal, place, since, context.now).ok()?;
-    let places = vec![vec![Place {
+    let places = vec![vec![SourcePlace {
         path: Arc::from(Path::new(&journal.name)),
         row: 0,
     }]];
     let mut budget = Budget::new(LIMIT, 1);
-    let mut hearing = Hearing::new(context, rule, None, Past::Apart);
+    let mut evaluator = Evaluator::new(context, rule, None, KnownPast::Apart);
     // What is wrong with the journal has been told.
     let mut problems = Vec::new();
-    let readings = hearing.listen(
+    let readings = evaluator.evaluate(
         &places,
         vec![vec![piece].into()],
         &mut budget,
@@ -118,6 +118,6 @@ fn of_journal(context: &Context, rule: &Rule, journal: &Journal) -> Option<Banne
         .iter()
         .flatten()
         .all(|reading| reading.left == Left::Nothing);
-    let banned = hearing.bans.iter().map(|(ban, _)| ban.address);
+    let banned = evaluator.bans.iter().map(|(ban, _)| ban.address);
     Some((banned.collect(), is_whole))
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::logs::{self, Journal};
-use crate::model::{Generation, Stamp, Witness, line_digest};
+use crate::model::{Generation, KeptFailure, Stamp, line_digest};
 
 /// How long entries of journals are looked for in all.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -18,12 +18,12 @@ const APART: i64 = 60;
 
 /// A line that was found again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct FoundLine {
     /// The file, which may have been rotated since.
     pub(super) path: PathBuf,
     /// Where in there.
     pub(super) at: LineLocation,
-    /// Its text, of which at most [`Witness::TEXT`] bytes.
+    /// Its text, of which at most [`KeptFailure::TEXT`] bytes.
     pub(super) text: Box<[u8]>,
 }
 
@@ -39,38 +39,38 @@ pub(super) enum LineLocation {
 /// The lines that were found, by the log, the byte at which they were read, and their
 /// stamp: each run counts the bytes of a journal anew.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
-    found: BTreeMap<Key, Found>,
+pub(super) struct FoundLines {
+    found: BTreeMap<Key, FoundLine>,
     /// The journals that could not be looked through.
     unread: BTreeSet<Arc<Path>>,
 }
 
 type Key = (Arc<Path>, u64, Stamp);
 
-fn key(failure: &Witness) -> Key {
+fn key(failure: &KeptFailure) -> Key {
     (failure.path.clone(), failure.offset, failure.at)
 }
 
-impl Lines {
+impl FoundLines {
     /// Looks for the lines of `failures` in the files they were read from, and
     /// in the `generations` that these may have become; those of journals in the
     /// journal at `place`, or the host's.
     pub(super) fn find<'a>(
-        failures: impl Iterator<Item = &'a Witness>,
+        failures: impl Iterator<Item = &'a KeptFailure>,
         generations: &BTreeMap<PathBuf, Vec<Generation>>,
         place: Option<&Path>,
     ) -> Self {
         let deadline = Instant::now() + LIMIT;
-        let mut by_log: BTreeMap<Arc<Path>, Vec<&Witness>> = BTreeMap::new();
+        let mut by_log: BTreeMap<Arc<Path>, Vec<&KeptFailure>> = BTreeMap::new();
         for failure in failures {
             let log = by_log.entry(failure.path.clone()).or_default();
             log.push(failure);
         }
-        let mut lines = Lines::default();
+        let mut lines = FoundLines::default();
         for (log, mut failures) in by_log {
             if let Some(journal) = logs::journal_named(&log) {
                 failures.sort_by_key(|failure| failure.at);
-                let is_near = |a: &&Witness, b: &&Witness| b.at.secs - a.at.secs <= APART;
+                let is_near = |a: &&KeptFailure, b: &&KeptFailure| b.at.secs - a.at.secs <= APART;
                 let read = failures
                     .chunk_by(is_near)
                     .all(|near| lines.find_entries(&journal, place, near, deadline));
@@ -95,18 +95,18 @@ impl Lines {
 
     /// The text of a failure's line: as it was kept, else as it stands there by
     /// now; none if it is gone.
-    pub(super) fn text<'a>(&'a self, failure: &'a Witness) -> Option<&'a [u8]> {
+    pub(super) fn text<'a>(&'a self, failure: &'a KeptFailure) -> Option<&'a [u8]> {
         let found = || self.get(failure).map(|found| &found.text);
         failure.text.as_ref().or_else(found).map(|text| &**text)
     }
 
     /// Where the line of a failure stands.
-    pub(super) fn get(&self, failure: &Witness) -> Option<&Found> {
+    pub(super) fn get(&self, failure: &KeptFailure) -> Option<&FoundLine> {
         self.found.get(&key(failure))
     }
 
     /// Whether nobody knows if the line of a failure is still there.
-    pub(super) fn is_unread(&self, failure: &Witness) -> bool {
+    pub(super) fn is_unread(&self, failure: &KeptFailure) -> bool {
         self.unread.contains(&failure.path)
     }
 
@@ -116,24 +116,25 @@ impl Lines {
         &mut self,
         journal: &Journal,
         place: Option<&Path>,
-        failures: &[&Witness],
+        failures: &[&KeptFailure],
         deadline: Instant,
     ) -> bool {
         let (Some(first), Some(last)) = (failures.first(), failures.last()) else {
             return true;
         };
-        let mut missing: Vec<&Witness> = failures.to_vec();
+        let mut missing: Vec<&KeptFailure> = failures.to_vec();
         let (since, until) = (first.at.secs, last.at.secs);
         let read = logs::entries_between(journal, place, since, until, deadline, |entry| {
-            let is_it = |failure: &&Witness| is_line(failure, &entry.line);
+            let is_it = |failure: &&KeptFailure| is_line(failure, &entry.line);
             if let Some(n) = missing.iter().position(is_it) {
                 let failure = missing.swap_remove(n);
                 let (path, at) = (
                     failure.path.to_path_buf(),
                     LineLocation::Entry(entry.cursor),
                 );
-                let text = entry.line[..entry.line.len().min(Witness::TEXT)].into();
-                self.found.insert(key(failure), Found { path, at, text });
+                let text = entry.line[..entry.line.len().min(KeptFailure::TEXT)].into();
+                self.found
+                    .insert(key(failure), FoundLine { path, at, text });
             }
             !missing.is_empty()
         });
@@ -141,7 +142,7 @@ impl Lines {
     }
 
     /// Reads a file once, up to the last of the lines.
-    fn find_in(&mut self, path: &Path, failures: &[&Witness]) -> io::Result<()> {
+    fn find_in(&mut self, path: &Path, failures: &[&KeptFailure]) -> io::Result<()> {
         let (stream, _) = logs::stream(path).map_err(io::Error::other)?;
         let mut place = Place {
             stream: BufReader::with_capacity(256 << 10, stream),
@@ -157,7 +158,8 @@ impl Lines {
             let text = place.line()?;
             if is_line(failure, &text) && begins {
                 let (path, text, at) = (path.to_owned(), text.into(), LineLocation::Line(line));
-                self.found.insert(key(failure), Found { path, at, text });
+                self.found
+                    .insert(key(failure), FoundLine { path, at, text });
             }
         }
         Ok(())
@@ -165,8 +167,8 @@ impl Lines {
 }
 
 /// Whether `text` is the line of a failure, as far as that was kept.
-fn is_line(failure: &Witness, text: &[u8]) -> bool {
-    let text = &text[..text.len().min(Witness::TEXT)];
+fn is_line(failure: &KeptFailure, text: &[u8]) -> bool {
+    let text = &text[..text.len().min(KeptFailure::TEXT)];
     match &failure.text {
         Some(kept) => text.starts_with(kept),
         None => line_digest(text) == failure.digest,
@@ -212,13 +214,13 @@ impl<R: BufRead> Place<R> {
         Ok(self.at == offset)
     }
 
-    /// What comes next up to the end of the line, at most [`Witness::TEXT`]
+    /// What comes next up to the end of the line, at most [`KeptFailure::TEXT`]
     /// bytes.
     fn line(&mut self) -> io::Result<Vec<u8>> {
         let mut line = Vec::new();
-        while line.len() < Witness::TEXT {
+        while line.len() < KeptFailure::TEXT {
             let bytes = self.stream.fill_buf()?;
-            let wanted = &bytes[..bytes.len().min(Witness::TEXT - line.len())];
+            let wanted = &bytes[..bytes.len().min(KeptFailure::TEXT - line.len())];
             let end = memchr::memchr(b'\n', wanted);
             let more = &wanted[..end.unwrap_or(wanted.len())];
             let Some(&last) = more.last() else {

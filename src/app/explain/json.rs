@@ -1,12 +1,12 @@
 use serde_json::{Value, json};
 
 use crate::app::context::Context;
-use crate::model::{Escaped, Stamp, WindowKind, Witness};
+use crate::model::{Escaped, KeptFailure, Stamp, WindowKind};
 use crate::report::{ban_json, country_code, failure_json};
 
 use super::Known;
-use super::found::{LineLocation, Lines};
-use super::looked::Looked;
+use super::found::{FoundLines, LineLocation};
+use super::looked::FailuresInLogs;
 
 impl Known {
     pub(super) fn json(&self, context: &Context) -> Value {
@@ -50,12 +50,12 @@ impl Known {
 }
 
 /// Each with how full the window was by it, and where its line stands by now.
-fn failures(witnesses: &[Witness], lines: &Lines) -> Value {
+fn failures(evidence: &[KeptFailure], lines: &FoundLines) -> Value {
     let mut sum = 0u32;
-    let failures = witnesses.iter().map(|witness| {
-        sum = sum.saturating_add(witness.count);
-        let found = lines.get(witness);
-        let mut failure = failure_json(witness, lines.text(witness));
+    let failures = evidence.iter().map(|kept_failure| {
+        sum = sum.saturating_add(kept_failure.count);
+        let found = lines.get(kept_failure);
+        let mut failure = failure_json(kept_failure, lines.text(kept_failure));
         failure["sum"] = sum.into();
         let (line, entry) = match found.map(|found| &found.at) {
             Some(LineLocation::Line(line)) => (Some(*line), None),
@@ -72,7 +72,7 @@ fn failures(witnesses: &[Witness], lines: &Lines) -> Value {
     failures.collect()
 }
 
-fn looked(looked: &Looked) -> Value {
+fn looked(looked: &FailuresInLogs) -> Value {
     let sources = looked.sources.iter().map(|source| {
         json!({
             "path": Escaped::path(&source.path).to_string(),

@@ -5,20 +5,24 @@ use std::path::{Path, PathBuf};
 
 use crate::app::context::Context;
 use crate::app::journals::Journaled;
-use crate::app::progress::Progress;
+use crate::app::progress::ReadingProgress;
 use crate::app::told::problems_of;
-use crate::judge::{Beat, Connections, Window};
-use crate::logs::{self, Discovered, Heard, JournalError, Log, More, OpenError, Piece, Sizes};
-use crate::model::{Address, Escaped, Generation, Kind, LinePlace, PathId, Problem, Rule, Stamp};
+use crate::judge::{Connections, TrialFailure, Window};
+use crate::logs::{
+    self, Discovered, JournalError, Log, MatchedFailure, More, OpenError, Segment, Sizes,
+};
+use crate::model::{
+    Address, Escaped, Generation, GenerationState, LinePlace, PathId, Problem, Rule, Stamp,
+};
 use crate::rules::{Clock, Matcher};
 use crate::store::{Store, StoreError};
 
 /// What a rule's logs hold of an address.
 #[derive(Debug)]
-pub(super) struct Looked {
+pub(super) struct FailuresInLogs {
     pub(super) rule: Rule,
     /// What was looked at, in the order of reading.
-    pub(super) sources: Vec<Source>,
+    pub(super) sources: Vec<SearchedSource>,
     /// How many failures there are.
     pub(super) failures: u64,
     /// The first and the last.
@@ -34,7 +38,7 @@ pub(super) struct Looked {
 
 /// A file or a journal.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct SearchedSource {
     pub(super) path: PathBuf,
     /// How many failures of the address stand in it, or why it was not read.
     pub(super) failures: Result<u64, String>,
@@ -49,11 +53,11 @@ pub(super) fn look(
     address: Address,
     cleared: impl Fn(&Rule) -> Option<i64>,
     problems: &mut Vec<Problem>,
-) -> Result<Vec<Looked>, StoreError> {
+) -> Result<Vec<FailuresInLogs>, StoreError> {
     let rules = context.config.rules.iter().filter(|rule| rule.enabled);
     let mut all = Vec::new();
     for rule in rules {
-        let mut looked = Looked {
+        let mut looked = FailuresInLogs {
             rule: rule.clone(),
             sources: Vec::new(),
             failures: 0,
@@ -94,9 +98,9 @@ fn not_counted(store: Option<&Store>, rule: &Rule) -> Result<Option<i64>, StoreE
 }
 
 /// The pieces of a log or journal, each with its row in `sources`.
-type Pieces = Vec<(usize, Piece)>;
+type Pieces = Vec<(usize, Segment)>;
 
-impl Looked {
+impl FailuresInLogs {
     fn open(
         &mut self,
         context: &Context,
@@ -146,9 +150,9 @@ impl Looked {
     fn add(
         &mut self,
         path: &Path,
-        piece: Result<Piece, Unread>,
+        piece: Result<Segment, Unread>,
         problems: &mut Vec<Problem>,
-    ) -> Option<(usize, Piece)> {
+    ) -> Option<(usize, Segment)> {
         let (failures, piece) = match piece {
             Ok(piece) => (Ok(0), Some((self.sources.len(), piece))),
             Err(Unread { why, missing }) => {
@@ -160,7 +164,7 @@ impl Looked {
             }
         };
         let path = path.to_owned();
-        self.sources.push(Source { path, failures });
+        self.sources.push(SearchedSource { path, failures });
         piece
     }
 
@@ -177,9 +181,9 @@ impl Looked {
         };
         let read = pieces.iter().flatten();
         let read = read.map(|(row, piece)| (&*self.sources[*row].path, piece));
-        let _progress = Progress::over(context.shows_progress, read);
+        let _progress = ReadingProgress::over(context.shows_progress, read);
         let mut rows = Vec::new();
-        let pieces: Vec<Vec<Piece>> = pieces
+        let pieces: Vec<Vec<Segment>> = pieces
             .into_iter()
             .map(|pieces| {
                 let (of_source, pieces): (Vec<usize>, _) = pieces.into_iter().unzip();
@@ -189,10 +193,10 @@ impl Looked {
             .collect();
         let sizes = Sizes::for_sources(pieces.len());
         let mut open = Open::default();
-        let readings = logs::scan(pieces, &matcher, sizes, |heard| {
-            if heard.failure.address == address {
-                let (source, piece) = heard.place;
-                self.hear(rows[source][piece], &heard, cleared, &mut open);
+        let readings = logs::scan(pieces, &matcher, sizes, |matched| {
+            if matched.failure.address == address {
+                let (source, piece) = matched.place;
+                self.hear(rows[source][piece], &matched, cleared, &mut open);
             }
             More::Wanted
         });
@@ -201,11 +205,17 @@ impl Looked {
         }
     }
 
-    fn hear(&mut self, row: usize, heard: &Heard<'_>, cleared: Option<i64>, open: &mut Open) {
-        let failure = heard.failure;
+    fn hear(
+        &mut self,
+        row: usize,
+        matched: &MatchedFailure<'_>,
+        cleared: Option<i64>,
+        open: &mut Open,
+    ) {
+        let failure = matched.failure;
         let path = PathId::of(&self.sources[row].path);
         let place = LinePlace::of(path, failure.offset);
-        let counts = open.connections.hear(failure, place);
+        let counts = open.connections.count_line(failure, place);
         if counts.is_nothing() {
             return;
         }
@@ -227,8 +237,8 @@ impl Looked {
         if count == 0 {
             return;
         }
-        let pushed = window.push(&self.rule.thresholds, failure.at, |beats, counted| {
-            beats.push(Beat {
+        let pushed = window.push(&self.rule.thresholds, failure.at, |failures, counted| {
+            failures.push(TrialFailure {
                 counted,
                 count,
                 place,
@@ -250,7 +260,7 @@ impl Looked {
 #[derive(Default)]
 struct Open {
     connections: Connections,
-    window: Window<Vec<Beat>>,
+    window: Window<Vec<TrialFailure>>,
 }
 
 /// The files of a log, oldest first: what runs have read of it, what the
@@ -258,7 +268,11 @@ struct Open {
 fn wanted(log: &Log, known: Vec<Generation>) -> Vec<PathBuf> {
     let read = known.into_iter().filter(|generation| {
         let is_there = generation.live || generation.path.exists();
-        is_there && matches!(generation.kind, Kind::Followed | Kind::Resting | Kind::Cut)
+        is_there
+            && matches!(
+                generation.state,
+                GenerationState::Followed | GenerationState::Resting | GenerationState::Cut
+            )
     });
     let mut paths: Vec<PathBuf> = read.map(|generation| generation.path).collect();
     paths.extend(log.named.iter().cloned());

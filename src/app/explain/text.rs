@@ -2,13 +2,13 @@ use std::io::{self, Write};
 
 use crate::app::context::Context;
 use crate::logs;
-use crate::model::{Cause, Country, Escaped, Origin, Stamp, Thresholds, WindowKind, Witness};
+use crate::model::{Cause, Country, Escaped, KeptFailure, Origin, Stamp, Thresholds, WindowKind};
 use crate::report::{nothing_to_check, open_session};
 use crate::store::{OpenWindow, PastBan};
 
 use super::Known;
-use super::found::{Found, LineLocation, Lines};
-use super::looked::Looked;
+use super::found::{FoundLine, FoundLines, LineLocation};
+use super::looked::FailuresInLogs;
 
 /// Lines of a page: on a terminal none is wider than that, and what goes on
 /// stands below what it goes on with.
@@ -181,9 +181,9 @@ fn origin(origin: Origin) -> String {
 
 /// The failures of a window, with how full it was by each.
 fn steps(
-    failures: &[Witness],
+    failures: &[KeptFailure],
     limit: Option<u32>,
-    lines: &Lines,
+    lines: &FoundLines,
     page: &mut Page<'_, impl Write>,
 ) -> io::Result<()> {
     let of = limit.map_or_else(String::new, |limit| format!("/{limit}"));
@@ -203,7 +203,7 @@ fn steps(
 }
 
 /// When a failure was, and how long after the one that counted `before`.
-fn when(failure: &Witness, before: Option<i64>) -> String {
+fn when(failure: &KeptFailure, before: Option<i64>) -> String {
     let later = before.map_or_else(String::new, |before| {
         format!(", {} s later", failure.counted - before)
     });
@@ -220,7 +220,7 @@ fn when(failure: &Witness, before: Option<i64>) -> String {
 }
 
 /// Where a line stood, and stands.
-fn place(failure: &Witness, lines: &Lines) -> String {
+fn place(failure: &KeptFailure, lines: &FoundLines) -> String {
     let (path, offset) = (Escaped::path(&failure.path), failure.offset);
     if logs::is_standard(&failure.path) {
         return format!("standard input, byte {offset}");
@@ -234,12 +234,12 @@ fn place(failure: &Witness, lines: &Lines) -> String {
         };
     }
     match lines.get(failure) {
-        Some(Found {
+        Some(FoundLine {
             at: LineLocation::Line(line),
             path: now,
             ..
         }) if **now == *failure.path => format!("{path} line {line}, byte {offset}"),
-        Some(Found {
+        Some(FoundLine {
             at: LineLocation::Line(line),
             path: now,
             ..
@@ -268,12 +268,12 @@ fn within(thresholds: &Thresholds) -> String {
 
 fn print_window(
     window: &OpenWindow,
-    lines: &Lines,
+    lines: &FoundLines,
     page: &mut Page<'_, impl Write>,
     context: &Context,
 ) -> io::Result<()> {
     let name = Escaped::text(&window.rule);
-    let sum = |sum: u32, failure: &Witness| sum.saturating_add(failure.count);
+    let sum = |sum: u32, failure: &KeptFailure| sum.saturating_add(failure.count);
     let count = window.failures.iter().fold(0, sum);
     let thresholds = context.config.rule_named(&window.rule);
     let thresholds = thresholds.map(|rule| rule.thresholds);
@@ -303,7 +303,7 @@ fn print_window(
 }
 
 /// What stands in the logs of somebody who is not banned.
-fn print_looked(looked: &Looked, page: &mut Page<'_, impl Write>) -> io::Result<()> {
+fn print_looked(looked: &FailuresInLogs, page: &mut Page<'_, impl Write>) -> io::Result<()> {
     let (rule, thresholds) = (&looked.rule, &looked.rule.thresholds);
     let name = Escaped::text(&rule.name);
     page.gap()?;
@@ -345,7 +345,7 @@ fn print_looked(looked: &Looked, page: &mut Page<'_, impl Write>) -> io::Result<
     page.put(2, "", &text)
 }
 
-fn print_sources(looked: &Looked, page: &mut Page<'_, impl Write>) -> io::Result<()> {
+fn print_sources(looked: &FailuresInLogs, page: &mut Page<'_, impl Write>) -> io::Result<()> {
     looked.sources.iter().try_for_each(|source| {
         let path = Escaped::path(&source.path);
         let what = match &source.failures {

@@ -8,7 +8,7 @@ use crate::app::init::{self, Host};
 use crate::cli::STATE_DIR;
 use crate::config::{Config, DEFAULT_FILE, Faults};
 use crate::firewall;
-use crate::judge::NeverBanned;
+use crate::judge::AllowList;
 use crate::model::Escaped;
 use crate::system;
 
@@ -27,7 +27,7 @@ const OURS: [&str; 5] = [
 
 /// What the steps depend on.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct InstallFindings {
     /// The program that runs.
     pub(super) exe: PathBuf,
     pub(super) placed: Placed,
@@ -41,7 +41,7 @@ pub(super) struct Found {
     pub(super) active: bool,
     /// Our own files that are there, with their text.
     pub(super) files: BTreeMap<&'static str, String>,
-    pub(super) old: Option<Old>,
+    pub(super) old: Option<FormerPyFilter>,
     /// Who is to be allowed; nobody but at the first installation.
     pub(super) allowed: Allowed,
 }
@@ -58,9 +58,22 @@ pub(super) enum Placed {
     Packaged,
 }
 
+impl Placed {
+    /// What the program `exe` is that runs.
+    fn find(exe: &Path) -> Self {
+        if is_packaged() {
+            Placed::Packaged
+        } else if is_same(exe, Path::new(places::BINARY)) {
+            Placed::Copied
+        } else {
+            Placed::No
+        }
+    }
+}
+
 /// A PyFilter, and what is to be had from it.
 #[derive(Debug, Default)]
-pub(super) struct Old {
+pub(super) struct FormerPyFilter {
     pub(super) config: Option<Adopted>,
     pub(super) database: Option<PathBuf>,
     pub(super) blacklists: Vec<PathBuf>,
@@ -71,26 +84,22 @@ pub(super) struct Old {
 
 /// Why nothing can be planned.
 #[derive(Debug)]
-pub(super) enum Error {
+pub(super) enum FindingsError {
     Faults(Faults),
     Host(String),
 }
 
-impl Found {
+impl InstallFindings {
     /// Looks at the host, and changes nothing; gives also the configuration that is
     /// to hold.
-    pub(super) fn look(cron: bool, allows: bool) -> Result<(Self, Config), Error> {
+    pub(super) fn look(cron: bool, allows: bool) -> Result<(Self, Config), FindingsError> {
         let exe = std::env::current_exe()
             .and_then(fs::canonicalize)
-            .map_err(|error| Error::Host(format!("the program does not find itself: {error}")))?;
-        let placed = if is_packaged() {
-            Placed::Packaged
-        } else if is_same(&exe, Path::new(places::BINARY)) {
-            Placed::Copied
-        } else {
-            Placed::No
-        };
-        let old = Old::look(is_configured(placed))?;
+            .map_err(|error| {
+                FindingsError::Host(format!("the program does not find itself: {error}"))
+            })?;
+        let placed = Placed::find(&exe);
+        let old = FormerPyFilter::look(is_configured(placed))?;
         let base = Path::new(STATE_DIR);
         let adopted = old.as_ref().and_then(|old| old.config.as_ref());
         let config = match adopted {
@@ -98,14 +107,14 @@ impl Found {
             None if is_there(Path::new(DEFAULT_FILE)) => Config::load(None, None, None, base),
             None => Config::as_default(init::text(&Host::probe()).as_bytes(), base),
         }
-        .map_err(Error::Faults)?;
+        .map_err(FindingsError::Faults)?;
         let legacy = firewall::is_legacy(&config.firewall)
-            .map_err(|error| Error::Host(error.to_string()))?;
+            .map_err(|error| FindingsError::Host(error.to_string()))?;
         // Who may not look would only be told that.
         if system::is_root()
-            && let Err(error) = firewall::look(&config.firewall).v4
+            && let Err(error) = firewall::list(&config.firewall).v4
         {
-            return Err(Error::Host(error.to_string()));
+            return Err(FindingsError::Host(error.to_string()));
         }
         let systemd = is_there(Path::new(places::SYSTEMD));
         let texts = OURS.into_iter();
@@ -130,7 +139,7 @@ impl Found {
         } else {
             Allowed::new()
         };
-        let found = Found {
+        let found = InstallFindings {
             exe,
             placed,
             there,
@@ -161,23 +170,25 @@ impl Found {
     }
 }
 
-impl Old {
+impl FormerPyFilter {
     /// None if there is nothing of it.
-    fn look(is_configured: bool) -> Result<Option<Self>, Error> {
+    fn look(is_configured: bool) -> Result<Option<Self>, FindingsError> {
         let root = Path::new(places::OLD);
         let path = root.join("Config/config.json");
         let config = match fs::read(&path) {
-            Ok(text) if !is_configured => Some(adopt(&text, &path).map_err(Error::Faults)?),
+            Ok(text) if !is_configured => Some(adopt(&text, &path).map_err(FindingsError::Faults)?),
             Err(error) if !is_configured && error.kind() != std::io::ErrorKind::NotFound => {
                 let path = Escaped::path(&path);
-                return Err(Error::Host(format!("{path} can not be read: {error}")));
+                return Err(FindingsError::Host(format!(
+                    "{path} can not be read: {error}"
+                )));
             }
             _ => None,
         };
         // Its first versions wrote the name another way.
         let named = config.iter().map(|adopted| adopted.database.clone());
         let usual = ["PyFilter.db", "pyFilter.db"].map(|name| root.join(name));
-        let old = Old {
+        let old = FormerPyFilter {
             database: present(named.chain(usual)).into_iter().next(),
             config,
             blacklists: present(blacklists(&root.join("Config"))),
@@ -220,7 +231,7 @@ fn who_to_allow(config: &Config) -> Allowed {
         return Allowed::new();
     }
     let own = system::own_addresses().unwrap_or_default();
-    let never = NeverBanned::new(config.ignored.clone(), own);
+    let never = AllowList::new(config.ignored.clone(), own);
     allow::logged_in(|address| !never.covers(address))
 }
 

@@ -6,7 +6,7 @@ use crate::cli::STATE_DIR;
 use crate::config::DEFAULT_FILE;
 
 use super::allow;
-use super::found::{Found, Placed};
+use super::found::{InstallFindings, Placed};
 use super::places;
 use super::step::Step;
 
@@ -30,7 +30,7 @@ pub(super) enum Refusal {
 }
 
 /// The steps in their order; none if everything is in place.
-pub(super) fn plan(found: &Found, cron: bool) -> Result<Vec<Step>, Refusal> {
+pub(super) fn plan(found: &InstallFindings, cron: bool) -> Result<Vec<Step>, Refusal> {
     if cron && !found.has(places::CRON_DIR) {
         return Err(Refusal::NoCron);
     }
@@ -71,7 +71,7 @@ pub(super) fn plan(found: &Found, cron: bool) -> Result<Vec<Step>, Refusal> {
 }
 
 /// PyFilter's is looked for only where nobody has chosen another one.
-fn configuration(found: &Found) -> Option<Step> {
+fn configuration(found: &InstallFindings) -> Option<Step> {
     match found.old.as_ref().and_then(|old| old.config.as_ref()) {
         Some(adopted) => Some(Step::Adopt {
             from: adopted.path.clone(),
@@ -83,7 +83,7 @@ fn configuration(found: &Found) -> Option<Step> {
 }
 
 /// Who is logged in, before anybody can be banned.
-fn allow(found: &Found) -> Option<Step> {
+fn allow(found: &InstallFindings) -> Option<Step> {
     let who = found.allowed.iter();
     let who = who.map(|(network, accounts)| format!("{} ({accounts})", allow::shown(network)));
     (!found.allowed.is_empty()).then(|| Step::Allow {
@@ -93,7 +93,7 @@ fn allow(found: &Found) -> Option<Step> {
 }
 
 /// Blacklists come before the database: which of its rows are bans they say.
-fn state(found: &Found) -> Vec<Step> {
+fn state(found: &InstallFindings) -> Vec<Step> {
     let Some(old) = found.old.as_ref().filter(|_| !found.has(&found.store)) else {
         return Vec::new();
     };
@@ -111,7 +111,7 @@ fn state(found: &Found) -> Vec<Step> {
 
 /// What differs of the units. Those of a package are in its own places, and
 /// ours would stand before them.
-fn timer(found: &Found) -> Vec<Step> {
+fn timer(found: &InstallFindings) -> Vec<Step> {
     let own = |text: String| (found.placed != Placed::Packaged).then_some(text);
     let wanted = [
         (places::SERVICE_FILE, own(places::service(places::BINARY))),
@@ -129,11 +129,11 @@ fn timer(found: &Found) -> Vec<Step> {
     steps.collect()
 }
 
-fn units_there(found: &Found) -> bool {
+fn units_there(found: &InstallFindings) -> bool {
     found.has(places::ENABLED) || found.files.keys().any(|path| *path != places::CRON_FILE)
 }
 
-fn cron_entry(found: &Found) -> Vec<Step> {
+fn cron_entry(found: &InstallFindings) -> Vec<Step> {
     let binary = if found.placed == Placed::Packaged {
         places::PACKAGED
     } else {

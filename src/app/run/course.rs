@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use crate::model::{Escaped, Stamp};
 use crate::report::SourceRow;
-use crate::store::{Store, StoreError, Untold};
+use crate::store::{PendingNotification, Store, StoreError};
 use crate::system::{self, Exclusive, Lock, LockError};
 
 use crate::app::changes::Changes;
+use crate::app::console::Console;
 use crate::app::context::Context;
+use crate::app::firewall_step::FirewallStep;
 use crate::app::locate::locate;
 use crate::app::snapshots::Snapshots;
-use crate::app::voice::Voice;
-use crate::app::wall::Wall;
 
 use super::work::work;
-use super::{Errand, Stop};
+use super::{Job, RunError};
 
 /// How long a scan waits to commit what it has read.
 const AFTER_READING: Duration = Duration::from_secs(60);
@@ -32,14 +32,11 @@ pub(super) struct Locks {
 }
 
 impl Locks {
-    pub(super) fn take(context: &Context, errand: &Errand) -> Result<Self, LockError> {
+    pub(super) fn take(context: &Context, job: &Job) -> Result<Self, LockError> {
         let dir = context.state_dir.clone();
         let since = Stamp::from_secs(context.now).to_local();
-        let take = |what| Lock::take(&dir, what, errand.patience(), &since);
-        let reading = errand
-            .reads()
-            .then(|| take(Exclusive::Reading))
-            .transpose()?;
+        let take = |what| Lock::take(&dir, what, job.patience(), &since);
+        let reading = job.reads().then(|| take(Exclusive::Reading)).transpose()?;
         let store = Some(take(Exclusive::Store)?);
         Ok(Locks {
             _reading: reading,
@@ -63,12 +60,12 @@ impl Locks {
 
 /// What a run has come to.
 pub(super) struct Course {
-    pub(super) wall: Wall,
+    pub(super) firewall_step: FirewallStep,
     pub(super) snapshots: Snapshots,
     pub(super) changes: Changes,
     pub(super) sources: Vec<SourceRow>,
     /// What it has committed before it began to read.
-    pub(super) early: Vec<Untold>,
+    pub(super) early: Vec<PendingNotification>,
 }
 
 impl Course {
@@ -78,13 +75,13 @@ impl Course {
         context: &mut Context,
         store: &mut Store,
         locks: &mut Locks,
-        errand: &Errand,
-        voice: Voice,
-    ) -> Result<Self, Stop> {
-        if errand.reads() {
-            return self.read(context, store, locks, errand, voice);
+        job: &Job,
+        console: Console,
+    ) -> Result<Self, RunError> {
+        if job.reads() {
+            return self.read(context, store, locks, job, console);
         }
-        work(context, Some(store), errand, &mut self.changes, voice)?;
+        work(context, Some(store), job, &mut self.changes, console)?;
         locate(context, self.changes.bans_mut());
         Ok(self)
     }
@@ -95,9 +92,9 @@ impl Course {
         context: &mut Context,
         store: &mut Store,
         locks: &mut Locks,
-        errand: &Errand,
-        voice: Voice,
-    ) -> Result<Self, Stop> {
+        job: &Job,
+        console: Console,
+    ) -> Result<Self, RunError> {
         let mut is_another = false;
         if !self.changes.is_empty() {
             let number = store.number()?;
@@ -110,13 +107,13 @@ impl Course {
         }
         if is_another {
             self.apply(context, store)?;
-            self.early = store.untold()?;
+            self.early = store.pending_notifications()?;
             self.snapshots = Snapshots::read(context, store, &mut self.changes)?;
         }
         let state = store.state()?;
         store.let_go()?;
         locks.let_go();
-        self.sources = work(context, Some(store), errand, &mut self.changes, voice)?;
+        self.sources = work(context, Some(store), job, &mut self.changes, console)?;
         locate(context, self.changes.bans_mut());
         locks.take_again()?;
         context.now = context.now.max(system::now().timestamp());
@@ -133,17 +130,17 @@ impl Course {
                 .extend(again.iter().map(|rule| read_again(rule)));
         }
         if is_another {
-            self.wall = Wall::default();
-            self.wall.finish(context, store)?;
+            self.firewall_step = FirewallStep::default();
+            self.firewall_step.finish(context, store)?;
         }
         Ok(self)
     }
 
     /// Applies what people, time and other servers did.
     fn apply(&mut self, context: &mut Context, store: &mut Store) -> Result<(), StoreError> {
-        self.wall.apply(context, store)?;
+        self.firewall_step.apply(context, store)?;
         let written = self.snapshots.write(context, store)?;
-        self.wall.close(store, &written)
+        self.firewall_step.close(store, &written)
     }
 }
 

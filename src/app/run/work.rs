@@ -3,32 +3,32 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::logs::{Budget, Discovered};
-use crate::model::{Address, Cause, Rule, Unban, Witnesses};
+use crate::model::{Address, Cause, Evidence, Rule, Unban};
 use crate::report::SourceRow;
 use crate::store::{Store, StoreError};
 use crate::system;
 
-use crate::app::changes::{Changes, Cleared, Read};
+use crate::app::changes::{Changes, Cleared, RuleReading};
 use crate::app::clock;
+use crate::app::console::Console;
 use crate::app::context::Context;
-use crate::app::reading::{self, Outcome};
-use crate::app::voice::Voice;
+use crate::app::reading::{self, RuleOutcome};
 
-use super::Errand;
+use super::Job;
 
 /// Does the errand: what it comes to is put into `changes`.
 pub(super) fn work(
     context: &mut Context,
     store: Option<&mut Store>,
-    errand: &Errand,
+    job: &Job,
     changes: &mut Changes,
-    voice: Voice,
+    console: Console,
 ) -> Result<Vec<SourceRow>, StoreError> {
     let mut sources = Vec::new();
-    let mut take = |context: &mut Context, outcome: Outcome, changes: &mut Changes| {
+    let mut take = |context: &mut Context, outcome: RuleOutcome, changes: &mut Changes| {
         changes.bans.extend(outcome.bans);
         changes.paths.extend(outcome.paths);
-        changes.read.extend(outcome.read.map(|read| Read {
+        changes.read.extend(outcome.read.map(|read| RuleReading {
             failures: outcome.sources.iter().map(|row| row.failures).sum(),
             ..read
         }));
@@ -36,29 +36,29 @@ pub(super) fn work(
         context.problems.extend(outcome.problems);
         context.warnings.extend(outcome.warnings);
     };
-    match errand {
-        Errand::Scan(rules) | Errand::FirstScan(rules) => {
-            let outcomes = read_rules(context, store, rules, &changes.cleared(), voice)?;
+    match job {
+        Job::Scan(rules) | Job::FirstScan(rules) => {
+            let outcomes = read_rules(context, store, rules, &changes.cleared(), console)?;
             for outcome in outcomes {
                 take(context, outcome, changes);
             }
         }
-        Errand::Files(rule, files) => {
-            voice.begin(&rule.name, true);
+        Job::Files(rule, files) => {
+            console.begin(&rule.name, true);
             let mut budget = Budget::unlimited();
             let outcome = reading::read_files(context, store, rule, files, &mut budget)?;
             take(context, outcome, changes);
         }
-        Errand::Ban(bans) => changes.bans.extend(
+        Job::Ban(bans) => changes.bans.extend(
             bans.iter()
-                .map(|ban| (clock::made_now(ban, context), Witnesses::default())),
+                .map(|ban| (clock::made_now(ban, context), Evidence::default())),
         ),
-        Errand::Restore => {}
-        Errand::Unban(addresses, only_here) => {
+        Job::Restore => {}
+        Job::Unban(addresses, only_here) => {
             changes.shared.only_here = *only_here;
             lift(context, addresses, changes);
         }
-        Errand::UnbanAll(only_here) => {
+        Job::UnbanAll(only_here) => {
             changes.shared.only_here = *only_here;
             let banned = store.map_or(Ok(BTreeSet::new()), |store| store.in_force())?;
             let added = changes.bans.iter().map(|(ban, _)| ban.address);
@@ -75,19 +75,19 @@ fn read_rules(
     mut store: Option<&mut Store>,
     rules: &[Rule],
     cleared: &HashMap<Address, Cleared>,
-    voice: Voice,
-) -> Result<Vec<Outcome>, StoreError> {
+    console: Console,
+) -> Result<Vec<RuleOutcome>, StoreError> {
     let found: Vec<Discovered> = rules
         .iter()
         .map(|rule| crate::logs::discover(&rule.sources))
         .collect();
     for (rule, found) in rules.iter().zip(&found) {
         context.problems.extend_from_slice(&found.problems);
-        voice.begin(&rule.name, found.sources() > 0);
+        console.begin(&rule.name, found.sources() > 0);
     }
     let sources = found.iter().map(Discovered::sources).sum();
     let mut budget = Budget::new(context.config.run_time, sources).with_room(system::memory_room());
-    let mut outcomes: Vec<Outcome> = rules.iter().map(|_| Outcome::default()).collect();
+    let mut outcomes: Vec<RuleOutcome> = rules.iter().map(|_| RuleOutcome::default()).collect();
     for n in reading::order(store.as_deref(), rules, &found)? {
         let (rule, found) = (&rules[n], &found[n]);
         let store = store.as_deref_mut();
@@ -105,9 +105,9 @@ fn lift<'a>(
 ) {
     for &address in addresses {
         // One that was only just heard of may be of a clock ahead of this one.
-        let heard = changes.bans.iter().map(|(ban, _)| ban);
-        let heard = heard.filter(|ban| ban.address == address);
-        let at = heard.map(|ban| ban.at.secs).fold(context.now, i64::max);
+        let received = changes.bans.iter().map(|(ban, _)| ban);
+        let received = received.filter(|ban| ban.address == address);
+        let at = received.map(|ban| ban.at.secs).fold(context.now, i64::max);
         changes.bans.retain(|(ban, _)| ban.address != address);
         changes.unbans.push(Unban {
             address,

@@ -5,7 +5,7 @@ use crate::app::shared::{BansAgain, Renewed};
 use crate::store::{Store, StoreError, StoredSender};
 use crate::sync::{Exchange, Received, Sender};
 
-use super::{Heard, is_due};
+use super::{ReceivedEntries, is_due};
 
 /// How often all bans in force are told once more, in seconds. Whoever sends
 /// under a server's id again and again makes it take a new id each time, and
@@ -13,7 +13,7 @@ use super::{Heard, is_due};
 /// the others find in Redis anyway.
 const TOLD_AGAIN: i64 = 86_400;
 
-impl Heard {
+impl ReceivedEntries {
     /// As whom this server sends; under an id of its own, which is taken now if
     /// it has none.
     pub(super) fn sender(&mut self, store: &Store) -> Result<Sender, StoreError> {

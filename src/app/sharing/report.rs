@@ -4,7 +4,7 @@ use crate::app::context::Context;
 use crate::app::shared::Shared;
 use crate::model::Problem;
 use crate::store::{Store, StoreError};
-use crate::sync::{Ahead, Refused};
+use crate::sync::{Ahead, RejectedEntry};
 
 use super::settings;
 
@@ -17,7 +17,7 @@ const SKIPPED: [&str; 2] = ["such entry is skipped", "such entries are skipped"]
 /// Tells what was skipped and what was not taken as it was, each entry once,
 /// and who has sent under this server's id.
 pub(super) fn report(
-    refused: Vec<Refused>,
+    refused: Vec<RejectedEntry>,
     ahead: Vec<Ahead>,
     context: &mut Context,
     store: &Store,
@@ -28,8 +28,8 @@ pub(super) fn report(
         let address = refused.address;
         address.is_some_and(|address| context.never.is_ignored_here(address))
     });
-    let skipped = |refused: Vec<Refused>| {
-        let told = |Refused { entry, why, .. }| (entry, format!("{why}; it is skipped"));
+    let skipped = |refused: Vec<RejectedEntry>| {
+        let told = |RejectedEntry { entry, why, .. }| (entry, format!("{why}; it is skipped"));
         refused.into_iter().map(told)
     };
     // Another server may ban an address that this one never bans: nothing is wrong with that.

@@ -120,8 +120,8 @@ fn id(store: &str) -> String {
     owner::as_comment(store)
 }
 
-fn made(chain: &str, hooks: &[&str]) -> Made {
-    Made {
+fn made(chain: &str, hooks: &[&str]) -> InstalledChain {
+    InstalledChain {
         place: None,
         chain: chain.to_owned(),
         hooks: names(hooks),
@@ -129,7 +129,7 @@ fn made(chain: &str, hooks: &[&str]) -> Made {
 }
 
 /// Plans for PYFILTER hooked from INPUT, dropping `bans`.
-fn drops(bans: &[&str], former: &[Made], table: &Table) -> Plan {
+fn drops(bans: &[&str], former: &[InstalledChain], table: &Table) -> RulesetPlan {
     let wanted = Wanted {
         store: STORE,
         chain: "PYFILTER",
@@ -234,7 +234,7 @@ fn nothing_is_written_when_all_is_as_it_should_be() {
             &[&id(STORE), &ban("203.0.113.13"), &ban("203.0.113.9")],
         );
     let bans = ["203.0.113.9", "203.0.113.13", "2001:db8::1"];
-    assert_eq!(drops(&bans, &[], &table), Plan::default());
+    assert_eq!(drops(&bans, &[], &table), RulesetPlan::default());
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn without_a_comment_match_an_empty_chain_carries_the_id() {
         [format!("-j {named}"), ban("192.0.2.1")]
     );
     assert_eq!(table.0[&named], [""; 0]);
-    assert_eq!(drops(&["192.0.2.1"], &[], &table), Plan::default());
+    assert_eq!(drops(&["192.0.2.1"], &[], &table), RulesetPlan::default());
 
     // It is used from then on, kept empty, and goes with the chain.
     table
@@ -328,8 +328,8 @@ fn a_former_chain_that_is_another_stores_is_left_to_it() {
 #[test]
 fn what_was_made_in_another_table_is_not_looked_for_in_this_one() {
     let table = Table::new().with("INPUT", &["-j OLD"]).with("OLD", &[]);
-    let elsewhere = Made {
-        place: Some(crate::model::Place::Iptables {
+    let elsewhere = InstalledChain {
+        place: Some(crate::model::ChainLocation::Iptables {
             family: Family::V4,
             variant: crate::model::IptablesVariant::Nft,
         }),
@@ -538,11 +538,11 @@ fn owner() -> impl Strategy<Value = (&'static str, String, usize)> {
 }
 
 /// All rules but the jumps that were made, in chains that are nobody's of ours.
-fn foreign(table: &Table, made: &[Made]) -> Vec<(String, Vec<String>)> {
+fn foreign(table: &Table, made: &[InstalledChain]) -> Vec<(String, Vec<String>)> {
     let ours = |name: &str, rule: &str| {
         made.iter().any(|made| {
             made.hooks.iter().any(|hook| hook == name)
-                && super::Rule::new(rule).always_jumps_to(&made.chain)
+                && super::ListedRule::new(rule).always_jumps_to(&made.chain)
         })
     };
     table
@@ -594,7 +594,7 @@ proptest! {
             made("GONE", &["INPUT"]),
         ];
         let mut ours = former.to_vec();
-        ours.push(Made { place: None, chain: "PYFILTER".to_owned(), hooks: hooks.clone() });
+        ours.push(InstalledChain { place: None, chain: "PYFILTER".to_owned(), hooks: hooks.clone() });
 
         let mut after = before.clone();
         let first = plan(&wanted, &former, &before.listing());
@@ -612,7 +612,7 @@ proptest! {
         };
         prop_assert_eq!(ids(&after), [STORE]);
         let mut there: Vec<String> = after.0["PYFILTER"].clone();
-        there.retain(|rule| owner::id_of(&super::Rule::new(rule)).is_none());
+        there.retain(|rule| owner::id_of(&super::ListedRule::new(rule)).is_none());
         there.sort();
         let mut expected: Vec<String> = addresses
             .iter()

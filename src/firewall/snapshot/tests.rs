@@ -25,7 +25,7 @@ fn v4(addresses: &[&str]) -> String {
     )
 }
 
-fn fault(text: &str) -> Fault {
+fn fault(text: &str) -> SnapshotFault {
     parse(text.as_bytes(), Family::V4, "PYFILTER").expect_err(text)
 }
 

@@ -12,7 +12,7 @@ fn named(countries: &Countries, address: &str) -> Option<(String, String)> {
     Some((country.code?.to_string(), country.name.to_string()))
 }
 
-fn opened(bytes: &[u8]) -> Result<Countries, Error> {
+fn opened(bytes: &[u8]) -> Result<Countries, GeoError> {
     Countries::of(Path::new("x.mmdb"), bytes.to_vec())
 }
 
@@ -84,16 +84,16 @@ fn what_is_no_database_of_countries_says_what_to_do() {
     );
     assert!(matches!(
         opened(b"\x1f\x8b\x08\0rest"),
-        Err(Error::Packed(_))
+        Err(GeoError::Packed(_))
     ));
-    assert!(matches!(opened(b""), Err(Error::Damaged(..))));
+    assert!(matches!(opened(b""), Err(GeoError::Damaged(..))));
     let dir = tempfile::tempdir().unwrap();
     let sparse = dir.path().join("x");
     let file = std::fs::File::create(&sparse).unwrap();
     file.set_len(LARGEST + 1).unwrap();
     assert!(matches!(
         Countries::open(&sparse),
-        Err(Error::TooLarge(_, size)) if size == LARGEST + 1
+        Err(GeoError::TooLarge(_, size)) if size == LARGEST + 1
     ));
 }
 
@@ -104,7 +104,7 @@ fn wherever_a_database_ends_too_early_it_is_refused() {
     let about = memchr::memmem::rfind(&whole, b"MaxMind.com").unwrap();
     for length in 0..about {
         let refused = opened(&whole[..length]);
-        assert!(matches!(refused, Err(Error::Damaged(..))), "{length}");
+        assert!(matches!(refused, Err(GeoError::Damaged(..))), "{length}");
     }
 }
 
@@ -128,7 +128,7 @@ fn a_database_that_is_written_over_meanwhile_is_used_whole_or_refused() {
                     let named = named(&countries, "203.0.113.13");
                     assert!(named.is_some() || countries.damage().is_some());
                 }
-                Err(Error::Damaged(..) | Error::Changing(_)) => {}
+                Err(GeoError::Damaged(..) | GeoError::Changing(_)) => {}
                 Err(other) => panic!("{other}"),
             }
         }

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 
-use crate::model::{Cursor, Generation, Kind};
+use crate::model::{Cursor, Generation, GenerationState};
 
 use super::super::identity::{bytes_at, is_of};
 use super::super::open::Opened;
@@ -19,7 +19,7 @@ use super::{Candidate, Is, Look};
 type File = (u64, u64);
 
 /// What is known of the logs of a rule besides each other's looks.
-pub(super) struct Names<'a> {
+pub(super) struct RuleLogNames<'a> {
     logs: usize,
     /// Generations of logs that are not looked at.
     orphans: &'a [Generation],
@@ -51,9 +51,9 @@ enum Claim {
     PassedOver,
 }
 
-impl<'a> Names<'a> {
+impl<'a> RuleLogNames<'a> {
     pub(super) fn new(logs: usize, orphans: &'a [Generation]) -> Self {
-        Names { logs, orphans }
+        RuleLogNames { logs, orphans }
     }
 
     /// Gives each file to one log, and each generation that is gone from its log
@@ -354,14 +354,14 @@ impl Look<'_> {
     /// From now on a file is this generation, which was another log's.
     fn take_over(&mut self, at: Option<usize>, generation: Generation) {
         let known = self.known.len();
-        let kind = match generation.kind {
+        let kind = match generation.state {
             // It may be written to here.
-            Kind::Resting | Kind::Cut => Kind::Followed,
+            GenerationState::Resting | GenerationState::Cut => GenerationState::Followed,
             other => other,
         };
         self.known.to_mut().push(Generation {
             live: false,
-            kind,
+            state: kind,
             ..generation
         });
         self.found.insert(known);

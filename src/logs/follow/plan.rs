@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::model::{CountsFrom, Cursor, Escaped, FileStat, Generation, Kind, Problem, plural};
+use crate::model::{
+    CountsFrom, Cursor, Escaped, FileStat, Generation, GenerationState, Problem, plural,
+};
 
 use super::super::blocks::end_of_lines;
 use super::super::budget::WAY_BACK;
@@ -40,7 +42,7 @@ impl Look<'_> {
         for (n, known) in self.known.iter().enumerate() {
             let live = known.live && missing;
             let told = known.cursor.offset == 0 && !live;
-            let mut kind = known.kind;
+            let mut kind = known.state;
             let is_unread = unread.contains(&n);
             if is_unread {
                 followed.problems.push(self.lost_bytes(known));
@@ -48,15 +50,15 @@ impl Look<'_> {
                 followed.problems.push(self.gone(known));
             }
             // It is told once; of the live one it was, as a gap.
-            if kind == Kind::Followed && (gone.contains(&n) || known.live && !live) {
-                kind = Kind::Resting;
+            if kind == GenerationState::Followed && (gone.contains(&n) || known.live && !live) {
+                kind = GenerationState::Resting;
             }
             // Of the live one it was told as a gap.
             let is_told = is_unread || known.live && !live;
             if !self.found.contains(&n) && !told && known.seen + KEPT > self.today {
                 followed.generations.push(Generation {
                     live,
-                    kind,
+                    state: kind,
                     left: if is_told { 0 } else { known.left },
                     ..known.clone()
                 });
@@ -70,7 +72,7 @@ impl Look<'_> {
         {
             followed.generations.push(Generation {
                 live: false,
-                kind: Kind::Resting,
+                state: GenerationState::Resting,
                 ..met.clone()
             });
         }
@@ -116,9 +118,12 @@ impl Look<'_> {
                     .stat
                     .size
                     .saturating_sub(generation.cursor.offset);
-                let is_read = matches!(generation.kind, Kind::Followed | Kind::Resting);
+                let is_read = matches!(
+                    generation.state,
+                    GenerationState::Followed | GenerationState::Resting
+                );
                 if is_read && rest > 0 && is_plain(&path) {
-                    generation.kind = Kind::Cut;
+                    generation.state = GenerationState::Cut;
                     followed.problems.push(Problem::at(
                         &path,
                         format!(
@@ -127,31 +132,22 @@ impl Look<'_> {
                         ),
                     ));
                 } else if is_read && self.rests(generation.stat) {
-                    generation.kind = Kind::Resting;
+                    generation.state = GenerationState::Resting;
                 }
                 followed.generations.push(generation);
             }
             (Is::Copy, Some(opened)) => {
                 if let Ok(Some(cursor)) = cursor(&*opened.file, opened.stat.size) {
-                    // Of a compressed one the bytes that are known are those of the file.
-                    let kind = opened
-                        .packing
-                        .map_or(Kind::Skipped, |_| Kind::SkippedPacked);
-                    followed
-                        .generations
-                        .push(self.met(path, &opened, cursor, false, kind));
+                    let kind = skipped(&opened);
+                    let met = self.met(path, &opened, cursor, false, kind);
+                    followed.generations.push(met);
                 }
             }
             (Is::New, Some(opened)) if skip => match cursor(&*opened.file, opened.stat.size) {
                 Ok(Some(cursor)) => {
-                    let kind = if opened.packing.is_some() {
-                        Kind::SkippedPacked
-                    } else {
-                        Kind::Skipped
-                    };
-                    followed
-                        .generations
-                        .push(self.met(path, &opened, cursor, false, kind));
+                    let kind = skipped(&opened);
+                    let met = self.met(path, &opened, cursor, false, kind);
+                    followed.generations.push(met);
                 }
                 Ok(None) => {}
                 Err(error) => followed.problems.push(unreadable(&path, &error.into())),
@@ -201,7 +197,7 @@ impl Look<'_> {
         );
         followed.problems.push(Problem::at(&path, told));
         if let Ok(Some(cursor)) = cursor(&*opened.file, opened.stat.size) {
-            let kind = Kind::SkippedPacked;
+            let kind = GenerationState::SkippedPacked;
             let generation = self.met(path, opened, cursor, live, kind);
             followed.generations.push(generation);
         }
@@ -248,19 +244,22 @@ impl Look<'_> {
             Is::Known(known) => Some(&self.known[*known]),
             _ => None,
         };
-        let kind = match known.map_or(Kind::Followed, |known| known.kind) {
-            Kind::Followed | Kind::Resting
+        let kind = match known.map_or(GenerationState::Followed, |known| known.state) {
+            GenerationState::Followed | GenerationState::Resting
                 if !live && (opened.packing.is_some() || self.rests(opened.stat)) =>
             {
-                Kind::Resting
+                GenerationState::Resting
             }
-            Kind::Followed | Kind::Resting => Kind::Followed,
+            GenerationState::Followed | GenerationState::Resting => GenerationState::Followed,
             other => other,
         };
         let cursor = known.map_or_else(unread, |known| known.cursor.clone());
         let from = cursor.offset;
         let mut generation = self.met(path.clone(), &opened, cursor, live, kind);
-        let skipped = matches!(kind, Kind::Skipped | Kind::SkippedPacked);
+        let skipped = matches!(
+            kind,
+            GenerationState::Skipped | GenerationState::SkippedPacked
+        );
         let to = match opened.packing {
             _ if skipped => Ok(from),
             None => end_of_lines(&*opened.file, from.min(opened.stat.size), opened.stat.size),
@@ -321,14 +320,14 @@ impl Look<'_> {
         opened: &Opened,
         cursor: Cursor,
         live: bool,
-        kind: Kind,
+        kind: GenerationState,
     ) -> Generation {
         Generation {
             path,
             stat: opened.stat,
             cursor,
             live,
-            kind,
+            state: kind,
             left: 0,
             seen: self.today,
             counts: CountsFrom::default(),
@@ -364,5 +363,14 @@ impl Look<'_> {
                 cursor.offset
             ),
         )
+    }
+}
+
+/// The state of a generation that is known and not read. Of a compressed one the bytes
+/// that are known are those of the file.
+fn skipped(opened: &Opened) -> GenerationState {
+    match opened.packing {
+        Some(_) => GenerationState::SkippedPacked,
+        None => GenerationState::Skipped,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 
-use crate::model::{Cursor, Generation, Kind};
+use crate::model::{Cursor, Generation, GenerationState};
 
 use super::super::budget::WAY_BACK;
 use super::super::discover::{Directories, Log};
@@ -269,7 +269,9 @@ impl Look<'_> {
     /// them after they were read, for they had just been rotated away.
     pub(super) fn gone_early(&self) -> impl Iterator<Item = usize> {
         // Without a live file the whole directory may be away.
-        self.lost(|known| self.live.is_some() && !known.live && known.kind == Kind::Followed)
+        self.lost(|known| {
+            self.live.is_some() && !known.live && known.state == GenerationState::Followed
+        })
     }
 
     /// The generations that were rotated away and are gone before they were read.
@@ -319,10 +321,10 @@ impl Look<'_> {
 /// Which of some generations a file holds the bytes of: the one read farthest,
 /// and one that is passed over only if it is no other.
 pub(super) fn held(opened: &Opened, known: &[&Generation]) -> io::Result<Option<usize>> {
-    let is_skipped = |n: usize| known[n].kind == Kind::Skipped;
+    let is_skipped = |n: usize| known[n].state == GenerationState::Skipped;
     let all = |packed: bool| {
         let all = 0..known.len();
-        all.filter(move |&n| (known[n].kind == Kind::SkippedPacked) == packed)
+        all.filter(move |&n| (known[n].state == GenerationState::SkippedPacked) == packed)
     };
     let mut best = None;
     for n in all(opened.packing.is_some()) {

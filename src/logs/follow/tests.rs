@@ -7,11 +7,11 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 
+use super::super::checkpoint::checkpoint;
 use super::super::discover::discover;
 use super::super::identity::bytes_at;
-use super::super::piece::Content;
 use super::super::reading::Reading;
-use super::super::settle::settle;
+use super::super::segment::Content;
 use super::*;
 use crate::model::SourceSpec;
 
@@ -232,8 +232,8 @@ impl Runs {
                 .collect();
             let settled = readings.iter().try_for_each(|(task, _, reading)| {
                 let generation = &mut followed.generations[task.generation];
-                *generation = settle(task, generation, reading)?;
-                Ok::<(), super::super::settle::Changed>(())
+                *generation = checkpoint(task, generation, reading)?;
+                Ok::<(), super::super::checkpoint::LogChanged>(())
             });
             if settled.is_err() {
                 continue;
@@ -251,7 +251,7 @@ impl Runs {
 }
 
 /// Reads a piece as the scanner does.
-fn read(task: &Task, piece: Piece) -> (String, Reading) {
+fn read(task: &Task, piece: Segment) -> (String, Reading) {
     let mut reading = Reading {
         end: task.from,
         ..Reading::default()
@@ -448,11 +448,11 @@ impl Named {
                     let (text, reading) = read(&task, piece);
                     watch(Moment::Planned);
                     let generation = &mut followed.generations[task.generation];
-                    *generation = settle(&task, generation, &reading)?;
+                    *generation = checkpoint(&task, generation, &reading)?;
                     counted.extend(text.lines().map(|line| line[..8].parse::<u32>().unwrap()));
                 }
                 now.push(followed.generations);
-                Ok::<(), super::super::settle::Changed>(())
+                Ok::<(), super::super::checkpoint::LogChanged>(())
             });
             if settled.is_ok() {
                 let names = logs.into_iter().map(|log| log.name);

@@ -9,10 +9,10 @@ const MARKED: u64 = 8 << 20;
 
 /// What was read of a journal so far, told while it is being read.
 #[derive(Debug, Clone, Default)]
-pub struct Progress(Arc<Mutex<State>>);
+pub struct JournalProgress(Arc<Mutex<JournalProgressState>>);
 
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct JournalProgressState {
     /// The cursor from which the reading began, then that of the last entry whose
     /// mark was dropped.
     pub(super) cursor: Option<String>,
@@ -27,8 +27,8 @@ pub(super) struct State {
     pub(super) error: Option<String>,
 }
 
-impl Progress {
-    pub(super) fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+impl JournalProgress {
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut JournalProgressState) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -61,7 +61,7 @@ impl Progress {
     }
 }
 
-impl State {
+impl JournalProgressState {
     /// Notes an entry whose line has so many bytes; one that does not count has none.
     pub(super) fn mark(&mut self, counts: bool, length: u64, cursor: Option<String>) {
         self.entries += u64::from(counts);

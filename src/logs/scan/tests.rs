@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
 
+use super::super::checkpoint::checkpoint;
 use super::super::discover::Log;
 use super::super::follow::follow;
 use super::super::reading::Left;
-use super::super::settle::settle;
 use super::*;
 use crate::model::{Generation, Pattern, Positions, Rule, SourceSpec, Thresholds, Urls};
 use crate::rules::Clock;
@@ -116,17 +116,17 @@ fn run(path: &Path, known: &mut Vec<Generation>, matcher: &Matcher) -> (Vec<Stri
     let followed = follow(&[(&log, known)], &[], &[], 0).pop().unwrap();
     assert!(followed.problems.is_empty(), "{:?}", followed.problems);
     *known = followed.generations;
-    let (tasks, pieces): (Vec<_>, Vec<Piece>) = followed.tasks.into_iter().unzip();
+    let (tasks, pieces): (Vec<_>, Vec<Segment>) = followed.tasks.into_iter().unzip();
     let mut found = Vec::new();
     let mut budget = Budget::new(Duration::ZERO, 1);
-    let mut sink = |heard: Heard<'_>| {
-        found.push(heard.failure.address.to_string());
+    let mut sink = |matched: MatchedFailure<'_>| {
+        found.push(matched.failure.address.to_string());
         More::Wanted
     };
     let readings = scan_within(&mut budget, vec![pieces.into()], matcher, SMALL, &mut sink);
     for (task, reading) in tasks.iter().zip(&readings[0]) {
         let generation = &mut known[task.generation];
-        *generation = settle(task, generation, reading).expect("nobody writes to it");
+        *generation = checkpoint(task, generation, reading).expect("nobody writes to it");
     }
     let left = readings[0]
         .iter()
@@ -190,7 +190,7 @@ fn a_byte_of_a_compressed_log_that_can_not_be_reached_in_time_is_told() {
     let read = |time| {
         let piece = opened.piece(from, 0, false).unwrap();
         let mut budget = Budget::unlimited().with_way_back(time);
-        let mut sink = |_: Heard<'_>| More::Wanted;
+        let mut sink = |_: MatchedFailure<'_>| More::Wanted;
         scan_within(
             &mut budget,
             vec![vec![piece].into()],
@@ -222,8 +222,8 @@ fn a_source_that_uses_up_its_time_holds_up_no_other() {
     };
     let sources = vec![unread("old", 30_000, "1970"), unread("new", 100, "2026")];
     let mut found = [0; 2];
-    let mut sink = |heard: Heard<'_>| {
-        found[heard.place.0] += 1;
+    let mut sink = |matched: MatchedFailure<'_>| {
+        found[matched.place.0] += 1;
         More::Wanted
     };
     let mut budget = Budget::new(Duration::from_micros(2), 2);

@@ -5,11 +5,11 @@ use std::io;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
-use crate::audit::{Decided, Findings, Seen, TrialRow};
+use crate::audit::{Decided, FailedAddress, Findings, TrialRow};
 use crate::model::{Ban, Escaped, Origin, Stamp, WindowKind};
 use crate::report::json::{ban_json, country_code, problem, source};
 
-use super::{AuditReport, Standing};
+use super::{AuditReport, BanStatus};
 
 /// Writes what `audit` prints.
 ///
@@ -99,7 +99,7 @@ fn rules(found: &Findings) -> impl Iterator<Item = Value> {
     })
 }
 
-fn address(report: &AuditReport<'_>, seen: &Seen) -> Value {
+fn address(report: &AuditReport<'_>, seen: &FailedAddress) -> Value {
     let rules: serde_json::Map<String, Value> = (report.rules_of(seen).into_iter())
         .map(|(rule, failures)| (rule.to_owned(), failures.into()))
         .collect();
@@ -113,7 +113,7 @@ fn address(report: &AuditReport<'_>, seen: &Seen) -> Value {
         "country": country_code(country),
         "country_name": country.map(|country| &*country.name),
         "banned": seen.banned,
-        "in_force": report.in_force.map(|_| report.standing(seen) == Standing::InForce),
+        "in_force": report.in_force.map(|_| report.standing(seen) == BanStatus::InForce),
         "never_banned": seen.never,
         "logins": seen.logins,
     })

@@ -14,11 +14,15 @@ const NARROWEST: usize = 12;
 /// A column: its title, whether it is of numbers, and how soon it is left out
 /// where there is no room; 0 is never.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Column(pub(super) &'static str, pub(super) Kind, pub(super) u8);
+pub(super) struct TextColumn(
+    pub(super) &'static str,
+    pub(super) TextColumnKind,
+    pub(super) u8,
+);
 
 /// How a column stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TextColumnKind {
     Number,
     /// Cut where there is no room.
     Text,
@@ -27,16 +31,20 @@ pub(super) enum Kind {
 }
 
 /// A cell, and how it looks.
-pub(super) type Cell = (String, Style);
+pub(super) type TextCell = (String, Style);
 
 /// A cell that looks like any other.
-pub(super) fn plain(text: impl Into<String>) -> Cell {
+pub(super) fn plain(text: impl Into<String>) -> TextCell {
     (text.into(), Style::new())
 }
 
 /// The lines of a table that is at most `width` wide, if there is a width, each
 /// behind two blanks.
-pub(super) fn table(columns: &[Column], rows: &[Vec<Cell>], width: Option<usize>) -> String {
+pub(super) fn table(
+    columns: &[TextColumn],
+    rows: &[Vec<TextCell>],
+    width: Option<usize>,
+) -> String {
     let room = width.map_or(usize::MAX, |width| width.saturating_sub(BETWEEN));
     let mut widths: Vec<usize> = (columns.iter().enumerate())
         .map(|(n, column)| {
@@ -63,13 +71,13 @@ pub(super) fn table(columns: &[Column], rows: &[Vec<Cell>], width: Option<usize>
     let widest = shown
         .iter()
         .copied()
-        .filter(|&n| columns[n].1 == Kind::Text)
+        .filter(|&n| columns[n].1 == TextColumnKind::Text)
         .max_by_key(|&n| widths[n]);
     if let Some(widest) = widest.filter(|_| over > 0) {
         widths[widest] = widths[widest].saturating_sub(over).max(NARROWEST);
     }
     let bold = Style::new().bold();
-    let heads: Vec<Cell> = columns
+    let heads: Vec<TextCell> = columns
         .iter()
         .map(|column| (column.0.to_owned(), bold))
         .collect();
@@ -79,20 +87,20 @@ pub(super) fn table(columns: &[Column], rows: &[Vec<Cell>], width: Option<usize>
         .collect()
 }
 
-fn line(columns: &[Column], shown: &[usize], widths: &[usize], row: &[Cell]) -> String {
+fn line(columns: &[TextColumn], shown: &[usize], widths: &[usize], row: &[TextCell]) -> String {
     let mut text = String::new();
-    let mut owed = 0;
+    let mut padding = 0;
     for &n in shown {
         let (cell, style) = &row[n];
         let cell = cut(cell, widths[n]);
         let pad = widths[n].saturating_sub(cell.width());
         let (before, behind) = match columns[n].1 {
-            Kind::Number => (pad, 0),
-            Kind::Text | Kind::Address => (0, pad),
+            TextColumnKind::Number => (pad, 0),
+            TextColumnKind::Text | TextColumnKind::Address => (0, pad),
         };
-        text += &" ".repeat(owed + BETWEEN + before);
+        text += &" ".repeat(padding + BETWEEN + before);
         let _ = write!(text, "{style}{cell}{style:#}");
-        owed = behind;
+        padding = behind;
     }
     text + "\n"
 }
@@ -119,9 +127,9 @@ mod tests {
 
     fn shown(width: usize) -> String {
         let columns = [
-            Column("NAME", Kind::Text, 0),
-            Column("N", Kind::Number, 0),
-            Column("EXTRA", Kind::Text, 1),
+            TextColumn("NAME", TextColumnKind::Text, 0),
+            TextColumn("N", TextColumnKind::Number, 0),
+            TextColumn("EXTRA", TextColumnKind::Text, 1),
         ];
         let row = |cells: [&str; 3]| cells.map(plain).to_vec();
         let rows = [row(["a", "1,000", "x"]), row(["zürich漢", "2", "yy"])];

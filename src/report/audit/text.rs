@@ -9,8 +9,8 @@ use crate::model::Escaped;
 use crate::report::country_code;
 
 use super::blocks::timeline;
-use super::table::{Cell, Column, Kind, plain, table};
-use super::{AuditReport, Standing, words};
+use super::table::{TextCell, TextColumn, TextColumnKind, plain, table};
+use super::{AuditReport, BanStatus, words};
 
 /// How many of each list are shown when nobody says.
 const TOP: usize = 10;
@@ -149,11 +149,11 @@ fn rules(report: &AuditReport<'_>, width: Option<usize>, text: &mut String) {
     let found = report.findings;
     heading(text, "Rules", 0, 0);
     let columns = [
-        Column("RULE", Kind::Text, 0),
-        Column("FAILURES", Kind::Number, 0),
-        Column("ADDRESSES", Kind::Number, 2),
-        Column("BANS", Kind::Number, 0),
-        Column("LOGINS", Kind::Number, 1),
+        TextColumn("RULE", TextColumnKind::Text, 0),
+        TextColumn("FAILURES", TextColumnKind::Number, 0),
+        TextColumn("ADDRESSES", TextColumnKind::Number, 2),
+        TextColumn("BANS", TextColumnKind::Number, 0),
+        TextColumn("LOGINS", TextColumnKind::Number, 1),
     ];
     let rows = found.rules.iter().map(|rule| {
         vec![
@@ -172,27 +172,27 @@ fn addresses(report: &AuditReport<'_>, width: Option<usize>, text: &mut String) 
     let shown = top(report, found.addresses.len());
     heading(text, "Worst addresses", shown, found.addresses.len());
     let mut columns = vec![
-        Column("ADDRESS", Kind::Address, 0),
-        Column("FAILURES", Kind::Number, 0),
-        Column("BANNED", Kind::Text, 1),
-        Column("FIRST SEEN", Kind::Text, 4),
-        Column("LAST SEEN", Kind::Text, 2),
-        Column("RULES", Kind::Text, 3),
+        TextColumn("ADDRESS", TextColumnKind::Address, 0),
+        TextColumn("FAILURES", TextColumnKind::Number, 0),
+        TextColumn("BANNED", TextColumnKind::Text, 1),
+        TextColumn("FIRST SEEN", TextColumnKind::Text, 4),
+        TextColumn("LAST SEEN", TextColumnKind::Text, 2),
+        TextColumn("RULES", TextColumnKind::Text, 3),
     ];
     let located = !found.places.is_empty();
     if located {
-        columns.push(Column("COUNTRY", Kind::Text, 1));
+        columns.push(TextColumn("COUNTRY", TextColumnKind::Text, 1));
     }
     let rows = found.addresses.iter().take(shown).map(|seen| {
         let standing = report.standing(seen);
         let style = match standing {
-            Standing::InForce | Standing::WouldBe => red(),
-            Standing::Never | Standing::Not => Style::new(),
+            BanStatus::InForce | BanStatus::WouldBe => red(),
+            BanStatus::Never | BanStatus::Not => Style::new(),
         };
         let rules: Vec<String> = (report.rules_of(seen).into_iter())
             .map(|(rule, _)| Escaped::text(rule).to_string())
             .collect();
-        let mut row: Vec<Cell> = vec![
+        let mut row: Vec<TextCell> = vec![
             (seen.address.to_string(), style),
             plain(words::number(seen.failures)),
             (words::standing(standing).to_owned(), style),
@@ -210,16 +210,16 @@ fn addresses(report: &AuditReport<'_>, width: Option<usize>, text: &mut String) 
     *text += &table(&columns, &rows.collect::<Vec<_>>(), width);
 }
 
-fn totals(of: &crate::audit::Totals) -> [Cell; 3] {
+fn totals(of: &crate::audit::Totals) -> [TextCell; 3] {
     [of.failures, of.addresses, of.banned].map(|n| plain(words::number(n)))
 }
 
-fn origins(title: &'static str, kind: Kind) -> [Column; 4] {
+fn origins(title: &'static str, kind: TextColumnKind) -> [TextColumn; 4] {
     [
-        Column(title, kind, 0),
-        Column("FAILURES", Kind::Number, 0),
-        Column("ADDRESSES", Kind::Number, 1),
-        Column("BANNED", Kind::Number, 2),
+        TextColumn(title, kind, 0),
+        TextColumn("FAILURES", TextColumnKind::Number, 0),
+        TextColumn("ADDRESSES", TextColumnKind::Number, 1),
+        TextColumn("BANNED", TextColumnKind::Number, 2),
     ]
 }
 
@@ -239,7 +239,7 @@ fn countries(report: &AuditReport<'_>, width: Option<usize>, text: &mut String) 
         [vec![plain(name)], totals(&place.totals).to_vec()].concat()
     });
     *text += &table(
-        &origins("COUNTRY", Kind::Text),
+        &origins("COUNTRY", TextColumnKind::Text),
         &rows.collect::<Vec<_>>(),
         width,
     );
@@ -257,7 +257,7 @@ fn networks(report: &AuditReport<'_>, width: Option<usize>, text: &mut String) {
         [vec![plain(name)], totals(&network.totals).to_vec()].concat()
     });
     *text += &table(
-        &origins("NETWORK", Kind::Address),
+        &origins("NETWORK", TextColumnKind::Address),
         &rows.collect::<Vec<_>>(),
         width,
     );
@@ -271,9 +271,9 @@ fn users(report: &AuditReport<'_>, width: Option<usize>, text: &mut String) {
     let shown = top(report, found.users.len());
     heading(text, "Users that were tried", shown, found.users.len());
     let columns = [
-        Column("USER", Kind::Text, 0),
-        Column("FAILURES", Kind::Number, 0),
-        Column("SHARE", Kind::Number, 1),
+        TextColumn("USER", TextColumnKind::Text, 0),
+        TextColumn("FAILURES", TextColumnKind::Number, 0),
+        TextColumn("SHARE", TextColumnKind::Number, 1),
     ];
     let rows = found.users.iter().take(shown).map(|user| {
         let name = Escaped::bytes(&user.name).to_string();
@@ -304,16 +304,16 @@ fn trials(found: &Findings, width: Option<usize>, text: &mut String) {
     }
     heading(text, "What if", 0, 0);
     let columns = [
-        Column("FAILED", Kind::Number, 0),
-        Column("TIME", Kind::Number, 0),
-        Column("WINDOW", Kind::Text, 0),
-        Column("BAN", Kind::Text, 0),
-        Column("BANNED", Kind::Number, 0),
-        Column("STOPPED", Kind::Number, 3),
-        Column("SHARE", Kind::Number, 1),
-        Column("LOGGED IN", Kind::Number, 2),
+        TextColumn("FAILED", TextColumnKind::Number, 0),
+        TextColumn("TIME", TextColumnKind::Number, 0),
+        TextColumn("WINDOW", TextColumnKind::Text, 0),
+        TextColumn("BAN", TextColumnKind::Text, 0),
+        TextColumn("BANNED", TextColumnKind::Number, 0),
+        TextColumn("STOPPED", TextColumnKind::Number, 3),
+        TextColumn("SHARE", TextColumnKind::Number, 1),
+        TextColumn("LOGGED IN", TextColumnKind::Number, 2),
     ];
-    let mut rows: Vec<Vec<Cell>> = (found.trials.iter())
+    let mut rows: Vec<Vec<TextCell>> = (found.trials.iter())
         .map(|trial| {
             let mut row = words::variant(&trial.variant).map(plain).to_vec();
             row.extend([
@@ -356,10 +356,10 @@ fn gaps(report: &AuditReport<'_>, width: Option<usize>, text: &mut String) {
         all.len(),
     );
     let columns = [
-        Column("RULE", Kind::Text, 0),
-        Column("LENGTH", Kind::Number, 0),
-        Column("FROM", Kind::Text, 1),
-        Column("TO", Kind::Text, 2),
+        TextColumn("RULE", TextColumnKind::Text, 0),
+        TextColumn("LENGTH", TextColumnKind::Number, 0),
+        TextColumn("FROM", TextColumnKind::Text, 1),
+        TextColumn("TO", TextColumnKind::Text, 2),
     ];
     let rows = all.into_iter().take(shown).map(|(rule, gap)| {
         vec![

@@ -4,7 +4,7 @@ use crate::audit::{Gap, Timeline};
 use crate::model::{Stamp, Variant, WindowKind};
 use crate::report::SourceRow;
 
-use super::Standing;
+use super::BanStatus;
 
 /// `1,234,567`
 pub(in crate::report) fn number(n: u64) -> String {
@@ -102,12 +102,12 @@ pub(in crate::report) fn gap(gap: &Gap) -> String {
     count(days, "day", "days")
 }
 
-pub(in crate::report) fn standing(standing: Standing) -> &'static str {
+pub(in crate::report) fn standing(standing: BanStatus) -> &'static str {
     match standing {
-        Standing::InForce => "is banned",
-        Standing::WouldBe => "would be",
-        Standing::Never => "never",
-        Standing::Not => "no",
+        BanStatus::InForce => "is banned",
+        BanStatus::WouldBe => "would be",
+        BanStatus::Never => "never",
+        BanStatus::Not => "no",
     }
 }
 

@@ -4,11 +4,11 @@ use maud::{Markup, html};
 
 use crate::audit::Totals;
 use crate::model::Escaped;
-use crate::report::audit::{Standing, words};
+use crate::report::audit::{BanStatus, words};
 use crate::report::{AuditReport, country_code};
 
 use super::charts;
-use super::tables::{Cell, Column, caption, table};
+use super::tables::{HtmlCell, HtmlColumn, caption, table};
 
 /// How many rows of a list a page has when nobody says.
 const TOP: usize = 20;
@@ -80,34 +80,34 @@ fn top(report: &AuditReport<'_>, all: usize) -> usize {
     report.top.unwrap_or(TOP).min(all)
 }
 
-fn text(text: impl std::fmt::Display) -> Cell {
-    Cell::Text(text.to_string())
+fn text(text: impl std::fmt::Display) -> HtmlCell {
+    HtmlCell::Text(text.to_string())
 }
 
-fn known(n: Option<u64>) -> Cell {
+fn known(n: Option<u64>) -> HtmlCell {
     let value = n.and_then(|n| i64::try_from(n).ok());
-    Cell::Shown(value, n.map_or("unknown".to_owned(), words::number))
+    HtmlCell::Shown(value, n.map_or("unknown".to_owned(), words::number))
 }
 
-fn share(part: u64, whole: u64) -> Cell {
+fn share(part: u64, whole: u64) -> HtmlCell {
     let tenths = (u128::from(part) * 1000)
         .checked_div(u128::from(whole))
         .unwrap_or(0);
-    Cell::Shown(i64::try_from(tenths).ok(), words::share(part, whole))
+    HtmlCell::Shown(i64::try_from(tenths).ok(), words::share(part, whole))
 }
 
 fn time(report: &AuditReport<'_>) -> Markup {
     let line = &report.findings.timeline;
-    let rows: Vec<Vec<Cell>> = (line.columns.iter().enumerate())
+    let rows: Vec<Vec<HtmlCell>> = (line.columns.iter().enumerate())
         .map(|(n, column)| {
             vec![
-                Cell::Time(line.start_of(n)),
-                Cell::Number(column.failures),
-                Cell::Number(column.bans),
+                HtmlCell::Time(line.start_of(n)),
+                HtmlCell::Number(column.failures),
+                HtmlCell::Number(column.bans),
             ]
         })
         .collect();
-    let columns: [Column; 3] = [("Start", TEXT), ("Failures", NUMBER), ("Bans", NUMBER)];
+    let columns: [HtmlColumn; 3] = [("Start", TEXT), ("Failures", NUMBER), ("Bans", NUMBER)];
     html! {
         figure {
             (charts::timeline(line))
@@ -137,20 +137,20 @@ fn rules(report: &AuditReport<'_>) -> Markup {
     let bars: Vec<(String, u64)> = (found.rules.iter())
         .map(|rule| (Escaped::text(&rule.name).to_string(), rule.failures))
         .collect();
-    let columns: [Column; 5] = [
+    let columns: [HtmlColumn; 5] = [
         ("Rule", TEXT),
         ("Failures", NUMBER),
         ("Addresses", NUMBER),
         ("Bans", NUMBER),
         ("Logins that went well", NUMBER),
     ];
-    let rows: Vec<Vec<Cell>> = (found.rules.iter())
+    let rows: Vec<Vec<HtmlCell>> = (found.rules.iter())
         .map(|rule| {
             vec![
                 text(Escaped::text(&rule.name)),
-                Cell::Number(rule.failures),
-                Cell::Number(rule.addresses),
-                Cell::Number(rule.bans),
+                HtmlCell::Number(rule.failures),
+                HtmlCell::Number(rule.addresses),
+                HtmlCell::Number(rule.bans),
                 known(rule.logins),
             ]
         })
@@ -164,7 +164,7 @@ fn rules(report: &AuditReport<'_>) -> Markup {
 fn worst(report: &AuditReport<'_>) -> Markup {
     let found = report.findings;
     let shown = top(report, found.addresses.len());
-    let columns: [Column; 7] = [
+    let columns: [HtmlColumn; 7] = [
         ("Address", TEXT),
         ("Failures", NUMBER),
         ("Banned", TEXT),
@@ -173,10 +173,10 @@ fn worst(report: &AuditReport<'_>) -> Markup {
         ("Rules", TEXT),
         ("Country", TEXT),
     ];
-    let rows: Vec<Vec<Cell>> = (found.addresses.iter().take(shown))
+    let rows: Vec<Vec<HtmlCell>> = (found.addresses.iter().take(shown))
         .map(|seen| {
             let standing = report.standing(seen);
-            let banned = matches!(standing, Standing::InForce | Standing::WouldBe);
+            let banned = matches!(standing, BanStatus::InForce | BanStatus::WouldBe);
             let rules: Vec<String> = (report.rules_of(seen).into_iter())
                 .map(|(rule, failures)| {
                     format!("{} {}", Escaped::text(rule), words::number(failures))
@@ -185,10 +185,10 @@ fn worst(report: &AuditReport<'_>) -> Markup {
             let country = found.country_of(seen);
             vec![
                 text(seen.address),
-                Cell::Number(seen.failures),
-                Cell::Banned(banned, words::standing(standing)),
-                Cell::Time(seen.first.secs),
-                Cell::Time(seen.last.secs),
+                HtmlCell::Number(seen.failures),
+                HtmlCell::Banned(banned, words::standing(standing)),
+                HtmlCell::Time(seen.first.secs),
+                HtmlCell::Time(seen.last.secs),
                 text(rules.join(", ")),
                 text(Escaped::text(country.map_or("", |country| &country.name))),
             ]
@@ -201,11 +201,11 @@ fn worst(report: &AuditReport<'_>) -> Markup {
     )
 }
 
-fn totals(of: &Totals) -> [Cell; 3] {
-    [of.failures, of.addresses, of.banned].map(Cell::Number)
+fn totals(of: &Totals) -> [HtmlCell; 3] {
+    [of.failures, of.addresses, of.banned].map(HtmlCell::Number)
 }
 
-fn origins(title: &'static str) -> [Column; 4] {
+fn origins(title: &'static str) -> [HtmlColumn; 4] {
     [
         (title, TEXT),
         ("Failures", NUMBER),
@@ -229,7 +229,7 @@ fn countries(report: &AuditReport<'_>) -> Markup {
     let shown = top(report, named.len());
     let bars = named.iter().take(BARS.min(shown));
     let bars: Vec<(String, u64)> = bars.map(|(name, of)| (name.clone(), of.failures)).collect();
-    let rows: Vec<Vec<Cell>> = (named.iter().take(shown))
+    let rows: Vec<Vec<HtmlCell>> = (named.iter().take(shown))
         .map(|(name, of)| std::iter::once(text(name)).chain(totals(of)).collect())
         .collect();
     html! {
@@ -241,7 +241,7 @@ fn countries(report: &AuditReport<'_>) -> Markup {
 fn networks(report: &AuditReport<'_>) -> Markup {
     let all = &report.findings.networks;
     let shown = top(report, all.len());
-    let rows: Vec<Vec<Cell>> = (all.iter().take(shown))
+    let rows: Vec<Vec<HtmlCell>> = (all.iter().take(shown))
         .map(|network| {
             let name = format!("{}/{}", network.start, network.bits);
             std::iter::once(text(name))
@@ -256,12 +256,12 @@ fn networks(report: &AuditReport<'_>) -> Markup {
 fn users(report: &AuditReport<'_>) -> Markup {
     let found = report.findings;
     let shown = top(report, found.users.len());
-    let columns: [Column; 3] = [("User", TEXT), ("Failures", NUMBER), ("Share", NUMBER)];
-    let rows: Vec<Vec<Cell>> = (found.users.iter().take(shown))
+    let columns: [HtmlColumn; 3] = [("User", TEXT), ("Failures", NUMBER), ("Share", NUMBER)];
+    let rows: Vec<Vec<HtmlCell>> = (found.users.iter().take(shown))
         .map(|user| {
             vec![
                 text(Escaped::bytes(&user.name)),
-                Cell::Number(user.failures),
+                HtmlCell::Number(user.failures),
                 share(user.failures, found.named),
             ]
         })
@@ -277,21 +277,21 @@ fn users(report: &AuditReport<'_>) -> Markup {
 fn bans(report: &AuditReport<'_>) -> Markup {
     let found = report.findings;
     let shown = top(report, found.bans.len());
-    let columns: [Column; 5] = [
+    let columns: [HtmlColumn; 5] = [
         ("Address", TEXT),
         ("Rule", TEXT),
         ("Time", TEXT),
         ("Failures", NUMBER),
         ("Ends", TEXT),
     ];
-    let rows: Vec<Vec<Cell>> = (found.bans.iter().take(shown))
+    let rows: Vec<Vec<HtmlCell>> = (found.bans.iter().take(shown))
         .map(|ban| {
             vec![
                 text(found.addresses[ban.address].address),
                 text(Escaped::text(&found.rules[ban.rule].name)),
-                Cell::Time(ban.at.secs),
-                Cell::Number(u64::from(ban.failures)),
-                ban.ends.map_or_else(|| text("never"), Cell::Time),
+                HtmlCell::Time(ban.at.secs),
+                HtmlCell::Number(u64::from(ban.failures)),
+                ban.ends.map_or_else(|| text("never"), HtmlCell::Time),
             ]
         })
         .collect();
@@ -304,7 +304,7 @@ fn bans(report: &AuditReport<'_>) -> Markup {
 
 fn what_if(report: &AuditReport<'_>) -> Markup {
     let found = report.findings;
-    let columns: [Column; 8] = [
+    let columns: [HtmlColumn; 8] = [
         ("Failed attempts", TEXT),
         ("Request time", TEXT),
         ("Window", TEXT),
@@ -314,12 +314,12 @@ fn what_if(report: &AuditReport<'_>) -> Markup {
         ("Share", NUMBER),
         ("Logged in", NUMBER),
     ];
-    let rows: Vec<Vec<Cell>> = (found.trials.iter())
+    let rows: Vec<Vec<HtmlCell>> = (found.trials.iter())
         .map(|trial| {
-            let mut row: Vec<Cell> = words::variant(&trial.variant).map(Cell::Text).into();
+            let mut row: Vec<HtmlCell> = words::variant(&trial.variant).map(HtmlCell::Text).into();
             row.extend([
-                Cell::Number(trial.banned),
-                Cell::Number(trial.stopped),
+                HtmlCell::Number(trial.banned),
+                HtmlCell::Number(trial.stopped),
                 share(trial.stopped, found.failures),
                 known(trial.logged_in),
             ]);
@@ -342,19 +342,19 @@ fn gaps(report: &AuditReport<'_>) -> Markup {
         .flat_map(|rule| rule.gaps.iter().map(|gap| (&rule.name, gap)))
         .collect();
     let shown = top(report, all.len());
-    let columns: [Column; 4] = [
+    let columns: [HtmlColumn; 4] = [
         ("Rule", TEXT),
         ("Length", NUMBER),
         ("From", TEXT),
         ("To", TEXT),
     ];
-    let rows: Vec<Vec<Cell>> = (all.iter().take(shown))
+    let rows: Vec<Vec<HtmlCell>> = (all.iter().take(shown))
         .map(|(rule, gap)| {
             vec![
                 text(Escaped::text(rule)),
-                Cell::Shown(Some(gap.to - gap.from), words::gap(gap)),
-                Cell::Time(gap.from),
-                Cell::Time(gap.to),
+                HtmlCell::Shown(Some(gap.to - gap.from), words::gap(gap)),
+                HtmlCell::Time(gap.from),
+                HtmlCell::Time(gap.to),
             ]
         })
         .collect();
@@ -366,22 +366,22 @@ fn gaps(report: &AuditReport<'_>) -> Markup {
 }
 
 fn sources(report: &AuditReport<'_>) -> Markup {
-    let columns: [Column; 5] = [
+    let columns: [HtmlColumn; 5] = [
         ("Log", TEXT),
         ("Rule", TEXT),
         ("Status", TEXT),
         ("Read", NUMBER),
         ("Failures", NUMBER),
     ];
-    let rows: Vec<Vec<Cell>> = (report.sources.iter())
+    let rows: Vec<Vec<HtmlCell>> = (report.sources.iter())
         .map(|source| {
             let size = source.to - source.from;
             vec![
                 text(Escaped::path(&source.path)),
                 text(Escaped::text(&source.rule)),
                 text(source.status),
-                Cell::Shown(i64::try_from(size).ok(), words::read(source)),
-                Cell::Number(source.failures),
+                HtmlCell::Shown(i64::try_from(size).ok(), words::read(source)),
+                HtmlCell::Number(source.failures),
             ]
         })
         .collect();

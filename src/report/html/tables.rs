@@ -5,10 +5,10 @@ use maud::{Markup, html};
 use crate::report::audit::words;
 
 /// A column: its title and whether it is of numbers.
-pub(super) type Column = (&'static str, bool);
+pub(super) type HtmlColumn = (&'static str, bool);
 
 /// A cell.
-pub(super) enum Cell {
+pub(super) enum HtmlCell {
     /// Any text; of the first column it names its row.
     Text(String),
     /// A number, shown with thousands set apart.
@@ -22,7 +22,7 @@ pub(super) enum Cell {
 }
 
 /// A table in a region that scrolls by itself where it is too wide.
-pub(super) fn table(caption: &str, columns: &[Column], rows: &[Vec<Cell>]) -> Markup {
+pub(super) fn table(caption: &str, columns: &[HtmlColumn], rows: &[Vec<HtmlCell>]) -> Markup {
     html! {
         div.wide tabindex="0" role="region" aria-label=(caption) {
             table.sortable {
@@ -46,19 +46,19 @@ pub(super) fn table(caption: &str, columns: &[Column], rows: &[Vec<Cell>]) -> Ma
     }
 }
 
-fn one(cell: &Cell, first: bool) -> Markup {
+fn one(cell: &HtmlCell, first: bool) -> Markup {
     html! {
         @match cell {
-            Cell::Text(text) if first => { th scope="row" { (text) } }
-            Cell::Text(text) => { td { (text) } }
-            Cell::Number(n) => { td.n data-v=(n) { (words::number(*n)) } }
-            Cell::Shown(n, text) => { td.n data-v=(n.unwrap_or(-1)) { (text) } }
-            Cell::Time(at) => {
+            HtmlCell::Text(text) if first => { th scope="row" { (text) } }
+            HtmlCell::Text(text) => { td { (text) } }
+            HtmlCell::Number(n) => { td.n data-v=(n) { (words::number(*n)) } }
+            HtmlCell::Shown(n, text) => { td.n data-v=(n.unwrap_or(-1)) { (text) } }
+            HtmlCell::Time(at) => {
                 td.t data-v=(at) {
                     time datetime=(crate::model::Stamp::from_secs(*at).to_rfc3339()) { (words::time(*at)) }
                 }
             }
-            Cell::Banned(yes, text) => { td class=(if *yes { "yes" } else { "no" }) { (text) } }
+            HtmlCell::Banned(yes, text) => { td class=(if *yes { "yes" } else { "no" }) { (text) } }
         }
     }
 }

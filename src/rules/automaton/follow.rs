@@ -3,21 +3,21 @@
 use regex_automata::nfa::thompson::State as Node;
 use regex_automata::util::primitives::{PatternID, StateID};
 
-use super::{HERE, Program, REGISTERS, SLOTS, SPARE, UNSET};
+use super::{HERE, PatternProgram, REGISTERS, SLOTS, SPARE, UNSET};
 
 /// Which register gets the place of which.
 pub(super) type Moves = Vec<(u8, u8)>;
 
 /// Where the automaton stands between two bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct State {
+pub(super) struct AutomatonState {
     pub(super) threads: Vec<Thread>,
     /// The byte before, or one that no look-around tells from it; none at the
     /// start of the line.
     pub(super) before: Option<u8>,
 }
 
-impl State {
+impl AutomatonState {
     /// How many registers hold a place.
     pub(super) fn registers(&self) -> u8 {
         let slots = self.threads.iter().flat_map(|thread| thread.slots);
@@ -43,18 +43,18 @@ pub(super) enum At {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scratch {
     stack: Vec<(StateID, [u8; SLOTS])>,
-    visited: Marks,
-    reached: Marks,
+    visited: SparseSet,
+    reached: SparseSet,
 }
 
 /// A set that is emptied by counting up.
 #[derive(Debug, Clone, Default)]
-struct Marks {
+struct SparseSet {
     round: u32,
     marks: Vec<u32>,
 }
 
-impl Marks {
+impl SparseSet {
     fn clear(&mut self, size: usize) {
         self.marks.resize(size, 0);
         self.round = self.round.wrapping_add(1);
@@ -76,8 +76,8 @@ impl Scratch {
     /// line: their successors, the preferred first.
     pub(super) fn follow(
         &mut self,
-        program: &Program,
-        state: &State,
+        program: &PatternProgram,
+        state: &AutomatonState,
         byte: Option<u8>,
     ) -> Vec<Thread> {
         self.visited.clear(program.nodes());
@@ -101,7 +101,7 @@ impl Scratch {
     /// nothing is preferred any more.
     fn explore(
         &mut self,
-        program: &Program,
+        program: &PatternProgram,
         before: Option<u8>,
         byte: Option<u8>,
         next: &mut Vec<Thread>,

@@ -1,15 +1,15 @@
 //! The tables, made while they are needed.
 
-use super::follow::{At, Moves, State, Thread, renumber};
+use super::follow::{At, AutomatonState, Moves, Thread, renumber};
 use super::walk::entry;
-use super::{ACTION, ACTIONS, Action, Automaton, DEAD, Program, RESTING, STATE};
+use super::{ACTION, ACTIONS, Action, Automaton, DEAD, PatternProgram, RESTING, STATE};
 
 impl Automaton {
     /// What to do in `state` at `byte`, or at the end of the line; none if
     /// there is no room for it.
     pub(super) fn work_out(
         &mut self,
-        program: &Program,
+        program: &PatternProgram,
         state: u16,
         byte: Option<u8>,
     ) -> Option<u16> {
@@ -37,7 +37,7 @@ impl Automaton {
                     self.begin(program);
                     return None;
                 }
-                let next = self.number(program, State { threads, before });
+                let next = self.number(program, AutomatonState { threads, before });
                 if moves.is_empty() {
                     let stays = usize::from(next - STATE) == from * program.stride();
                     if stays && self.rests(program, from) {
@@ -60,8 +60,8 @@ impl Automaton {
 
     /// Whether no byte leads out of a state, but for a newline perhaps, and if so
     /// notes that.
-    fn rests(&mut self, program: &Program, state: usize) -> bool {
-        let State { threads, before } = &self.states[state];
+    fn rests(&mut self, program: &PatternProgram, state: usize) -> bool {
+        let AutomatonState { threads, before } = &self.states[state];
         let mut stays = |byte: u8| {
             let next = self
                 .scratch
@@ -98,7 +98,7 @@ impl Automaton {
     }
 
     /// Where the table has the state.
-    pub(super) fn number(&mut self, program: &Program, state: State) -> u16 {
+    pub(super) fn number(&mut self, program: &PatternProgram, state: AutomatonState) -> u16 {
         if let Some(&known) = self.numbers.get(&state) {
             return known;
         }

@@ -2,7 +2,9 @@
 
 pub(super) use super::follow::Moves;
 use super::follow::one_by_one;
-use super::{ACTION, Action, Automaton, DEAD, HERE, Program, REGISTERS, RESTING, STATE, UNKNOWN};
+use super::{
+    ACTION, Action, Automaton, DEAD, HERE, PatternProgram, REGISTERS, RESTING, STATE, UNKNOWN,
+};
 
 /// The place that each register holds.
 pub(super) type Registers = [u32; REGISTERS + 1];
@@ -23,7 +25,12 @@ impl Automaton {
     /// Goes as far as the table leads: what it says of the next byte, or none at
     /// the byte `end`.
     #[inline]
-    pub(super) fn go(&self, program: &Program, walk: &mut Walk<'_>, end: usize) -> Option<u16> {
+    pub(super) fn go(
+        &self,
+        program: &PatternProgram,
+        walk: &mut Walk<'_>,
+        end: usize,
+    ) -> Option<u16> {
         let (table, classes) = (&self.table, program.classes());
         let mut state = walk.state;
         for (at, &byte) in (walk.at..end).zip(&walk.line[walk.at..end]) {
@@ -51,7 +58,12 @@ impl Automaton {
 
     /// Where the tables lead from a state over `word`, and what moves meanwhile;
     /// none if they do not lead so far.
-    pub(super) fn trace(&self, program: &Program, from: u16, word: &[u8]) -> Option<(u16, Moves)> {
+    pub(super) fn trace(
+        &self,
+        program: &PatternProgram,
+        from: u16,
+        word: &[u8],
+    ) -> Option<(u16, Moves)> {
         let mut places = [0; REGISTERS + 1];
         for (register, place) in (0..).zip(&mut places) {
             *place = register;

@@ -61,14 +61,14 @@ const ENDS: u16 = 1 << 15;
 
 /// A word, and the state in which it is met; none is as the default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Key {
+struct WordKey {
     word: u64,
     from: u16,
 }
 
 /// Why a walk goes no further by words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stop {
+pub(super) enum WordStop {
     /// The line ends.
     End,
     /// Nothing matches.
@@ -76,22 +76,22 @@ pub(super) enum Stop {
     /// Nothing changes any more before the line ends.
     Rest,
     /// The next word is not known.
-    Unknown(Unknown),
+    Unknown(UnknownWord),
 }
 
 /// A word that is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Unknown {
-    key: Key,
+pub(super) struct UnknownWord {
+    key: WordKey,
     /// How many bytes it has.
     pub(super) length: usize,
     /// Whether it is met again and should be known.
     pub(super) again: bool,
 }
 
-impl Key {
+impl WordKey {
     fn new(state: u16, word: [u8; WORD], digits_alike: bool) -> Self {
-        Key {
+        WordKey {
             word: shape(u64::from_le_bytes(word), digits_alike),
             from: state,
         }
@@ -101,7 +101,7 @@ impl Key {
     /// with `word`.
     fn last(state: u16, word: [u8; WORD], length: usize, digits_alike: bool) -> Self {
         let last = u64::from_le_bytes(word) >> (8 * (WORD - length));
-        Key {
+        WordKey {
             word: shape(last, digits_alike) | (length as u64) << 56,
             // No state, or it were a whole word.
             from: state - STATE,
@@ -120,7 +120,7 @@ impl Key {
 }
 
 impl Step {
-    fn is_of(&self, key: Key) -> bool {
+    fn is_of(&self, key: WordKey) -> bool {
         self.word == key.word && self.from == key.from
     }
 }
@@ -158,7 +158,7 @@ impl Words {
 
     /// Goes on as far as words are known; `digits_alike` says that no digit has to
     /// be told from another.
-    pub(super) fn go(&mut self, walk: &mut Walk<'_>, digits_alike: bool) -> Stop {
+    pub(super) fn go(&mut self, walk: &mut Walk<'_>, digits_alike: bool) -> WordStop {
         let start = walk.at;
         let stop = self.follow(walk, digits_alike);
         self.bytes += (walk.at - start) as u64;
@@ -166,13 +166,13 @@ impl Words {
     }
 
     #[inline]
-    fn follow(&mut self, walk: &mut Walk<'_>, digits_alike: bool) -> Stop {
+    fn follow(&mut self, walk: &mut Walk<'_>, digits_alike: bool) -> WordStop {
         let line = walk.line;
         let (words, last) = line[walk.at..].as_chunks();
         let (mut at, mut state) = (walk.at, walk.state);
         let mut unknown = None;
         for &word in words {
-            let key = Key::new(state, word, digits_alike);
+            let key = WordKey::new(state, word, digits_alike);
             let step = self.steps[key.place()];
             if !step.is_of(key) {
                 unknown = Some(key);
@@ -183,9 +183,9 @@ impl Words {
                 if step.moves >= ENDS {
                     (walk.state, walk.at) = (step.next, at + WORD);
                     return if step.next == DEAD {
-                        Stop::Lost
+                        WordStop::Lost
                     } else {
-                        Stop::Rest
+                        WordStop::Rest
                     };
                 }
             }
@@ -197,14 +197,14 @@ impl Words {
         }
         let length = last.len();
         if length == 0 {
-            return Stop::End;
+            return WordStop::End;
         }
         let Some(&word) = line.last_chunk() else {
             // So short a line is none of a log.
-            let (key, again) = (Key::default(), false);
-            return Stop::Unknown(Unknown { key, length, again });
+            let (key, again) = (WordKey::default(), false);
+            return WordStop::Unknown(UnknownWord { key, length, again });
         };
-        let key = Key::last(state, word, length, digits_alike);
+        let key = WordKey::last(state, word, length, digits_alike);
         let step = &self.steps[key.place()];
         if !step.is_of(key) {
             return self.miss(key, length);
@@ -212,9 +212,9 @@ impl Words {
         self.make(step.moves, &mut walk.registers, at);
         (walk.state, walk.at) = (step.next, line.len());
         if step.next == DEAD {
-            Stop::Lost
+            WordStop::Lost
         } else {
-            Stop::End
+            WordStop::End
         }
     }
 
@@ -223,16 +223,16 @@ impl Words {
         step_over(registers, &moves[..*length], at);
     }
 
-    fn miss(&mut self, key: Key, length: usize) -> Stop {
+    fn miss(&mut self, key: WordKey, length: usize) -> WordStop {
         let tag = (key.hash() >> 48) as u16 ^ key.from;
         let missed = &mut self.steps[key.place()].missed;
         let again = std::mem::replace(missed, tag) == tag;
-        Stop::Unknown(Unknown { key, length, again })
+        WordStop::Unknown(UnknownWord { key, length, again })
     }
 
     /// Notes that a word leads to `next`, with these moves, and whether the walk
     /// `ends` there.
-    pub(super) fn learn(&mut self, unknown: Unknown, next: u16, ends: bool, moves: Moves) {
+    pub(super) fn learn(&mut self, unknown: UnknownWord, next: u16, ends: bool, moves: Moves) {
         let length = moves.len();
         if length > MOVES {
             return;
@@ -250,7 +250,7 @@ impl Words {
             self.moves.push(moving);
             new
         });
-        let Key { word, from } = unknown.key;
+        let WordKey { word, from } = unknown.key;
         self.steps[unknown.key.place()] = Step {
             word,
             from,
@@ -301,8 +301,8 @@ mod tests {
             let before = walk.at;
             let stop = words.go(&mut walk, true);
             known += walk.at - before;
-            let Stop::Unknown(unknown) = stop else {
-                assert_eq!((stop, walk.at), (Stop::End, line.len()));
+            let WordStop::Unknown(unknown) = stop else {
+                assert_eq!((stop, walk.at), (WordStop::End, line.len()));
                 return known;
             };
             walk.at += unknown.length;
@@ -349,13 +349,13 @@ mod tests {
         let moves = [(0, behind(3)), (1, 0), (2, behind(7))];
         for _ in 0..3 {
             let mut walk = walk(line);
-            while let Stop::Unknown(unknown) = words.go(&mut walk, true) {
+            while let WordStop::Unknown(unknown) = words.go(&mut walk, true) {
                 words.learn(unknown, STATE, false, moves.to_vec());
                 walk.at += WORD;
             }
         }
         let mut walk = walk(line);
-        assert_eq!(words.go(&mut walk, true), Stop::End);
+        assert_eq!(words.go(&mut walk, true), WordStop::End);
         assert_eq!(walk.registers[..3], [19, 19, 23]);
     }
 

@@ -13,7 +13,7 @@ use super::reading::Left;
 
 /// A piece of a log that is to be read.
 #[derive(Debug)]
-pub struct Piece {
+pub struct Segment {
     /// What is read.
     pub content: Content,
     /// Which year its stamps without one have.
@@ -48,7 +48,7 @@ pub struct Packed {
     pub(super) read: Arc<AtomicU64>,
 }
 
-impl Piece {
+impl Segment {
     /// The byte it is read from.
     #[must_use]
     pub fn from(&self) -> u64 {

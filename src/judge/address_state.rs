@@ -1,11 +1,11 @@
-use crate::model::{Stamp, Thresholds, Witnesses};
+use crate::model::{Evidence, Stamp, Thresholds};
 
 use super::window::Kept;
 use super::{Counts, Window};
 
 /// Where an address stands under one rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing<K = Witnesses> {
+pub struct AddressState<K = Evidence> {
     /// Failures stamped before this never count, in Unix seconds: somebody
     /// un-banned the address, or a ban of the rule runs. `i64::MIN` for all
     /// count, `i64::MAX` for none ever does.
@@ -14,9 +14,9 @@ pub struct Standing<K = Witnesses> {
     pub window: Window<K>,
 }
 
-impl<K: Default> Default for Standing<K> {
+impl<K: Default> Default for AddressState<K> {
     fn default() -> Self {
-        Standing {
+        AddressState {
             counts_from: i64::MIN,
             window: Window::default(),
         }
@@ -25,7 +25,7 @@ impl<K: Default> Default for Standing<K> {
 
 /// A window that filled.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Filled<K> {
+pub struct FilledWindow<K> {
     /// How many failures there were.
     pub failures: u32,
     /// When the ban ends, in Unix seconds; never if none.
@@ -34,13 +34,13 @@ pub struct Filled<K> {
     pub kept: K,
 }
 
-impl Standing {
+impl AddressState {
     /// Whom no rule bans: no failure of his counts.
     #[must_use]
     pub fn never_banned() -> Self {
-        Standing {
+        AddressState {
             counts_from: i64::MAX,
-            ..Standing::default()
+            ..AddressState::default()
         }
     }
 
@@ -49,14 +49,14 @@ impl Standing {
     #[must_use]
     pub fn of(cleared_until: Option<i64>, banned_until: Option<i64>, window: Window) -> Self {
         let cleared = cleared_until.map(|until| until.saturating_add(1));
-        Standing {
+        AddressState {
             counts_from: cleared.max(banned_until).unwrap_or(i64::MIN),
             window,
         }
     }
 }
 
-impl<K: Kept> Standing<K> {
+impl<K: Kept> AddressState<K> {
     /// Whether a failure stamped `at`, in Unix seconds, counts.
     #[must_use]
     pub fn counts(&self, at: i64) -> bool {
@@ -72,14 +72,14 @@ impl<K: Kept> Standing<K> {
     /// Takes the next failure of the log, which `counts` that, and of which `keep`
     /// takes in what is kept of it, given the second at which it counts and how many
     /// failures it is.
-    pub fn hear(
+    pub fn on_failure(
         &mut self,
         thresholds: &Thresholds,
         at: Stamp,
         instant: bool,
         counts: Counts,
         keep: impl FnOnce(&mut K, i64, u32),
-    ) -> Option<Filled<K>> {
+    ) -> Option<FilledWindow<K>> {
         if counts.is_nothing() || !self.counts(at.secs) {
             return None;
         }
@@ -98,7 +98,7 @@ impl<K: Kept> Standing<K> {
             .ban_time
             .map(|seconds| at.secs + i64::from(seconds.get()));
         self.counts_from = ends.unwrap_or(i64::MAX);
-        Some(Filled {
+        Some(FilledWindow {
             failures,
             ends,
             kept: self.window.take(pushed, self.counts_from),

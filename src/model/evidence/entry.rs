@@ -24,7 +24,7 @@ mod has {
 
 /// One of the failures.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry<'a> {
+pub(super) struct EvidenceEntry<'a> {
     pub(super) at: Stamp,
     pub(super) counted: i64,
     pub(super) count: u32,
@@ -45,7 +45,7 @@ pub(super) struct Base {
 }
 
 impl Base {
-    pub(super) fn of(first: &Entry<'_>) -> Self {
+    pub(super) fn of(first: &EvidenceEntry<'_>) -> Self {
         Base {
             secs: first.at.secs,
             offset: first.offset,
@@ -55,7 +55,7 @@ impl Base {
     }
 
     /// All of a failure but its text.
-    pub(super) fn head(self, entry: &Entry<'_>, line: Line<'_>) -> Numbers {
+    pub(super) fn head(self, entry: &EvidenceEntry<'_>, line: Line<'_>) -> Numbers {
         let fields = [
             (has::TEXT, matches!(line, Line::Text(_))),
             (has::FRACTION, (entry.at.nanos, entry.at.digits) != (0, 0)),
@@ -96,22 +96,22 @@ impl Base {
 }
 
 /// The failures that are still to be read.
-pub(super) struct Entries<'a> {
+pub(super) struct EvidenceEntries<'a> {
     pub(super) rest: Rest<'a>,
     pub(super) base: Base,
 }
 
-impl<'a> Entries<'a> {
+impl<'a> EvidenceEntries<'a> {
     pub(super) fn of(bytes: &'a [u8]) -> Option<Self> {
         let (&version, rest) = bytes.split_first()?;
-        (version == VERSION).then_some(Entries {
+        (version == VERSION).then_some(EvidenceEntries {
             rest: Rest(rest),
             base: Base::default(),
         })
     }
 
-    pub(super) fn entry(&mut self) -> Option<Entry<'a>> {
-        let Entries { rest, base } = self;
+    pub(super) fn entry(&mut self) -> Option<EvidenceEntry<'a>> {
+        let EvidenceEntries { rest, base } = self;
         let fields = *rest.take(1)?.first()?;
         let has = |field| fields & field != 0;
         if fields & !has::ALL != 0 {
@@ -152,7 +152,7 @@ impl<'a> Entries<'a> {
         } else {
             Line::Digest(u32::from_le_bytes(rest.take(4)?.try_into().ok()?))
         };
-        let entry = Entry {
+        let entry = EvidenceEntry {
             at,
             counted,
             count,
@@ -171,7 +171,7 @@ impl<'a> Entries<'a> {
     }
 }
 
-impl Entry<'_> {
+impl EvidenceEntry<'_> {
     /// Whether somebody can have written it: what is reckoned with it later
     /// must not overflow.
     pub(super) fn is_possible(&self) -> bool {

@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, OptionalExtension as _, Row, ToSql, params};
 
-use crate::model::{Address, EARLIEST_NOW, MOST_SKEW, Stamp, Witnesses};
+use crate::model::{Address, EARLIEST_NOW, Evidence, MOST_SKEW, Stamp};
 
 use super::paths::Paths;
 use super::read_back::{End, Seconds, damaged};
@@ -22,15 +22,15 @@ pub const TEXTS_KEPT: i64 = 10_000;
 
 /// What is remembered of an address under a rule.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Past {
+pub struct StoredPast {
     /// Until when its failures never count: it was un-banned then.
     pub cleared: Option<i64>,
     /// Until when it is banned: `i64::MAX` for good.
     pub banned: Option<i64>,
     /// The failures of its open window.
-    pub later: Witnesses,
+    pub later: Evidence,
     /// Those of the second one, with the earlier stamps.
-    pub earlier: Witnesses,
+    pub earlier: Evidence,
 }
 
 /// An open window as it is to be stored: one without failures is removed.
@@ -39,19 +39,19 @@ pub struct OpenRow<'a> {
     /// The address.
     pub address: Address,
     /// Its failures with the later stamps.
-    pub later: &'a Witnesses,
+    pub later: &'a Evidence,
     /// Those with the earlier ones.
-    pub earlier: Option<&'a Witnesses>,
+    pub earlier: Option<&'a Evidence>,
 }
 
 /// The bytes of an address, in whose order the open windows stand.
 #[derive(Debug)]
-pub(super) struct Key {
+pub(super) struct AddressKey {
     bytes: [u8; 16],
     length: usize,
 }
 
-impl Key {
+impl AddressKey {
     pub(super) fn of(address: Address) -> Self {
         let mut bytes = [0; 16];
         let length = match address.ip() {
@@ -64,11 +64,11 @@ impl Key {
                 16
             }
         };
-        Key { bytes, length }
+        AddressKey { bytes, length }
     }
 }
 
-impl ToSql for Key {
+impl ToSql for AddressKey {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         let bytes = &self.bytes[..self.length];
         Ok(ToSqlOutput::Borrowed(ValueRef::Blob(bytes)))
@@ -93,7 +93,7 @@ impl Store {
     ///
     /// # Errors
     /// The store can not be read.
-    pub fn past(&self, rule: &str, address: Address) -> Result<Past, StoreError> {
+    pub fn past(&self, rule: &str, address: Address) -> Result<StoredPast, StoreError> {
         self.past_since(rule, address, i64::MIN)
     }
 
@@ -101,7 +101,12 @@ impl Store {
     ///
     /// # Errors
     /// The store can not be read.
-    pub fn past_since(&self, rule: &str, address: Address, since: i64) -> Result<Past, StoreError> {
+    pub fn past_since(
+        &self,
+        rule: &str,
+        address: Address,
+        since: i64,
+    ) -> Result<StoredPast, StoreError> {
         let ip = address.to_string();
         let cleared = self.cleared(&ip)?;
         // A ban that somebody lifted no longer runs: what came before counts no more, by `cleared`.
@@ -115,7 +120,7 @@ impl Store {
         let (mut later, mut earlier) = self.window(address, rule)?;
         later.forget_up_to(since);
         earlier.forget_up_to(since);
-        Ok(Past {
+        Ok(StoredPast {
             cleared,
             banned: until.map(|End(until)| until),
             later,
@@ -159,10 +164,10 @@ impl Store {
         Ok(cleared.map(|Seconds(at)| at))
     }
 
-    fn window(&self, address: Address, rule: &str) -> Result<(Witnesses, Witnesses), StoreError> {
+    fn window(&self, address: Address, rule: &str) -> Result<(Evidence, Evidence), StoreError> {
         let select = "SELECT failures, earlier FROM open_window WHERE address = ? AND rule = ?";
         let window = self.connection.prepare_cached(select).and_then(|mut s| {
-            let window = s.query_row(params![Key::of(address), rule], |row| {
+            let window = s.query_row(params![AddressKey::of(address), rule], |row| {
                 both(row, 0, &self.paths)
             });
             window.optional()
@@ -177,7 +182,7 @@ pub(super) fn both(
     row: &Row<'_>,
     first: usize,
     paths: &Paths,
-) -> rusqlite::Result<(Witnesses, Witnesses)> {
+) -> rusqlite::Result<(Evidence, Evidence)> {
     let later = paths.failures(row.get_ref(first)?.as_blob()?, first)?;
     let earlier = row.get_ref(first + 1)?.as_blob_or_null()?;
     let earlier = earlier.map(|earlier| paths.failures(earlier, first + 1));
@@ -186,7 +191,7 @@ pub(super) fn both(
 
 /// The columns of a window: its key, when the last failure counts, and the
 /// failures of both.
-type Written<'a> = (Key, i64, &'a [u8], Option<&'a [u8]>);
+type Written<'a> = (AddressKey, i64, &'a [u8], Option<&'a [u8]>);
 
 impl Commit<'_> {
     /// Replaces the open windows of these addresses under `rule`: fastest where
@@ -210,12 +215,12 @@ impl Commit<'_> {
                 earlier,
             } in windows
             {
-                let key = Key::of(address);
+                let key = AddressKey::of(address);
                 let Some(newest) = later.newest() else {
                     delete.execute(params![key, rule])?;
                     continue;
                 };
-                let earlier = earlier.map(Witnesses::as_bytes);
+                let earlier = earlier.map(Evidence::as_bytes);
                 rows.push((key, newest, later.as_bytes(), earlier));
                 if rows.len() == AT_ONCE {
                     self.put(&mut many, rule, &rows)?;
@@ -266,7 +271,7 @@ impl Commit<'_> {
 
     /// Drops what the open windows of an address hold up to `until`.
     pub(super) fn drop_windows(&self, address: Address, until: i64) -> Result<(), StoreError> {
-        let key = Key::of(address);
+        let key = AddressKey::of(address);
         let select = "SELECT rule, failures, earlier FROM open_window WHERE address = ?";
         let windows = self.transaction.prepare_cached(select).and_then(|mut s| {
             let rows = s.query_map([&key], |row| {
@@ -276,7 +281,7 @@ impl Commit<'_> {
                 }
                 Ok((row.get(0)?, both(row, 1, self.paths)?))
             })?;
-            rows.collect::<rusqlite::Result<Vec<(String, (Witnesses, Witnesses))>>>()
+            rows.collect::<rusqlite::Result<Vec<(String, (Evidence, Evidence))>>>()
         });
         for (rule, (mut later, mut earlier)) in self.wrap(windows)? {
             later.forget_up_to(until);
@@ -392,8 +397,8 @@ mod tests {
     use crate::model::{Cause, Failure, Line, PathId, Unban};
 
     /// Failures at these seconds.
-    fn failures(at: &[i64]) -> Witnesses {
-        let mut failures = Witnesses::default();
+    fn failures(at: &[i64]) -> Evidence {
+        let mut failures = Evidence::default();
         for &at in at {
             let failure = Failure {
                 address: Address::from(std::net::Ipv4Addr::new(192, 0, 2, 1)),
@@ -410,7 +415,7 @@ mod tests {
         failures
     }
 
-    fn row(address: Address, later: &Witnesses) -> OpenRow<'_> {
+    fn row(address: Address, later: &Evidence) -> OpenRow<'_> {
         OpenRow {
             address,
             later,
@@ -419,7 +424,7 @@ mod tests {
     }
 
     /// A store that holds this open window of 192.0.2.1.
-    fn with_window(path: &Path, failures: &Witnesses) -> (Store, Address) {
+    fn with_window(path: &Path, failures: &Evidence) -> (Store, Address) {
         let mut store = Store::open(path, 0, || None).unwrap();
         let address = Address::parse(b"192.0.2.1").unwrap();
         let commit = store.begin().unwrap();
@@ -447,9 +452,9 @@ mod tests {
         let mut store = Store::open(&dir.path().join("db"), 0, || None).unwrap();
         let address = |n: u32| Address::from(std::net::Ipv4Addr::from_bits(n));
         for (from, emptied) in [(0, 1000), (100, 7)] {
-            let windows: Vec<(Address, Witnesses)> = (from..from + 3 * 64 + 5)
+            let windows: Vec<(Address, Evidence)> = (from..from + 3 * 64 + 5)
                 .map(|n| match n % emptied {
-                    6 => (address(n), Witnesses::default()),
+                    6 => (address(n), Evidence::default()),
                     _ => (address(n), failures(&[i64::from(n), i64::from(from)])),
                 })
                 .collect();

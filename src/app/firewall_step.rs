@@ -1,7 +1,9 @@
 //! The firewall in the course of a run.
 
-use crate::firewall::{self, Amended, Look, Mark, Outcome, owner};
-use crate::model::{Backend, Family, Firewall, Made, Place, Problem};
+use crate::firewall::{
+    self, DeltaOutcome, FirewallListing, ReconcileOutcome, RulesetFingerprint, owner,
+};
+use crate::model::{Backend, ChainLocation, Family, Firewall, InstalledChain, Problem};
 use crate::report::FirewallRow;
 use crate::store::{Store, StoreError};
 
@@ -10,15 +12,15 @@ use super::context::Context;
 /// The firewall in the course of a run: listed at most once between two writes,
 /// and not at all where nobody has changed it since it was right.
 #[derive(Debug, Default)]
-pub(super) struct Wall {
+pub(super) struct FirewallStep {
     /// A state in which our chain shows the set with this number.
-    known: Option<(Mark, i64)>,
+    known: Option<(RulesetFingerprint, i64)>,
     /// What was listed, and the state from before that.
-    seen: Option<(Option<Mark>, Look)>,
+    seen: Option<(Option<RulesetFingerprint>, FirewallListing)>,
     /// The number of the set that it was last brought to, or could not be.
     tried: Option<i64>,
     /// What came of that.
-    outcome: Option<Outcome>,
+    outcome: Option<ReconcileOutcome>,
     /// Whether this run has written anything.
     changed: bool,
     /// What somebody else had changed since the last run, and was put right.
@@ -29,7 +31,7 @@ pub(super) struct Wall {
     warnings: Vec<String>,
 }
 
-impl Wall {
+impl FirewallStep {
     /// Finishes what the last run committed: if that did not end well, or our
     /// chain is missing or another now, the firewall comes before the reading.
     pub(super) fn finish(
@@ -40,12 +42,12 @@ impl Wall {
         let settings = &context.config.firewall;
         let pending = !store.is_applied()? || is_made_otherwise(settings, store)?;
         if settings.compare || pending {
-            let mark = Mark::take(settings).filter(|_| settings.compare);
-            match (mark, store.standing()?) {
+            let mark = RulesetFingerprint::take(settings).filter(|_| settings.compare);
+            match (mark, store.applied_fingerprint()?) {
                 (Some(mark), Some((text, number))) if mark.text() == text => {
                     self.known = Some((mark, number));
                 }
-                (mark, _) => self.seen = Some((mark, firewall::look(settings))),
+                (mark, _) => self.seen = Some((mark, firewall::list(settings))),
             }
         }
         let missing = self
@@ -53,7 +55,7 @@ impl Wall {
             .as_ref()
             .is_some_and(|(_, seen)| seen.is_missing(&settings.chain));
         if (pending || missing) && !self.protects_for_another(settings, store)? {
-            self.bring(context, store)?;
+            self.reconcile(context, store)?;
         }
         Ok(())
     }
@@ -80,7 +82,7 @@ impl Wall {
     ) -> Result<(), StoreError> {
         let compare = context.config.firewall.compare;
         if self.tried != Some(store.number()?) && (compare || !store.is_applied()?) {
-            self.bring(context, store)?;
+            self.reconcile(context, store)?;
         }
         context.warnings.append(&mut self.warnings);
         // An attempt that failed is forgotten when a later one did not.
@@ -95,15 +97,15 @@ impl Wall {
             .map_or(&[], |outcome| &outcome.problems)
     }
 
-    fn bring(&mut self, context: &Context, store: &mut Store) -> Result<(), StoreError> {
+    fn reconcile(&mut self, context: &Context, store: &mut Store) -> Result<(), StoreError> {
         let settings = &context.config.firewall;
         self.tried = Some(store.number()?);
-        if self.amend(settings, store)? {
+        if self.apply_delta(settings, store)? {
             return Ok(());
         }
         let (before, seen) = self.seen.take().unwrap_or_else(|| {
-            let mark = Mark::take(settings).filter(|_| settings.compare);
-            (mark, firewall::look(settings))
+            let mark = RulesetFingerprint::take(settings).filter(|_| settings.compare);
+            (mark, firewall::list(settings))
         });
         let former = store.made()?;
         let was_right = store.is_applied()? && !is_made_otherwise(settings, store)?;
@@ -117,9 +119,9 @@ impl Wall {
             commit.set_made(&made)?;
             commit.commit()?;
         }
-        let before = before.filter(|mark| mark.speaks_for(&seen));
+        let before = before.filter(|mark| mark.matches(&seen));
         let (id, bans) = (store.id()?, store.in_force()?);
-        let mut outcome = firewall::bring(settings, &id, &bans, &former, Some(seen));
+        let mut outcome = firewall::reconcile(settings, &id, &bans, &former, Some(seen));
         outcome.problems.append(&mut outcome.leftovers);
         self.changed |= outcome.changed;
         if outcome.changed && self.repaired.is_none() {
@@ -130,7 +132,8 @@ impl Wall {
             && outcome.problems.is_empty()
             && outcome.warnings.is_empty()
         {
-            let after = Mark::take(settings).filter(|now| now.follows(&before, outcome.commits));
+            let after = RulesetFingerprint::take(settings)
+                .filter(|now| now.follows(&before, outcome.commits));
             self.known = after.zip(self.tried);
         }
         for problem in &outcome.taken_over {
@@ -149,7 +152,7 @@ impl Wall {
 
     /// Writes only what has changed since the chain was known to be right; says
     /// whether it is again.
-    fn amend(&mut self, settings: &Firewall, store: &Store) -> Result<bool, StoreError> {
+    fn apply_delta(&mut self, settings: &Firewall, store: &Store) -> Result<bool, StoreError> {
         let Some((mark, number)) = self.known.take() else {
             return Ok(false);
         };
@@ -161,7 +164,8 @@ impl Wall {
         let Some(since) = store.changes_since(number)? else {
             return Ok(false);
         };
-        let Amended { changed, mark } = firewall::amend(settings, &mark, &since.gone, &since.new);
+        let DeltaOutcome { changed, mark } =
+            firewall::apply_delta(settings, &mark, &since.gone, &since.new);
         self.changed |= changed;
         self.known = mark.map(|mark| (mark, now));
         Ok(self.known.is_some())
@@ -180,7 +184,9 @@ impl Wall {
             _ => None,
         };
         let made = match &self.outcome {
-            Some(Outcome { made, .. }) if *made != store.made()? => Some(made),
+            Some(ReconcileOutcome {
+                installed: made, ..
+            }) if *made != store.made()? => Some(made),
             _ => None,
         };
         let known = self
@@ -188,7 +194,7 @@ impl Wall {
             .as_ref()
             .map(|(mark, number)| (mark.text(), *number));
         let standing = match known {
-            Some(known) if store.standing()?.as_ref() != Some(&known) => Some(known),
+            Some(known) if store.applied_fingerprint()?.as_ref() != Some(&known) => Some(known),
             _ => None,
         };
         if applied.is_none() && made.is_none() && standing.is_none() && written.is_empty() {
@@ -202,7 +208,7 @@ impl Wall {
             commit.set_made(made)?;
         }
         if let Some((mark, number)) = standing {
-            commit.set_standing(&mark, number)?;
+            commit.set_applied_fingerprint(&mark, number)?;
         }
         for (family, digest) in written {
             commit.set_written(*family, digest)?;
@@ -240,7 +246,7 @@ impl Wall {
 }
 
 /// How the firewall differs from what the last run left there.
-fn difference(seen: &Look, chain: &str) -> String {
+fn difference(seen: &FirewallListing, chain: &str) -> String {
     let gone = seen.listings().filter(|seen| seen.chain(chain).is_none());
     let gone: Vec<String> = gone.map(|seen| seen.family.to_string()).collect();
     if gone.is_empty() {
@@ -254,7 +260,9 @@ fn difference(seen: &Look, chain: &str) -> String {
 /// made, or none at all; or something else may stand besides, or elsewhere.
 pub(super) fn is_made_otherwise(settings: &Firewall, store: &Store) -> Result<bool, StoreError> {
     let made = store.made()?;
-    let is_wanted = |made: &Made| made.place.is_some() && *made == Made::of(settings, made.place);
+    let is_wanted = |made: &InstalledChain| {
+        made.place.is_some() && *made == InstalledChain::of(settings, made.place)
+    };
     let mut families: Vec<Family> = made.iter().filter_map(family_of).collect();
     let places = families.len();
     families.dedup();
@@ -267,7 +275,7 @@ pub(super) fn is_made_otherwise(settings: &Firewall, store: &Store) -> Result<bo
 }
 
 /// The family in whose table it was made.
-fn family_of(made: &Made) -> Option<Family> {
-    let Place::Iptables { family, .. } = made.place?;
+fn family_of(made: &InstalledChain) -> Option<Family> {
+    let ChainLocation::Iptables { family, .. } = made.place?;
     Some(family)
 }

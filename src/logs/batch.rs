@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use foldhash::quality::RandomState;
 
 use crate::model::{Address, CountsFrom, Failure, Stamp};
-use crate::rules::{Clock, Matcher, Tally, Users};
+use crate::rules::{Clock, MatchTotals, Matcher, Users};
 
 use super::blocks::Block;
 
@@ -17,8 +17,8 @@ use super::blocks::Block;
 /// are read.
 pub(super) struct Pool<'a> {
     template: &'a Matcher,
-    idle: Mutex<Vec<(Matcher, Found)>>,
-    spare: Mutex<Vec<Vec<Matched>>>,
+    idle: Mutex<Vec<(Matcher, BlockFailures)>>,
+    spare: Mutex<Vec<Vec<MatchedBlock>>>,
     unwanted: Unwanted,
 }
 
@@ -66,10 +66,14 @@ impl<'a> Pool<'a> {
     }
 
     /// Lends a matcher, and an empty place for what it finds.
-    fn with<T>(&self, clock: &Clock, work: impl FnOnce(&mut Matcher, &mut Found) -> T) -> T {
+    fn with<T>(
+        &self,
+        clock: &Clock,
+        work: impl FnOnce(&mut Matcher, &mut BlockFailures) -> T,
+    ) -> T {
         let waiting = taken(&self.idle);
         let (mut matcher, mut found) =
-            waiting.unwrap_or_else(|| (self.template.clone(), Found::default()));
+            waiting.unwrap_or_else(|| (self.template.clone(), BlockFailures::default()));
         matcher.set_clock(clock.clone());
         let result = work(&mut matcher, &mut found);
         found.clear();
@@ -78,7 +82,7 @@ impl<'a> Pool<'a> {
     }
 
     /// Lends blocks to read into.
-    pub(super) fn with_blocks<T>(&self, work: impl FnOnce(&mut Vec<Matched>) -> T) -> T {
+    pub(super) fn with_blocks<T>(&self, work: impl FnOnce(&mut Vec<MatchedBlock>) -> T) -> T {
         let mut blocks = taken(&self.spare).unwrap_or_default();
         let result = work(&mut blocks);
         put(&self.spare, blocks);
@@ -97,20 +101,20 @@ fn put<T>(into: &Mutex<Vec<T>>, one: T) {
 
 /// A block, and what was found in it.
 #[derive(Debug, Default)]
-pub(super) struct Matched {
+pub(super) struct MatchedBlock {
     pub(super) block: Block,
     /// Those that are wanted.
-    pub(super) found: Found,
+    pub(super) found: BlockFailures,
     /// How many failures there were, without those of connections; a repeated line
     /// counts as often.
     pub(super) failures: u64,
     /// The newest stamp of them.
     pub(super) newest: Option<Stamp>,
-    pub(super) tally: Tally,
+    pub(super) tally: MatchTotals,
     pub(super) error: Option<io::Error>,
 }
 
-impl Matched {
+impl MatchedBlock {
     pub(super) fn find(&mut self, pool: &Pool<'_>, clock: &Clock, counts: CountsFrom) {
         let (lines, base) = (self.block.lines(), self.block.base);
         let (mut failures, mut newest) = (0, None);
@@ -148,7 +152,7 @@ impl Matched {
 /// The failures of a block with their lines. The other lines are not kept, so
 /// that what waits for its turn is small and blocks are read into again at once.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Found {
+pub(super) struct BlockFailures {
     failures: Vec<Failure>,
     lines: Vec<u8>,
     /// Where each failure's line ends.
@@ -159,7 +163,7 @@ pub(super) struct Found {
     next: usize,
 }
 
-impl Found {
+impl BlockFailures {
     fn push(&mut self, failure: Failure, line: &[u8]) {
         self.failures.push(failure);
         self.lines.extend_from_slice(line);

@@ -16,9 +16,9 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 
-use crate::firewall::Look;
+use crate::firewall::FirewallListing;
 use crate::firewall::iptables::{Iptables, PROGRAMS};
-use crate::firewall::nftables::{Nftables, Standing};
+use crate::firewall::nftables::{ChainState, Nftables};
 use crate::model::{Backend, Family, Firewall, IptablesVariant};
 
 /// Which layout of our chain a mark is for. With 2, the chain carries its store's
@@ -28,15 +28,15 @@ const LAYOUT: u32 = 2;
 /// The state of the firewall at one moment, as far as the kernel tells it
 /// without listing anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
+pub struct RulesetFingerprint {
     /// Whose firewall it is, and what is wanted of it.
     place: String,
     generation: u32,
     /// Our chain in IPv4 and IPv6.
-    chains: [Option<Standing>; 2],
+    chains: [Option<ChainState>; 2],
 }
 
-impl Mark {
+impl RulesetFingerprint {
     /// The state now; none where the kernel does not tell.
     #[must_use]
     pub fn take(firewall: &Firewall) -> Option<Self> {
@@ -46,7 +46,7 @@ impl Mark {
         let mut nftables = Nftables::open().ok()?;
         let mut chain = |family| nftables.chain(family, &firewall.chain).ok();
         let chains = [chain(Family::V4)?, chain(Family::V6)?];
-        Some(Mark {
+        Some(RulesetFingerprint {
             place: place(firewall).ok()?,
             // Last: what is changed while the rest is being read counts as later.
             generation: nftables.generation().ok()?,
@@ -57,10 +57,10 @@ impl Mark {
     /// All of it, for the store: the firewalls are the same if their marks are.
     #[must_use]
     pub fn text(&self) -> String {
-        let chain = |standing: Option<Standing>| {
+        let chain = |standing: Option<ChainState>| {
             standing.map_or_else(
                 || "none".to_owned(),
-                |Standing { handle, uses }| format!("{handle}/{uses}"),
+                |ChainState { handle, uses }| format!("{handle}/{uses}"),
             )
         };
         let [v4, v6] = self.chains.map(chain);
@@ -73,7 +73,7 @@ impl Mark {
     /// Whether between `before` and this moment there were `commits` commits and
     /// no other: those that we have made ourselves.
     #[must_use]
-    pub fn follows(&self, before: &Mark, commits: u32) -> bool {
+    pub fn follows(&self, before: &RulesetFingerprint, commits: u32) -> bool {
         self.place == before.place
             && before.generation.checked_add(commits) == Some(self.generation)
     }
@@ -93,7 +93,7 @@ impl Mark {
     /// Whether our chains have come to hold that many rules more, for IPv4 and
     /// IPv6, and are the same otherwise.
     #[must_use]
-    pub fn has_grown(&self, before: &Mark, by: [i64; 2]) -> bool {
+    pub fn has_grown(&self, before: &RulesetFingerprint, by: [i64; 2]) -> bool {
         let sides = self.chains.iter().zip(&before.chains).zip(by);
         sides
             .into_iter()
@@ -110,7 +110,7 @@ impl Mark {
     /// Whether the rules that `seen` lists are those of `nf_tables`, which alone count
     /// its number up, and our chain stands in every family that the host has.
     #[must_use]
-    pub fn speaks_for(&self, seen: &Look) -> bool {
+    pub fn matches(&self, seen: &FirewallListing) -> bool {
         let sides = [&seen.v4, &seen.v6].into_iter().zip(&self.chains);
         sides.into_iter().all(|(seen, chain)| match seen {
             Ok(Some(listing)) => listing.variant() == IptablesVariant::Nft && chain.is_some(),
@@ -167,9 +167,9 @@ fn started(stat: &str) -> io::Result<u64> {
 mod tests {
     use super::*;
 
-    fn mark(generation: u32, uses: u32) -> Mark {
-        let standing = Standing { handle: 1, uses };
-        Mark {
+    fn mark(generation: u32, uses: u32) -> RulesetFingerprint {
+        let standing = ChainState { handle: 1, uses };
+        RulesetFingerprint {
             place: "here".to_owned(),
             generation,
             chains: [Some(standing), None],
@@ -179,11 +179,11 @@ mod tests {
     #[test]
     fn a_mark_is_another_after_any_change() {
         let before = mark(5, 10);
-        let elsewhere = Mark {
+        let elsewhere = RulesetFingerprint {
             place: "there".to_owned(),
             ..before.clone()
         };
-        let bare = Mark {
+        let bare = RulesetFingerprint {
             chains: [None, None],
             ..before.clone()
         };
@@ -204,7 +204,7 @@ mod tests {
             !mark(0, 10).follows(&mark(u32::MAX, 10), 1),
             "it begins anew"
         );
-        let elsewhere = Mark {
+        let elsewhere = RulesetFingerprint {
             place: "there".to_owned(),
             ..mark(6, 10)
         };
@@ -218,7 +218,7 @@ mod tests {
         assert!(mark(6, 8).has_grown(&before, [-2, 0]));
         assert!(!mark(6, 13).has_grown(&before, [2, 0]));
         assert!(!mark(6, 10).has_grown(&before, [0, 1]));
-        let gone = Mark {
+        let gone = RulesetFingerprint {
             chains: [None, None],
             ..mark(6, 10)
         };

@@ -7,9 +7,9 @@ use super::{Candidate, Is, Look};
 use crate::model::FileStat;
 
 /// The files that a look saw.
-pub(super) struct Witness(Vec<(PathBuf, Saw)>);
+pub(super) struct SeenFiles(Vec<(PathBuf, SeenFile)>);
 
-enum Saw {
+enum SeenFile {
     /// A file that is as the last run left it.
     Same(FileStat),
     Opened(Opened),
@@ -17,7 +17,7 @@ enum Saw {
 
 impl Look<'_> {
     /// What was seen; nothing if all is as the last run left it.
-    pub(super) fn witness(&self) -> Option<Witness> {
+    pub(super) fn kept_failure(&self) -> Option<SeenFiles> {
         let candidates = || self.live.iter().chain(&self.rotated);
         let same = |candidate: &Candidate| matches!(candidate.is, Is::Same(_) | Is::Elsewhere);
         if candidates().all(same) && !self.is_lost() && self.live_error.is_none() {
@@ -25,29 +25,29 @@ impl Look<'_> {
         }
         let saw = candidates().filter_map(|candidate| {
             let saw = match (&candidate.is, &candidate.opened) {
-                (Is::Same(known), _) => Saw::Same(self.known[*known].stat),
-                (_, Some(opened)) => Saw::Opened(opened.clone()),
+                (Is::Same(known), _) => SeenFile::Same(self.known[*known].stat),
+                (_, Some(opened)) => SeenFile::Opened(opened.clone()),
                 (_, None) => return None,
             };
             Some((candidate.path.clone(), saw))
         });
-        Some(Witness(saw.collect()))
+        Some(SeenFiles(saw.collect()))
     }
 }
 
-impl Witness {
+impl SeenFiles {
     /// Whether each file still has what it had.
     pub(super) fn holds(&self) -> bool {
         self.0.iter().all(|(path, saw)| match saw {
-            Saw::Same(stat) => std::fs::metadata(path).is_ok_and(|now| stat_of(&now) == *stat),
-            Saw::Opened(opened) => opened.holds().unwrap_or(false),
+            SeenFile::Same(stat) => std::fs::metadata(path).is_ok_and(|now| stat_of(&now) == *stat),
+            SeenFile::Opened(opened) => opened.holds().unwrap_or(false),
         })
     }
 
     /// The device and inode of the file under each name.
     pub(super) fn files(&self) -> Vec<(PathBuf, (u64, u64))> {
-        let file = |(path, saw): &(PathBuf, Saw)| {
-            let (Saw::Same(stat) | Saw::Opened(Opened { stat, .. })) = saw;
+        let file = |(path, saw): &(PathBuf, SeenFile)| {
+            let (SeenFile::Same(stat) | SeenFile::Opened(Opened { stat, .. })) = saw;
             (path.clone(), (stat.device, stat.inode))
         };
         self.0.iter().map(file).collect()

@@ -5,26 +5,26 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::judge::{ChangedAddresses, Connections, Decision, Judge, Standing, Window};
+use crate::judge::{AddressState, ChangedAddresses, Connections, Decision, Judge, Window};
 use crate::logs::{self, Budget, More, Reading, Sink, Sizes, Unread};
 use crate::model::{
-    Address, Ban, Escaped, Line, LinePlace, Origin, PathId, Problem, Rule, Witnesses,
+    Address, Ban, Escaped, Evidence, Line, LinePlace, Origin, PathId, Problem, Rule,
 };
 use crate::rules::{Clock, Matcher};
-use crate::store::{Past as Remembered, Store, StoreError, TEXTS_KEPT};
+use crate::store::{Store, StoreError, StoredPast as Remembered, TEXTS_KEPT};
 
 use super::changes::Cleared;
 use super::context::Context;
-use super::progress::Progress;
+use super::progress::ReadingProgress;
 
 /// What of which log stands in which row of the report.
-pub(super) struct Place {
+pub(super) struct SourcePlace {
     pub(super) path: Arc<Path>,
     pub(super) row: usize,
 }
 
 /// Which past an address has.
-pub(super) enum Past<'a> {
+pub(super) enum KnownPast<'a> {
     /// What the store knows, and who is being un-banned in this run.
     Stored(&'a HashMap<Address, Cleared>),
     /// None but un-bans: windows of its own.
@@ -32,11 +32,11 @@ pub(super) enum Past<'a> {
 }
 
 /// Follows the failures of one rule, and knows whom to ask about the past.
-pub(super) struct Hearing<'a> {
+pub(super) struct Evaluator<'a> {
     context: &'a Context,
     rule: &'a Rule,
     store: Option<&'a mut Store>,
-    past: Past<'a>,
+    past: KnownPast<'a>,
     judge: Judge<'a>,
     /// Whether the store remembers nothing of anybody, so that it need not be asked.
     first: bool,
@@ -44,26 +44,26 @@ pub(super) struct Hearing<'a> {
     stored: i64,
     /// Whether the store has connections of the rule.
     has_connections: bool,
-    pub(super) bans: Vec<(Ban, Witnesses)>,
+    pub(super) bans: Vec<(Ban, Evidence)>,
     /// Until when the failures of addresses did not count when they were first met, of
     /// those that somebody has un-banned.
     pub(super) cleared: HashMap<Address, i64>,
     /// How many bytes the failures of the bans take.
-    witnesses: usize,
+    evidence: usize,
     /// The logs that failures were found in.
     pub(super) paths: Vec<Arc<Path>>,
 }
 
-impl<'a> Hearing<'a> {
+impl<'a> Evaluator<'a> {
     pub(super) fn new(
         context: &'a Context,
         rule: &'a Rule,
         store: Option<&'a mut Store>,
-        past: Past<'a>,
+        past: KnownPast<'a>,
     ) -> Self {
         let judge = Judge::new(rule.thresholds, &context.never)
             .with_most_windows(context.config.most_windows);
-        Hearing {
+        Evaluator {
             context,
             rule,
             store,
@@ -74,7 +74,7 @@ impl<'a> Hearing<'a> {
             has_connections: false,
             bans: Vec::new(),
             cleared: HashMap::new(),
-            witnesses: 0,
+            evidence: 0,
             paths: Vec::new(),
         }
     }
@@ -82,8 +82,8 @@ impl<'a> Hearing<'a> {
     /// How many bytes of memory the windows and the bans hold by now, as an
     /// estimate.
     pub(super) fn weight(&self) -> usize {
-        let bans = self.bans.len() * size_of::<(Ban, Witnesses)>();
-        self.judge.weight() + bans + self.witnesses
+        let bans = self.bans.len() * size_of::<(Ban, Evidence)>();
+        self.judge.weight() + bans + self.evidence
     }
 
     /// How many windows were forgotten because there were too many.
@@ -104,9 +104,9 @@ impl<'a> Hearing<'a> {
     }
 
     /// Reads the pieces of each source and takes their failures in order.
-    pub(super) fn listen(
+    pub(super) fn evaluate(
         &mut self,
-        places: &[Vec<Place>],
+        places: &[Vec<SourcePlace>],
         sources: Vec<Unread>,
         budget: &mut Budget,
         problems: &mut Vec<Problem>,
@@ -130,20 +130,20 @@ impl<'a> Hearing<'a> {
         };
         let _progress = self.progress(places, &sources);
         self.first = self.store.as_deref().map_or(Ok(true), Store::is_blank)?;
-        if let (Past::Stored(_), Some(store)) = (&self.past, self.store.as_deref()) {
+        if let (KnownPast::Stored(_), Some(store)) = (&self.past, self.store.as_deref()) {
             self.stored = store.count_windows(&self.rule.name)?;
             self.has_connections = store.has_connections(&self.rule.name)?;
         }
-        let met = |place: &Place| Met {
+        let met = |place: &SourcePlace| Met {
             path: PathId::of(&place.path),
             failures: 0,
         };
         let met = places.iter().map(|places| places.iter().map(met).collect());
         let busy = sources.iter().filter(|source| !source.pieces.is_empty());
         let sizes = Sizes::for_sources(busy.count());
-        let mut counting = Counting {
+        let mut counting = FailureCounter {
             met: met.collect(),
-            hearing: self,
+            evaluator: self,
             room: budget.room(),
             taken: 0,
             held: None,
@@ -155,7 +155,7 @@ impl<'a> Hearing<'a> {
         for (reading, met) in readings.iter_mut().flatten().zip(met) {
             reading.failures += met.failures;
         }
-        budget.use_room(counting.hearing.weight());
+        budget.use_room(counting.evaluator.weight());
         let failed = counting.failed.take();
         let read = places.iter().flatten().zip(readings.iter().flatten());
         let read = read.filter(|(_, reading)| reading.failures > 0);
@@ -163,15 +163,19 @@ impl<'a> Hearing<'a> {
         failed.map_or(Ok(readings), Err)
     }
 
-    fn progress(&self, places: &[Vec<Place>], sources: &[Unread]) -> Progress {
+    fn progress(&self, places: &[Vec<SourcePlace>], sources: &[Unread]) -> ReadingProgress {
         let places = places.iter().flatten().map(|place| &*place.path);
         let pieces = places.zip(sources.iter().flat_map(|source| &source.pieces));
-        Progress::over(self.context.shows_progress, pieces)
+        ReadingProgress::over(self.context.shows_progress, pieces)
     }
 
     /// Takes a failure of the log with that path; says how many new ones it is.
-    fn hear(&mut self, path: PathId, heard: &logs::Heard<'_>) -> Result<u32, StoreError> {
-        let failure = heard.failure;
+    fn on_failure(
+        &mut self,
+        path: PathId,
+        matched: &logs::MatchedFailure<'_>,
+    ) -> Result<u32, StoreError> {
+        let failure = matched.failure;
         if !self.judge.knows(failure.address) {
             let (standing, cleared) = self.standing(failure.address)?;
             let cleared = cleared.map(|until| (failure.address, until));
@@ -181,9 +185,11 @@ impl<'a> Hearing<'a> {
         }
         let keeps_texts = self.keeps_texts();
         let place = LinePlace::of(path, failure.offset);
-        let judged = self.judge.hear(failure, place, |kept, failure, counted| {
-            kept.push(failure, counted, path, Line::of(heard.line, keeps_texts));
-        });
+        let judged = self
+            .judge
+            .on_failure(failure, place, |kept, failure, counted| {
+                kept.push(failure, counted, path, Line::of(matched.line, keeps_texts));
+            });
         if let Some(decision) = judged.decision {
             self.decide(decision)?;
         }
@@ -199,19 +205,19 @@ impl<'a> Hearing<'a> {
 
     /// Where an address stands, and until when its failures do not count if somebody
     /// has un-banned it.
-    fn standing(&self, address: Address) -> Result<(Standing, Option<i64>), StoreError> {
+    fn standing(&self, address: Address) -> Result<(AddressState, Option<i64>), StoreError> {
         let Some(store) = self.store.as_deref() else {
-            return Ok((Standing::default(), None));
+            return Ok((AddressState::default(), None));
         };
         match self.past {
-            Past::Apart => {
+            KnownPast::Apart => {
                 let cleared = store.cleared_until(address)?;
-                Ok((Standing::of(cleared, None, Window::default()), cleared))
+                Ok((AddressState::of(cleared, None, Window::default()), cleared))
             }
-            Past::Stored(cleared) => {
+            KnownPast::Stored(cleared) => {
                 let cleared = cleared.get(&address);
                 if self.first && cleared.is_none() {
-                    return Ok((Standing::default(), None));
+                    return Ok((AddressState::default(), None));
                 }
                 let since = cleared.map_or(i64::MIN, |cleared| cleared.until);
                 let Remembered {
@@ -223,12 +229,12 @@ impl<'a> Hearing<'a> {
                 Ok(match cleared {
                     Some(&Cleared { until, late: false }) => {
                         let cleared = before.max(Some(until));
-                        (Standing::of(cleared, None, Window::default()), cleared)
+                        (AddressState::of(cleared, None, Window::default()), cleared)
                     }
                     late => {
                         let cleared = before.max(late.map(|late| late.until));
                         let window = Window::stored(later, Some(earlier));
-                        (Standing::of(cleared, banned, window), cleared)
+                        (AddressState::of(cleared, banned, window), cleared)
                     }
                 })
             }
@@ -240,10 +246,10 @@ impl<'a> Hearing<'a> {
             failure,
             failures,
             ends,
-            witnesses,
+            evidence,
         } = decision;
         let rule = &self.rule.name;
-        if let (Past::Apart, Some(store)) = (&self.past, self.store.as_deref())
+        if let (KnownPast::Apart, Some(store)) = (&self.past, self.store.as_deref())
             && store.is_covered(rule, failure.address, failure.at.secs)?
         {
             return Ok(());
@@ -260,8 +266,8 @@ impl<'a> Hearing<'a> {
             reason: None,
             country: None,
         };
-        self.witnesses += witnesses.weight();
-        self.bans.push((ban, witnesses));
+        self.evidence += evidence.weight();
+        self.bans.push((ban, evidence));
         Ok(())
     }
 
@@ -287,8 +293,8 @@ struct Met {
 }
 
 /// Takes the failures that are read.
-struct Counting<'h, 'a> {
-    hearing: &'h mut Hearing<'a>,
+struct FailureCounter<'h, 'a> {
+    evaluator: &'h mut Evaluator<'a>,
     /// Of each piece of each source.
     met: Vec<Vec<Met>>,
     /// How many bytes the windows and the bans may take.
@@ -300,18 +306,18 @@ struct Counting<'h, 'a> {
     failed: Option<StoreError>,
 }
 
-impl Counting<'_, '_> {
-    fn count(&mut self, heard: &logs::Heard<'_>) -> Result<(), StoreError> {
+impl FailureCounter<'_, '_> {
+    fn count(&mut self, matched: &logs::MatchedFailure<'_>) -> Result<(), StoreError> {
         if self.held.is_none()
-            && let Some(store) = self.hearing.store.as_deref()
+            && let Some(store) = self.evaluator.store.as_deref()
         {
             store.hold()?;
             self.held = Some(Instant::now());
         }
-        let (source, piece) = heard.place;
+        let (source, piece) = matched.place;
         let met = &mut self.met[source][piece];
-        let failures = self.hearing.hear(met.path, heard)?;
-        if heard.failure.login.is_some() {
+        let failures = self.evaluator.on_failure(met.path, matched)?;
+        if matched.failure.login.is_some() {
             met.failures += u64::from(failures);
         }
         Ok(())
@@ -319,7 +325,7 @@ impl Counting<'_, '_> {
 
     fn let_go(&mut self) {
         if self.held.take().is_some()
-            && let Some(store) = self.hearing.store.as_deref()
+            && let Some(store) = self.evaluator.store.as_deref()
             && let Err(error) = store.let_go()
         {
             self.failed.get_or_insert(error);
@@ -327,18 +333,18 @@ impl Counting<'_, '_> {
     }
 }
 
-impl Sink for Counting<'_, '_> {
-    fn take(&mut self, heard: logs::Heard<'_>) -> More {
+impl Sink for FailureCounter<'_, '_> {
+    fn take(&mut self, matched: logs::MatchedFailure<'_>) -> More {
         if self.failed.is_some() {
             return More::NoRoom;
         }
-        if let Err(error) = self.count(&heard) {
+        if let Err(error) = self.count(&matched) {
             self.failed = Some(error);
         }
         self.taken = self.taken.wrapping_add(1);
-        if self.taken.is_multiple_of(WEIGHED) && self.hearing.weight() > self.room {
+        if self.taken.is_multiple_of(WEIGHED) && self.evaluator.weight() > self.room {
             More::NoRoom
-        } else if self.hearing.judge.is_done_with(heard.failure.address) {
+        } else if self.evaluator.judge.is_done_with(matched.failure.address) {
             More::Unwanted
         } else {
             More::Wanted

@@ -8,7 +8,7 @@
 use rusqlite::OptionalExtension as _;
 use serde_json::{Value, json};
 
-use crate::model::{Family, IptablesVariant, Made, Place};
+use crate::model::{ChainLocation, Family, InstalledChain, IptablesVariant};
 
 use super::{Commit, Store, StoreError};
 
@@ -19,7 +19,7 @@ impl Store {
     ///
     /// # Errors
     /// The store can not be read, or what it says of them can not be understood.
-    pub fn made(&self) -> Result<Vec<Made>, StoreError> {
+    pub fn made(&self) -> Result<Vec<InstalledChain>, StoreError> {
         let select = "SELECT value FROM meta WHERE key = ?";
         let found: Option<String> = self.wrap(
             self.connection
@@ -36,7 +36,7 @@ impl Store {
     }
 
     /// What a version remembered that did not note where it made it.
-    fn made_somewhere(&self) -> Result<Vec<Made>, StoreError> {
+    fn made_somewhere(&self) -> Result<Vec<InstalledChain>, StoreError> {
         let rows: Vec<(String, String)> = self.wrap(
             self.connection
                 .prepare("SELECT chain, hook FROM made ORDER BY chain, hook")
@@ -46,11 +46,11 @@ impl Store {
                         .collect()
                 }),
         )?;
-        let mut made: Vec<Made> = Vec::new();
+        let mut made: Vec<InstalledChain> = Vec::new();
         for (chain, hook) in rows {
             match made.last_mut() {
                 Some(last) if last.chain == chain => last.hooks.push(hook),
-                _ => made.push(Made {
+                _ => made.push(InstalledChain {
                     place: None,
                     chain,
                     hooks: vec![hook],
@@ -66,22 +66,22 @@ impl Commit<'_> {
     ///
     /// # Errors
     /// The store can not be written.
-    pub fn set_made(&self, made: &[Made]) -> Result<(), StoreError> {
+    pub fn set_made(&self, made: &[InstalledChain]) -> Result<(), StoreError> {
         self.wrap(self.transaction.execute("DELETE FROM made", []))?;
         let made: Value = made.iter().map(written).collect();
         self.set_meta(KEY, made.to_string())
     }
 }
 
-fn written(made: &Made) -> Value {
-    let Made {
+fn written(made: &InstalledChain) -> Value {
+    let InstalledChain {
         place,
         chain,
         hooks,
     } = made;
     match place {
         None => json!({ "chain": chain, "hooks": hooks }),
-        Some(Place::Iptables { family, variant }) => json!({
+        Some(ChainLocation::Iptables { family, variant }) => json!({
             "by": format!("iptables-{}", variant.as_str()),
             "family": match family {
                 Family::V4 => "v4",
@@ -93,11 +93,11 @@ fn written(made: &Made) -> Value {
     }
 }
 
-fn understood(text: &str) -> Option<Vec<Made>> {
+fn understood(text: &str) -> Option<Vec<InstalledChain>> {
     let rows: Vec<Value> = serde_json::from_str(text).ok()?;
     let row = |row: &Value| {
         let hooks = row["hooks"].as_array()?.iter();
-        Some(Made {
+        Some(InstalledChain {
             place: match row.get("by") {
                 None => None,
                 Some(by) => Some(place(by.as_str()?, row["family"].as_str()?)?),
@@ -111,8 +111,8 @@ fn understood(text: &str) -> Option<Vec<Made>> {
     rows.iter().map(row).collect()
 }
 
-fn place(by: &str, family: &str) -> Option<Place> {
-    Some(Place::Iptables {
+fn place(by: &str, family: &str) -> Option<ChainLocation> {
+    Some(ChainLocation::Iptables {
         family: match family {
             "v4" => Family::V4,
             "v6" => Family::V6,
@@ -131,16 +131,18 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn made() -> impl Strategy<Value = Made> {
+    fn made() -> impl Strategy<Value = InstalledChain> {
         let families = prop::sample::select(Family::BOTH.to_vec());
         let variants = prop::sample::select(vec![IptablesVariant::Nft, IptablesVariant::Legacy]);
-        let place =
-            (families, variants).prop_map(|(family, variant)| Place::Iptables { family, variant });
+        let place = (families, variants)
+            .prop_map(|(family, variant)| ChainLocation::Iptables { family, variant });
         let hooks = prop::collection::vec("[!-~]{1,28}", 0..3);
-        (prop::option::of(place), "[!-~]{1,28}", hooks).prop_map(|(place, chain, hooks)| Made {
-            place,
-            chain,
-            hooks,
+        (prop::option::of(place), "[!-~]{1,28}", hooks).prop_map(|(place, chain, hooks)| {
+            InstalledChain {
+                place,
+                chain,
+                hooks,
+            }
         })
     }
 
@@ -166,7 +168,7 @@ mod tests {
         let found = store.made().unwrap();
         assert_eq!(
             found,
-            [Made {
+            [InstalledChain {
                 place: None,
                 chain: "PYFILTER".to_owned(),
                 hooks: vec!["FORWARD".to_owned(), "INPUT".to_owned()],

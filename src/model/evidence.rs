@@ -24,8 +24,8 @@ mod version_1;
 
 use std::path::Path;
 
-use super::{Failure, LinePlace, PathId, Stamp, Witness, line_digest};
-use entry::{Base, Entries, Entry, VERSION};
+use super::{Failure, KeptFailure, LinePlace, PathId, Stamp, line_digest};
+use entry::{Base, EvidenceEntries, EvidenceEntry, VERSION};
 
 /// The texts of a window take at most so many bytes: of further lines only the
 /// digest is kept.
@@ -34,7 +34,7 @@ const TEXTS: usize = 8 << 10;
 /// The failures of a window in the order of the log. In memory they take no
 /// more room than in the store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Witnesses {
+pub struct Evidence {
     bytes: Box<[u8]>,
     /// When the last of them counts.
     newest: i64,
@@ -45,7 +45,7 @@ pub struct Witnesses {
 /// What is kept of a failure's line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Line<'a> {
-    /// The text: at most [`Witness::TEXT`] bytes of it.
+    /// The text: at most [`KeptFailure::TEXT`] bytes of it.
     Text(&'a [u8]),
     /// The digest alone, by which the line is known where it stands.
     Digest(u32),
@@ -56,7 +56,7 @@ impl<'a> Line<'a> {
     #[must_use]
     pub fn of(line: &'a [u8], keeps_text: bool) -> Self {
         if keeps_text {
-            Line::Text(&line[..line.len().min(Witness::TEXT)])
+            Line::Text(&line[..line.len().min(KeptFailure::TEXT)])
         } else {
             Line::Digest(line_digest(line))
         }
@@ -70,8 +70,8 @@ impl<'a> Line<'a> {
     }
 }
 
-impl Witnesses {
-    /// What was [`Witnesses::as_bytes`], also of version 3.0.0, or none if
+impl Evidence {
+    /// What was [`Evidence::as_bytes`], also of version 3.0.0, or none if
     /// nobody can have written it. `met` is told each path that stands in there
     /// itself.
     #[must_use]
@@ -79,11 +79,11 @@ impl Witnesses {
         if bytes.first() == Some(&version_1::VERSION) {
             return version_1::read(bytes, &mut met);
         }
-        let mut written = Witnesses {
+        let mut written = Evidence {
             bytes: bytes.into(),
-            ..Witnesses::default()
+            ..Evidence::default()
         };
-        let mut entries = Entries::of(bytes)?;
+        let mut entries = EvidenceEntries::of(bytes)?;
         while !entries.rest.is_empty() {
             let entry = entries.entry()?;
             written.note(&entry);
@@ -100,7 +100,7 @@ impl Witnesses {
     /// Adds `failure`, which counts at `counted` and is `line` of the log at
     /// `path`.
     pub fn push(&mut self, failure: &Failure, counted: i64, path: PathId, line: Line<'_>) {
-        self.append(&Entry {
+        self.append(&EvidenceEntry {
             at: failure.at,
             counted,
             count: failure.count,
@@ -163,8 +163,8 @@ impl Witnesses {
 
     /// Takes out the failure whose line stands at `place`; false if there is none.
     pub fn take_out(&mut self, place: LinePlace) -> bool {
-        let is_it = |entry: &Entry<'_>| LinePlace::of(entry.path, entry.offset) == place;
-        let Some(mut entries) = Entries::of(&self.bytes) else {
+        let is_it = |entry: &EvidenceEntry<'_>| LinePlace::of(entry.path, entry.offset) == place;
+        let Some(mut entries) = EvidenceEntries::of(&self.bytes) else {
             return false;
         };
         let (mut newest, mut failures) = (0, 0_u32);
@@ -176,7 +176,7 @@ impl Witnesses {
                 Some(entry) if is_it(&entry) && entries.rest.is_empty() => {
                     let mut bytes = std::mem::take(self).bytes.into_vec();
                     bytes.truncate(if failures == 0 { 0 } else { start });
-                    *self = Witnesses {
+                    *self = Evidence {
                         bytes: bytes.into_boxed_slice(),
                         newest,
                         failures,
@@ -209,7 +209,7 @@ impl Witnesses {
         let before = std::mem::take(self);
         for entry in before.entries() {
             let line = Line::Digest(entry.line.digest());
-            self.append(&Entry { line, ..entry });
+            self.append(&EvidenceEntry { line, ..entry });
         }
         true
     }
@@ -218,8 +218,8 @@ impl Witnesses {
     pub fn iter(
         &self,
         mut path: impl FnMut(PathId) -> std::sync::Arc<Path>,
-    ) -> impl Iterator<Item = Witness> {
-        self.entries().map(move |entry| Witness {
+    ) -> impl Iterator<Item = KeptFailure> {
+        self.entries().map(move |entry| KeptFailure {
             at: entry.at,
             counted: entry.counted,
             count: entry.count,
@@ -239,19 +239,19 @@ impl Witnesses {
         self.entries().map(|entry| entry.path)
     }
 
-    fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        let mut entries = Entries::of(&self.bytes);
+    fn entries(&self) -> impl Iterator<Item = EvidenceEntry<'_>> {
+        let mut entries = EvidenceEntries::of(&self.bytes);
         std::iter::from_fn(move || entries.as_mut()?.entry())
     }
 
-    fn retain(&mut self, keeps: impl Fn(&Entry<'_>) -> bool) {
+    fn retain(&mut self, keeps: impl Fn(&EvidenceEntry<'_>) -> bool) {
         let before = std::mem::take(self);
         let kept = before.entries().filter(keeps);
         kept.for_each(|entry| self.append(&entry));
     }
 
-    fn append(&mut self, entry: &Entry<'_>) {
-        let first = Entries::of(&self.bytes).and_then(|mut entries| entries.entry());
+    fn append(&mut self, entry: &EvidenceEntry<'_>) {
+        let first = EvidenceEntries::of(&self.bytes).and_then(|mut entries| entries.entry());
         let base = first.as_ref().map_or_else(Base::default, Base::of);
         let line = match entry.line {
             Line::Text(text) if self.bytes.len() + text.len() > TEXTS => {
@@ -276,7 +276,7 @@ impl Witnesses {
     }
 
     /// Notes what is told of all of them.
-    fn note(&mut self, last: &Entry<'_>) {
+    fn note(&mut self, last: &EvidenceEntry<'_>) {
         self.newest = last.counted;
         self.failures = self.failures.saturating_add(last.count);
     }
@@ -330,21 +330,21 @@ mod tests {
         )
     }
 
-    fn written<'a>(failures: impl IntoIterator<Item = &'a Pushed>) -> Witnesses {
-        let mut written = Witnesses::default();
+    fn written<'a>(failures: impl IntoIterator<Item = &'a Pushed>) -> Evidence {
+        let mut written = Evidence::default();
         for (failure, counted, path, line, keeps) in failures {
             written.push(failure, *counted, *path, Line::of(line, *keeps));
         }
         written
     }
 
-    fn read(bytes: &[u8]) -> Option<Vec<Entry<'_>>> {
-        let mut entries = Entries::of(bytes)?;
+    fn read(bytes: &[u8]) -> Option<Vec<EvidenceEntry<'_>>> {
+        let mut entries = EvidenceEntries::of(bytes)?;
         std::iter::from_fn(|| (!entries.rest.is_empty()).then(|| entries.entry())).collect()
     }
 
-    fn entry((failure, counted, path, line, keeps): &Pushed) -> Entry<'_> {
-        Entry {
+    fn entry((failure, counted, path, line, keeps): &Pushed) -> EvidenceEntry<'_> {
+        EvidenceEntry {
             at: failure.at,
             counted: *counted,
             count: failure.count,
@@ -370,14 +370,14 @@ mod tests {
     #[test]
     fn it_is_written_as_was_released() {
         let path = PathId::of(Path::new("/log"));
-        let mut kept = Witnesses::default();
+        let mut kept = Evidence::default();
         kept.push(&failure(300, 128), 300, path, Line::of(b"line", true));
         kept.push(&failure(299, 0), 300, path, Line::Digest(0x0403_0201));
         let mut bytes = b"\x02\x31\xd8\x04\x02\x80\x02".to_vec();
         bytes.extend(path.to_bytes());
         bytes.extend(b"\x04line\x04\x01\x02\xff\x01\x01\x02\x03\x04");
         assert_eq!(kept.as_bytes(), bytes);
-        assert_eq!(Witnesses::default().as_bytes(), b"");
+        assert_eq!(Evidence::default().as_bytes(), b"");
     }
 
     #[test]
@@ -385,14 +385,14 @@ mod tests {
         let old = b"\x01\xd8\x04\x05\x09\x01\x01\x02\x80\x01\x05/log\x04line\
                     \xd8\x04\x05\x09\x01\x01\x02\x00\x00\x04line";
         let mut met = Vec::new();
-        let read = Witnesses::from_bytes(old, |path| met.push(path.to_owned())).unwrap();
+        let read = Evidence::from_bytes(old, |path| met.push(path.to_owned())).unwrap();
         assert_eq!(met, [Path::new("/log")]);
         let at = Stamp {
             secs: 300,
             nanos: 5,
             digits: 9,
         };
-        let witness = |offset| Witness {
+        let witness = |offset| KeptFailure {
             at,
             counted: -1,
             count: 1,
@@ -402,10 +402,10 @@ mod tests {
             digest: line_digest(b"line"),
             text: Some((*b"line").into()),
         };
-        let witnesses: Vec<Witness> = read.iter(|_| Path::new("/log").into()).collect();
+        let witnesses: Vec<KeptFailure> = read.iter(|_| Path::new("/log").into()).collect();
         assert_eq!(witnesses, [witness(128), witness(0)]);
         for cut in 1..old.len() {
-            let part = Witnesses::from_bytes(&old[..cut], |_| {});
+            let part = Evidence::from_bytes(&old[..cut], |_| {});
             assert!(part.is_none_or(|part| part.failures() < 2), "{cut}");
         }
     }
@@ -413,7 +413,7 @@ mod tests {
     #[test]
     fn a_failure_whose_text_is_not_kept_takes_less_than_thirty_bytes_and_a_further_one_less_than_fifteen()
      {
-        let mut kept = Witnesses::default();
+        let mut kept = Evidence::default();
         let path = PathId::of(Path::new("/var/log/a/rather/long/directory/auth.log"));
         let line = Line::of(b"a line that is much longer than what is kept of it", false);
         kept.push(&failure(1_774_000_000, 1 << 30), 1_774_000_000, path, line);
@@ -430,7 +430,7 @@ mod tests {
 
     #[test]
     fn the_texts_of_a_window_are_bounded() {
-        let mut kept = Witnesses::default();
+        let mut kept = Evidence::default();
         let path = PathId::of(Path::new("/log"));
         for n in 0..1000 {
             kept.push(&failure(n, 0), n, path, Line::of(&[b'x'; 2000], true));
@@ -448,8 +448,8 @@ mod tests {
         #[test]
         fn what_was_written_is_read(failures in prop::collection::vec(any_failure(), 1..6)) {
             let written = written(&failures);
-            let read_again = Witnesses::from_bytes(written.as_bytes(), |_| {}).unwrap();
-            let entries: Vec<Entry> = failures.iter().map(entry).collect();
+            let read_again = Evidence::from_bytes(written.as_bytes(), |_| {}).unwrap();
+            let entries: Vec<EvidenceEntry> = failures.iter().map(entry).collect();
             prop_assert_eq!(read(written.as_bytes()).unwrap(), entries);
             prop_assert_eq!(read_again, written);
         }
@@ -483,7 +483,7 @@ mod tests {
         #[test]
         fn of_what_is_cut_off_nothing_is_made_up(failures in prop::collection::vec(any_failure(), 1..4), cut: prop::sample::Index) {
             let bytes = written(&failures).as_bytes().to_vec();
-            let entries: Vec<Entry> = failures.iter().map(entry).collect();
+            let entries: Vec<EvidenceEntry> = failures.iter().map(entry).collect();
             if let Some(part) = read(&bytes[..cut.index(bytes.len())]) {
                 prop_assert!(part.len() < failures.len());
                 prop_assert!(entries.starts_with(&part));
@@ -499,7 +499,7 @@ mod tests {
                 *first = version;
             }
             for bytes in [bytes, damaged] {
-                let read = Witnesses::from_bytes(&bytes, |_| {}).unwrap_or_default();
+                let read = Evidence::from_bytes(&bytes, |_| {}).unwrap_or_default();
                 prop_assert!(read.entries().all(|entry| entry.is_possible()));
                 let mut all = read.clone();
                 all.forget_texts();

@@ -7,16 +7,16 @@ use crate::model::Address;
 
 /// Addresses that are never banned, whatever asks for it.
 #[derive(Debug, Clone, Default)]
-pub struct NeverBanned {
+pub struct AllowList {
     networks: Vec<IpNet>,
     own: Vec<Address>,
 }
 
-impl NeverBanned {
+impl AllowList {
     /// `networks` are the configured ones, `own` the host's own addresses.
     #[must_use]
     pub fn new(networks: Vec<IpNet>, own: Vec<Address>) -> Self {
-        NeverBanned { networks, own }
+        AllowList { networks, own }
     }
 
     /// Adds networks to the configured ones.
@@ -109,7 +109,7 @@ mod tests {
             "2001:db8:1::/48".parse().unwrap(),
         ];
         let own = vec![Address::parse(b"203.0.113.1").unwrap()];
-        NeverBanned::new(networks, own).covers(Address::parse(address.as_bytes()).unwrap())
+        AllowList::new(networks, own).covers(Address::parse(address.as_bytes()).unwrap())
     }
 
     #[test]
@@ -119,7 +119,7 @@ mod tests {
             let own = own
                 .iter()
                 .map(|own| Address::parse(own.as_bytes()).unwrap());
-            NeverBanned::new(networks.collect(), own.collect()).fingerprint()
+            AllowList::new(networks.collect(), own.collect()).fingerprint()
         };
         let of = fingerprint(
             &["10.0.0.0/8", "192.0.2.0/24"],

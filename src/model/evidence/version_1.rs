@@ -7,13 +7,13 @@ use std::path::Path;
 
 use crate::model::numbers::Rest;
 
-use super::{Entry, Line, PathId, Stamp, Witnesses};
+use super::{Evidence, EvidenceEntry, Line, PathId, Stamp};
 
 pub(super) const VERSION: u8 = 1;
 
 /// The failures, if somebody can have written them; `met` is told their paths.
-pub(super) fn read(bytes: &[u8], met: &mut impl FnMut(&Path)) -> Option<Witnesses> {
-    let mut written = Witnesses::default();
+pub(super) fn read(bytes: &[u8], met: &mut impl FnMut(&Path)) -> Option<Evidence> {
+    let mut written = Evidence::default();
     let mut rest = Rest(bytes.strip_prefix(&[VERSION])?);
     let mut path = None;
     while !rest.is_empty() {
@@ -31,7 +31,7 @@ pub(super) fn read(bytes: &[u8], met: &mut impl FnMut(&Path)) -> Option<Witnesse
             path = Some(PathId::of(own));
         }
         let length = rest.unsigned()?;
-        let entry = Entry {
+        let entry = EvidenceEntry {
             at,
             counted,
             count,

@@ -8,7 +8,7 @@ use crate::model::{Address, Problem, Stamp};
 use crate::report::{
     EventLog, Summary, ban_line, checking, nobody_line, nothing_to_check, summary_line, unban_line,
 };
-use crate::store::Untold;
+use crate::store::PendingNotification;
 use crate::system;
 
 use super::context::Context;
@@ -18,7 +18,7 @@ pub(super) type Sessions = BTreeMap<Address, String>;
 
 /// How much is said, and where.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Voice {
+pub(super) struct Console {
     /// Whether lines for people go to stdout at all.
     lines: bool,
     /// Whether they tell what is being done, too.
@@ -35,11 +35,11 @@ enum When {
     Never,
 }
 
-impl Voice {
+impl Console {
     /// With `json` stdout is for the document alone.
     pub(super) fn new(quiet: bool, verbose: bool, json: bool) -> Self {
         let lines = !quiet && !json;
-        Voice {
+        Console {
             lines,
             steps: lines && (verbose || io::stdout().is_terminal()),
             summary: if lines && verbose {
@@ -101,7 +101,7 @@ impl Voice {
 
     /// Says what a person should know on stderr.
     pub(super) fn warn(warning: &(impl Display + ?Sized)) {
-        Voice::complain(&format_args!("pyfilter: {warning}"));
+        Console::complain(&format_args!("pyfilter: {warning}"));
     }
 
     /// Says on stderr what is wrong. Where nobody can listen (a full disk, a
@@ -114,7 +114,7 @@ impl Voice {
     /// address.
     pub(super) fn show(
         self,
-        events: impl IntoIterator<Item = Untold>,
+        events: impl IntoIterator<Item = PendingNotification>,
         sessions: &Sessions,
     ) -> io::Result<()> {
         if !self.lines {
@@ -131,7 +131,7 @@ impl Voice {
     /// it has to be told again. There may be a million lines: none is kept.
     pub(super) fn tell(
         self,
-        events: &[Untold],
+        events: &[PendingNotification],
         sessions: &Sessions,
         context: &mut Context,
     ) -> bool {
@@ -178,12 +178,12 @@ impl Voice {
     }
 }
 
-fn line(event: &Untold, sessions: &Sessions) -> (Stamp, String) {
+fn line(event: &PendingNotification, sessions: &Sessions) -> (Stamp, String) {
     match event {
-        Untold::Ban(ban) => {
+        PendingNotification::Ban(ban) => {
             let accounts = sessions.get(&ban.address).map(String::as_str);
             (ban.at, ban_line(ban, accounts))
         }
-        Untold::Unban(unban) => (Stamp::from_secs(unban.at), unban_line(unban)),
+        PendingNotification::Unban(unban) => (Stamp::from_secs(unban.at), unban_line(unban)),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::model::{Cursor, Generation, Kind};
+use crate::model::{Cursor, Generation, GenerationState};
 
 use super::follow::Task;
 use super::identity::{bytes_at, cursor, cursor_of};
@@ -11,7 +11,7 @@ use super::reading::{Left, Reading};
 /// The file changed while it was read, so that what was heard of it can not
 /// be trusted: the reading is to be done again.
 #[derive(Debug)]
-pub struct Changed;
+pub struct LogChanged;
 
 /// The generation after the reading. A plain file is looked at once more: if
 /// it still holds what it had when it was opened, the bytes before the new
@@ -19,16 +19,16 @@ pub struct Changed;
 ///
 /// # Errors
 /// It has changed.
-pub fn settle(
+pub fn checkpoint(
     task: &Task,
     generation: &Generation,
     reading: &Reading,
-) -> Result<Generation, Changed> {
+) -> Result<Generation, LogChanged> {
     let old = &generation.cursor;
     let cursor = match task.opened.packing {
         None => of_plain(task, old, reading)
             .unwrap_or_default()
-            .ok_or(Changed)?,
+            .ok_or(LogChanged)?,
         Some(_) if reading.end == task.from => old.clone(),
         Some(_) => {
             let head = if task.from == 0 {
@@ -42,10 +42,14 @@ pub fn settle(
     // What is compressed is not written to any more.
     let is_whole = reading.error.is_none() && reading.left == Left::Nothing;
     let cut = task.opened.packing.is_some() && reading.rest > 0 && is_whole;
-    let kind = if cut { Kind::Cut } else { generation.kind };
+    let kind = if cut {
+        GenerationState::Cut
+    } else {
+        generation.state
+    };
     Ok(Generation {
         cursor,
-        kind,
+        state: kind,
         left: match reading.left {
             Left::Bytes(bytes) => bytes,
             Left::Nothing | Left::Entries => 0,
