@@ -9,7 +9,7 @@
 //! | `connections` | the connections to which further lines may belong |
 //! | `cursors` | how far each rule has read each log |
 //! | `standings` | open windows, and what an address has behind it |
-//! | `bans`, `remote_unbans` | bans in force, and how they end |
+//! | `bans`, `lifts` | bans in force, and how they end |
 //! | `clock` | what earlier runs knew of the time, and what a wrong clock has left |
 //! | `counts` | figures that are told of |
 //! | `sets` | the numbers of the sets of bans in force, and what lies between them |

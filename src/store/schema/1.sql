@@ -12,7 +12,7 @@ CREATE TABLE generation (
   rule        TEXT NOT NULL,
   log         BLOB NOT NULL,              -- where the log is written
   sequence    INTEGER NOT NULL,
-  path        BLOB NOT NULL,              -- where the generation redis_entry
+  path        BLOB NOT NULL,              -- where the generation stood
   device      INTEGER NOT NULL,
   inode       INTEGER NOT NULL,
   size        INTEGER NOT NULL,
@@ -129,7 +129,7 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_by_address ON outbox (ip);
 
 -- How bans in force stand in Redis.
-CREATE TABLE redis_entry (
+CREATE TABLE stood (
   ip     TEXT NOT NULL,
   server TEXT NOT NULL,
   text   TEXT NOT NULL,
@@ -137,7 +137,7 @@ CREATE TABLE redis_entry (
   PRIMARY KEY (ip, server, text)
 ) WITHOUT ROWID;
 
--- How bans redis_entry there that were lifted: these are never taken over again.
+-- How bans stood there that were lifted: these are never taken over again.
 CREATE TABLE lifted (
   ip     TEXT NOT NULL,
   server TEXT NOT NULL,
@@ -150,10 +150,10 @@ CREATE TABLE lifted (
 CREATE INDEX lifted_by_end ON lifted (until) WHERE until IS NOT NULL;
 
 -- How far the numbers of each other server's store have come.
-CREATE TABLE received (
+CREATE TABLE heard (
   store  TEXT PRIMARY KEY,
   number INTEGER NOT NULL,
-  at     INTEGER NOT NULL                 -- when it was last received of
+  at     INTEGER NOT NULL                 -- when it was last heard of
 ) WITHOUT ROWID;
 
 -- Entries in Redis that were reported, by a hash of what was said.
