@@ -20,7 +20,9 @@ use crate::system;
 use super::conf_d;
 use super::console::Console;
 use super::context::Context;
-use super::{Exit, complain, locate, unknown_rule, written};
+use super::exit::Exit;
+use super::locate;
+use super::output::{complain, unknown_rule, written};
 
 /// How many combinations are tried at most.
 const MOST_VARIANTS: usize = 1000;

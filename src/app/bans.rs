@@ -6,16 +6,17 @@ use std::io::{self, Write as _};
 
 use crate::cli;
 use crate::firewall::{self, obstacles};
-use crate::model::{Address, Backend, Ban, Escaped, Firewall, Stamp};
-use crate::report::bans_json;
+use crate::model::{Address, Backend, Ban, Escaped, Firewall};
+use crate::report::{bans_json, list_line};
 use crate::store::Store;
 use crate::system;
 
 use super::conf_d;
 use super::console::Console;
 use super::context::Context;
+use super::exit::Exit;
+use super::output::{complain, finish, print_json, written};
 use super::run::{self, Job, manual_ban};
-use super::{Exit, complain, finish, print_json, written};
 
 /// The bans in force.
 pub(super) fn list(context: &Context, args: &cli::ListArgs) -> Exit {
@@ -34,31 +35,12 @@ pub(super) fn list(context: &Context, args: &cli::ListArgs) -> Exit {
         return print_json(&bans_json(&bans));
     }
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let mut lines = bans.iter().map(line);
+    let mut lines = bans.iter().map(list_line);
     written(
         lines
             .try_for_each(|line| writeln!(out, "{line}"))
             .and_then(|()| out.flush()),
     )
-}
-
-/// A ban as `list` shows it.
-fn line(ban: &Ban) -> String {
-    let since = ban.at.to_local();
-    let by = ban.rule.as_deref().map_or_else(
-        || ban.origin.to_string(),
-        |rule| Escaped::text(rule).to_string(),
-    );
-    let until = ban.ends.map_or_else(
-        || "for ever".to_owned(),
-        |ends| format!("until {}", Stamp::from_secs(ends).to_local()),
-    );
-    let server = Escaped::text(&ban.server);
-    let address = ban.address.to_string();
-    let country = ban.country.as_ref().map_or_else(String::new, |country| {
-        format!("  {}", Escaped::text(&country.name))
-    });
-    format!("{address:<39}  {since}  {by:<10}  {until}  {server}{country}")
 }
 
 /// Bans by hand.

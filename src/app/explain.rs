@@ -26,8 +26,10 @@ use crate::system;
 use super::conf_d;
 use super::console::Console;
 use super::context::Context;
+use super::exit::Exit;
+use super::locate;
+use super::output::{complain, print_json, written};
 use super::progress::{Amount, ReadingProgress};
-use super::{Exit, complain, locate, print_json, written};
 
 use found::FoundLines;
 use looked::FailuresInLogs;

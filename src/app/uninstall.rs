@@ -10,11 +10,12 @@ use crate::store::{Store, StoreError};
 use crate::system;
 
 use super::console::Console;
+use super::exit::Exit;
 use super::install::found::{is_packaged, is_there};
 use super::install::places;
 use super::install::step::{self, Step};
 use super::install::{lock, refuses_elsewhere};
-use super::{Exit, complain};
+use super::output::complain;
 
 /// Takes away what `install` and the runs have made.
 pub(super) fn uninstall(global: &GlobalArgs, args: &UninstallArgs, console: Console) -> Exit {

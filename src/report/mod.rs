@@ -1,6 +1,7 @@
 //! What a run did → text, JSON, event log, metrics. Values in, bytes out.
 
 mod audit;
+mod check;
 mod event_log;
 mod html;
 mod json;
@@ -9,11 +10,13 @@ mod summary;
 mod text;
 
 pub use audit::{AuditReport, audit_json, audit_text};
+pub use check::{CheckFindings, CheckLevel};
 pub use event_log::{EventLog, EventLogError};
 pub use html::audit_html;
 pub use json::{ban_json, bans_json, country_code, failure_json, matched_json, summary_json};
 pub use metrics::{BanCount, Metrics, SourceState, metrics_text};
 pub use summary::{FirewallRow, SourceRow, Summary};
 pub use text::{
-    ban_line, checking, nobody_line, nothing_to_check, open_session, summary_line, unban_line,
+    ban_line, checking, list_line, nobody_line, nothing_to_check, open_session, summary_line,
+    unban_line,
 };

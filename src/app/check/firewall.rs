@@ -6,8 +6,8 @@ use crate::firewall::{self, FirewallListing, Listing, owner};
 use crate::model::{Backend, Escaped, Family, Firewall, plural};
 use crate::store::{Store, StoreError};
 
-use super::Findings;
 use crate::app::context::Context;
+use crate::report::CheckFindings;
 
 /// More bans than this in one chain cost the kernel time on every packet.
 const MANY: usize = 20_000;
@@ -15,7 +15,7 @@ const MANY: usize = 20_000;
 /// How many un-banned addresses are looked for among other people's rules.
 const UNBANNED: usize = 1000;
 
-pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut Findings) {
+pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut CheckFindings) {
     let settings = &context.config.firewall;
     if settings.backend == Backend::None {
         findings.warn("firewall: \"backend\" is \"none\", so bans are decided and recorded only");
@@ -99,7 +99,7 @@ fn lacking(
 
 /// What is said of a chain that is not as the last run left it; more than a word where
 /// banned addresses may come through.
-fn told(lacking: &Lacking, listing: &Listing, settings: &Firewall, findings: &mut Findings) {
+fn told(lacking: &Lacking, listing: &Listing, settings: &Firewall, findings: &mut CheckFindings) {
     let (family, chain) = (lacking.family, &settings.chain);
     let bans = plural(lacking.bans, "banned address", "banned addresses");
     let (what, lets) = match listing.chain(chain) {
@@ -127,7 +127,7 @@ fn family_of(
     listing: &Listing,
     id: Option<&str>,
     lacking: Option<&Lacking>,
-    findings: &mut Findings,
+    findings: &mut CheckFindings,
 ) {
     let settings = &context.config.firewall;
     let family = listing.family;
@@ -178,7 +178,7 @@ fn family_of(
     }
 }
 
-fn many(bans: &[crate::model::Ban], findings: &mut Findings) {
+fn many(bans: &[crate::model::Ban], findings: &mut CheckFindings) {
     for family in Family::BOTH {
         let endless = bans
             .iter()

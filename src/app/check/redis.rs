@@ -7,12 +7,12 @@ use crate::model::{Escaped, Stamp, plural};
 use crate::store::Store;
 use crate::sync;
 
-use super::Findings;
+use crate::report::CheckFindings;
 
 /// Clocks that differ by more make un-bans and bans change places.
 const DIFFERENCE: i64 = 5;
 
-pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut Findings) {
+pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut CheckFindings) {
     if context.config.database != Database::Redis {
         return;
     }

@@ -13,7 +13,9 @@ use crate::model::{Escaped, Pattern, Rule, SourceSpec, Stamp, Urls, plural};
 use crate::report::nothing_to_check;
 use crate::rules::{Clock, Matcher, NAMES, PostsSeen, Verdict, builtin};
 
-use super::{Findings, Level, times, what_if, writers};
+use crate::report::{CheckFindings, CheckLevel};
+
+use super::{times, what_if, writers};
 
 /// By how many seconds a file may be behind the journal.
 const STALE: i64 = 300;
@@ -33,7 +35,7 @@ const SHIPPED: [u64; 8] = [
     0x4f24_d629_4a67_2ca4,
 ];
 
-pub(super) fn look(context: &Context, findings: &mut Findings) {
+pub(super) fn look(context: &Context, findings: &mut CheckFindings) {
     for rule in context.config.rules.iter().filter(|rule| rule.enabled) {
         let found = logs::discover(&rule.sources);
         for problem in found.problems {
@@ -71,7 +73,7 @@ pub(super) fn look(context: &Context, findings: &mut Findings) {
 }
 
 /// Says whether a journal can be read, and whether it has anything.
-fn journaled(context: &Context, rule: &Rule, journal: &Journal, findings: &mut Findings) {
+fn journaled(context: &Context, rule: &Rule, journal: &Journal, findings: &mut CheckFindings) {
     let (name, rule) = (&journal.name, Escaped::text(&rule.name));
     let place = context.config.journal.as_deref();
     for (unit, user) in logs::unknown_users(journal) {
@@ -86,7 +88,7 @@ fn journaled(context: &Context, rule: &Rule, journal: &Journal, findings: &mut F
 }
 
 /// Says that `auto` takes a file that nobody writes to any more.
-fn stale(context: &Context, logs: &[logs::Log], findings: &mut Findings) {
+fn stale(context: &Context, logs: &[logs::Log], findings: &mut CheckFindings) {
     let newest = logs::newest_entry(&logs::ssh_journal(), context.config.journal.as_deref())
         .ok()
         .flatten();
@@ -105,12 +107,16 @@ fn stale(context: &Context, logs: &[logs::Log], findings: &mut Findings) {
 }
 
 /// Says whether a log can be read.
-fn source(rule: &Rule, path: &Path, findings: &mut Findings) -> bool {
+fn source(rule: &Rule, path: &Path, findings: &mut CheckFindings) -> bool {
     let (name, shown) = (Escaped::text(&rule.name), Escaped::path(path));
     match logs::whole(path) {
-        Ok(_) => findings.of_file(Level::Fine, path, format!("rule {name}: {shown}")),
+        Ok(_) => findings.of_file(CheckLevel::Fine, path, format!("rule {name}: {shown}")),
         Err(error) => {
-            findings.of_file(Level::Error, path, format!("rule {name}: {shown}: {error}"));
+            findings.of_file(
+                CheckLevel::Error,
+                path,
+                format!("rule {name}: {shown}: {error}"),
+            );
             return false;
         }
     }
@@ -118,7 +124,7 @@ fn source(rule: &Rule, path: &Path, findings: &mut Findings) -> bool {
 }
 
 /// Patterns that PyFilter shipped can be made to name anybody.
-fn shipped(rule: &Rule, findings: &mut Findings) {
+fn shipped(rule: &Rule, findings: &mut CheckFindings) {
     let is_shipped = |text: &str| {
         let mut hasher = SipHasher13::new();
         hasher.write(text.as_bytes());
@@ -154,7 +160,7 @@ fn passed_over(
     context: &Context,
     rule: &Rule,
     tails: &[(String, Vec<u8>)],
-    findings: &mut Findings,
+    findings: &mut CheckFindings,
 ) {
     for (log, lines) in tails {
         let count = host_names(context, rule, lines);
@@ -192,7 +198,7 @@ fn host_names(context: &Context, rule: &Rule, lines: &[u8]) -> usize {
 }
 
 /// Patterns of one's own find a path only as they spell it.
-fn spelled(rule: &Rule, findings: &mut Findings) {
+fn spelled(rule: &Rule, findings: &mut CheckFindings) {
     let filled = |pattern: &&Pattern| matches!(pattern.urls, Urls::Filled(_));
     let count = rule.patterns.iter().filter(filled).count();
     if count == 0 {
@@ -210,7 +216,12 @@ fn spelled(rule: &Rule, findings: &mut Findings) {
 }
 
 /// A rule that sees nothing where the built-in one would see something.
-fn blind(context: &Context, rule: &Rule, tails: &[(String, Vec<u8>)], findings: &mut Findings) {
+fn blind(
+    context: &Context,
+    rule: &Rule,
+    tails: &[(String, Vec<u8>)],
+    findings: &mut CheckFindings,
+) {
     let matches = |rule: &Rule| {
         let mut failures = 0;
         if let Ok(mut matcher) = Matcher::new(rule, Clock::new(context.now)) {

@@ -3,9 +3,11 @@
 use crate::store::Store;
 use crate::system;
 
-use super::{Context, Findings};
+use crate::report::CheckFindings;
 
-pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut Findings) {
+use super::Context;
+
+pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut CheckFindings) {
     // A store that can not be read has been told of.
     let Some(Ok(bans)) = store.map(Store::in_force) else {
         return;
