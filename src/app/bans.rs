@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 
 use crate::cli;
 use crate::firewall::{self, obstacles};
-use crate::model::{Address, Backend, Ban, Escaped, Firewall};
+use crate::model::{Address, Backend, Ban, Escaped, Firewall, Origin, Stamp};
 use crate::report::{bans_json, list_line};
 use crate::store::Store;
 use crate::system;
@@ -16,7 +16,7 @@ use super::console::Console;
 use super::context::Context;
 use super::exit::Exit;
 use super::output::{complain, finish, print_json, written};
-use super::run::{self, Job, manual_ban};
+use super::run::{self, Job};
 
 /// The bans in force.
 pub(super) fn list(context: &Context, args: &cli::ListArgs) -> Exit {
@@ -45,12 +45,12 @@ pub(super) fn list(context: &Context, args: &cli::ListArgs) -> Exit {
 
 /// Bans by hand.
 pub(super) fn ban(mut context: Context, args: &cli::BanArgs, console: Console) -> Exit {
-    if let Err(error) = conf_d::hold_if_there(&mut context) {
+    if let Err(error) = conf_d::hold_if_there(&context.config, &mut context.allow_list) {
         return complain(&error);
     }
     let own = system::login_address();
     for address in &args.addresses {
-        if let Some(why) = context.never.why(*address) {
+        if let Some(why) = context.allow_list.why(*address) {
             Console::warn(&format_args!(
                 "{address} {why}, so it is never banned; nothing was done"
             ));
@@ -73,6 +73,25 @@ pub(super) fn ban(mut context: Context, args: &cli::BanArgs, console: Console) -
         .map(|&address| manual_ban(&context, address, args.reason.as_deref(), ends));
     let job = Job::Ban(bans.collect());
     finish(run::run(context, &job, console), console, false)
+}
+
+/// A ban by hand.
+fn manual_ban(context: &Context, address: Address, reason: Option<&str>, ends: Option<i64>) -> Ban {
+    Ban {
+        address,
+        rule: None,
+        server: context.server.clone(),
+        at: Stamp::from_secs(context.now),
+        ends,
+        failures: 0,
+        instant: false,
+        origin: Origin::Manual,
+        reason: Some(reason.map_or_else(
+            || format!("IP: {address} was banned by hand.").into(),
+            Box::from,
+        )),
+        country: None,
+    }
 }
 
 /// Brings the firewall back to the bans in force, or takes ours away.

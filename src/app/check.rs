@@ -18,6 +18,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use crate::cli;
+use crate::config::Config;
 use crate::model::Escaped;
 use crate::report::{CheckFindings, CheckLevel};
 use crate::store::Store;
@@ -29,21 +30,27 @@ use super::output::{print_json, written};
 
 pub(super) fn check(mut context: Context, args: &cli::CheckArgs) -> Exit {
     let mut findings = CheckFindings::default();
-    if let Err(error) = conf_d::hold_if_there(&mut context) {
+    if let Err(error) = conf_d::hold_if_there(&context.config, &mut context.allow_list) {
         findings.error(error.to_string());
     }
-    configuration(&context, &mut findings);
+    configuration(&context.config, &context.server, &mut findings);
     // What keeps every run from its work comes first.
-    let disk = disk::look(&context, &mut findings);
-    let runs = runs::look(&context, &mut findings);
+    let disk = disk::look(&context.config, &context.state_dir, &mut findings);
+    let runs = runs::look(&context.state_dir, context.now, &mut findings);
     rules::look(&context, &mut findings);
-    let store = store(&context, &mut findings);
-    behind::look(&context, store.as_ref(), &mut findings);
-    redis::look(&context, store.as_ref(), &mut findings);
+    let store = store(&context.config.store, &mut findings);
+    behind::look(&context.config.rules, store.as_ref(), &mut findings);
+    redis::look(
+        &context.config,
+        &context.server,
+        context.now,
+        store.as_ref(),
+        &mut findings,
+    );
     firewall::look(&context, store.as_ref(), &mut findings);
-    geo::look(&context, &mut findings);
-    sessions::look(&context, store.as_ref(), &mut findings);
-    for problem in context.problems {
+    geo::look(context.config.geoip.as_deref(), context.now, &mut findings);
+    sessions::look(&context.allow_list, store.as_ref(), &mut findings);
+    for problem in context.notices.problems {
         findings.problem(problem);
     }
     let exit = if findings.has_error() {
@@ -59,8 +66,7 @@ pub(super) fn check(mut context: Context, args: &cli::CheckArgs) -> Exit {
     printed.or(exit)
 }
 
-fn configuration(context: &Context, findings: &mut CheckFindings) {
-    let config = &context.config;
+fn configuration(config: &Config, server: &str, findings: &mut CheckFindings) {
     match &config.path {
         Some(path) => {
             findings.fine(format!("configuration: {}", Escaped::path(path)));
@@ -75,7 +81,7 @@ fn configuration(context: &Context, findings: &mut CheckFindings) {
     for file in &config.conf_d.files {
         findings.fine(format!("added by: {}", Escaped::path(&file.path)));
     }
-    findings.fine(format!("server name: {}", Escaped::text(&context.server)));
+    findings.fine(format!("server name: {}", Escaped::text(server)));
     for note in &config.notes {
         findings.warn(note.as_str());
     }
@@ -99,8 +105,7 @@ fn secret(path: &Path, findings: &mut CheckFindings) {
     }
 }
 
-fn store(context: &Context, findings: &mut CheckFindings) -> Option<Store> {
-    let path = &context.config.store;
+fn store(path: &Path, findings: &mut CheckFindings) -> Option<Store> {
     let shown = Escaped::path(path);
     let examined = Store::look(path).and_then(|store| {
         store.as_ref().map_or(Ok(()), Store::examine)?;

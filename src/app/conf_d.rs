@@ -3,23 +3,27 @@
 
 use std::path::Path;
 
+use crate::config::{ConfD, Config};
+use crate::judge::AllowList;
 use crate::store::{Store, StoreError};
-
-use super::context::Context;
 
 /// Adds what the files that are left out said when they were last whole.
 ///
 /// # Errors
 /// The store can not be read.
-pub(super) fn hold(context: &mut Context, store: &Store) -> Result<(), StoreError> {
-    let left_out = &context.config.conf_d.left_out;
+pub(super) fn hold(
+    conf_d: &ConfD,
+    allow_list: &mut AllowList,
+    store: &Store,
+) -> Result<(), StoreError> {
+    let left_out = &conf_d.left_out;
     if left_out.is_empty() {
         return Ok(());
     }
     let is_left_out = |path: &Path| left_out.iter().any(|one| one.covers(path));
     let last_good = store.last_good()?.into_iter();
     let held = last_good.filter(|(path, _)| is_left_out(path));
-    context.never.add(held.flat_map(|(_, ignored)| ignored));
+    allow_list.add(held.flat_map(|(_, ignored)| ignored));
     Ok(())
 }
 
@@ -27,12 +31,12 @@ pub(super) fn hold(context: &mut Context, store: &Store) -> Result<(), StoreErro
 ///
 /// # Errors
 /// The store can not be read.
-pub(super) fn hold_if_there(context: &mut Context) -> Result<(), StoreError> {
-    if context.config.conf_d.left_out.is_empty() {
+pub(super) fn hold_if_there(config: &Config, allow_list: &mut AllowList) -> Result<(), StoreError> {
+    if config.conf_d.left_out.is_empty() {
         return Ok(());
     }
-    match Store::look(&context.config.store) {
-        Ok(Some(store)) => hold(context, &store),
+    match Store::look(&config.store) {
+        Ok(Some(store)) => hold(&config.conf_d, allow_list, &store),
         Err(error) if !error.is_denied() => Err(error),
         Ok(None) | Err(_) => Ok(()),
     }
@@ -42,9 +46,12 @@ pub(super) fn hold_if_there(context: &mut Context) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// The store can not be read or written.
-pub(super) fn remember(context: &mut Context, store: &mut Store) -> Result<(), StoreError> {
-    hold(context, store)?;
-    let conf_d = &context.config.conf_d;
+pub(super) fn remember(
+    conf_d: &ConfD,
+    allow_list: &mut AllowList,
+    store: &mut Store,
+) -> Result<(), StoreError> {
+    hold(conf_d, allow_list, store)?;
     let Some(dir) = conf_d.dir.as_deref() else {
         return Ok(());
     };

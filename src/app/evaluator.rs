@@ -61,7 +61,7 @@ impl<'a> Evaluator<'a> {
         store: Option<&'a mut Store>,
         past: KnownPast<'a>,
     ) -> Self {
-        let judge = Judge::new(rule.thresholds, &context.never)
+        let judge = Judge::new(rule.thresholds, &context.allow_list)
             .with_most_windows(context.config.most_windows);
         Evaluator {
             context,
@@ -273,7 +273,7 @@ impl<'a> Evaluator<'a> {
 
     /// What is to be stored. The judge is done with.
     pub(super) fn changed(&mut self) -> ChangedAddresses {
-        let next = Judge::new(self.rule.thresholds, &self.context.never);
+        let next = Judge::new(self.rule.thresholds, &self.context.allow_list);
         std::mem::replace(&mut self.judge, next).into_changed()
     }
 }

@@ -55,7 +55,7 @@ struct Known {
 }
 
 pub(super) fn explain(mut context: Context, args: &cli::ExplainArgs) -> Exit {
-    if let Err(error) = conf_d::hold_if_there(&mut context) {
+    if let Err(error) = conf_d::hold_if_there(&context.config, &mut context.allow_list) {
         return complain(&error);
     }
     let context = &context;
@@ -87,11 +87,11 @@ pub(super) fn explain(mut context: Context, args: &cli::ExplainArgs) -> Exit {
 
 impl Known {
     fn gather(context: &Context, address: Address) -> Result<Self, StoreError> {
-        let why = context.never.why(address);
+        let why = context.allow_list.why(address);
         let mut known = Known {
             address,
             country: None,
-            never: why.map(|why| (why, context.never.network(address))),
+            never: why.map(|why| (why, context.allow_list.network(address))),
             bans: Vec::new(),
             windows: Vec::new(),
             cleared: None,
@@ -169,7 +169,7 @@ impl Known {
 
     /// The database here comes first, then what another server said.
     fn locate(&mut self, context: &Context) {
-        match locate::open(context) {
+        match locate::open(context.config.geoip.as_deref()) {
             Ok(None) => {}
             Ok(Some(countries)) => {
                 self.country = countries.country(self.address.ip());

@@ -84,10 +84,10 @@ impl FirewallStep {
         if self.tried != Some(store.number()?) && (compare || !store.is_applied()?) {
             self.reconcile(context, store)?;
         }
-        context.warnings.append(&mut self.warnings);
+        context.notices.warnings.append(&mut self.warnings);
         // An attempt that failed is forgotten when a later one did not.
-        context.problems.extend_from_slice(self.problems());
-        context.problems.append(&mut self.taken_over);
+        context.notices.problems.extend_from_slice(self.problems());
+        context.notices.problems.append(&mut self.taken_over);
         Ok(())
     }
 

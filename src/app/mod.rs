@@ -19,6 +19,7 @@ mod journals;
 mod locate;
 mod match_lines;
 mod metrics;
+mod notices;
 mod output;
 mod posts;
 mod progress;

@@ -79,7 +79,7 @@ impl Sharing {
         let mut exchange = match opened {
             Ok(exchange) => exchange,
             Err(error) => {
-                context.problems.push(problem(&error));
+                context.notices.problems.push(problem(&error));
                 return Ok(alone);
             }
         };
@@ -88,7 +88,7 @@ impl Sharing {
         let whole = match asked {
             Ok(whole) => whole,
             Err(error) => {
-                context.problems.push(problem(&error));
+                context.notices.problems.push(problem(&error));
                 false
             }
         };
@@ -128,9 +128,9 @@ impl Sharing {
             let told = format!(
                 "Redis at {place}: {entry}: {why}; the other servers of this version were told all the same"
             );
-            context.problems.push(Problem::new(told));
+            context.notices.problems.push(Problem::new(told));
         }
-        context.problems.extend(error.as_ref().map(problem));
+        context.notices.problems.extend(error.as_ref().map(problem));
         if taken.is_empty() {
             return Ok(());
         }
@@ -172,7 +172,7 @@ impl ReceivedEntries {
         };
         let (looked, announced) = store.looked()?;
         let now = context.now;
-        let never = |address| context.never.why(address);
+        let never = |address| context.allow_list.why(address);
         let announce = is_due(announced, ANNOUNCED, now);
         let received = match exchange.receive(position.clone(), announce, now, &never) {
             Ok(received) => received,

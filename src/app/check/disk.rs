@@ -7,7 +7,7 @@ use std::path::Path;
 use rustix::fs::StatVfsMountFlags;
 use serde_json::{Value, json};
 
-use crate::app::context::Context;
+use crate::config::Config;
 use crate::model::Escaped;
 
 use crate::report::{CheckFindings, CheckLevel};
@@ -20,9 +20,8 @@ const LITTLE: u64 = 64 << 20;
 
 /// Looks at the state directory and the file for metrics; how much room there is, for
 /// the JSON document.
-pub(super) fn look(context: &Context, findings: &mut CheckFindings) -> Value {
-    metrics(context, findings);
-    let dir = &context.state_dir;
+pub(super) fn look(config: &Config, dir: &Path, findings: &mut CheckFindings) -> Value {
+    metrics(config.metrics.as_deref(), findings);
     let free = match fs::metadata(dir) {
         Ok(metadata) => {
             writers(dir, &metadata, findings);
@@ -31,7 +30,7 @@ pub(super) fn look(context: &Context, findings: &mut CheckFindings) -> Value {
         // The store was told of; the first run makes both.
         Err(_) => None,
     };
-    let store = context.config.store.parent();
+    let store = config.store.parent();
     if let Some(store) = store.filter(|store| *store != dir)
         && let Ok(metadata) = fs::metadata(store)
     {
@@ -102,8 +101,8 @@ fn writers(dir: &Path, metadata: &Metadata, findings: &mut CheckFindings) {
 }
 
 /// Says that there is no directory for the file that Prometheus reads.
-fn metrics(context: &Context, findings: &mut CheckFindings) {
-    let Some(path) = &context.config.metrics else {
+fn metrics(path: Option<&Path>, findings: &mut CheckFindings) {
+    let Some(path) = path else {
         return;
     };
     let shown = Escaped::path(path);

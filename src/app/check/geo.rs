@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use crate::app::context::Context;
 use crate::app::locate;
 use crate::geo;
 use crate::model::{Escaped, Stamp};
@@ -13,8 +12,8 @@ use crate::report::{CheckFindings, CheckLevel};
 /// more and more of them. In seconds.
 const OLD: i64 = 180 * 86_400;
 
-pub(super) fn look(context: &Context, findings: &mut CheckFindings) {
-    let countries = match locate::open(context) {
+pub(super) fn look(geoip: Option<&Path>, now: i64, findings: &mut CheckFindings) {
+    let countries = match locate::open(geoip) {
         Ok(Some(countries)) => countries,
         Ok(None) => return findings.fine(none()),
         Err(error) => {
@@ -30,7 +29,7 @@ pub(super) fn look(context: &Context, findings: &mut CheckFindings) {
         path,
         format!("location database: {shown}, {name} of {day}"),
     );
-    if edition.built < context.now - OLD {
+    if edition.built < now - OLD {
         findings.of_file(
             CheckLevel::Warning,
             path,

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::app::context::Context;
 use crate::app::install::found::is_there;
 use crate::app::install::places;
 use crate::cli::STATE_DIR;
@@ -61,19 +60,19 @@ struct Units {
 
 /// Says what starts the runs, unless the state directory is another than that of the
 /// host's service; the same for the JSON document.
-pub(super) fn look(context: &Context, findings: &mut CheckFindings) -> Value {
-    if context.state_dir != Path::new(STATE_DIR) {
+pub(super) fn look(state_dir: &Path, now: i64, findings: &mut CheckFindings) -> Value {
+    if state_dir != Path::new(STATE_DIR) {
         return Value::Null;
     }
-    let seen = Seen::look(context);
-    for (level, told) in seen.judge(context.now) {
+    let seen = Seen::look(state_dir);
+    for (level, told) in seen.judge(now) {
         findings.add(level, format!("runs: {told}"));
     }
     seen.json()
 }
 
 impl Seen {
-    fn look(context: &Context) -> Self {
+    fn look(state_dir: &Path) -> Self {
         let asks = || {
             let arguments = ["show", PROPERTIES, places::TIMER, places::SERVICE];
             let said = system::ask_program("systemctl", &arguments, LIMIT);
@@ -83,7 +82,7 @@ impl Seen {
         Seen {
             units: is_there(Path::new(places::SYSTEMD)).then(asks),
             cron: fs::read_to_string(places::CRON_FILE).ok(),
-            last: match system::last_scan(&context.state_dir) {
+            last: match system::last_scan(state_dir) {
                 Ok(Some(at)) => Last::At(at),
                 Ok(None) => Last::Never,
                 Err(_) => Last::Unknown,

@@ -1,6 +1,5 @@
 //! Lines that match and count for nobody, since their time can not be read.
 
-use crate::app::context::Context;
 use crate::model::{Escaped, Rule, plural};
 use crate::rules::{Clock, Matcher};
 
@@ -9,12 +8,12 @@ use crate::report::{CheckFindings, CheckLevel};
 /// Says how many of the last lines are such: an error where most of the matches are. `tails` are the logs' names and last
 /// lines.
 pub(super) fn look(
-    context: &Context,
+    now: i64,
     rule: &Rule,
     tails: &[(String, Vec<u8>)],
     findings: &mut CheckFindings,
 ) {
-    let Ok(mut matcher) = Matcher::new(rule, Clock::new(context.now)) else {
+    let Ok(mut matcher) = Matcher::new(rule, Clock::new(now)) else {
         return;
     };
     for (log, lines) in tails {

@@ -1,8 +1,8 @@
 //! Who else can write lines into the logs that are read.
 
+use std::path::Path;
 use std::path::PathBuf;
 
-use crate::app::context::Context;
 use crate::logs;
 use crate::model::{Escaped, Rule, SourceSpec};
 use crate::rules::{Forgeable, Wrote, builtin};
@@ -44,7 +44,7 @@ pub(super) fn are_forgeable(rule: &Rule, tails: &[(String, Vec<u8>)]) -> bool {
 /// Says that users of this host can write lines of any service into the files of
 /// syslog, where the journal has the same lines and knows who wrote them.
 pub(super) fn local(
-    context: &Context,
+    place: Option<&Path>,
     rule: &Rule,
     files: &[PathBuf],
     findings: &mut CheckFindings,
@@ -58,7 +58,6 @@ pub(super) fn local(
         .map(|unit| SourceSpec::Journal((*unit).to_owned()))
         .collect();
     let [_, ..] = files else { return };
-    let place = context.config.journal.as_deref();
     let journals = logs::discover(&units).journals;
     let has_entries =
         |journal: &&logs::Journal| matches!(logs::newest_entry(journal, place), Ok(Some(_)));

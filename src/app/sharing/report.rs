@@ -26,7 +26,7 @@ pub(super) fn report(
     let place = settings(&context.config).place();
     let (ours, refused): (Vec<_>, Vec<_>) = refused.into_iter().partition(|refused| {
         let address = refused.address;
-        address.is_some_and(|address| context.never.is_ignored_here(address))
+        address.is_some_and(|address| context.allow_list.is_ignored_here(address))
     });
     let skipped = |refused: Vec<RejectedEntry>| {
         let told = |RejectedEntry { entry, why, .. }| (entry, format!("{why}; it is skipped"));
@@ -35,12 +35,12 @@ pub(super) fn report(
     // Another server may ban an address that this one never bans: nothing is wrong with that.
     let mut note = |told: String| {
         let told = format!("Redis at {place}: {told}");
-        context.warnings.push(told);
+        context.notices.warnings.push(told);
     };
     tell_once(skipped(ours), SKIPPED, store, shared, &mut note)?;
     let mut tell = |told: String| {
         let told = format!("Redis at {place}: {told}");
-        context.problems.push(Problem::new(told));
+        context.notices.problems.push(Problem::new(told));
     };
     if let Some(number) = shared.never_given {
         tell(format!(
