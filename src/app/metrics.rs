@@ -13,10 +13,12 @@ use crate::report::{BanCount, Metrics, SourceRow, SourceState, metrics_text};
 use crate::store::{Store, StoreError};
 use crate::system;
 
+use super::notices::Notices;
+
 /// Writes the figures of a run that is about to end, if they are wanted.
 pub(super) fn leave(
     config: &Config,
-    problems: &mut Vec<Problem>,
+    notices: &mut Notices,
     store: &Store,
     sources: &[SourceRow],
     begun: Instant,
@@ -26,7 +28,7 @@ pub(super) fn leave(
     };
     let text = metrics_text(&gather(
         &config.rules,
-        problems.len(),
+        notices.problems.len(),
         store,
         sources,
         begun,
@@ -41,7 +43,7 @@ pub(super) fn leave(
             _ => "",
         };
         let message = format!("{shown}: the metrics can not be written: {error}{hint}");
-        problems.push(Problem::at(path, message));
+        notices.problems.push(Problem::at(path, message));
     }
     Ok(())
 }

@@ -146,11 +146,7 @@ pub(super) fn run(mut context: Context, job: &Job, console: Console) -> Result<D
     std::mem::forget(changes);
 
     firewall_step.apply(&mut context, &mut store)?;
-    let written = snapshots.write(
-        &context.config.firewall,
-        &mut context.notices.problems,
-        &store,
-    )?;
+    let written = snapshots.write(&context.config.firewall, &mut context.notices, &store)?;
     let told = tell(&mut context, &store, console)?;
     firewall_step.close(&mut store, &written)?;
     sharing.send(&mut context, &mut store)?;
@@ -158,7 +154,7 @@ pub(super) fn run(mut context: Context, job: &Job, console: Console) -> Result<D
     context.notices.once_each();
     metrics::leave(
         &context.config,
-        &mut context.notices.problems,
+        &mut context.notices,
         &store,
         &sources,
         begun,

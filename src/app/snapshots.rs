@@ -13,6 +13,7 @@ use crate::store::{Store, StoreError};
 
 use super::changes::Changes;
 use super::context::Context;
+use super::notices::Notices;
 
 /// The snapshots as they were when the run began.
 #[derive(Debug)]
@@ -116,7 +117,7 @@ impl Snapshots {
     pub(super) fn write(
         &mut self,
         firewall: &Firewall,
-        problems: &mut Vec<Problem>,
+        notices: &mut Notices,
         store: &Store,
     ) -> Result<Vec<(Family, String)>, StoreError> {
         let number = store.number()?.cast_unsigned();
@@ -135,9 +136,9 @@ impl Snapshots {
         let mut written = Vec::new();
         for found in std::mem::take(&mut self.0) {
             let family = found.family;
-            match found.write(firewall, problems, &shown, &in_force) {
+            match found.write(firewall, notices, &shown, &in_force) {
                 Ok(digest) => written.extend(digest.map(|digest| (family, digest))),
-                Err(problem) => problems.push(problem),
+                Err(problem) => notices.problems.push(problem),
             }
         }
         Ok(written)
@@ -225,7 +226,7 @@ impl Found {
     fn write(
         mut self,
         firewall: &Firewall,
-        problems: &mut Vec<Problem>,
+        notices: &mut Notices,
         shown: &Shown,
         in_force: &BTreeSet<Address>,
     ) -> Result<Option<String>, Problem> {
@@ -245,7 +246,7 @@ impl Found {
                 let aside = snapshot_file::keep_aside(&self.path);
                 let kept = aside.as_deref().ok();
                 let fault = snapshot_file::broken(&self.path, &fault, kept);
-                problems.push(fault);
+                notices.problems.push(fault);
                 aside.map_err(|error| problem(&self.path, error))?;
                 self.bytes = None;
             }

@@ -148,11 +148,9 @@ impl Course {
     /// Applies what people, time and other servers did.
     fn apply(&mut self, context: &mut Context, store: &mut Store) -> Result<(), StoreError> {
         self.firewall_step.apply(context, store)?;
-        let written = self.snapshots.write(
-            &context.config.firewall,
-            &mut context.notices.problems,
-            store,
-        )?;
+        let written =
+            self.snapshots
+                .write(&context.config.firewall, &mut context.notices, store)?;
         self.firewall_step.close(store, &written)
     }
 }
