@@ -21,9 +21,9 @@ pub(super) struct Changes {
     pub(super) bans: Vec<(Ban, Evidence)>,
     /// Bans that are lifted.
     pub(super) unbans: Vec<Unban>,
-    /// Un-bans of those whose time is up, to be shown.
+    /// Bans whose time is up, to be shown.
     pub(super) ended: Vec<Unban>,
-    /// Who is never banned, where that is not what it was.
+    /// The fingerprint of the allow list, if it has changed.
     pub(super) never_banned: Option<i64>,
     /// Whether bans have come to their end.
     pub(super) expired: bool,

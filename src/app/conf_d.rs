@@ -27,7 +27,8 @@ pub(super) fn hold(
     Ok(())
 }
 
-/// The same for who only looks: the store may not be there, or not be for this user.
+/// The same for a command that only looks: the store may be missing, or this user may
+/// have no right to read it.
 ///
 /// # Errors
 /// The store can not be read.

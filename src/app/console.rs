@@ -54,7 +54,7 @@ impl Console {
     /// Says whether there is anything to check for a rule.
     pub(super) fn begin(self, rule: &str, has_logs: bool) {
         if self.steps {
-            // Nothing is lost when nobody listens.
+            // A line that can not be written here is no loss.
             let _ = writeln!(
                 io::stdout(),
                 "{}",
@@ -67,8 +67,8 @@ impl Console {
         }
     }
 
-    /// Says in one line what a run came to: to who asks for it, and in the
-    /// journal where something happened.
+    /// Says in one line what a run came to: where it was asked for, and in the
+    /// journal if something happened.
     pub(super) fn sum_up(self, summary: &Summary) {
         let wanted = match self.summary {
             // Where there was nothing to read, that has been said.

@@ -22,7 +22,7 @@ pub(super) struct Context {
     pub(super) now: i64,
     /// Whether the host's clock can be right at all.
     pub(super) is_clock_set: bool,
-    /// Whether somebody may be waiting at a terminal.
+    /// Whether a progress bar may be shown.
     pub(super) shows_progress: bool,
     /// What is to be told so far.
     pub(super) notices: Notices,

@@ -57,7 +57,7 @@ pub(super) fn print_json(document: &impl serde::Serialize) -> Exit {
     )
 }
 
-/// Somebody who closes the pipe has seen enough.
+/// The exit status of what was printed. A pipe that the reader has closed is no error.
 pub(super) fn written(result: io::Result<()>) -> Exit {
     match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -1,5 +1,5 @@
 //! ONE run, readable as a list of steps: finish what the last one left, look
-//! at what people and time did, do the errand, commit, apply, tell.
+//! at what people and time did, do the job, commit, apply, tell.
 
 mod course;
 mod work;
@@ -217,8 +217,8 @@ fn summary_of(context: Context) -> Summary {
     }
 }
 
-/// Who is logged in from the addresses that are banned; nobody is asked about where
-/// there are none.
+/// The accounts that are logged in from the addresses that are banned. The host is not
+/// asked if no address is.
 fn sessions_of(events: &[PendingNotification]) -> Sessions {
     let banned = events.iter().filter_map(|event| match event {
         PendingNotification::Ban(ban) => Some(ban.address),
@@ -366,7 +366,7 @@ fn look(path: &Path, problems: &mut Vec<Problem>) -> Option<Store> {
     }
 }
 
-/// Un-bans those whose time is up, and those who came to be never banned.
+/// Un-bans addresses whose ban has ended, and addresses that are on the allow list by now.
 fn lift_ended(
     allow_list: &AllowList,
     now: i64,
@@ -375,7 +375,8 @@ fn lift_ended(
 ) -> Result<(), StoreError> {
     changes.ended = store.ended(now)?;
     changes.expired = store.has_ended(now)?;
-    // Who is banned was looked at when it was banned: again only when others are never banned now.
+    // Each address was compared with the allow list when it was banned: again only if the list
+    // has changed.
     let fingerprint = allow_list.fingerprint();
     if store.checked_allow_list()? == Some(fingerprint) {
         return Ok(());
