@@ -63,10 +63,8 @@ pub(super) fn ban(mut context: Context, args: &cli::BanArgs, console: Console) -
             return Exit::Usage;
         }
     }
-    let ban_time = args
-        .ban_time
-        .map_or(context.config.thresholds.ban_time, |time| time.0);
-    let ends = context.end_of(ban_time);
+    let ban_time = args.ban_time.unwrap_or(context.config.thresholds.ban_time);
+    let ends = ban_time.end(context.now);
     let bans = args
         .addresses
         .iter()

@@ -419,7 +419,7 @@ mod tests {
         ) {
             let thresholds = Thresholds {
                 failed_attempts: NonZeroU32::new(attempts).unwrap(),
-                ban_time: ban.and_then(NonZeroU32::new),
+                ban_time: ban.and_then(NonZeroU32::new).into(),
                 ..Thresholds::default()
             };
             let mut at = 0;

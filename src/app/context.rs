@@ -1,4 +1,3 @@
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -54,10 +53,5 @@ impl Context {
             },
             config,
         }
-    }
-
-    /// When a ban that begins now ends.
-    pub(super) fn end_of(&self, ban_time: Option<NonZeroU32>) -> Option<i64> {
-        ban_time.map(|seconds| self.now + i64::from(seconds.get()))
     }
 }

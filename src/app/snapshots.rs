@@ -211,7 +211,7 @@ impl Found {
                 rule: None,
                 server: context.server.clone(),
                 at: Stamp::from_secs(context.now),
-                ends: context.end_of(context.config.thresholds.ban_time),
+                ends: context.config.thresholds.ban_time.end(context.now),
                 failures: 0,
                 instant: false,
                 origin: Origin::Snapshot,

@@ -8,12 +8,14 @@
 //! | failure | [`Failure`]: a line of a log that matches a rule |
 //! | connection | [`LoginConnection`]: of a client of ssh; [`LoginLine`]: what a line is to it |
 //! | ban | [`Ban`]: an address, with rule, server, time, reason, and when it ends |
+//! | ban time | [`BanTime`]: how long a ban lasts, and when it ends |
 //! | skew | [`MOST_SKEW`], [`EARLIEST_NOW`]: how far a clock is believed |
 //! | country | [`Country`]: where an address is from |
 //! | problem | [`Problem`]: what could not be done while the run went on |
 
 mod address;
 mod ban;
+mod ban_time;
 mod connection;
 mod country;
 mod cursor;
@@ -35,6 +37,7 @@ mod variant;
 
 pub use address::{Address, Family};
 pub use ban::{Ban, Cause, Origin, Unban};
+pub use ban_time::BanTime;
 pub use connection::{
     ConnectionId, LinePlace, LoginConnection, LoginLine, Role, connections_from_bytes,
     connections_to_bytes,
