@@ -1,7 +1,6 @@
 //! The Redis through which servers share their bans.
 
 use crate::app::context::Context;
-use crate::app::sharing;
 use crate::config::Database;
 use crate::model::{Escaped, Stamp, plural};
 use crate::store::Store;
@@ -16,14 +15,10 @@ pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut Find
     if context.config.database != Database::Redis {
         return;
     }
-    let settings = sharing::settings(&context.config);
+    let settings = &context.config.redis;
     let place = settings.place();
-    let sender = store.and_then(|store| store.sender().ok());
-    let sender = sender.unwrap_or_default();
-    let mut ids: Vec<String> = sender.id.into_iter().chain(sender.former).collect();
-    // The first version sent under the store's own id.
-    ids.extend(store.and_then(|store| store.id().ok()));
-    let examined = match sync::examine(&settings, &ids, &context.server, context.now) {
+    let ids = ids(store);
+    let examined = match sync::examine(settings, &ids, &context.server, context.now) {
         Ok(examined) => examined,
         Err(error) => return findings.error(error.to_string()),
     };
@@ -71,4 +66,15 @@ pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut Find
             "{waiting} to be sent to Redis; the next run sends it"
         ));
     }
+}
+
+/// The ids under which this server sends, or sent.
+fn ids(store: Option<&Store>) -> Vec<String> {
+    let Some(store) = store else {
+        return Vec::new();
+    };
+    // The first version sent under the store's own id.
+    let own = store.id().map(Some);
+    let ids = [store.stream_id(), store.former_stream_id(), own];
+    ids.into_iter().flatten().flatten().collect()
 }
