@@ -244,12 +244,12 @@ impl Changes {
             .unbans
             .iter()
             .partition(|unban| unban.cause == Cause::Redis);
-        self.shared.lift(&commit)?;
+        self.shared.before_remote_unbans(&commit)?;
         for unban in foreign {
             commit.lift(unban)?;
             commit.send_again(unban.address)?;
         }
-        self.shared.stand(&commit)?;
+        self.shared.note_entries(&commit)?;
         for unban in own {
             let unban = match unban.cause {
                 Cause::Manual | Cause::Snapshot => commit.after_bans(unban)?,
@@ -273,7 +273,7 @@ impl Changes {
         }
         commit.forget_unseen(now)?;
         self.shared.note(&commit, now)?;
-        commit.seal(now)?;
+        commit.bump_number(now)?;
         commit.commit()
     }
 

@@ -14,7 +14,7 @@ pub(super) fn set(context: &mut Context, store: &Store) {
         context.notices.warnings.push(format!("the clock of this host shows {shown}, so it is not set yet; until it is, {taken} is taken for now, and other servers are not asked"));
         context.now = store.now();
     }
-    if let Some(Mended { ahead, bans }) = store.mended() {
+    if let Some(Mended { ahead, bans }) = store.opened().mended {
         let ahead = Some(ahead).filter(|ahead| *ahead > 0);
         let ahead = ahead.map_or_else(String::new, |ahead| format!("{ahead} s "));
         let back = match bans {

@@ -62,11 +62,11 @@ pub(super) fn remember(
             && !conf_d.files.iter().any(|file| file.path == path)
             && !conf_d.left_out.iter().any(|one| one.covers(path))
     };
-    let gone = known.iter().filter(|(path, _)| gone(path));
-    let gone = gone.map(|(path, _)| (path, None));
+    let gone = known.keys().filter(|path| gone(path));
+    let gone = gone.map(|path| (path, None));
     let renewed = conf_d.files.iter().filter(|file| {
-        let before = known.iter().find(|(path, _)| *path == file.path);
-        before.map_or(&[][..], |(_, ignored)| ignored) != file.ignored
+        let before = known.get(&file.path);
+        before.map_or(&[][..], Vec::as_slice) != file.ignored
     });
     let renewed = renewed.map(|file| (&file.path, Some(&*file.ignored)));
     let changes: Vec<_> = gone.chain(renewed).collect();

@@ -311,7 +311,7 @@ impl FailureCounter<'_, '_> {
         if self.held.is_none()
             && let Some(store) = self.evaluator.store.as_deref()
         {
-            store.hold()?;
+            store.begin_read()?;
             self.held = Some(Instant::now());
         }
         let (source, piece) = matched.place;
@@ -326,7 +326,7 @@ impl FailureCounter<'_, '_> {
     fn let_go(&mut self) {
         if self.held.take().is_some()
             && let Some(store) = self.evaluator.store.as_deref()
-            && let Err(error) = store.let_go()
+            && let Err(error) = store.end_read()
         {
             self.failed.get_or_insert(error);
         }

@@ -155,7 +155,7 @@ impl Known {
 
     /// Reads the logs: why is it not banned?
     fn look(&mut self, store: Option<&Store>, context: &Context) -> Result<(), StoreError> {
-        let ended = |past: &PastBan| past.lifted.map(|(at, _)| at).or(past.ban.ends);
+        let ended = |past: &PastBan| past.lifted.as_ref().map(|unban| unban.at).or(past.ban.ends);
         let cleared = |rule: &Rule| {
             let of_rule = |past: &&PastBan| past.ban.rule.as_ref() == Some(&rule.name);
             let bans = self.bans.iter().filter(of_rule).filter_map(ended);

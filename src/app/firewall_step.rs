@@ -5,7 +5,7 @@ use crate::firewall::{
 };
 use crate::model::{Backend, ChainLocation, Family, Firewall, InstalledChain, Problem};
 use crate::report::FirewallRow;
-use crate::store::{Store, StoreError};
+use crate::store::{BannedAddresses, ShownSet, Store, StoreError};
 
 use super::context::Context;
 
@@ -44,8 +44,8 @@ impl FirewallStep {
         if settings.compare || pending {
             let mark = RulesetFingerprint::take(settings).filter(|_| settings.compare);
             match (mark, store.applied_fingerprint()?) {
-                (Some(mark), Some((text, number))) if mark.text() == text => {
-                    self.known = Some((mark, number));
+                (Some(mark), Some(shown)) if mark.text() == shown.fingerprint => {
+                    self.known = Some((mark, shown.number));
                 }
                 (mark, _) => self.seen = Some((mark, firewall::list(settings))),
             }
@@ -70,7 +70,7 @@ impl FirewallStep {
         let id = store.id()?;
         let mut listings = seen.listings();
         let another = listings.any(|seen| owner::other_than(&id, &settings.chain, seen).is_some());
-        Ok(another && settings.backend == Backend::Iptables && store.count_in_force()? == (0, 0))
+        Ok(another && settings.backend == Backend::Iptables && !store.has_bans()?)
     }
 
     /// Brings the firewall to what was committed, and says what came of it.
@@ -189,10 +189,10 @@ impl FirewallStep {
             }) if *made != store.made()? => Some(made),
             _ => None,
         };
-        let known = self
-            .known
-            .as_ref()
-            .map(|(mark, number)| (mark.text(), *number));
+        let known = self.known.as_ref().map(|(mark, number)| ShownSet {
+            fingerprint: mark.text(),
+            number: *number,
+        });
         let standing = match known {
             Some(known) if store.applied_fingerprint()?.as_ref() != Some(&known) => Some(known),
             _ => None,
@@ -207,8 +207,8 @@ impl FirewallStep {
         if let Some(made) = made {
             commit.set_made(made)?;
         }
-        if let Some((mark, number)) = standing {
-            commit.set_applied_fingerprint(&mark, number)?;
+        if let Some(shown) = standing {
+            commit.set_applied_fingerprint(&shown)?;
         }
         for (family, digest) in written {
             commit.set_written(*family, digest)?;
@@ -230,7 +230,7 @@ impl FirewallStep {
             (Some(outcome), None) => (outcome.v4, outcome.v6),
             // Nothing was listed, or something was written since.
             (_, known) => {
-                let (v4, v6) = store.count_in_force()?;
+                let BannedAddresses { v4, v6 } = store.count_in_force()?;
                 let idle = known.is_some_and(|(mark, _)| mark.rules(Family::V6).is_none());
                 (v4, if idle { 0 } else { v6 })
             }

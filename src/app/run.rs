@@ -324,7 +324,7 @@ fn open(context: &mut Context) -> Result<Store, StoreError> {
     let store = Store::open(&path, context.now, || {
         snapshots::blacklisted(&dir, &context.config.firewall.chain)
     })?;
-    match store.unfinished() {
+    match store.opened().unfinished {
         None => {}
         Some(Unfinished::NoRoom) => context.notices.warnings.push(format!(
             "{shown}: the store is not wholly brought to this version's form, since the disk is full; it is used as it is, and the next run with room goes on"
@@ -334,7 +334,7 @@ fn open(context: &mut Context) -> Result<Store, StoreError> {
         )),
     }
     clock::set(context, &store);
-    if let Some(taken) = store.takeover() {
+    if let Some(taken) = &store.opened().takeover {
         let copy = Escaped::path(&taken.copy);
         let (bans, history) = (plural(taken.bans, "ban", "bans"), taken.history);
         Console::warn(&format_args!(

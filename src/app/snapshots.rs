@@ -149,11 +149,11 @@ impl Found {
     /// The number of the set that it shows, if it still is, byte for byte, what
     /// was written last: nobody has edited it then.
     fn as_written(&self, store: &Store) -> Result<Option<u64>, StoreError> {
-        let (Some(bytes), Some((digest, number))) = (&self.bytes, store.written(self.family)?)
-        else {
+        let (Some(bytes), Some(written)) = (&self.bytes, store.written(self.family)?) else {
             return Ok(None);
         };
-        Ok((snapshot::digest(bytes) == digest).then_some(number.cast_unsigned()))
+        let is_as_written = snapshot::digest(bytes) == written.fingerprint;
+        Ok(is_as_written.then_some(written.number.cast_unsigned()))
     }
 
     fn understand(

@@ -28,8 +28,10 @@ mod numbers;
 mod path_id;
 mod plural;
 mod problem;
+mod redis;
 mod rule;
 mod server;
+mod sharing;
 mod skew;
 mod span;
 mod stamp;
@@ -55,8 +57,12 @@ pub use moment::{Moment, MomentError};
 pub use path_id::{PathId, line_digest};
 pub use plural::plural;
 pub use problem::Problem;
+pub use redis::RedisSettings;
 pub use rule::{LoginPage, Pattern, Positions, Rule, SourceSpec, Thresholds, Urls, WindowKind};
 pub use server::check_server_name;
+pub use sharing::{
+    AddressRecord, BanPeriod, OutboundAction, OutboundEvent, RedisBanEntry, Sender, StreamPosition,
+};
 pub use skew::{EARLIEST_NOW, MOST_SKEW};
 pub use span::{SpanError, parse_span};
 pub use stamp::Stamp;

@@ -5,12 +5,12 @@
 //! version kept chain and hook, and not where they stood; the first commit of a
 //! later one empties it.
 
-use rusqlite::OptionalExtension as _;
 use serde_json::{Value, json};
 
 use crate::model::{ChainLocation, Family, InstalledChain, IptablesVariant};
 
-use super::{Commit, Store, StoreError};
+use super::error::StoreError;
+use super::query::{Commit, Store, columns};
 
 const KEY: &str = "made";
 
@@ -20,32 +20,18 @@ impl Store {
     /// # Errors
     /// The store can not be read, or what it says of them can not be understood.
     pub fn made(&self) -> Result<Vec<InstalledChain>, StoreError> {
-        let select = "SELECT value FROM meta WHERE key = ?";
-        let found: Option<String> = self.wrap(
-            self.connection
-                .query_row(select, [KEY], |row| row.get(0))
-                .optional(),
-        )?;
-        match found {
-            None => self.made_somewhere(),
-            Some(text) => understood(&text).ok_or_else(|| StoreError::Damaged {
-                path: self.path.clone(),
-                said: "what it says of the chains that were made is not understood".to_owned(),
-            }),
-        }
+        let found: Option<String> = self.meta(KEY)?;
+        let Some(text) = found else {
+            return self.made_somewhere();
+        };
+        let said = "what it says of the chains that were made is not understood";
+        understood(&text).ok_or_else(|| self.damaged(said))
     }
 
     /// What a version remembered that did not note where it made it.
     fn made_somewhere(&self) -> Result<Vec<InstalledChain>, StoreError> {
-        let rows: Vec<(String, String)> = self.wrap(
-            self.connection
-                .prepare("SELECT chain, hook FROM made ORDER BY chain, hook")
-                .and_then(|mut select| {
-                    select
-                        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                        .collect()
-                }),
-        )?;
+        let select = "SELECT chain, hook FROM made ORDER BY chain, hook";
+        let rows: Vec<(String, String)> = self.rows(select, [], columns)?;
         let mut made: Vec<InstalledChain> = Vec::new();
         for (chain, hook) in rows {
             match made.last_mut() {
@@ -63,11 +49,8 @@ impl Store {
 
 impl Commit<'_> {
     /// Remembers the chains and hooks that are there now.
-    ///
-    /// # Errors
-    /// The store can not be written.
     pub fn set_made(&self, made: &[InstalledChain]) -> Result<(), StoreError> {
-        self.wrap(self.transaction.execute("DELETE FROM made", []))?;
+        self.execute("DELETE FROM made", [])?;
         let made: Value = made.iter().map(written).collect();
         self.set_meta(KEY, made.to_string())
     }

@@ -1,6 +1,5 @@
 //! The Redis through which servers share their bans.
 
-use crate::app::sharing;
 use crate::config::{Config, Database};
 use crate::model::{Escaped, Stamp, plural};
 use crate::store::Store;
@@ -21,14 +20,10 @@ pub(super) fn look(
     if config.database != Database::Redis {
         return;
     }
-    let settings = sharing::settings(config);
+    let settings = &config.redis;
     let place = settings.place();
-    let sender = store.and_then(|store| store.sender().ok());
-    let sender = sender.unwrap_or_default();
-    let mut ids: Vec<String> = sender.id.into_iter().chain(sender.former).collect();
-    // The first version sent under the store's own id.
-    ids.extend(store.and_then(|store| store.id().ok()));
-    let examined = match sync::examine(&settings, &ids, server, now) {
+    let ids = ids(store);
+    let examined = match sync::examine(settings, &ids, server, now) {
         Ok(examined) => examined,
         Err(error) => return findings.error(error.to_string()),
     };
@@ -76,4 +71,15 @@ pub(super) fn look(
             "{waiting} to be sent to Redis; the next run sends it"
         ));
     }
+}
+
+/// The ids under which this server sends, or sent.
+fn ids(store: Option<&Store>) -> Vec<String> {
+    let Some(store) = store else {
+        return Vec::new();
+    };
+    // The first version sent under the store's own id.
+    let own = store.id().map(Some);
+    let ids = [store.stream_id(), store.former_stream_id(), own];
+    ids.into_iter().flatten().flatten().collect()
 }

@@ -111,7 +111,7 @@ impl Course {
             self.snapshots = Snapshots::read(context, store, &mut self.changes)?;
         }
         let state = store.state()?;
-        store.let_go()?;
+        store.end_read()?;
         locks.let_go();
         self.sources = work(context, Some(store), job, &mut self.changes, console)?;
         self.locate(context);

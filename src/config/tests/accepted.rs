@@ -154,7 +154,7 @@ fn every_new_key_is_read() {
     );
     assert_eq!(
         config.redis,
-        Redis {
+        RedisSettings {
             host: "/run/redis.sock".into(),
             port: 1,
             username: Some("u".into()),
@@ -162,6 +162,7 @@ fn every_new_key_is_read() {
             database: 3,
             tls: true,
             tls_ca: Some("/state/ca.pem".into()),
+            limit: Duration::from_secs(2),
             stream_length: 1000,
             take_over: false,
             check_time: 0,
