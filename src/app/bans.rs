@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Write as _};
 
 use crate::cli;
-use crate::firewall::{self, obstacles};
+use crate::firewall;
 use crate::model::{Address, Backend, Ban, Escaped, Firewall, Origin, Stamp};
 use crate::report::{bans_json, list_line};
 use crate::store::Store;
@@ -133,23 +133,19 @@ pub(super) fn unban(context: Context, args: &cli::UnbanArgs, console: Console) -
         for address in named.difference(&lifted) {
             console.say(&format!("{address} is not banned."));
         }
-        if settings.backend == Backend::Iptables {
-            warn_of_other_rules(&settings, named.union(&lifted));
-        }
+        warn_of_other_rules(&settings, named.union(&lifted));
     }
     finish(done, console, false)
 }
 
 /// Rules that are not ours may block the address all the same.
 fn warn_of_other_rules<'a>(settings: &Firewall, addresses: impl IntoIterator<Item = &'a Address>) {
-    let seen = firewall::list_other_variant(settings);
+    let seen = firewall::backend(settings).inspect_others();
     for address in addresses {
-        for listing in seen.listings() {
-            for command in obstacles::still_blocking(listing, *address, &settings.chain) {
-                Console::warn(&format!(
-                    "{address} is still blocked by a rule that is not pyfilter's; remove it with: {command}"
-                ));
-            }
+        for command in seen.other_rules_blocking(*address) {
+            Console::warn(&format!(
+                "{address} is still blocked by a rule that is not pyfilter's; remove it with: {command}"
+            ));
         }
     }
 }

@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 
 use crate::cli;
-use crate::firewall::{self, obstacles};
-use crate::model::{Address, Backend, Country, Generation, KeptFailure, Problem, Rule};
+use crate::firewall;
+use crate::model::{Address, Country, Generation, KeptFailure, Problem, Rule};
 use crate::store::{OpenWindow, PastBan, Store, StoreError};
 use crate::system;
 
@@ -115,16 +115,9 @@ impl Known {
             known.session = system::sessions().remove(&address);
         }
         known.locate(context);
-        let settings = &context.config.firewall;
-        if known.cleared.is_some()
-            && !known.is_banned(context)
-            && settings.backend == Backend::Iptables
-        {
-            let seen = firewall::list_other_variant(settings);
-            known.blocked_by = seen
-                .listings()
-                .flat_map(|listing| obstacles::still_blocking(listing, address, &settings.chain))
-                .collect();
+        if known.cleared.is_some() && !known.is_banned(context) {
+            let seen = firewall::backend(&context.config.firewall).inspect_others();
+            known.blocked_by = seen.other_rules_blocking(address);
         }
         Ok(known)
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::cli::{GlobalArgs, STATE_DIR, UninstallArgs};
 use crate::config::{Config, DEFAULT_FILE};
 use crate::firewall;
-use crate::model::{Backend, Escaped, Firewall, InstalledChain};
+use crate::model::{Backend, Escaped, InstalledChain};
 use crate::store::{Store, StoreError};
 use crate::system;
 
@@ -142,18 +142,14 @@ fn remove_chain(config: &Config) -> Result<bool, String> {
     let mut made = remembered.map_err(|error| error.to_string())?;
     let id = store.as_ref().map(Store::id).transpose();
     let id = id.map_err(|error| error.to_string())?;
-    if config.firewall.backend == Backend::Iptables {
+    if config.firewall.backend != Backend::None {
         // Also what a killed first run, or a store that is lost, made: wherever it is.
         made.push(InstalledChain::of(&config.firewall, None));
     }
-    let settings = Firewall {
-        backend: Backend::Iptables,
-        ..config.firewall.clone()
-    };
     if made.is_empty() {
         return Ok(false);
     }
-    let outcome = firewall::remove(&settings, id.as_deref(), &made);
+    let outcome = firewall::remove(&config.firewall, id.as_deref(), &made);
     outcome.warnings.iter().for_each(Console::warn);
     for problem in &outcome.leftovers {
         let message = &problem.message;

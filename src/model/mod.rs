@@ -52,7 +52,10 @@ pub use cursor::{
 pub use escape::Escaped;
 pub use evidence::{Evidence, Line};
 pub use failure::{Failure, KeptFailure};
-pub use firewall::{Backend, ChainLocation, Deny, Firewall, InstalledChain, IptablesVariant};
+pub use firewall::{
+    Backend, ChainLocation, ChainNameError, Deny, Firewall, InstalledChain, IptablesVariant,
+    check_hook, check_own_chain,
+};
 pub use moment::{Moment, MomentError};
 pub use path_id::{PathId, line_digest};
 pub use plural::plural;

@@ -7,7 +7,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::{ChainLocation, Family, InstalledChain, IptablesVariant};
+use crate::model::{ChainLocation, Family, InstalledChain};
 
 use super::error::StoreError;
 use super::query::{Commit, Store, columns};
@@ -64,9 +64,9 @@ fn written(made: &InstalledChain) -> Value {
     } = made;
     match place {
         None => json!({ "chain": chain, "hooks": hooks }),
-        Some(ChainLocation::Iptables { family, variant }) => json!({
-            "by": format!("iptables-{}", variant.as_str()),
-            "family": match family {
+        Some(place) => json!({
+            "by": place.made_by(),
+            "family": match place.family() {
                 Family::V4 => "v4",
                 Family::V6 => "v6",
             },
@@ -95,18 +95,12 @@ fn understood(text: &str) -> Option<Vec<InstalledChain>> {
 }
 
 fn place(by: &str, family: &str) -> Option<ChainLocation> {
-    Some(ChainLocation::Iptables {
-        family: match family {
-            "v4" => Family::V4,
-            "v6" => Family::V6,
-            _ => return None,
-        },
-        variant: match by {
-            "iptables-nft" => IptablesVariant::Nft,
-            "iptables-legacy" => IptablesVariant::Legacy,
-            _ => return None,
-        },
-    })
+    let family = match family {
+        "v4" => Family::V4,
+        "v6" => Family::V6,
+        _ => return None,
+    };
+    ChainLocation::named(by, family)
 }
 
 #[cfg(test)]
@@ -116,9 +110,9 @@ mod tests {
 
     fn made() -> impl Strategy<Value = InstalledChain> {
         let families = prop::sample::select(Family::BOTH.to_vec());
-        let variants = prop::sample::select(vec![IptablesVariant::Nft, IptablesVariant::Legacy]);
-        let place = (families, variants)
-            .prop_map(|(family, variant)| ChainLocation::Iptables { family, variant });
+        let makers = prop::sample::select(vec!["iptables-nft", "iptables-legacy"]);
+        let place =
+            (families, makers).prop_map(|(family, by)| ChainLocation::named(by, family).unwrap());
         let hooks = prop::collection::vec("[!-~]{1,28}", 0..3);
         (prop::option::of(place), "[!-~]{1,28}", hooks).prop_map(|(place, chain, hooks)| {
             InstalledChain {
