@@ -17,6 +17,7 @@ use super::check::{Checker, Field};
 use super::raw::{self, Node, RawEntry, Value};
 use super::{Config, Faults, config_of, file, keys, top};
 use crate::model::Escaped;
+use crate::rules::DEFAULT_RULE;
 
 /// What was read of a `conf.d`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -326,9 +327,9 @@ fn join_list<'t>(
 
 fn merge_rules<'t>(settings: &mut Vec<RawEntry<'t>>, offset: usize, added: Vec<RawEntry<'t>>) {
     if value_at(settings, "rules").is_none() {
-        // Where no rules are named ssh is the one, and stays.
-        let ssh = entry("ssh", offset, Value::Object(Vec::new()));
-        settings.push(entry("rules", offset, Value::Object(vec![ssh])));
+        // A file that names no rules has the default one, and keeps it.
+        let default = entry(DEFAULT_RULE.name, offset, Value::Object(Vec::new()));
+        settings.push(entry("rules", offset, Value::Object(vec![default])));
     }
     let Some(Value::Object(rules)) = value_at(settings, "rules") else {
         return;

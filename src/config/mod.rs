@@ -209,10 +209,10 @@ impl Config {
             .or_else(|| Some(rule::builtin(rules::builtin(name)?, self.thresholds)))
     }
 
-    /// The four built-in rules as they are shipped, with the file's thresholds.
+    /// The built-in rules as they are shipped, with the file's thresholds.
     #[must_use]
     pub fn builtin_rules(&self) -> Vec<Rule> {
-        let builtins = rules::NAMES.into_iter().filter_map(rules::builtin);
+        let builtins = rules::RULES.iter();
         builtins
             .map(|builtin| rule::builtin(builtin, self.thresholds))
             .collect()
@@ -233,11 +233,9 @@ impl Config {
     #[must_use]
     pub fn rule_names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = self.rules.iter().map(|rule| &*rule.name).collect();
-        for name in rules::NAMES {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
+        let mut builtin = rules::names();
+        builtin.retain(|name| !names.contains(name));
+        names.extend(builtin);
         names
     }
 }

@@ -150,8 +150,7 @@ fn rules(
     check: &mut Checker,
 ) -> Vec<Rule> {
     let Some(field) = settings.get("rules") else {
-        let ssh = rules::builtin("ssh").map(|ssh| rule::builtin(ssh, thresholds));
-        return ssh.into_iter().collect();
+        return vec![rule::builtin(rules::DEFAULT_RULE, thresholds)];
     };
     let entries = field.entries(check).unwrap_or_default();
     if entries.is_empty() && matches!(field.node.value, Value::Object(_)) {

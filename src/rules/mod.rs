@@ -13,9 +13,8 @@
 //! Pure: bytes in, failures out.
 
 mod automaton;
-mod builtin;
+mod library;
 mod literal;
-mod login;
 mod matcher;
 mod pattern;
 mod patterns;
@@ -25,22 +24,22 @@ mod program;
 mod repeated;
 mod request_target;
 mod requests;
+mod sshd_connection;
 mod stamp;
 mod users;
 mod validate;
 
 #[cfg(test)]
-mod attacks;
-#[cfg(test)]
-mod differential;
-#[cfg(test)]
-mod logins;
-#[cfg(test)]
-mod samples;
+mod tests;
 
-pub use builtin::{Builtin, Forgeable, NAMES, Wrote, builtin};
+pub use library::{
+    BuiltinPattern, BuiltinRule, DEFAULT_RULE, Forgeable, JournalSenders, LOGIN_PAGES, Offer,
+    REFUSED, RULES, ServiceOptions, WebServer, Wrote, builtin, journal_senders, names,
+    names_in_words,
+};
 pub use matcher::{MatchTotals, Matcher, Verdict};
 pub use posts::{Asked, PostsSeen};
+pub use sshd_connection::ConnectionMessage;
 pub use stamp::{Clock, FormatError, Formats, Zone};
 pub use users::Users;
 pub use validate::check_pattern;

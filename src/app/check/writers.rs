@@ -47,9 +47,7 @@ pub(super) fn local(context: &Context, rule: &Rule, files: &[PathBuf], findings:
     let Some(builtin) = builtin(&rule.name) else {
         return;
     };
-    let units: Vec<SourceSpec> = builtin
-        .units
-        .iter()
+    let units: Vec<SourceSpec> = (builtin.journal.units.iter())
         .map(|unit| SourceSpec::Journal((*unit).to_owned()))
         .collect();
     let [_, ..] = files else { return };
