@@ -55,18 +55,23 @@ impl Groups {
     }
 }
 
-/// The expression: over bytes, `\d` and `\w` ASCII; only one that can not be
-/// had so (a class with letters beyond ASCII) is Unicode.
+/// Reads an expression as all patterns are read: over bytes, with `\d` and `\w`
+/// ASCII. Only one that can not be read so (a class with letters beyond ASCII) is
+/// Unicode. `read` gets whether it is.
+pub(super) fn ascii_or_unicode<T, E>(read: impl Fn(bool) -> Result<T, E>) -> Result<T, E> {
+    read(false).or_else(|_| read(true))
+}
+
+/// The expression of a pattern.
 ///
 /// # Errors
 /// What the expression holds that can not be.
 pub(super) fn parse(text: &str) -> Result<Hir, Box<regex_syntax::Error>> {
-    let parse = |unicode| {
+    ascii_or_unicode(|unicode| {
         let mut parser = ParserBuilder::new();
         let mut parser = parser.utf8(false).unicode(unicode).build();
         parser.parse(text).map_err(Box::new)
-    };
-    parse(false).or_else(|_| parse(true))
+    })
 }
 
 /// The names of all groups in their order; the first is the whole match.

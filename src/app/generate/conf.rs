@@ -1,6 +1,5 @@
-//! pyfilter.conf(5): every key of the configuration. What a key means and what
-//! it is by default is read from the file that `init` writes, so that there is
-//! one place for it.
+//! pyfilter.conf(5): every key of the configuration. The meaning and the default of a
+//! key are read from the file that `init` writes, so that there is one place for them.
 
 use std::fmt::Write as _;
 
@@ -9,7 +8,8 @@ use serde_json::{Map, Value};
 use crate::app::init::{self, Host};
 use crate::rules;
 
-use super::{roff, web};
+use super::roff::roff;
+use super::web;
 
 /// A value for each key that is not its default.
 const EXAMPLES: [(&str, &str); 48] = [

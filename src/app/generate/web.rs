@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use crate::model::LoginPage;
 use crate::rules::{self, WebServer};
 
-use super::roff;
+use super::roff::roff;
 
 /// The section of the page.
 pub(super) fn section() -> String {
