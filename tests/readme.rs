@@ -1,19 +1,62 @@
-//! Every command of the README, run as it stands there.
+//! Every command of the README and of `docs`, run as it stands there, and every link.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::kit::PYFILTER;
+use serde_json::Value;
+
+use crate::kit::{PYFILTER, Sandbox, failures};
 use crate::world::World;
 
-const README: &str = include_str!("../README.md");
+/// A newcomer reads it in three screens.
+const LONGEST: usize = 150;
 
-/// The commands of the README, without prompt and comment, with what the
-/// README shows as their output.
+/// A page for people.
+struct Page {
+    path: PathBuf,
+    text: String,
+}
+
+/// The README, then `docs` by name.
+fn pages() -> Vec<Page> {
+    pages_of(&["README.md", "docs"])
+}
+
+/// These files, and the pages that stand in these directories.
+fn pages_of(places: &[&str]) -> Vec<Page> {
+    let mut paths = Vec::new();
+    for place in places {
+        let place = Path::new(env!("CARGO_MANIFEST_DIR")).join(place);
+        if place.is_dir() {
+            let entries = place.read_dir().unwrap();
+            let mut below: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+            below.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+            below.sort();
+            paths.append(&mut below);
+        } else {
+            paths.push(place);
+        }
+    }
+    let page = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        Page { path, text }
+    };
+    paths.into_iter().map(page).collect()
+}
+
+/// The commands of the pages, without prompt and comment, with what the pages
+/// show as their output.
 fn commands() -> Vec<(String, String)> {
+    pages().iter().flat_map(commands_of).collect()
+}
+
+fn commands_of(page: &Page) -> Vec<(String, String)> {
     let mut commands: Vec<(String, String)> = Vec::new();
     let mut inside = false;
-    for line in README.lines() {
+    for line in page.text.lines() {
         if line.starts_with("```") {
             inside = line == "```console";
         } else if let (true, Some(command)) = (inside, line.strip_prefix("$ ")) {
@@ -81,7 +124,7 @@ fn the_first_command_shows_what_the_readme_shows() {
 }
 
 #[test]
-fn every_audit_shows_what_the_readme_shows() {
+fn every_audit_shows_what_its_page_shows() {
     let mut compared = 0;
     for (command, shown) in commands() {
         let Some(arguments) = command.strip_prefix("pyfilter audit ") else {
@@ -101,10 +144,10 @@ fn every_audit_shows_what_the_readme_shows() {
         assert!(ran.status.success() && ran.stderr.is_empty(), "{command}");
         compared += 1;
     }
-    assert!(compared > 0, "the README shows an audit");
+    assert!(compared > 0, "a page shows an audit");
 }
 
-/// The lines that run a command of the README and look at its exit status.
+/// The lines that run a command of a page and look at its exit status.
 fn step(command: &str, shown: &str) -> String {
     let run = match command.strip_prefix("cargo run --release --") {
         Some(arguments) => format!("{PYFILTER}{arguments}"),
@@ -119,11 +162,11 @@ fn step(command: &str, shown: &str) -> String {
     )
 }
 
-/// The README's commands one after the other, on a clone, in namespaces of
+/// The commands of all pages one after the other, on a clone, in namespaces of
 /// their own: the network is empty.
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
-fn kernel_every_command_of_the_readme_works() {
+fn kernel_every_command_of_the_readme_and_of_docs_works() {
     let world = World::new();
     let clone = world.dir().join("pyfilter");
     let git = [
@@ -141,4 +184,111 @@ fn kernel_every_command_of_the_readme_works() {
     }
     let told = world.run(&script);
     assert!(told.contains("Found IP: 203.0.113.13"), "{told}");
+}
+
+#[test]
+fn the_readme_is_short_and_names_every_page() {
+    let pages = pages();
+    let (readme, docs) = pages.split_first().unwrap();
+    let lines = readme.text.lines().count();
+    assert!(lines <= LONGEST, "README.md has {lines} lines");
+    assert!(docs.len() > 5);
+    for page in docs {
+        let name = page.path.file_name().unwrap().to_str().unwrap();
+        let link = format!("](docs/{name})");
+        assert!(readme.text.contains(&link), "README.md names docs/{name}");
+    }
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let pages = pages_of(&["README.md", "docs", ".github", "fuzz/README.md"]);
+    let mut faults = Vec::new();
+    for page in &pages {
+        for link in links(&page.text) {
+            if link.contains("://") || link.starts_with("mailto:") {
+                continue;
+            }
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => page.path.clone(),
+                file => page.path.parent().unwrap().join(file),
+            };
+            let leads = target.exists()
+                && (anchor.is_empty() || {
+                    let text = fs::read_to_string(&target).unwrap();
+                    anchors(&text).contains(anchor)
+                });
+            if !leads {
+                faults.push(format!("{}: {link}", page.path.display()));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+/// Where the links of a page lead: `a` of `[text](a)`.
+fn links(text: &str) -> Vec<&str> {
+    let ends = text.split("](").skip(1);
+    ends.filter_map(|rest| rest.split_once(')'))
+        .map(|(link, _)| link)
+        .collect()
+}
+
+/// The anchors of a page's headings, as GitHub makes them: `un-ban-by-editor`
+/// of `## Un-ban by editor`.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let anchor = |heading: &str| {
+        let title = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = title.replace(|c: char| !c.is_alphanumeric() && !" -_".contains(c), "");
+        kept.replace(' ', "-")
+    };
+    headings.map(anchor).collect()
+}
+
+/// What the commands with `--json` print: `docs/json.md` has every key of it.
+#[test]
+fn the_page_on_json_has_every_key() {
+    let page = include_str!("../docs/json.md");
+    let sandbox = Sandbox::new().log("auth.log", failures("203.0.113.9", 7));
+    let log = sandbox.path("auth.log");
+    let log = log.to_str().unwrap();
+    let mut keys = BTreeSet::new();
+    let commands: &[&[&str]] = &[
+        &["scan", "--json"],
+        &["list", "--json"],
+        &["explain", "--json", "203.0.113.9"],
+        &["explain", "--json", "203.0.113.10"],
+        &["match", "--rule", "ssh", "--json", log],
+        &["match", "--rule", "ssh", "--json", "--unmatched", log],
+        &["audit", "--json", "--what-if", "ban_time=1h"],
+        &["check", "--json"],
+        &["unban", "--json", "203.0.113.9"],
+    ];
+    for command in commands {
+        let printed = sandbox.run(*command).stdout();
+        let documents = serde_json::Deserializer::from_str(&printed).into_iter::<Value>();
+        for document in documents {
+            keys_of(&document.unwrap(), &mut keys);
+        }
+    }
+    assert!(keys.len() > 60, "{keys:?}");
+    // The rules of an address are named after the rules.
+    keys.remove("ssh");
+    keys.retain(|key| !page.contains(&format!("`{key}`")));
+    assert!(keys.is_empty(), "docs/json.md does not have {keys:?}");
+}
+
+fn keys_of(value: &Value, keys: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                keys.insert(key.clone());
+                keys_of(value, keys);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| keys_of(item, keys)),
+        _ => {}
+    }
 }

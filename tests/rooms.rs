@@ -1,6 +1,10 @@
 //! The rooms of `src/` and who may name whom: the data's way has a direction,
 //! and no file is a hall.
 
+mod cycles;
+mod maps;
+mod names;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -245,6 +249,76 @@ fn without_tests(text: &str) -> &str {
 fn without_comments(text: &str) -> String {
     let code = |line: &str| line.split("//").next().unwrap_or_default().to_owned() + "\n";
     text.lines().map(code).collect()
+}
+
+/// The text without what stands in its strings and characters, and its comments.
+fn code(text: &str) -> String {
+    without_comments(&code_and_comments(text))
+}
+
+/// The text without what stands in its strings and characters.
+fn code_and_comments(text: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let length = if rest.starts_with("//") {
+            let length = rest.find('\n').unwrap_or(rest.len());
+            kept += &rest[..length];
+            length
+        } else if let Some(length) = string_length(rest).filter(|_| !ends_name(&kept, c)) {
+            kept += "\"\"";
+            // The lines keep their numbers.
+            kept.extend(rest[..length].chars().filter(|c| *c == '\n'));
+            length
+        } else if let Some(length) = character_length(rest) {
+            length
+        } else {
+            kept.push(c);
+            c.len_utf8()
+        };
+        rest = &rest[length..];
+    }
+    if !kept.ends_with('\n') {
+        kept.push('\n');
+    }
+    kept
+}
+
+/// Whether `c` goes on with a name: the `r` of `for "a"` begins no string.
+fn ends_name(before: &str, c: char) -> bool {
+    c != '"' && before.ends_with(|before: char| before.is_alphanumeric() || before == '_')
+}
+
+/// How long the string is that stands here, with its marks: `"a"`, `r#"a"#`.
+fn string_length(text: &str) -> Option<usize> {
+    let raw = text.strip_prefix("br").or_else(|| text.strip_prefix('r'));
+    if let Some(raw) = raw {
+        let hashes = raw.len() - raw.trim_start_matches('#').len();
+        if let Some(inner) = raw[hashes..].strip_prefix('"') {
+            let end = format!("\"{}", "#".repeat(hashes));
+            let begin = text.len() - inner.len();
+            return Some(begin + inner.find(&end)? + end.len());
+        }
+    }
+    let inner = text.strip_prefix('"')?;
+    let mut is_escaped = false;
+    let end = inner.find(|c| {
+        let ends = c == '"' && !is_escaped;
+        is_escaped = c == '\\' && !is_escaped;
+        ends
+    })?;
+    Some(end + 2)
+}
+
+/// How long the character is that stands here, with its marks; a lifetime is none.
+fn character_length(text: &str) -> Option<usize> {
+    let inner = text.strip_prefix('\'')?;
+    let first = inner.chars().next()?;
+    let length = match first {
+        '\\' => 2 + inner.get(2..)?.find('\'')?,
+        _ => first.len_utf8(),
+    };
+    inner[length..].starts_with('\'').then_some(length + 2)
 }
 
 /// The first name of a path: `a` of `a::b`, `a` and `c` of `{a::b, c}`.
