@@ -1,5 +1,10 @@
 //! ONE run, readable as a list of steps: finish what the last one left, look
-//! at what people and time did, do the errand, commit, apply, tell.
+//! at what people and time did, do what the run is for, commit, apply, tell.
+//!
+//! | file | does |
+//! |---|---|
+//! | `course` | a run between its beginning and its commit, and its locks |
+//! | `work` | what the run is for: read, ban, un-ban |
 
 mod course;
 mod work;

@@ -61,7 +61,7 @@ pub(super) struct HashSearchPosition {
 }
 
 impl Shared {
-    /// Nothing to note yet, for the same errand.
+    /// Nothing to note yet, for the same run.
     pub(super) fn next(self) -> Self {
         Shared {
             tells: self.tells,

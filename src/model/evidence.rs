@@ -1,5 +1,6 @@
 //! The failures of a window as one value, in memory as in the store: a byte
-//! for the version, then each of them, one field behind the other.
+//! for the version, then each of them, one field behind the other. `entry` writes
+//! one failure; `version_1` reads what version 3.0.0 wrote.
 //!
 //! A million windows may be open at once, and most hold one failure of the same
 //! log: what a failure has in common with the first one is left out. A failure

@@ -1,4 +1,10 @@
 //! What an audit found, as text and as JSON; `html` makes the page of it.
+//!
+//! | file | makes |
+//! |---|---|
+//! | `text` | what a person reads in a terminal |
+//! | `table`, `blocks`, `words` | its tables, its timeline, its numbers and times |
+//! | `json` | the document |
 
 mod blocks;
 mod json;

@@ -65,15 +65,19 @@ fn public_types(file: &File) -> Vec<(usize, String)> {
         .collect()
 }
 
-/// The words of a line that are not used here.
+/// The words of a line that are not used here. What begins with "Lift" in a comment is a
+/// sentence.
 fn metaphors(line: &str) -> Vec<&str> {
-    let words = line.split(|c: char| !c.is_alphanumeric());
-    let parts = words.flat_map(camel_parts);
-    parts
-        .filter(|part| {
-            NOT_TYPES.contains(part) || NOT_WORDS.contains(&part.to_lowercase().as_str())
-        })
-        .collect()
+    let (code, comment) = line.split_once("//").unwrap_or((line, ""));
+    let in_code = parts_of(code).filter(|part| NOT_TYPES.contains(part));
+    let in_comment = parts_of(comment).filter(|part| NOT_TYPES.contains(part) && *part != "Lift");
+    let words = parts_of(line).filter(|part| NOT_WORDS.contains(part));
+    in_code.chain(in_comment).chain(words).collect()
+}
+
+fn parts_of(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !c.is_alphanumeric());
+    words.flat_map(camel_parts)
 }
 
 /// `Firewall` and `Step` of `FirewallStep`.
@@ -93,7 +97,10 @@ fn camel_parts(word: &str) -> Vec<&str> {
 #[test]
 fn a_metaphor_is_found_within_a_longer_name() {
     assert_eq!(metaphors("struct OpenWall;"), ["Wall"]);
-    assert_eq!(metaphors("let the_errand = 1;"), ["errand"]);
+    assert_eq!(
+        metaphors("let the_errand = 1; // Lift a Voice"),
+        ["Voice", "errand"]
+    );
     assert_eq!(metaphors("FirewallStep standing lifted stood"), [""; 0]);
     assert_eq!(
         code_and_comments("call(\"SELECT witness\\\" wall\"); // wall"),

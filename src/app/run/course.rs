@@ -69,7 +69,7 @@ pub(super) struct Course {
 }
 
 impl Course {
-    /// Does the errand.
+    /// Does what the run is for.
     pub(super) fn work(
         mut self,
         context: &mut Context,
