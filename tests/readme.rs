@@ -227,6 +227,33 @@ fn every_link_leads_somewhere() {
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
 }
 
+/// The house is as its guide says: each path in backticks is there, but those with a name
+/// in capitals.
+#[test]
+fn every_path_of_the_guide_is_there() {
+    let [guide] = &pages_of(&[".github/CONTRIBUTING.md"])[..] else {
+        panic!("there is one guide")
+    };
+    let words = guide.text.split('`').skip(1).step_by(2);
+    let is_path = |word: &&str| {
+        let begins = ["src/", "tests/", "fixtures/", "benches/", "docs/", "fuzz/"];
+        begins.iter().any(|begin| word.starts_with(begin))
+    };
+    let is_example = |word: &&str| word.contains("NAME") || word.contains("SECONDS");
+    let paths = words.filter(is_path).filter(|word| !is_example(word));
+    // `tests/run --lint` is the program `tests/run`.
+    let paths: Vec<&str> = paths
+        .filter_map(|word| word.split_whitespace().next())
+        .collect();
+    assert!(paths.len() > 20, "{paths:?}");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let gone: Vec<&&str> = paths
+        .iter()
+        .filter(|path| !root.join(path).exists())
+        .collect();
+    assert!(gone.is_empty(), "{gone:?}");
+}
+
 /// Where the links of a page lead: `a` of `[text](a)`.
 fn links(text: &str) -> Vec<&str> {
     let ends = text.split("](").skip(1);

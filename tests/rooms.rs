@@ -34,6 +34,10 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("model", &[]),
 ];
 
+/// What the unit tests of a room may name beyond that: those of `rules` take the rules from
+/// a configuration.
+const TESTS_ALSO: [(&str, &[&str]); 1] = [("rules", &["config"])];
+
 /// A room's file is at most this long, its tests not counted.
 const LONGEST: usize = 400;
 
@@ -53,6 +57,30 @@ fn each_room_names_only_the_rooms_behind_it() {
                 let shown = file.shown();
                 faults.push(format!(
                     "{shown}:{line}: names the room `{named}`; `{room}` may name {may_name:?}"
+                ));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+/// A test that needs more than its room stands in `tests/`.
+#[test]
+fn unit_tests_name_only_the_rooms_behind_theirs() {
+    let (allowed, also) = (BTreeMap::from(ROOMS), BTreeMap::from(TESTS_ALSO));
+    let unit_tests = unit_tests();
+    assert!(unit_tests.len() > 50);
+    let mut faults = Vec::new();
+    for (file, depth) in unit_tests {
+        let room = file.room();
+        let may_name = allowed.get(room.as_str()).copied().unwrap_or_default();
+        let may_also = also.get(room.as_str()).copied().unwrap_or_default();
+        for (line, named) in file.named_from(depth) {
+            let named = named.as_str();
+            if named != room && !may_name.contains(&named) && !may_also.contains(&named) {
+                let shown = file.shown();
+                faults.push(format!(
+                    "{shown}:{line}: a test of `{room}` names the room `{named}`"
                 ));
             }
         }
@@ -153,8 +181,8 @@ impl File {
 
     /// The names by which it reaches the crate's root: `crate::`, and as many
     /// `super::` as it stands deep.
-    fn roots(&self) -> Vec<String> {
-        let mut modules = self.path.iter().count();
+    fn roots(&self, depth: usize) -> Vec<String> {
+        let mut modules = self.path.iter().count() + depth;
         if self.path.ends_with("mod.rs") {
             modules -= 1;
         }
@@ -167,9 +195,14 @@ impl File {
 
     /// The rooms it names, each with its line, counted from 1.
     fn named(&self) -> Vec<(usize, String)> {
+        self.named_from(0)
+    }
+
+    /// The same from within a module that stands so deep in the file.
+    fn named_from(&self, depth: usize) -> Vec<(usize, String)> {
         let code = without_comments(&self.text);
         let mut named = Vec::new();
-        for root in self.roots() {
+        for root in self.roots(depth) {
             for (at, _) in code.match_indices(&root) {
                 let is_end_of_a_longer_path = code[..at]
                     .ends_with(|before: char| before.is_alphanumeric() || "_:$".contains(before));
@@ -187,6 +220,29 @@ impl File {
 
 /// All files of the product but those that are tests.
 fn product() -> Vec<File> {
+    let (mut files, _) = files_and_tests();
+    for file in &mut files {
+        file.text.truncate(without_tests(&file.text).len());
+    }
+    files
+}
+
+/// The tests that stand in `src`, and how deep in their files: files of tests, and the
+/// modules of tests at the ends of other files, whose lines keep their numbers.
+fn unit_tests() -> Vec<(File, usize)> {
+    let (files, tests) = files_and_tests();
+    let at_ends = files.into_iter().filter_map(|File { path, text }| {
+        let (product, tests) = text.split_at(without_tests(&text).len());
+        let text = "\n".repeat(product.matches('\n').count()) + tests;
+        (!tests.is_empty()).then_some((File { path, text }, 1))
+    });
+    at_ends
+        .chain(tests.into_iter().map(|file| (file, 0)))
+        .collect()
+}
+
+/// All files of `src` but the map: those of the product, whole, and those that are tests.
+fn files_and_tests() -> (Vec<File>, Vec<File>) {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut all = Vec::new();
     gather(&src, &mut all);
@@ -196,14 +252,13 @@ fn product() -> Vec<File> {
         let text = fs::read_to_string(&path).unwrap();
         tests.extend(test_modules(&path, &text));
         let path = path.strip_prefix(&src).unwrap().to_owned();
-        let text = without_tests(&text).to_owned();
         files.push(File { path, text });
     }
-    files.retain(|file| {
+    files.retain(|file| file.path != Path::new("lib.rs"));
+    files.into_iter().partition(|file| {
         let path = src.join(&file.path);
-        !tests.iter().any(|test| path.starts_with(test)) && file.path != Path::new("lib.rs")
-    });
-    files
+        !tests.iter().any(|test| path.starts_with(test))
+    })
 }
 
 fn gather(directory: &Path, files: &mut Vec<PathBuf>) {

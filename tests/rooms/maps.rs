@@ -84,13 +84,15 @@ fn sub_folders(folder: &Folder) -> Vec<Folder> {
     with_head.collect()
 }
 
-/// The names of a folder's files and directories, but those of tests.
+/// The names of a folder's Rust files and directories, but those of tests.
 fn children(folder: &Folder) -> BTreeSet<String> {
     let text = fs::read_to_string(&folder.head_file).unwrap();
     let tests = test_modules(&folder.head_file, &text);
     let entries = folder.path.read_dir().unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
-    let product = paths.filter(|path| !tests.contains(path) && *path != folder.head_file);
+    let is_code = |path: &PathBuf| path.is_dir() || path.extension().is_some_and(|e| e == "rs");
+    let is_product = |path: &PathBuf| !tests.contains(path) && *path != folder.head_file;
+    let product = paths.filter(is_code).filter(is_product);
     product
         .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
         .filter(|name| name != "main.rs")
