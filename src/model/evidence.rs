@@ -1,6 +1,5 @@
 //! The failures of a window as one value, in memory as in the store: a byte
-//! for the version, then each of them, one field behind the other. `entry` writes
-//! one failure; `version_1` reads what version 3.0.0 wrote.
+//! for the version, then each of them, one field behind the other.
 //!
 //! A million windows may be open at once, and most hold one failure of the same
 //! log: what a failure has in common with the first one is left out. A failure
@@ -25,8 +24,10 @@ mod version_1;
 
 use std::path::Path;
 
-use super::{Failure, KeptFailure, LinePlace, PathId, Stamp, line_digest};
+use super::{Failure, KeptFailure, LinePlace, PathId, line_digest};
 use entry::{Base, EvidenceEntries, EvidenceEntry, VERSION};
+
+pub use entry::Line;
 
 /// The texts of a window take at most so many bytes: of further lines only the
 /// digest is kept.
@@ -43,34 +44,6 @@ pub struct Evidence {
     failures: u32,
 }
 
-/// What is kept of a failure's line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Line<'a> {
-    /// The text: at most [`KeptFailure::TEXT`] bytes of it.
-    Text(&'a [u8]),
-    /// The digest alone, by which the line is known where it stands.
-    Digest(u32),
-}
-
-impl<'a> Line<'a> {
-    /// A line of which the text is kept, or the digest alone.
-    #[must_use]
-    pub fn of(line: &'a [u8], keeps_text: bool) -> Self {
-        if keeps_text {
-            Line::Text(&line[..line.len().min(KeptFailure::TEXT)])
-        } else {
-            Line::Digest(line_digest(line))
-        }
-    }
-
-    fn digest(self) -> u32 {
-        match self {
-            Line::Text(text) => line_digest(text),
-            Line::Digest(digest) => digest,
-        }
-    }
-}
-
 impl Evidence {
     /// What was [`Evidence::as_bytes`], also of version 3.0.0, or none if
     /// nobody can have written it. `met` is told each path that stands in there
@@ -78,7 +51,10 @@ impl Evidence {
     #[must_use]
     pub fn from_bytes(bytes: &[u8], mut met: impl FnMut(&Path)) -> Option<Self> {
         if bytes.first() == Some(&version_1::VERSION) {
-            return version_1::read(bytes, &mut met);
+            let entries = version_1::read(bytes, &mut met)?;
+            let mut written = Evidence::default();
+            entries.iter().for_each(|entry| written.append(entry));
+            return Some(written);
         }
         let mut written = Evidence {
             bytes: bytes.into(),
@@ -288,7 +264,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::Address;
+    use crate::model::{Address, Stamp};
 
     /// A failure, when it counts, the path of its log, its line, and whether
     /// the text of that is kept.
