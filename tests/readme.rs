@@ -1,4 +1,5 @@
-//! Every command of the README and of `docs`, run as it stands there, and every link.
+//! Every command of the README, of `docs` and of the guide for contributors, run as it
+//! stands there, and every link.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -11,7 +12,9 @@ use serde_json::Value;
 use crate::kit::{PYFILTER, Sandbox, failures};
 use crate::world::World;
 
-/// A newcomer reads it in three screens.
+const GUIDE: &str = ".github/CONTRIBUTING.md";
+
+/// A newcomer reads the README in three screens.
 const LONGEST: usize = 150;
 
 /// A page for people.
@@ -47,10 +50,12 @@ fn pages_of(places: &[&str]) -> Vec<Page> {
     paths.into_iter().map(page).collect()
 }
 
-/// The commands of the pages, without prompt and comment, with what the pages
-/// show as their output.
+/// The commands of the pages and of the guide, without prompt and comment, with what is
+/// shown as their output.
 fn commands() -> Vec<(String, String)> {
-    pages().iter().flat_map(commands_of).collect()
+    let mut pages = pages();
+    pages.extend(pages_of(&[GUIDE]));
+    pages.iter().flat_map(commands_of).collect()
 }
 
 fn commands_of(page: &Page) -> Vec<(String, String)> {
@@ -76,8 +81,8 @@ fn commands_of(page: &Page) -> Vec<(String, String)> {
 /// or run the tests within the tests.
 fn stand_in(command: &str) -> Option<String> {
     Some(match command {
-        "tests/run" => "test -x tests/run".to_owned(),
-        "tests/run --boot" => "test -x tests/boot".to_owned(),
+        "cargo test" | "tests/run --lint" | "sudo -E tests/run" => "test -x tests/run".to_owned(),
+        "sudo -E tests/run --boot" => "test -x tests/boot".to_owned(),
         // The machine has what is built with, and the network here is empty.
         "sudo apt install git gcc libc6-dev" => "command -v git cc".to_owned(),
         clone if clone.starts_with("git clone ") => {
@@ -149,7 +154,11 @@ fn every_audit_shows_what_its_page_shows() {
 
 /// The lines that run a command of a page and look at its exit status.
 fn step(command: &str, shown: &str) -> String {
-    let run = match command.strip_prefix("cargo run --release --") {
+    let in_clone = ["cargo run --release --", "cargo run --"].into_iter();
+    let arguments = in_clone
+        .filter_map(|cargo| command.strip_prefix(cargo))
+        .next();
+    let run = match arguments {
         Some(arguments) => format!("{PYFILTER}{arguments}"),
         None => stand_in(command).unwrap_or_else(|| command.to_owned()),
     };
@@ -231,7 +240,7 @@ fn every_link_leads_somewhere() {
 /// in capitals.
 #[test]
 fn every_path_of_the_guide_is_there() {
-    let [guide] = &pages_of(&[".github/CONTRIBUTING.md"])[..] else {
+    let [guide] = &pages_of(&[GUIDE])[..] else {
         panic!("there is one guide")
     };
     let words = guide.text.split('`').skip(1).step_by(2);
