@@ -154,10 +154,8 @@ fn every_audit_shows_what_its_page_shows() {
 
 /// The lines that run a command of a page and look at its exit status.
 fn step(command: &str, shown: &str) -> String {
-    let in_clone = ["cargo run --release --", "cargo run --"].into_iter();
-    let arguments = in_clone
-        .filter_map(|cargo| command.strip_prefix(cargo))
-        .next();
+    let mut from_clone = ["cargo run --release --", "cargo run --"].into_iter();
+    let arguments = from_clone.find_map(|cargo| command.strip_prefix(cargo));
     let run = match arguments {
         Some(arguments) => format!("{PYFILTER}{arguments}"),
         None => stand_in(command).unwrap_or_else(|| command.to_owned()),

@@ -53,7 +53,9 @@ impl Evidence {
         if bytes.first() == Some(&version_1::VERSION) {
             let entries = version_1::read(bytes, &mut met)?;
             let mut written = Evidence::default();
-            entries.iter().for_each(|entry| written.append(entry));
+            for entry in &entries {
+                written.append(entry);
+            }
             return Some(written);
         }
         let mut written = Evidence {

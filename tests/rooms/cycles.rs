@@ -66,14 +66,14 @@ impl Crate {
     fn uses(&self) -> BTreeMap<PathBuf, BTreeSet<PathBuf>> {
         let mut uses = BTreeMap::new();
         for (here, module) in &self.0 {
-            let mut used = BTreeSet::new();
+            let mut others = BTreeSet::new();
             for path in self.paths_of(here, module) {
                 let file = self.follow(here, &path, 0).map(|target| &target.file);
                 let same_room = |file: &&PathBuf| file.iter().next() == module.file.iter().next();
-                used.extend(file.filter(same_room).cloned());
+                others.extend(file.filter(same_room).cloned());
             }
-            used.remove(&module.file);
-            uses.insert(module.file.clone(), used);
+            others.remove(&module.file);
+            uses.insert(module.file.clone(), others);
         }
         uses
     }
@@ -312,8 +312,11 @@ fn a_path_is_followed_to_the_file_that_defines_its_name() {
     ];
     let uses = Crate::of(&files).uses();
     let of = |name: &str| -> Vec<String> {
-        let used = &uses[Path::new(name)];
-        used.iter().map(|file| file.display().to_string()).collect()
+        let others = &uses[Path::new(name)];
+        others
+            .iter()
+            .map(|file| file.display().to_string())
+            .collect()
     };
     assert_eq!(of("judge/mod.rs"), [""; 0], "a re-export is no use");
     assert_eq!(of("judge/a.rs"), ["judge/b.rs"]);
