@@ -81,9 +81,9 @@ impl Crate {
     /// The paths that a module's code uses, with those of its imports.
     fn paths_of(&self, here: &ModulePath, module: &Module) -> Vec<Vec<String>> {
         let mut paths = written_paths(&module.body);
-        let words: BTreeSet<&String> = module.body.iter().collect();
+        let names = used_names(&module.body);
         for import in &module.imports {
-            if !import.is_public || words.contains(&import.name) {
+            if !import.is_public || names.contains(import.name.as_str()) {
                 paths.push(import.path.clone());
             }
         }
@@ -237,6 +237,13 @@ fn split_at_commas(tokens: &[String]) -> Vec<&[String]> {
     parts.filter(|part| !part.is_empty()).collect()
 }
 
+/// The names in code but those of methods and of what is defined there.
+fn used_names(body: &[String]) -> BTreeSet<&str> {
+    let pairs = body.windows(2);
+    let used = pairs.filter(|pair| !["fn", ".", "mod"].contains(&pair[0].as_str()));
+    used.map(|pair| pair[1].as_str()).collect()
+}
+
 /// The paths of two names and more that stand in code.
 fn written_paths(body: &[String]) -> Vec<Vec<String>> {
     let is_name = |token: &String| token.starts_with(|c: char| c.is_alphabetic() || c == '_');
@@ -295,7 +302,7 @@ fn a_path_is_followed_to_the_file_that_defines_its_name() {
     let files = [
         file(
             "judge/mod.rs",
-            "mod a; mod b;\npub(in crate::judge) fn f() {}\npub use a::{Made, other::{self, Thing as There}};",
+            "mod a; mod b;\npub(in crate::judge) fn There() { x.Made() }\npub use a::{Made, other::{self, Thing as There}};",
         ),
         file(
             "judge/a.rs",
