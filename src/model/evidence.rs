@@ -24,10 +24,8 @@ mod version_1;
 
 use std::path::Path;
 
-use super::{Failure, KeptFailure, LinePlace, PathId, line_digest};
+use super::{Failure, KeptFailure, LinePlace, PathId, Stamp, line_digest};
 use entry::{Base, EvidenceEntries, EvidenceEntry, VERSION};
-
-pub use entry::Line;
 
 /// The texts of a window take at most so many bytes: of further lines only the
 /// digest is kept.
@@ -44,6 +42,34 @@ pub struct Evidence {
     failures: u32,
 }
 
+/// What is kept of a failure's line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line<'a> {
+    /// The text: at most [`KeptFailure::TEXT`] bytes of it.
+    Text(&'a [u8]),
+    /// The digest alone, by which the line is known where it stands.
+    Digest(u32),
+}
+
+impl<'a> Line<'a> {
+    /// A line of which the text is kept, or the digest alone.
+    #[must_use]
+    pub fn of(line: &'a [u8], keeps_text: bool) -> Self {
+        if keeps_text {
+            Line::Text(&line[..line.len().min(KeptFailure::TEXT)])
+        } else {
+            Line::Digest(line_digest(line))
+        }
+    }
+
+    fn digest(self) -> u32 {
+        match self {
+            Line::Text(text) => line_digest(text),
+            Line::Digest(digest) => digest,
+        }
+    }
+}
+
 impl Evidence {
     /// What was [`Evidence::as_bytes`], also of version 3.0.0, or none if
     /// nobody can have written it. `met` is told each path that stands in there
@@ -51,12 +77,7 @@ impl Evidence {
     #[must_use]
     pub fn from_bytes(bytes: &[u8], mut met: impl FnMut(&Path)) -> Option<Self> {
         if bytes.first() == Some(&version_1::VERSION) {
-            let entries = version_1::read(bytes, &mut met)?;
-            let mut written = Evidence::default();
-            for entry in &entries {
-                written.append(entry);
-            }
-            return Some(written);
+            return version_1::read(bytes, &mut met);
         }
         let mut written = Evidence {
             bytes: bytes.into(),
@@ -266,7 +287,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{Address, Stamp};
+    use crate::model::Address;
 
     /// A failure, when it counts, the path of its log, its line, and whether
     /// the text of that is kept.

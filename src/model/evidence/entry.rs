@@ -1,7 +1,9 @@
 //! One failure as it is written: what it has in common with the first is left out.
 
 use crate::model::numbers::{self, Numbers, Rest, unzigzag, zigzag};
-use crate::model::{KeptFailure, PathId, Stamp, line_digest};
+use crate::model::{PathId, Stamp};
+
+use super::Line;
 
 /// How the failures are written; another way would have another number.
 pub(super) const VERSION: u8 = 2;
@@ -18,34 +20,6 @@ mod has {
     pub(super) const PATTERN: u8 = 16;
     pub(super) const PATH: u8 = 32;
     pub(super) const ALL: u8 = 63;
-}
-
-/// What is kept of a failure's line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Line<'a> {
-    /// The text: at most [`KeptFailure::TEXT`] bytes of it.
-    Text(&'a [u8]),
-    /// The digest alone, by which the line is known where it stands.
-    Digest(u32),
-}
-
-impl<'a> Line<'a> {
-    /// A line of which the text is kept, or the digest alone.
-    #[must_use]
-    pub fn of(line: &'a [u8], keeps_text: bool) -> Self {
-        if keeps_text {
-            Line::Text(&line[..line.len().min(KeptFailure::TEXT)])
-        } else {
-            Line::Digest(line_digest(line))
-        }
-    }
-
-    pub(super) fn digest(self) -> u32 {
-        match self {
-            Line::Text(text) => line_digest(text),
-            Line::Digest(digest) => digest,
-        }
-    }
 }
 
 /// One of the failures.

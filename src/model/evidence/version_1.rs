@@ -6,18 +6,14 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use crate::model::numbers::Rest;
-use crate::model::{PathId, Stamp};
 
-use super::entry::{EvidenceEntry, Line};
+use super::{Evidence, EvidenceEntry, Line, PathId, Stamp};
 
 pub(super) const VERSION: u8 = 1;
 
 /// The failures, if somebody can have written them; `met` is told their paths.
-pub(super) fn read<'a>(
-    bytes: &'a [u8],
-    met: &mut impl FnMut(&Path),
-) -> Option<Vec<EvidenceEntry<'a>>> {
-    let mut entries = Vec::new();
+pub(super) fn read(bytes: &[u8], met: &mut impl FnMut(&Path)) -> Option<Evidence> {
+    let mut written = Evidence::default();
     let mut rest = Rest(bytes.strip_prefix(&[VERSION])?);
     let mut path = None;
     while !rest.is_empty() {
@@ -47,7 +43,7 @@ pub(super) fn read<'a>(
         if !entry.is_possible() {
             return None;
         }
-        entries.push(entry);
+        written.append(&entry);
     }
-    Some(entries)
+    Some(written)
 }
