@@ -194,7 +194,7 @@ fn judge(bencher: Bencher<'_, '_>, kind: &str) {
     } else {
         WindowKind::Sliding
     };
-    let ban_time = NonZeroU32::new(60);
+    let ban_time = NonZeroU32::new(60).into();
     let thresholds = Thresholds {
         request_time: 600,
         window,

@@ -14,10 +14,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::model::{Address, Axis, Moment};
+use crate::model::{Address, Axis, BanTime, Moment};
 
 pub use host::{CheckArgs, CompletionsArgs, InitArgs, InstallArgs, ManArgs, UninstallArgs};
-pub use values::{BanTime, Top};
+pub use values::Top;
 use values::{address, ban_time, top};
 
 /// Where the state is when nobody says otherwise.
@@ -409,10 +409,10 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let ban = of("10m");
-        assert_eq!(ban.ban_time, Some(BanTime(NonZeroU32::new(600))));
+        assert_eq!(ban.ban_time, Some(NonZeroU32::new(600).into()));
         assert_eq!(ban.addresses.len(), 2);
-        assert_eq!(of("-1").ban_time, Some(BanTime(None)));
-        assert_eq!(of("null").ban_time, Some(BanTime(None)));
+        assert_eq!(of("-1").ban_time, Some(BanTime::FOR_EVER));
+        assert_eq!(of("null").ban_time, Some(BanTime::FOR_EVER));
         assert_eq!(
             error("pyfilter ban --for 0 192.0.2.1"),
             "error: invalid value '0' for '--for <TIME>': `0` is no time at all: -1 is for ever, \

@@ -5,7 +5,9 @@ use std::fs::File;
 use std::time::Instant;
 
 use pyfilter::firewall::snapshot::{self, Shown};
-use pyfilter::firewall::{ReconcileOutcome, list, reconcile, remove};
+use pyfilter::firewall::{
+    CommittedBans, FirewallFinding, FirewallInspection, ReconcileOutcome, backend, remove,
+};
 use pyfilter::model::{
     Address, Backend, ChainLocation, Deny, Family, Firewall, InstalledChain, IptablesVariant,
 };
@@ -53,6 +55,22 @@ fn made(firewall: &Firewall, variant: Variant) -> Vec<InstalledChain> {
     let of =
         |family| InstalledChain::of(firewall, Some(ChainLocation::Iptables { family, variant }));
     Family::BOTH.map(of).to_vec()
+}
+
+/// Brings the firewall to these bans, by `seen` or by what is listed now.
+fn reconcile(
+    firewall: &Firewall,
+    store: &str,
+    bans: &BTreeSet<Address>,
+    made: &[InstalledChain],
+    seen: Option<Box<dyn FirewallInspection>>,
+) -> ReconcileOutcome {
+    let seen = seen.unwrap_or_else(|| backend(firewall).inspect());
+    seen.reconcile(&CommittedBans {
+        store: store.to_owned(),
+        bans: bans.clone(),
+        made: made.to_vec(),
+    })
 }
 
 /// Brings and expects success.
@@ -179,11 +197,11 @@ fn kernel_a_reboot_is_repaired_by_the_next_run() {
         let programs = netns.programs(variant);
         let firewall = firewall(&programs);
         let bans = set(&["203.0.113.13", "2001:db8::13"]);
-        let seen = list(&firewall);
-        assert!(seen.is_missing("PYFILTER"), "{variant:?}");
+        let seen = backend(&firewall).inspect();
+        assert_eq!(seen.missing(), Family::BOTH, "{variant:?}");
         assert!(reconcile(&firewall, STORE, &bans, &[], Some(seen)).changed);
-        let seen = list(&firewall);
-        assert!(!seen.is_missing("PYFILTER"), "{variant:?}");
+        let seen = backend(&firewall).inspect();
+        assert_eq!(seen.missing(), [], "{variant:?}");
         assert!(!reconcile(&firewall, STORE, &bans, &[], Some(seen)).changed);
     }
 }
@@ -281,7 +299,7 @@ fn kernel_a_rule_lost_after_the_listing_does_not_lose_the_run() {
         let firewall = firewall(&programs);
         let mut bans = many(50);
         brought(&firewall, &bans, &[]);
-        let seen = list(&firewall);
+        let seen = backend(&firewall).inspect();
         bans.remove(&Address::parse(b"10.0.0.7").unwrap());
         programs.run("iptables -F PYFILTER");
         let outcome = reconcile(&firewall, STORE, &bans, &[], Some(seen));
@@ -342,10 +360,13 @@ fn kernel_ipv6_switched_off_by_sysctl_still_takes_its_bans() {
 fn kernel_rules_of_the_other_variant_are_a_note_for_check() {
     let netns = Netns::new();
     brought(&firewall(&netns.programs(Variant::Legacy)), &many(1), &[]);
-    let seen = list(&firewall(&netns.programs(Variant::Nft)));
-    let listing = seen.v4.unwrap().unwrap();
-    assert!(listing.notes[0].contains("iptables-legacy tables present"));
-    assert!(listing.version.unwrap().contains("nf_tables"));
+    let firewall = firewall(&netns.programs(Variant::Nft));
+    let findings = backend(&firewall).inspect().check(None, None);
+    assert!(matches!(&findings[0], FirewallFinding::Fine(said) if said.contains("nf_tables")));
+    let FirewallFinding::Warning(note) = &findings[1] else {
+        panic!("{findings:?}");
+    };
+    assert!(note.contains("iptables-legacy tables present"));
 }
 
 #[test]

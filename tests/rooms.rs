@@ -26,7 +26,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("judge", &["model"]),
     ("audit", &["judge", "model"]),
     ("store", &["model"]),
-    ("firewall", &["model"]),
+    ("firewall", &["model", "system"]),
     ("geo", &["model"]),
     ("report", &["audit", "model"]),
     ("sync", &["model"]),

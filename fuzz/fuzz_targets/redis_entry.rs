@@ -8,8 +8,8 @@ use fuzz::Input;
 use fuzz::lines::is_printable;
 use fuzz::redis::{NOW, Redis, never, sender};
 use libfuzzer_sys::fuzz_target;
-use pyfilter::model::check_server_name;
-use pyfilter::sync::{Event, Exchange, Position, RemoteBan};
+use pyfilter::model::{StreamPosition, check_server_name};
+use pyfilter::sync::{Event, Exchange, RemoteBan};
 
 static REDIS: LazyLock<Mutex<Redis>> = LazyLock::new(|| Mutex::new(Redis::start()));
 
@@ -32,23 +32,23 @@ fuzz_target!(|data: &[u8]| {
             let mut exchange = Exchange::open(settings, sender(), "web-1").expect("a greeting");
             let look = exchange.look(None, &|_| false, NOW, &never);
             assert!(look.found.len() + look.refused.len() <= 1);
-            look.found.iter().for_each(foreign);
+            look.found.iter().for_each(check_ban);
             assert!(look.refused.iter().all(|one| !one.why.is_empty()));
         });
     } else {
         redis.answering(event_replies(&fields), |settings| {
             let mut exchange = Exchange::open(settings, sender(), "web-1").expect("a greeting");
-            let from = Position {
+            let from = StreamPosition {
                 last: Some("1-0".to_owned()),
-                ..Position::default()
+                ..StreamPosition::default()
             };
             let received = exchange.receive(from, false, NOW, &never).expect("replies");
             assert!(received.events.len() + received.refused.len() <= 1);
             assert_eq!(received.position.last.as_deref(), Some("2-0"));
             for event in &received.events {
                 match event {
-                    Event::Ban(ban) => foreign(ban),
-                    Event::Unban(lift) => assert!((0..=NOW + AHEAD).contains(&lift.at)),
+                    Event::Ban(ban) => check_ban(ban),
+                    Event::Unban(unban) => assert!((0..=NOW + AHEAD).contains(&unban.at)),
                 }
             }
             assert!(received.refused.iter().all(|one| !one.why.is_empty()));
@@ -57,14 +57,14 @@ fuzz_target!(|data: &[u8]| {
 });
 
 /// What is taken over can be stored, shown, and told.
-fn foreign(foreign: &RemoteBan) {
-    let ban = &foreign.ban;
+fn check_ban(remote: &RemoteBan) {
+    let ban = &remote.ban;
     assert_eq!(never(ban.address), None);
     assert!((0..=NOW + AHEAD).contains(&ban.at.secs), "{}", ban.at.secs);
     assert!(ban.ends.is_none_or(|ends| (0..=LAST).contains(&ends)));
     assert!(ban.reason().len() <= 4096);
     assert!(check_server_name(&ban.server).is_ok() && is_printable(&ban.server));
-    assert!(foreign.redis_entry.text.len() <= 255);
+    assert!(remote.redis_entry.text.len() <= 255);
 }
 
 fn bulk(text: &[u8]) -> Vec<u8> {

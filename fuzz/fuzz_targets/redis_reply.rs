@@ -6,7 +6,8 @@ use std::sync::{LazyLock, Mutex};
 
 use fuzz::redis::{NOW, Redis, never, sender};
 use libfuzzer_sys::fuzz_target;
-use pyfilter::sync::{Event, Exchange, Position};
+use pyfilter::model::StreamPosition;
+use pyfilter::sync::{Event, Exchange};
 
 static REDIS: LazyLock<Mutex<Redis>> = LazyLock::new(|| Mutex::new(Redis::start()));
 
@@ -16,14 +17,14 @@ fuzz_target!(|data: &[u8]| {
         let Ok(mut exchange) = Exchange::open(settings, sender(), "web-1") else {
             return;
         };
-        let from = Position {
+        let from = StreamPosition {
             last: Some("1-0".to_owned()),
-            ..Position::default()
+            ..StreamPosition::default()
         };
         if let Ok(received) = exchange.receive(from, true, NOW, &never) {
             for event in &received.events {
-                if let Event::Ban(foreign) = event {
-                    assert_eq!(never(foreign.ban.address), None);
+                if let Event::Ban(remote) = event {
+                    assert_eq!(never(remote.ban.address), None);
                 }
             }
         }

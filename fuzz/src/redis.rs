@@ -5,8 +5,7 @@ use std::os::unix::net::UnixListener;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
-use pyfilter::model::Address;
-use pyfilter::sync::{RedisSettings, Sender};
+use pyfilter::model::{Address, RedisSettings, Sender};
 
 use super::files;
 
@@ -49,8 +48,12 @@ impl Redis {
                 username: None,
                 password: None,
                 database: 0,
-                tls: None,
+                tls: false,
+                tls_ca: None,
                 limit: Duration::from_secs(5),
+                stream_length: 1000,
+                take_over: true,
+                check_time: 0,
             },
         }
     }

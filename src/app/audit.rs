@@ -25,13 +25,15 @@ use crate::system;
 use super::conf_d;
 use super::console::Console;
 use super::context::Context;
-use super::{Exit, complain, locate, unknown_rule, written};
+use super::exit::Exit;
+use super::locate;
+use super::output::{complain, unknown_rule, written};
 
 /// How many combinations are tried at most.
 const MOST_VARIANTS: usize = 1000;
 
 pub(super) fn audit(mut context: Context, args: &cli::AuditArgs) -> Exit {
-    if let Err(error) = conf_d::hold_if_there(&mut context) {
+    if let Err(error) = conf_d::hold_if_there(&context.config, &mut context.allow_list) {
         return complain(&error);
     }
     let rules = match rules(&context, args) {
@@ -60,7 +62,7 @@ pub(super) fn audit(mut context: Context, args: &cli::AuditArgs) -> Exit {
             return Exit::Problems;
         }
     };
-    let never = std::mem::take(&mut context.never);
+    let never = std::mem::take(&mut context.allow_list);
     let mut fold = Fold::new(settings, &never);
     let mut read = reading::AuditReading::default();
     for rule in &rules {
@@ -68,7 +70,7 @@ pub(super) fn audit(mut context: Context, args: &cli::AuditArgs) -> Exit {
     }
     let mut findings = fold.finish(east);
     locate_all(&mut context, &mut findings);
-    context.problems.append(&mut read.problems);
+    context.notices.problems.append(&mut read.problems);
     let in_force = in_force(&mut context);
     let notes = notes(&context, &rules, &read, &findings, args);
     let report = AuditReport {
@@ -80,7 +82,7 @@ pub(super) fn audit(mut context: Context, args: &cli::AuditArgs) -> Exit {
         findings: &findings,
         in_force: in_force.as_ref(),
         notes: &notes,
-        problems: &context.problems,
+        problems: &context.notices.problems,
         top: args.top.map(|top| top.0),
     };
     show(&report, args, page)
@@ -158,16 +160,17 @@ fn locate_all(context: &mut Context, findings: &mut Findings) {
     if findings.addresses.is_empty() {
         return;
     }
-    match locate::open(context) {
+    match locate::open(context.config.geoip.as_deref()) {
         Ok(Some(countries)) => {
             findings.locate(|ip| countries.country(ip));
             let damage = countries.damage();
             context
+                .notices
                 .problems
                 .extend(damage.as_ref().map(locate::problem));
         }
         Ok(None) => {}
-        Err(error) => context.problems.push(locate::problem(&error)),
+        Err(error) => context.notices.problems.push(locate::problem(&error)),
     }
 }
 
@@ -180,7 +183,7 @@ fn in_force(context: &mut Context) -> Option<BTreeSet<Address>> {
         Err(error) if error.is_denied() => None,
         Err(error) => {
             let problem = Problem::at(path, error.to_string());
-            context.problems.push(problem);
+            context.notices.problems.push(problem);
             None
         }
     }

@@ -5,17 +5,18 @@ use std::fs;
 use std::io::{self, Write as _};
 
 use crate::cli;
-use crate::firewall::{self, obstacles};
-use crate::model::{Address, Backend, Ban, Escaped, Firewall, Stamp};
-use crate::report::bans_json;
+use crate::firewall;
+use crate::model::{Address, Backend, Ban, Escaped, Firewall, Origin, Stamp};
+use crate::report::{bans_json, list_line};
 use crate::store::Store;
 use crate::system;
 
 use super::conf_d;
 use super::console::Console;
 use super::context::Context;
-use super::run::{self, Job, manual_ban};
-use super::{Exit, complain, finish, print_json, written};
+use super::exit::Exit;
+use super::output::{complain, finish, print_json, written};
+use super::run::{self, Job};
 
 /// The bans in force.
 pub(super) fn list(context: &Context, args: &cli::ListArgs) -> Exit {
@@ -34,7 +35,7 @@ pub(super) fn list(context: &Context, args: &cli::ListArgs) -> Exit {
         return print_json(&bans_json(&bans));
     }
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let mut lines = bans.iter().map(line);
+    let mut lines = bans.iter().map(list_line);
     written(
         lines
             .try_for_each(|line| writeln!(out, "{line}"))
@@ -42,33 +43,14 @@ pub(super) fn list(context: &Context, args: &cli::ListArgs) -> Exit {
     )
 }
 
-/// A ban as `list` shows it.
-fn line(ban: &Ban) -> String {
-    let since = ban.at.to_local();
-    let by = ban.rule.as_deref().map_or_else(
-        || ban.origin.to_string(),
-        |rule| Escaped::text(rule).to_string(),
-    );
-    let until = ban.ends.map_or_else(
-        || "for ever".to_owned(),
-        |ends| format!("until {}", Stamp::from_secs(ends).to_local()),
-    );
-    let server = Escaped::text(&ban.server);
-    let address = ban.address.to_string();
-    let country = ban.country.as_ref().map_or_else(String::new, |country| {
-        format!("  {}", Escaped::text(&country.name))
-    });
-    format!("{address:<39}  {since}  {by:<10}  {until}  {server}{country}")
-}
-
 /// Bans by hand.
 pub(super) fn ban(mut context: Context, args: &cli::BanArgs, console: Console) -> Exit {
-    if let Err(error) = conf_d::hold_if_there(&mut context) {
+    if let Err(error) = conf_d::hold_if_there(&context.config, &mut context.allow_list) {
         return complain(&error);
     }
     let own = system::login_address();
     for address in &args.addresses {
-        if let Some(why) = context.never.why(*address) {
+        if let Some(why) = context.allow_list.why(*address) {
             Console::warn(&format_args!(
                 "{address} {why}, so it is never banned; nothing was done"
             ));
@@ -81,16 +63,33 @@ pub(super) fn ban(mut context: Context, args: &cli::BanArgs, console: Console) -
             return Exit::Usage;
         }
     }
-    let ban_time = args
-        .ban_time
-        .map_or(context.config.thresholds.ban_time, |time| time.0);
-    let ends = context.end_of(ban_time);
+    let ban_time = args.ban_time.unwrap_or(context.config.thresholds.ban_time);
+    let ends = ban_time.end(context.now);
     let bans = args
         .addresses
         .iter()
         .map(|&address| manual_ban(&context, address, args.reason.as_deref(), ends));
     let job = Job::Ban(bans.collect());
     finish(run::run(context, &job, console), console, false)
+}
+
+/// A ban by hand.
+fn manual_ban(context: &Context, address: Address, reason: Option<&str>, ends: Option<i64>) -> Ban {
+    Ban {
+        address,
+        rule: None,
+        server: context.server.clone(),
+        at: Stamp::from_secs(context.now),
+        ends,
+        failures: 0,
+        instant: false,
+        origin: Origin::Manual,
+        reason: Some(reason.map_or_else(
+            || format!("IP: {address} was banned by hand.").into(),
+            Box::from,
+        )),
+        country: None,
+    }
 }
 
 /// Brings the firewall back to the bans in force, or takes ours away.
@@ -134,23 +133,19 @@ pub(super) fn unban(context: Context, args: &cli::UnbanArgs, console: Console) -
         for address in named.difference(&lifted) {
             console.say(&format!("{address} is not banned."));
         }
-        if settings.backend == Backend::Iptables {
-            warn_of_other_rules(&settings, named.union(&lifted));
-        }
+        warn_of_other_rules(&settings, named.union(&lifted));
     }
     finish(done, console, false)
 }
 
 /// Rules that are not ours may block the address all the same.
 fn warn_of_other_rules<'a>(settings: &Firewall, addresses: impl IntoIterator<Item = &'a Address>) {
-    let seen = firewall::list_other_variant(settings);
+    let seen = firewall::backend(settings).inspect_others();
     for address in addresses {
-        for listing in seen.listings() {
-            for command in obstacles::still_blocking(listing, *address, &settings.chain) {
-                Console::warn(&format!(
-                    "{address} is still blocked by a rule that is not pyfilter's; remove it with: {command}"
-                ));
-            }
+        for command in seen.other_rules_blocking(*address) {
+            Console::warn(&format!(
+                "{address} is still blocked by a rule that is not pyfilter's; remove it with: {command}"
+            ));
         }
     }
 }

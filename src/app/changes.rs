@@ -21,9 +21,9 @@ pub(super) struct Changes {
     pub(super) bans: Vec<(Ban, Evidence)>,
     /// Bans that are lifted.
     pub(super) unbans: Vec<Unban>,
-    /// Un-bans of those whose time is up, to be shown.
+    /// Bans whose time is up, to be shown.
     pub(super) ended: Vec<Unban>,
-    /// Who is never banned, where that is not what it was.
+    /// The fingerprint of the allow list, if it has changed.
     pub(super) never_banned: Option<i64>,
     /// Whether bans have come to their end.
     pub(super) expired: bool,
@@ -244,12 +244,12 @@ impl Changes {
             .unbans
             .iter()
             .partition(|unban| unban.cause == Cause::Redis);
-        self.shared.lift(&commit)?;
+        self.shared.before_remote_unbans(&commit)?;
         for unban in foreign {
             commit.lift(unban)?;
             commit.send_again(unban.address)?;
         }
-        self.shared.stand(&commit)?;
+        self.shared.note_entries(&commit)?;
         for unban in own {
             let unban = match unban.cause {
                 Cause::Manual | Cause::Snapshot => commit.after_bans(unban)?,
@@ -273,7 +273,7 @@ impl Changes {
         }
         commit.forget_unseen(now)?;
         self.shared.note(&commit, now)?;
-        commit.seal(now)?;
+        commit.bump_number(now)?;
         commit.commit()
     }
 
@@ -419,7 +419,7 @@ mod tests {
         ) {
             let thresholds = Thresholds {
                 failed_attempts: NonZeroU32::new(attempts).unwrap(),
-                ban_time: ban.and_then(NonZeroU32::new),
+                ban_time: ban.and_then(NonZeroU32::new).into(),
                 ..Thresholds::default()
             };
             let mut at = 0;

@@ -3,36 +3,41 @@
 
 use std::path::Path;
 
+use crate::config::{ConfD, Config};
+use crate::judge::AllowList;
 use crate::store::{Store, StoreError};
-
-use super::context::Context;
 
 /// Adds what the files that are left out said when they were last whole.
 ///
 /// # Errors
 /// The store can not be read.
-pub(super) fn hold(context: &mut Context, store: &Store) -> Result<(), StoreError> {
-    let left_out = &context.config.conf_d.left_out;
+pub(super) fn hold(
+    conf_d: &ConfD,
+    allow_list: &mut AllowList,
+    store: &Store,
+) -> Result<(), StoreError> {
+    let left_out = &conf_d.left_out;
     if left_out.is_empty() {
         return Ok(());
     }
     let is_left_out = |path: &Path| left_out.iter().any(|one| one.covers(path));
     let last_good = store.last_good()?.into_iter();
     let held = last_good.filter(|(path, _)| is_left_out(path));
-    context.never.add(held.flat_map(|(_, ignored)| ignored));
+    allow_list.add(held.flat_map(|(_, ignored)| ignored));
     Ok(())
 }
 
-/// The same for who only looks: the store may not be there, or not be for this user.
+/// The same for a command that only looks: the store may be missing, or this user may
+/// have no right to read it.
 ///
 /// # Errors
 /// The store can not be read.
-pub(super) fn hold_if_there(context: &mut Context) -> Result<(), StoreError> {
-    if context.config.conf_d.left_out.is_empty() {
+pub(super) fn hold_if_there(config: &Config, allow_list: &mut AllowList) -> Result<(), StoreError> {
+    if config.conf_d.left_out.is_empty() {
         return Ok(());
     }
-    match Store::look(&context.config.store) {
-        Ok(Some(store)) => hold(context, &store),
+    match Store::look(&config.store) {
+        Ok(Some(store)) => hold(&config.conf_d, allow_list, &store),
         Err(error) if !error.is_denied() => Err(error),
         Ok(None) | Err(_) => Ok(()),
     }
@@ -42,9 +47,12 @@ pub(super) fn hold_if_there(context: &mut Context) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// The store can not be read or written.
-pub(super) fn remember(context: &mut Context, store: &mut Store) -> Result<(), StoreError> {
-    hold(context, store)?;
-    let conf_d = &context.config.conf_d;
+pub(super) fn remember(
+    conf_d: &ConfD,
+    allow_list: &mut AllowList,
+    store: &mut Store,
+) -> Result<(), StoreError> {
+    hold(conf_d, allow_list, store)?;
     let Some(dir) = conf_d.dir.as_deref() else {
         return Ok(());
     };
@@ -54,11 +62,11 @@ pub(super) fn remember(context: &mut Context, store: &mut Store) -> Result<(), S
             && !conf_d.files.iter().any(|file| file.path == path)
             && !conf_d.left_out.iter().any(|one| one.covers(path))
     };
-    let gone = known.iter().filter(|(path, _)| gone(path));
-    let gone = gone.map(|(path, _)| (path, None));
+    let gone = known.keys().filter(|path| gone(path));
+    let gone = gone.map(|path| (path, None));
     let renewed = conf_d.files.iter().filter(|file| {
-        let before = known.iter().find(|(path, _)| *path == file.path);
-        before.map_or(&[][..], |(_, ignored)| ignored) != file.ignored
+        let before = known.get(&file.path);
+        before.map_or(&[][..], Vec::as_slice) != file.ignored
     });
     let renewed = renewed.map(|file| (&file.path, Some(&*file.ignored)));
     let changes: Vec<_> = gone.chain(renewed).collect();

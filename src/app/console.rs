@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
 
 use crate::model::{Address, Problem, Stamp};
 use crate::report::{
@@ -10,8 +11,6 @@ use crate::report::{
 };
 use crate::store::PendingNotification;
 use crate::system;
-
-use super::context::Context;
 
 /// The accounts that are logged in, by the address from which they are.
 pub(super) type Sessions = BTreeMap<Address, String>;
@@ -55,7 +54,7 @@ impl Console {
     /// Says whether there is anything to check for a rule.
     pub(super) fn begin(self, rule: &str, has_logs: bool) {
         if self.steps {
-            // Nothing is lost when nobody listens.
+            // A line that can not be written here is no loss.
             let _ = writeln!(
                 io::stdout(),
                 "{}",
@@ -68,8 +67,8 @@ impl Console {
         }
     }
 
-    /// Says in one line what a run came to: to who asks for it, and in the
-    /// journal where something happened.
+    /// Says in one line what a run came to: where it was asked for, and in the
+    /// journal if something happened.
     pub(super) fn sum_up(self, summary: &Summary) {
         let wanted = match self.summary {
             // Where there was nothing to read, that has been said.
@@ -133,13 +132,12 @@ impl Console {
         self,
         events: &[PendingNotification],
         sessions: &Sessions,
-        context: &mut Context,
+        event_log: Option<&Path>,
+        problems: &mut Vec<Problem>,
     ) -> bool {
-        let dir = context.config.event_log.as_deref();
-        let mut log = dir.filter(|_| !events.is_empty()).map(EventLog::new);
+        let mut log = event_log.filter(|_| !events.is_empty()).map(EventLog::new);
         let mut out = self.lines.then(|| io::BufWriter::new(io::stdout().lock()));
         let mut told = true;
-        let mut problems = Vec::new();
         let mut failed = |error: io::Error| {
             if error.kind() != io::ErrorKind::BrokenPipe {
                 told = false;
@@ -173,7 +171,6 @@ impl Console {
             told = false;
             problems.push(Problem::at(&error.path, error.to_string()));
         }
-        context.problems.extend(problems);
         told
     }
 }

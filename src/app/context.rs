@@ -1,4 +1,3 @@
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -7,6 +6,8 @@ use crate::judge::AllowList;
 use crate::model::Problem;
 use crate::system;
 
+use super::notices::Notices;
+
 /// What holds for a whole run: read once, and handed down.
 #[derive(Debug)]
 pub(super) struct Context {
@@ -14,18 +15,16 @@ pub(super) struct Context {
     pub(super) state_dir: PathBuf,
     /// This server's name.
     pub(super) server: Arc<str>,
-    /// Who is never banned.
-    pub(super) never: AllowList,
+    /// The addresses that are never banned.
+    pub(super) allow_list: AllowList,
     /// The time of the run, in Unix seconds.
     pub(super) now: i64,
     /// Whether the host's clock can be right at all.
     pub(super) is_clock_set: bool,
-    /// Whether somebody may be waiting at a terminal.
+    /// Whether a progress bar may be shown.
     pub(super) shows_progress: bool,
-    /// What went wrong so far.
-    pub(super) problems: Vec<Problem>,
-    /// What a person should know, while the run is complete all the same.
-    pub(super) warnings: Vec<String>,
+    /// What is to be told so far.
+    pub(super) notices: Notices,
 }
 
 impl Context {
@@ -42,20 +41,17 @@ impl Context {
         problems.extend(left_out.map(|left_out| Problem::at(&left_out.path, &left_out.message)));
         let server = config.server_name.clone().unwrap_or_else(system::host_name);
         Context {
-            never: AllowList::new(config.ignored.clone(), own),
+            allow_list: AllowList::new(config.ignored.clone(), own),
             server: Arc::from(server),
             now: system::now().timestamp(),
             is_clock_set: true,
             state_dir,
             shows_progress: false,
-            warnings: Vec::new(),
-            problems,
+            notices: Notices {
+                problems,
+                warnings: Vec::new(),
+            },
             config,
         }
-    }
-
-    /// When a ban that begins now ends.
-    pub(super) fn end_of(&self, ban_time: Option<NonZeroU32>) -> Option<i64> {
-        ban_time.map(|seconds| self.now + i64::from(seconds.get()))
     }
 }

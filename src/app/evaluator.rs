@@ -61,7 +61,7 @@ impl<'a> Evaluator<'a> {
         store: Option<&'a mut Store>,
         past: KnownPast<'a>,
     ) -> Self {
-        let judge = Judge::new(rule.thresholds, &context.never)
+        let judge = Judge::new(rule.thresholds, &context.allow_list)
             .with_most_windows(context.config.most_windows);
         Evaluator {
             context,
@@ -273,7 +273,7 @@ impl<'a> Evaluator<'a> {
 
     /// What is to be stored. The judge is done with.
     pub(super) fn changed(&mut self) -> ChangedAddresses {
-        let next = Judge::new(self.rule.thresholds, &self.context.never);
+        let next = Judge::new(self.rule.thresholds, &self.context.allow_list);
         std::mem::replace(&mut self.judge, next).into_changed()
     }
 }
@@ -311,7 +311,7 @@ impl FailureCounter<'_, '_> {
         if self.held.is_none()
             && let Some(store) = self.evaluator.store.as_deref()
         {
-            store.hold()?;
+            store.begin_read()?;
             self.held = Some(Instant::now());
         }
         let (source, piece) = matched.place;
@@ -326,7 +326,7 @@ impl FailureCounter<'_, '_> {
     fn let_go(&mut self) {
         if self.held.take().is_some()
             && let Some(store) = self.evaluator.store.as_deref()
-            && let Err(error) = store.let_go()
+            && let Err(error) = store.end_read()
         {
             self.failed.get_or_insert(error);
         }

@@ -18,16 +18,18 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 
 use crate::cli;
-use crate::firewall::{self, obstacles};
-use crate::model::{Address, Backend, Country, Generation, KeptFailure, Problem, Rule};
+use crate::firewall;
+use crate::model::{Address, Country, Generation, KeptFailure, Problem, Rule};
 use crate::store::{OpenWindow, PastBan, Store, StoreError};
 use crate::system;
 
 use super::conf_d;
 use super::console::Console;
 use super::context::Context;
+use super::exit::Exit;
+use super::locate;
+use super::output::{complain, print_json, written};
 use super::progress::{Amount, ReadingProgress};
-use super::{Exit, complain, locate, print_json, written};
 
 use found::FoundLines;
 use looked::FailuresInLogs;
@@ -53,7 +55,7 @@ struct Known {
 }
 
 pub(super) fn explain(mut context: Context, args: &cli::ExplainArgs) -> Exit {
-    if let Err(error) = conf_d::hold_if_there(&mut context) {
+    if let Err(error) = conf_d::hold_if_there(&context.config, &mut context.allow_list) {
         return complain(&error);
     }
     let context = &context;
@@ -85,11 +87,11 @@ pub(super) fn explain(mut context: Context, args: &cli::ExplainArgs) -> Exit {
 
 impl Known {
     fn gather(context: &Context, address: Address) -> Result<Self, StoreError> {
-        let why = context.never.why(address);
+        let why = context.allow_list.why(address);
         let mut known = Known {
             address,
             country: None,
-            never: why.map(|why| (why, context.never.network(address))),
+            never: why.map(|why| (why, context.allow_list.network(address))),
             bans: Vec::new(),
             windows: Vec::new(),
             cleared: None,
@@ -113,16 +115,9 @@ impl Known {
             known.session = system::sessions().remove(&address);
         }
         known.locate(context);
-        let settings = &context.config.firewall;
-        if known.cleared.is_some()
-            && !known.is_banned(context)
-            && settings.backend == Backend::Iptables
-        {
-            let seen = firewall::list_other_variant(settings);
-            known.blocked_by = seen
-                .listings()
-                .flat_map(|listing| obstacles::still_blocking(listing, address, &settings.chain))
-                .collect();
+        if known.cleared.is_some() && !known.is_banned(context) {
+            let seen = firewall::backend(&context.config.firewall).inspect_others();
+            known.blocked_by = seen.other_rules_blocking(address);
         }
         Ok(known)
     }
@@ -153,7 +148,7 @@ impl Known {
 
     /// Reads the logs: why is it not banned?
     fn look(&mut self, store: Option<&Store>, context: &Context) -> Result<(), StoreError> {
-        let ended = |past: &PastBan| past.lifted.map(|(at, _)| at).or(past.ban.ends);
+        let ended = |past: &PastBan| past.lifted.as_ref().map(|unban| unban.at).or(past.ban.ends);
         let cleared = |rule: &Rule| {
             let of_rule = |past: &&PastBan| past.ban.rule.as_ref() == Some(&rule.name);
             let bans = self.bans.iter().filter(of_rule).filter_map(ended);
@@ -167,7 +162,7 @@ impl Known {
 
     /// The database here comes first, then what another server said.
     fn locate(&mut self, context: &Context) {
-        match locate::open(context) {
+        match locate::open(context.config.geoip.as_deref()) {
             Ok(None) => {}
             Ok(Some(countries)) => {
                 self.country = countries.country(self.address.ip());

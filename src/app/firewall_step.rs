@@ -1,11 +1,11 @@
 //! The firewall in the course of a run.
 
 use crate::firewall::{
-    self, DeltaOutcome, FirewallListing, ReconcileOutcome, RulesetFingerprint, owner,
+    self, CommittedBans, DeltaOutcome, FirewallInspection, ReconcileOutcome, RulesetFingerprint,
 };
-use crate::model::{Backend, ChainLocation, Family, Firewall, InstalledChain, Problem};
+use crate::model::{Backend, Family, Firewall, InstalledChain, Problem};
 use crate::report::FirewallRow;
-use crate::store::{Store, StoreError};
+use crate::store::{BannedAddresses, ShownSet, Store, StoreError};
 
 use super::context::Context;
 
@@ -13,21 +13,21 @@ use super::context::Context;
 /// and not at all where nobody has changed it since it was right.
 #[derive(Debug, Default)]
 pub(super) struct FirewallStep {
-    /// A state in which our chain shows the set with this number.
+    /// A state in which our chain shows the ban set with this number.
     known: Option<(RulesetFingerprint, i64)>,
-    /// What was listed, and the state from before that.
-    seen: Option<(Option<RulesetFingerprint>, FirewallListing)>,
-    /// The number of the set that it was last brought to, or could not be.
+    /// What was listed, and the state before the listing.
+    seen: Option<(Option<RulesetFingerprint>, Box<dyn FirewallInspection>)>,
+    /// The number of the ban set that was applied last, or failed.
     tried: Option<i64>,
     /// What came of that.
     outcome: Option<ReconcileOutcome>,
     /// Whether this run has written anything.
     changed: bool,
-    /// What somebody else had changed since the last run, and was put right.
+    /// What somebody else had changed since the last run, and this run repaired.
     repaired: Option<String>,
-    /// From which stores the chain was taken over, each once.
+    /// The stores whose chain was taken over, each once.
     taken_over: Vec<Problem>,
-    /// What was to be said on the way, each thing once.
+    /// The warnings of this run, each once.
     warnings: Vec<String>,
 }
 
@@ -42,19 +42,18 @@ impl FirewallStep {
         let settings = &context.config.firewall;
         let pending = !store.is_applied()? || is_made_otherwise(settings, store)?;
         if settings.compare || pending {
-            let mark = RulesetFingerprint::take(settings).filter(|_| settings.compare);
-            match (mark, store.applied_fingerprint()?) {
-                (Some(mark), Some((text, number))) if mark.text() == text => {
-                    self.known = Some((mark, number));
+            match (fingerprint(settings), store.applied_fingerprint()?) {
+                (Some(now), Some(shown)) if now.text() == shown.fingerprint => {
+                    self.known = Some((now, shown.number));
                 }
-                (mark, _) => self.seen = Some((mark, firewall::list(settings))),
+                (now, _) => self.seen = Some((now, firewall::backend(settings).inspect())),
             }
         }
         let missing = self
             .seen
             .as_ref()
-            .is_some_and(|(_, seen)| seen.is_missing(&settings.chain));
-        if (pending || missing) && !self.protects_for_another(settings, store)? {
+            .is_some_and(|(_, seen)| !seen.missing().is_empty());
+        if (pending || missing) && !self.protects_for_another(store)? {
             self.reconcile(context, store)?;
         }
         Ok(())
@@ -63,14 +62,11 @@ impl FirewallStep {
     /// Whether the chain is another store's, and this one has no ban to put into it
     /// before it has read: a state directory was lost, and what it banned stays
     /// blocked until the logs are read again.
-    fn protects_for_another(&self, settings: &Firewall, store: &Store) -> Result<bool, StoreError> {
+    fn protects_for_another(&self, store: &Store) -> Result<bool, StoreError> {
         let Some((_, seen)) = &self.seen else {
             return Ok(false);
         };
-        let id = store.id()?;
-        let mut listings = seen.listings();
-        let another = listings.any(|seen| owner::other_than(&id, &settings.chain, seen).is_some());
-        Ok(another && settings.backend == Backend::Iptables && store.count_in_force()? == (0, 0))
+        Ok(seen.is_of_another_store(&store.id()?) && !store.has_bans()?)
     }
 
     /// Brings the firewall to what was committed, and says what came of it.
@@ -84,10 +80,10 @@ impl FirewallStep {
         if self.tried != Some(store.number()?) && (compare || !store.is_applied()?) {
             self.reconcile(context, store)?;
         }
-        context.warnings.append(&mut self.warnings);
+        context.notices.warnings.append(&mut self.warnings);
         // An attempt that failed is forgotten when a later one did not.
-        context.problems.extend_from_slice(self.problems());
-        context.problems.append(&mut self.taken_over);
+        context.notices.problems.extend_from_slice(self.problems());
+        context.notices.problems.append(&mut self.taken_over);
         Ok(())
     }
 
@@ -103,36 +99,28 @@ impl FirewallStep {
         if self.apply_delta(settings, store)? {
             return Ok(());
         }
-        let (before, seen) = self.seen.take().unwrap_or_else(|| {
-            let mark = RulesetFingerprint::take(settings).filter(|_| settings.compare);
-            (mark, firewall::list(settings))
-        });
-        let former = store.made()?;
+        let (before, seen) = self
+            .seen
+            .take()
+            .unwrap_or_else(|| (fingerprint(settings), firewall::backend(settings).inspect()));
+        let committed = committed(store)?;
         let was_right = store.is_applied()? && !is_made_otherwise(settings, store)?;
-        let difference = was_right.then(|| difference(&seen, &settings.chain));
-        let mut made = [former.clone(), seen.to_make(settings)].concat();
-        made.sort();
-        made.dedup();
-        // Remembered before it is made: a run that is killed in between must not forget it.
-        if settings.backend == Backend::Iptables && made != former {
-            let commit = store.begin()?;
-            commit.set_made(&made)?;
-            commit.commit()?;
-        }
-        let before = before.filter(|mark| mark.matches(&seen));
-        let (id, bans) = (store.id()?, store.in_force()?);
-        let mut outcome = firewall::reconcile(settings, &id, &bans, &former, Some(seen));
+        let difference = was_right.then(|| difference(&*seen, &settings.chain));
+        remember_to_make(&*seen, &committed.made, store)?;
+        let before = before.filter(|before| seen.is_covered_by(before));
+        let mut outcome = seen.reconcile(&committed);
         outcome.problems.append(&mut outcome.leftovers);
         self.changed |= outcome.changed;
         if outcome.changed && self.repaired.is_none() {
             self.repaired = difference;
         }
-        // What has to be said has to be said by each run, so the next one looks, too.
+        // Each run has to repeat a problem or a warning, so the next run lists again.
         if let Some(before) = before
             && outcome.problems.is_empty()
             && outcome.warnings.is_empty()
         {
-            let after = RulesetFingerprint::take(settings)
+            let after = firewall::backend(settings)
+                .fingerprint()
                 .filter(|now| now.follows(&before, outcome.commits));
             self.known = after.zip(self.tried);
         }
@@ -153,21 +141,24 @@ impl FirewallStep {
     /// Writes only what has changed since the chain was known to be right; says
     /// whether it is again.
     fn apply_delta(&mut self, settings: &Firewall, store: &Store) -> Result<bool, StoreError> {
-        let Some((mark, number)) = self.known.take() else {
+        let Some((before, number)) = self.known.take() else {
             return Ok(false);
         };
         let now = store.number()?;
         if number == now {
-            self.known = Some((mark, now));
+            self.known = Some((before, now));
             return Ok(true);
         }
         let Some(since) = store.changes_since(number)? else {
             return Ok(false);
         };
-        let DeltaOutcome { changed, mark } =
-            firewall::apply_delta(settings, &mark, &since.gone, &since.new);
+        let backend = firewall::backend(settings);
+        let DeltaOutcome {
+            changed,
+            fingerprint,
+        } = backend.apply_delta(&before, &since.gone, &since.new);
         self.changed |= changed;
-        self.known = mark.map(|mark| (mark, now));
+        self.known = fingerprint.map(|after| (after, now));
         Ok(self.known.is_some())
     }
 
@@ -189,15 +180,15 @@ impl FirewallStep {
             }) if *made != store.made()? => Some(made),
             _ => None,
         };
-        let known = self
-            .known
-            .as_ref()
-            .map(|(mark, number)| (mark.text(), *number));
-        let standing = match known {
+        let known = self.known.as_ref().map(|(fingerprint, number)| ShownSet {
+            fingerprint: fingerprint.text(),
+            number: *number,
+        });
+        let known = match known {
             Some(known) if store.applied_fingerprint()?.as_ref() != Some(&known) => Some(known),
             _ => None,
         };
-        if applied.is_none() && made.is_none() && standing.is_none() && written.is_empty() {
+        if applied.is_none() && made.is_none() && known.is_none() && written.is_empty() {
             return Ok(());
         }
         let commit = store.begin()?;
@@ -207,8 +198,8 @@ impl FirewallStep {
         if let Some(made) = made {
             commit.set_made(made)?;
         }
-        if let Some((mark, number)) = standing {
-            commit.set_applied_fingerprint(&mark, number)?;
+        if let Some(shown) = known {
+            commit.set_applied_fingerprint(&shown)?;
         }
         for (family, digest) in written {
             commit.set_written(*family, digest)?;
@@ -230,13 +221,13 @@ impl FirewallStep {
             (Some(outcome), None) => (outcome.v4, outcome.v6),
             // Nothing was listed, or something was written since.
             (_, known) => {
-                let (v4, v6) = store.count_in_force()?;
-                let idle = known.is_some_and(|(mark, _)| mark.rules(Family::V6).is_none());
+                let BannedAddresses { v4, v6 } = store.count_in_force()?;
+                let idle = known.is_some_and(|(state, _)| state.rules(Family::V6).is_none());
                 (v4, if idle { 0 } else { v6 })
             }
         };
         Ok(Some(FirewallRow {
-            backend: "iptables",
+            backend: backend.as_str(),
             changed: self.changed,
             repaired: self.repaired,
             v4,
@@ -245,10 +236,34 @@ impl FirewallStep {
     }
 }
 
+/// The state of the firewall now, if each run compares it.
+fn fingerprint(settings: &Firewall) -> Option<RulesetFingerprint> {
+    firewall::backend(settings)
+        .fingerprint()
+        .filter(|_| settings.compare)
+}
+
+/// Remembers what is about to be made: a run that is killed in between must not forget
+/// it.
+fn remember_to_make(
+    seen: &dyn FirewallInspection,
+    former: &[InstalledChain],
+    store: &mut Store,
+) -> Result<(), StoreError> {
+    let mut made = [former, &seen.to_make()].concat();
+    made.sort();
+    made.dedup();
+    if made == former {
+        return Ok(());
+    }
+    let commit = store.begin()?;
+    commit.set_made(&made)?;
+    commit.commit()
+}
+
 /// How the firewall differs from what the last run left there.
-fn difference(seen: &FirewallListing, chain: &str) -> String {
-    let gone = seen.listings().filter(|seen| seen.chain(chain).is_none());
-    let gone: Vec<String> = gone.map(|seen| seen.family.to_string()).collect();
+fn difference(seen: &dyn FirewallInspection, chain: &str) -> String {
+    let gone: Vec<String> = seen.missing().iter().map(Family::to_string).collect();
     if gone.is_empty() {
         format!("chain {chain} or its hook was changed by somebody else")
     } else {
@@ -256,26 +271,17 @@ fn difference(seen: &FirewallListing, chain: &str) -> String {
     }
 }
 
-/// Whether the configuration names another chain, or other hooks, than were
-/// made, or none at all; or something else may stand besides, or elsewhere.
-pub(super) fn is_made_otherwise(settings: &Firewall, store: &Store) -> Result<bool, StoreError> {
-    let made = store.made()?;
-    let is_wanted = |made: &InstalledChain| {
-        made.place.is_some() && *made == InstalledChain::of(settings, made.place)
-    };
-    let mut families: Vec<Family> = made.iter().filter_map(family_of).collect();
-    let places = families.len();
-    families.dedup();
-    Ok(match settings.backend {
-        Backend::Iptables => {
-            made.is_empty() || !made.iter().all(is_wanted) || families.len() != places
-        }
-        Backend::None => !made.is_empty(),
+/// What the firewall should hold.
+pub(super) fn committed(store: &Store) -> Result<CommittedBans, StoreError> {
+    Ok(CommittedBans {
+        store: store.id()?,
+        bans: store.in_force()?,
+        made: store.made()?,
     })
 }
 
-/// The family in whose table it was made.
-fn family_of(made: &InstalledChain) -> Option<Family> {
-    let ChainLocation::Iptables { family, .. } = made.place?;
-    Some(family)
+/// Whether the configuration names another chain, or other hooks, than were made, or no
+/// backend; or something else may stand besides, or elsewhere.
+pub(super) fn is_made_otherwise(settings: &Firewall, store: &Store) -> Result<bool, StoreError> {
+    Ok(!firewall::backend(settings).is_made_as_configured(&store.made()?))
 }

@@ -29,8 +29,9 @@ use crate::system::{self, Exclusive, Lock, ProgramError};
 
 use super::console::Console;
 use super::context::Context;
+use super::exit::Exit;
+use super::output::{complain, finish};
 use super::run::{self, Job};
-use super::{Exit, complain, finish};
 use found::InstallFindings;
 use step::Step;
 

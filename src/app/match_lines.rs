@@ -14,8 +14,9 @@ use crate::system::{self, Output};
 
 use super::console::Console;
 use super::context::Context;
+use super::exit::Exit;
+use super::output::{unknown_rule, written};
 use super::progress::{Amount, ReadingProgress};
-use super::{Exit, unknown_rule, written};
 
 pub(super) fn match_lines(context: &Context, args: &cli::MatchArgs) -> Exit {
     let Some(rule) = context.config.rule_named(&args.rule) else {

@@ -7,26 +7,34 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Instant;
 
-use crate::model::{Escaped, Family, Problem};
+use crate::config::Config;
+use crate::model::{Escaped, Family, Problem, Rule};
 use crate::report::{BanCount, Metrics, SourceRow, SourceState, metrics_text};
 use crate::store::{Store, StoreError};
 use crate::system;
 
-use super::context::Context;
+use super::notices::Notices;
 
 /// Writes the figures of a run that is about to end, if they are wanted.
 pub(super) fn leave(
-    context: &mut Context,
+    config: &Config,
+    notices: &mut Notices,
     store: &Store,
     sources: &[SourceRow],
     begun: Instant,
 ) -> Result<(), StoreError> {
-    let Some(path) = context.config.metrics.clone() else {
+    let Some(path) = config.metrics.as_deref() else {
         return Ok(());
     };
-    let text = metrics_text(&gather(context, store, sources, begun)?);
-    if let Err(error) = write(&path, &text) {
-        let shown = Escaped::path(&path);
+    let text = metrics_text(&gather(
+        &config.rules,
+        notices.problems.len(),
+        store,
+        sources,
+        begun,
+    )?);
+    if let Err(error) = write(path, &text) {
+        let shown = Escaped::path(path);
         let hint = match error.kind() {
             ErrorKind::NotFound => "; is its directory there?",
             ErrorKind::ReadOnlyFilesystem => {
@@ -35,18 +43,19 @@ pub(super) fn leave(
             _ => "",
         };
         let message = format!("{shown}: the metrics can not be written: {error}{hint}");
-        context.problems.push(Problem::at(path, message));
+        notices.problems.push(Problem::at(path, message));
     }
     Ok(())
 }
 
 fn gather(
-    context: &Context,
+    rules: &[Rule],
+    errors: usize,
     store: &Store,
     sources: &[SourceRow],
     begun: Instant,
 ) -> Result<Metrics, StoreError> {
-    let rules = context.config.rules.iter().filter(|rule| rule.enabled);
+    let rules = rules.iter().filter(|rule| rule.enabled);
     let failures = rules.map(|rule| Ok((rule.name.to_string(), store.failures_of(&rule.name)?)));
     let bans = store.counts()?.into_iter().map(|count| BanCount {
         rule: count.rule.unwrap_or_default(),
@@ -60,7 +69,7 @@ fn gather(
     Ok(Metrics {
         at: system::now().timestamp(),
         seconds: begun.elapsed().as_secs_f64(),
-        errors: context.problems.len(),
+        errors,
         failures: failures.collect::<Result<_, StoreError>>()?,
         bans: bans.collect(),
         sources: states(sources),

@@ -25,6 +25,7 @@
 //! | `snapshots` | `blacklist.v4` and `blacklist.v6` |
 //! | `sharing`, `shared` | the other servers: what is told and taken over, and what of it is committed |
 //! | `console`, `told`, `posts`, `progress` | what is shown: lines, what came of a source, why nothing counts, the bar |
+//! | `output`, `exit`, `notices` | what every command prints, how it ends, and what it warns of |
 //! | `metrics` | the figures for Prometheus |
 
 mod audit;
@@ -36,6 +37,7 @@ mod conf_d;
 mod console;
 mod context;
 mod evaluator;
+mod exit;
 mod explain;
 mod firewall_step;
 pub mod generate;
@@ -45,6 +47,8 @@ mod journals;
 mod locate;
 mod match_lines;
 mod metrics;
+mod notices;
+mod output;
 mod posts;
 mod progress;
 mod reading;
@@ -58,44 +62,16 @@ mod uninstall;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use crate::cli::{self, Cli, Color, Command, GlobalArgs};
 use crate::config::{self, Config};
-use crate::model::{Escaped, Problem};
-use crate::report::{Summary, summary_json};
+use crate::model::Escaped;
 
 use console::Console;
 use context::Context;
-use run::{Done, RunError};
+use output::{complain, written};
 
-/// How the program ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// Done, also when addresses were banned.
-    Done,
-    /// Something could not be done, in part or at all.
-    Problems,
-    /// Wrong usage or configuration; nothing was done.
-    Usage,
-}
-
-impl Exit {
-    /// The worse of the two, `self` first.
-    fn or(self, other: Exit) -> Exit {
-        if self == Exit::Done { other } else { self }
-    }
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        ExitCode::from(match exit {
-            Exit::Done => 0,
-            Exit::Problems => 1,
-            Exit::Usage => 2,
-        })
-    }
-}
+pub use exit::Exit;
 
 /// Does what the command line asks for.
 #[must_use]
@@ -200,72 +176,4 @@ fn init(global: &GlobalArgs, force: bool) -> Exit {
         Ok(sentence) => written(writeln!(io::stdout(), "{sentence}")),
         Err(error) => complain(&error),
     }
-}
-
-/// Prints what a run did, as far as that has not been done, and how it ended.
-fn finish(done: Result<Done, RunError>, console: Console, json: bool) -> Exit {
-    let done = match done {
-        Ok(done) => done,
-        Err(stop) if json => {
-            let _ = complain(&stop);
-            let problems = vec![Problem::new(stop.to_string())];
-            let _ = print_json(&summary_json(&Summary {
-                problems,
-                ..Summary::default()
-            }));
-            return Exit::Problems;
-        }
-        Err(stop) => return complain(&stop),
-    };
-    for problem in &done.summary.problems {
-        Console::warn(&problem.message);
-    }
-    console.sum_up(&done.summary);
-    let exit = if done.summary.problems.is_empty() {
-        Exit::Done
-    } else {
-        Exit::Problems
-    };
-    let printed = if json {
-        print_json(&summary_json(&done.summary))
-    } else {
-        Exit::Done
-    };
-    if printed == Exit::Done
-        && let Err(error) = done.settle()
-    {
-        return complain(&error);
-    }
-    printed.or(exit)
-}
-
-fn print_json(document: &impl serde::Serialize) -> Exit {
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    let printed = serde_json::to_writer_pretty(&mut out, document).map_err(io::Error::from);
-    written(
-        printed
-            .and_then(|()| writeln!(out))
-            .and_then(|()| out.flush()),
-    )
-}
-
-/// Somebody who closes the pipe has seen enough.
-fn written(result: io::Result<()>) -> Exit {
-    match result {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Console::warn(&format_args!("standard output can not be written: {error}"));
-            Exit::Problems
-        }
-        _ => Exit::Done,
-    }
-}
-
-fn complain(error: &impl std::fmt::Display) -> Exit {
-    Console::warn(error);
-    Exit::Problems
-}
-
-fn unknown_rule(config: &Config, name: &str) -> Exit {
-    Console::warn(&config.no_such_rule(name));
-    Exit::Usage
 }

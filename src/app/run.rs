@@ -1,19 +1,20 @@
 //! ONE run, readable as a list of steps: finish what the last one left, look
-//! at what people and time did, do what the run is for, commit, apply, tell.
+//! at what people and time did, do the job, commit, apply, tell.
 //!
 //! | file | does |
 //! |---|---|
 //! | `course` | a run between its beginning and its commit, and its locks |
-//! | `work` | what the run is for: read, ban, un-ban |
+//! | `work` | the job: read, ban, un-ban |
 
 mod course;
 mod work;
 
-use std::collections::{BTreeSet, HashSet};
-use std::path::PathBuf;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::model::{Address, Ban, Cause, Escaped, Origin, Problem, Rule, Stamp, Unban, plural};
+use crate::judge::AllowList;
+use crate::model::{Address, Ban, Cause, Escaped, Problem, Rule, Unban, plural};
 use crate::report::Summary;
 use crate::store::{PendingNotification, Store, StoreError, Unfinished};
 use crate::system::{self, LockError};
@@ -116,16 +117,13 @@ impl Done {
 /// did meanwhile is looked at before the reading is committed.
 pub(super) fn run(mut context: Context, job: &Job, console: Console) -> Result<Done, RunError> {
     let begun = Instant::now();
-    make_state_dir(&context)?;
-    let mut locks = Locks::take(&context, job)?;
-    let mut store = open(&mut context)?;
-    conf_d::remember(&mut context, &mut store)?;
+    let (mut locks, mut store) = begin(&mut context, job)?;
     let mut firewall_step = FirewallStep::default();
     firewall_step.finish(&context, &mut store)?;
 
     let mut changes = Changes::default();
     let snapshots = Snapshots::read(&mut context, &store, &mut changes)?;
-    lift_ended(&context, &store, &mut changes)?;
+    lift_ended(&context.allow_list, context.now, &store, &mut changes)?;
     let sharing = match job {
         Job::Restore => Sharing::none(&context, &mut changes),
         _ => Sharing::receive(&mut context, &store, &mut changes)?,
@@ -146,43 +144,86 @@ pub(super) fn run(mut context: Context, job: &Job, console: Console) -> Result<D
         early,
     } = course;
     changes.commit(&mut store, context.now)?;
-    context.warnings.extend(changes.forgotten());
+    context.notices.warnings.extend(changes.forgotten());
     // What comes next needs the room of a million bans. The windows it does not need: the process
     // ends soon, and to free a million of them takes a tenth of such a run.
     changes.bans = Vec::new();
     std::mem::forget(changes);
 
     firewall_step.apply(&mut context, &mut store)?;
-    let written = snapshots.write(&mut context, &store)?;
-    let events = store.pending_notifications()?;
-    let sessions = sessions_of(&events);
-    let told = console.tell(&events, &sessions, &mut context);
+    let written = snapshots.write(&context.config.firewall, &mut context.notices, &store)?;
+    let told = tell(&mut context, &store, console)?;
     firewall_step.close(&mut store, &written)?;
     sharing.send(&mut context, &mut store)?;
     let firewall = firewall_step.into_row(context.config.firewall.backend, &store)?;
-    once_each(&mut context);
-    metrics::leave(&mut context, &store, &sources, begun)?;
-    let pending = (told && !events.is_empty()).then_some(PendingNotifications {
+    context.notices.once_each();
+    metrics::leave(
+        &context.config,
+        &mut context.notices,
+        &store,
+        &sources,
+        begun,
+    )?;
+    let pending = (told.is_complete && !told.events.is_empty()).then_some(PendingNotifications {
         store,
         _locks: locks,
     });
-    context.warnings.iter().for_each(Console::warn);
-    let (bans, unbans) = apart(with_early(early, events));
+    let (bans, unbans) = apart(with_early(early, told.events));
     let summary = Summary {
-        dry_run: false,
-        server: context.server.to_string(),
         sources,
         bans,
-        sessions,
+        sessions: told.sessions,
         unbans,
         firewall,
-        problems: context.problems,
+        ..summary_of(context)
     };
     Ok(Done { summary, pending })
 }
 
-/// Who is logged in from the addresses that are banned; nobody is asked about where
-/// there are none.
+/// Takes the locks and opens the store.
+fn begin(context: &mut Context, job: &Job) -> Result<(Locks, Store), RunError> {
+    make_state_dir(&context.state_dir)?;
+    let locks = Locks::take(&context.state_dir, context.now, job)?;
+    let mut store = open(context)?;
+    let conf_d = &context.config.conf_d;
+    conf_d::remember(conf_d, &mut context.allow_list, &mut store)?;
+    Ok((locks, store))
+}
+
+/// What was told of a run.
+struct Told {
+    events: Vec<PendingNotification>,
+    sessions: Sessions,
+    /// Whether all of it was told, on the screen and in the event log.
+    is_complete: bool,
+}
+
+/// Tells what was committed.
+fn tell(context: &mut Context, store: &Store, console: Console) -> Result<Told, StoreError> {
+    let events = store.pending_notifications()?;
+    let sessions = sessions_of(&events);
+    let event_log = context.config.event_log.as_deref();
+    let problems = &mut context.notices.problems;
+    let is_complete = console.tell(&events, &sessions, event_log, problems);
+    Ok(Told {
+        events,
+        sessions,
+        is_complete,
+    })
+}
+
+/// A summary with what the context holds at the end, of which the warnings are said.
+fn summary_of(context: Context) -> Summary {
+    context.notices.warnings.iter().for_each(Console::warn);
+    Summary {
+        server: context.server.to_string(),
+        problems: context.notices.problems,
+        ..Summary::default()
+    }
+}
+
+/// The accounts that are logged in from the addresses that are banned. The host is not
+/// asked if no address is.
 fn sessions_of(events: &[PendingNotification]) -> Sessions {
     let banned = events.iter().filter_map(|event| match event {
         PendingNotification::Ban(ban) => Some(ban.address),
@@ -195,16 +236,6 @@ fn sessions_of(events: &[PendingNotification]) -> Sessions {
     let mut sessions = system::sessions();
     sessions.retain(|address, _| banned.contains(address));
     sessions
-}
-
-/// Each problem and each warning once, where it first stood: what can not be done before
-/// the reading is tried once more after it.
-fn once_each(context: &mut Context) {
-    let (mut told, mut warned) = (BTreeSet::new(), BTreeSet::new());
-    let is_first = |problem: &Problem| told.insert(problem.message.clone());
-    context.problems.retain(is_first);
-    let is_first = |warning: &String| warned.insert(warning.clone());
-    context.warnings.retain(is_first);
 }
 
 /// The bans and the un-bans among events.
@@ -240,16 +271,20 @@ pub(super) fn dry_run(mut context: Context, job: &Job, console: Console) -> Resu
     let mut changes = Changes::default();
     let mut store = match job {
         Job::Files(..) => None,
-        _ => look(&mut context),
+        _ => look(&context.config.store, &mut context.notices.problems),
     };
     if let Some(store) = &store {
-        conf_d::hold(&mut context, store)?;
-        Snapshots::read(&mut context, store, &mut changes)?.complain(&mut context);
-        lift_ended(&context, store, &mut changes)?;
+        conf_d::hold(&context.config.conf_d, &mut context.allow_list, store)?;
+        Snapshots::read(&mut context, store, &mut changes)?.complain(&mut context.notices.problems);
+        lift_ended(&context.allow_list, context.now, store, &mut changes)?;
     }
     let sources = work(&mut context, store.as_mut(), job, &mut changes, console)?;
-    locate(&mut context, changes.bans_mut());
-    context.warnings.extend(changes.forgotten());
+    locate(
+        context.config.geoip.as_deref(),
+        changes.bans_mut(),
+        &mut context.notices.problems,
+    );
+    context.notices.warnings.extend(changes.forgotten());
     let bans: Vec<Ban> = changes.bans.into_iter().map(|(ban, _)| ban).collect();
     let unbans = [changes.unbans, changes.ended].concat();
     let events = unbans.iter().cloned().map(PendingNotification::Unban);
@@ -259,21 +294,17 @@ pub(super) fn dry_run(mut context: Context, job: &Job, console: Console) -> Resu
     if let Err(error) = console.show(events, &sessions)
         && error.kind() != std::io::ErrorKind::BrokenPipe
     {
-        context.problems.push(Problem::new(format!(
+        context.notices.problems.push(Problem::new(format!(
             "standard output can not be written: {error}"
         )));
     }
-    context.warnings.iter().for_each(Console::warn);
-    let server = context.server.to_string();
     let summary = Summary {
         dry_run: true,
-        server,
         sources,
         bans,
         sessions,
         unbans,
-        firewall: None,
-        problems: context.problems,
+        ..summary_of(context)
     };
     console.nobody(&summary, matches!(job, Job::Files(..)));
     Ok(Done {
@@ -282,8 +313,7 @@ pub(super) fn dry_run(mut context: Context, job: &Job, console: Console) -> Resu
     })
 }
 
-fn make_state_dir(context: &Context) -> Result<(), RunError> {
-    let dir = &context.state_dir;
+fn make_state_dir(dir: &Path) -> Result<(), RunError> {
     let mut builder = std::fs::DirBuilder::new();
     std::os::unix::fs::DirBuilderExt::mode(builder.recursive(true), 0o700);
     builder.create(dir).map_err(|error| {
@@ -299,17 +329,17 @@ fn open(context: &mut Context) -> Result<Store, StoreError> {
     let store = Store::open(&path, context.now, || {
         snapshots::blacklisted(&dir, &context.config.firewall.chain)
     })?;
-    match store.unfinished() {
+    match store.opened().unfinished {
         None => {}
-        Some(Unfinished::NoRoom) => context.warnings.push(format!(
+        Some(Unfinished::NoRoom) => context.notices.warnings.push(format!(
             "{shown}: the store is not wholly brought to this version's form, since the disk is full; it is used as it is, and the next run with room goes on"
         )),
-        Some(Unfinished::NoTime) => context.warnings.push(format!(
+        Some(Unfinished::NoTime) => context.notices.warnings.push(format!(
             "{shown}: the store is large, and not wholly brought to this version's form yet; it is used as it is, and the next run goes on"
         )),
     }
     clock::set(context, &store);
-    if let Some(taken) = store.takeover() {
+    if let Some(taken) = &store.opened().takeover {
         let copy = Escaped::path(&taken.copy);
         let (bans, history) = (plural(taken.bans, "ban", "bans"), taken.history);
         Console::warn(&format_args!(
@@ -317,7 +347,7 @@ fn open(context: &mut Context) -> Result<Store, StoreError> {
         ));
         for text in &taken.refused {
             let text = Escaped::text(text);
-            context.problems.push(Problem::at(
+            context.notices.problems.push(Problem::at(
                 &path,
                 format!("`{text}` in PyFilter's database is no address and was left out"),
             ));
@@ -327,28 +357,32 @@ fn open(context: &mut Context) -> Result<Store, StoreError> {
 }
 
 /// Opens the store to look at, if there is one and we may.
-fn look(context: &mut Context) -> Option<Store> {
-    match Store::look(&context.config.store) {
+fn look(path: &Path, problems: &mut Vec<Problem>) -> Option<Store> {
+    match Store::look(path) {
         Ok(store) => store,
         Err(error) if error.is_denied() => {
             Console::warn("bans in force and cursors unknown: run with sudo");
             None
         }
         Err(error) => {
-            context
-                .problems
-                .push(Problem::at(&context.config.store, error.to_string()));
+            problems.push(Problem::at(path, error.to_string()));
             None
         }
     }
 }
 
-/// Un-bans those whose time is up, and those who came to be never banned.
-fn lift_ended(context: &Context, store: &Store, changes: &mut Changes) -> Result<(), StoreError> {
-    changes.ended = store.ended(context.now)?;
-    changes.expired = store.has_ended(context.now)?;
-    // Who is banned was looked at when it was banned: again only when others are never banned now.
-    let fingerprint = context.never.fingerprint();
+/// Un-bans addresses whose ban has ended, and addresses that are on the allow list by now.
+fn lift_ended(
+    allow_list: &AllowList,
+    now: i64,
+    store: &Store,
+    changes: &mut Changes,
+) -> Result<(), StoreError> {
+    changes.ended = store.ended(now)?;
+    changes.expired = store.has_ended(now)?;
+    // Each address was compared with the allow list when it was banned: again only if the list
+    // has changed.
+    let fingerprint = allow_list.fingerprint();
     if store.checked_allow_list()? == Some(fingerprint) {
         return Ok(());
     }
@@ -356,35 +390,11 @@ fn lift_ended(context: &Context, store: &Store, changes: &mut Changes) -> Result
     let ignored = store
         .in_force()?
         .into_iter()
-        .filter(|address| context.never.covers(*address));
+        .filter(|address| allow_list.covers(*address));
     changes.unbans.extend(ignored.map(|address| Unban {
         address,
         cause: Cause::Ignored,
-        at: context.now,
+        at: now,
     }));
     Ok(())
-}
-
-/// A ban by hand.
-pub(super) fn manual_ban(
-    context: &Context,
-    address: Address,
-    reason: Option<&str>,
-    ends: Option<i64>,
-) -> Ban {
-    Ban {
-        address,
-        rule: None,
-        server: context.server.clone(),
-        at: Stamp::from_secs(context.now),
-        ends,
-        failures: 0,
-        instant: false,
-        origin: Origin::Manual,
-        reason: Some(reason.map_or_else(
-            || format!("IP: {address} was banned by hand.").into(),
-            Box::from,
-        )),
-        country: None,
-    }
 }

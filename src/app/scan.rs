@@ -5,8 +5,9 @@ use crate::model::Rule;
 
 use super::console::Console;
 use super::context::Context;
+use super::exit::Exit;
+use super::output::{finish, unknown_rule};
 use super::run::{self, Job};
-use super::{Exit, finish, unknown_rule};
 
 pub(super) fn scan(context: Context, args: &cli::ScanArgs, console: Console) -> Exit {
     let named = |name: &str| context.config.rule_named(name);

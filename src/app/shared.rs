@@ -1,12 +1,12 @@
-//! What a run commits of its dealings with the other servers.
+//! What a run commits of its exchange with the other servers.
 
 use std::collections::BTreeMap;
 
-use crate::model::{Address, Ban, Cause, Origin, Unban};
+use crate::model::{Address, Ban, Cause, Origin, RedisBanEntry, StreamPosition, Unban};
 use crate::store::{Commit, StoreError};
-use crate::sync::{Position, RedisBanEntry, RemoteUnban};
+use crate::sync::RemoteUnban;
 
-/// What a run has to note of its dealings with Redis.
+/// What a run has to note of its exchange with the other servers.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     /// Whether what is done here is for the other servers, too.
@@ -14,13 +14,14 @@ pub(super) struct Shared {
     /// Whether un-bans by hand are for this server alone.
     pub(super) only_here: bool,
     pub(super) remote_unbans: Vec<RemoteUnban>,
-    pub(super) redis_entry: Vec<RedisBanEntry>,
+    /// The entries in Redis of the bans that are in force now.
+    pub(super) redis_entries: Vec<RedisBanEntry>,
     /// Until when the others have those bans.
     pub(super) until: BTreeMap<Address, i64>,
-    pub(super) position: Option<Position>,
+    pub(super) position: Option<StreamPosition>,
     /// The highest of this server's own numbers that was read.
     pub(super) own: Option<i64>,
-    /// What waits to be sent, and had been.
+    /// The numbers of what waits to be sent, and had been.
     pub(super) read_back: Vec<i64>,
     /// The highest number under this server's id that it never gave.
     pub(super) never_given: Option<i64>,
@@ -28,12 +29,14 @@ pub(super) struct Shared {
     pub(super) renewed: Option<Renewed>,
     /// Whether the bans in force are told again.
     pub(super) bans_again: BansAgain,
-    pub(super) looked: Option<HashSearchPosition>,
+    pub(super) hashes_searched: Option<HashSearchPosition>,
     pub(super) announced: bool,
-    pub(super) odd: Vec<i64>,
+    /// The hashes of the entries that were reported.
+    pub(super) reported: Vec<i64>,
     /// Whether this server begins or ends to tell the others what it does.
     pub(super) sharing: Option<bool>,
-    /// Who was banned before it began to, and until when the others have that.
+    /// The addresses that were banned before it began to, and until when the others
+    /// have them.
     pub(super) held: BTreeMap<Address, Option<i64>>,
 }
 
@@ -61,7 +64,7 @@ pub(super) struct HashSearchPosition {
 }
 
 impl Shared {
-    /// Nothing to note yet, for the same run.
+    /// Nothing to note yet, for the same job.
     pub(super) fn next(self) -> Self {
         Shared {
             tells: self.tells,
@@ -73,14 +76,14 @@ impl Shared {
     /// Whether there is nothing to note.
     pub(super) fn is_empty(&self) -> bool {
         self.remote_unbans.is_empty()
-            && self.redis_entry.is_empty()
+            && self.redis_entries.is_empty()
             && self.position.is_none()
             && self.own.is_none()
             && self.renewed.is_none()
             && self.bans_again == BansAgain::No
-            && self.looked.is_none()
+            && self.hashes_searched.is_none()
             && !self.announced
-            && self.odd.is_empty()
+            && self.reported.is_empty()
             && self.sharing.is_none()
     }
 
@@ -114,33 +117,22 @@ impl Shared {
         Ok(())
     }
 
-    /// Notes what other servers lifted.
-    pub(super) fn lift(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
-        for RemoteUnban {
-            address,
-            at,
-            redis_entry,
-        } in &self.remote_unbans
-        {
-            commit.unsend(*address, *at)?;
-            if let Some(RedisBanEntry { server, text, .. }) = redis_entry {
-                commit.remember(&address.to_string(), server, text, *at)?;
+    /// Notes the un-bans of other servers, before they are done.
+    pub(super) fn before_remote_unbans(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
+        for unban in &self.remote_unbans {
+            commit.unsend(unban.address, unban.at)?;
+            if let Some(entry) = &unban.redis_entry {
+                commit.remember_lifted(entry, unban.at)?;
             }
         }
         Ok(())
     }
 
-    /// Notes how the bans that are in force now stand there; what the others
-    /// have for as long is not to be sent any more.
-    pub(super) fn stand(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
-        for RedisBanEntry {
-            address,
-            key,
-            server,
-            text,
-        } in &self.redis_entry
-        {
-            commit.stands(&address.to_string(), key, server, text)?;
+    /// Notes the entries of the bans that are in force now; what the others have
+    /// for as long is not to be sent any more.
+    pub(super) fn note_entries(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
+        for entry in &self.redis_entries {
+            commit.set_redis_entry(entry)?;
         }
         if !self.until.is_empty() && commit.has_to_send()? {
             for (address, until) in &self.until {
@@ -168,11 +160,10 @@ impl Shared {
             BansAgain::Later => commit.send_bans_again_later()?,
         }
         if let Some(position) = &self.position {
-            let last = position.last.as_deref().unwrap_or("0-0");
-            commit.set_last_numbers(last, &position.last_numbers, now)?;
+            commit.set_stream_position(position, now)?;
         }
-        if let Some(HashSearchPosition { scan }) = &self.looked {
-            commit.set_looked(scan.as_deref(), now)?;
+        if let Some(HashSearchPosition { scan }) = &self.hashes_searched {
+            commit.set_hashes_searched(scan.as_deref(), now)?;
         }
         // One that was left under an id of before is to be left anew.
         if self.announced && self.never_given.is_none() {
@@ -184,6 +175,6 @@ impl Shared {
         if let Some(shares) = self.sharing {
             commit.set_sharing(shares)?;
         }
-        commit.set_odd(&self.odd, now)
+        commit.set_reported(&self.reported, now)
     }
 }

@@ -5,15 +5,10 @@
 //! | `own` | under which id this server sends |
 //! | `report` | what is told of the entries in Redis |
 
-use std::time::Duration;
-
-use crate::config::{Config, Database};
-use crate::model::{Ban, Cause, Evidence, Problem, Unban};
-use crate::store::{Outbound, Store, StoreError};
-use crate::sync::{
-    Ahead, Event, Exchange, Known, Merged, Outgoing, Position, RedisBanEntry, RedisSettings,
-    RejectedEntry, Sending, SyncError, Tls, merge,
-};
+use crate::config::Database;
+use crate::model::{Ban, Cause, Evidence, OutboundAction, OutboundEvent, Problem, Unban};
+use crate::store::{Store, StoreError};
+use crate::sync::{Ahead, Event, Exchange, Merged, RejectedEntry, SyncError, merge};
 
 use super::changes::Changes;
 use super::context::Context;
@@ -23,9 +18,6 @@ mod own;
 mod report;
 
 use report::report;
-
-/// How long a run waits for Redis in all.
-const LIMIT: Duration = Duration::from_secs(2);
 
 /// How often a server leaves its name in Redis, in seconds.
 const ANNOUNCED: i64 = 3600;
@@ -37,22 +29,6 @@ const SENT: usize = 20_000;
 #[derive(Debug)]
 pub(super) struct Sharing {
     exchange: Option<Exchange>,
-}
-
-/// How Redis is reached.
-pub(super) fn settings(config: &Config) -> RedisSettings {
-    let redis = &config.redis;
-    RedisSettings {
-        host: redis.host.clone(),
-        port: redis.port,
-        username: redis.username.clone(),
-        password: redis.password.clone(),
-        database: redis.database,
-        tls: redis.tls.then(|| Tls {
-            ca: redis.tls_ca.clone(),
-        }),
-        limit: LIMIT,
-    }
 }
 
 impl Sharing {
@@ -80,11 +56,11 @@ impl Sharing {
         }
         let mut received = ReceivedEntries::default();
         let sender = received.sender(store)?;
-        let opened = Exchange::open(&settings(&context.config), sender, &context.server);
+        let opened = Exchange::open(&context.config.redis, sender, &context.server);
         let mut exchange = match opened {
             Ok(exchange) => exchange,
             Err(error) => {
-                context.problems.push(problem(&error));
+                context.notices.problems.push(problem(&error));
                 return Ok(alone);
             }
         };
@@ -93,7 +69,7 @@ impl Sharing {
         let whole = match asked {
             Ok(whole) => whole,
             Err(error) => {
-                context.problems.push(problem(&error));
+                context.notices.problems.push(problem(&error));
                 false
             }
         };
@@ -108,11 +84,11 @@ impl Sharing {
         let Some(mut exchange) = self.exchange else {
             return Ok(());
         };
-        let mut outgoing: Vec<Outgoing> = outgoing(&store.outbox(SENT)?);
+        let mut outgoing: Vec<OutboundEvent> = store.outbox(SENT)?;
         // One that is over now, and perhaps not when the clock is right, waits.
         let (now, age) = (context.now, store.age());
-        outgoing.retain(|out| match out.sending {
-            Sending::Ban {
+        outgoing.retain(|out| match out.action {
+            OutboundAction::Ban {
                 ends: Some(ends), ..
             } => !(age < ends && ends <= now),
             _ => true,
@@ -121,7 +97,7 @@ impl Sharing {
             return Ok(());
         };
         // What comes back from Redis with a higher number was sent by somebody else.
-        if store.sender()?.sent < last.number {
+        if store.highest_sent()? < last.number {
             let commit = store.begin()?;
             commit.set_perhaps_sent(last.number)?;
             commit.commit()?;
@@ -129,23 +105,23 @@ impl Sharing {
         let length = context.config.redis.stream_length;
         let (taken, refused, error) = exchange.send(&outgoing, length, context.now);
         for RejectedEntry { entry, why, .. } in refused {
-            let place = settings(&context.config).place();
+            let place = context.config.redis.place();
             let told = format!(
                 "Redis at {place}: {entry}: {why}; the other servers of this version were told all the same"
             );
-            context.problems.push(Problem::new(told));
+            context.notices.problems.push(Problem::new(told));
         }
-        context.problems.extend(error.as_ref().map(problem));
+        context.notices.problems.extend(error.as_ref().map(problem));
         if taken.is_empty() {
             return Ok(());
         }
         let commit = store.begin()?;
-        commit.set_sent(taken)?;
+        commit.set_sent(&taken)?;
         commit.commit()
     }
 }
 
-/// What was heard, before it is decided what stands.
+/// What was received, before it is merged.
 #[derive(Debug, Default)]
 struct ReceivedEntries {
     events: Vec<Event>,
@@ -165,20 +141,19 @@ impl ReceivedEntries {
     ) -> Result<Result<bool, SyncError>, StoreError> {
         let begins = !store.is_sharing()?;
         if begins {
-            let held = store.untold_to_others()?.into_iter();
+            let held = store.not_shared()?.into_iter();
             self.shared.held = held.map(|address| (address, None)).collect();
         }
         let has_held = !self.shared.held.is_empty();
         // What is held here may have been un-banned by others long ago.
-        let from_its_start = || has_held.then(|| "0-0".to_owned());
-        let position = Position {
-            last: store.stream_position()?.or_else(from_its_start),
-            last_numbers: store.last_numbers()?,
-        };
-        let (looked, announced) = store.looked()?;
+        let mut position = store.stream_position()?;
+        if position.last.is_none() && has_held {
+            position.last = Some("0-0".to_owned());
+        }
         let now = context.now;
-        let never = |address| context.never.why(address);
-        let announce = is_due(announced, ANNOUNCED, now);
+        let never = |address| context.allow_list.why(address);
+        let announce = is_due(store.announced()?, ANNOUNCED, now);
+        let last_search = store.hashes_searched()?;
         let received = match exchange.receive(position.clone(), announce, now, &never) {
             Ok(received) => received,
             Err(error) => return Ok(Err(error)),
@@ -200,18 +175,19 @@ impl ReceivedEntries {
             let begin = || HashSearchPosition {
                 scan: Some("0".to_owned()),
             };
-            self.shared.looked = received.lost.then(begin);
+            self.shared.hashes_searched = received.lost.then(begin);
             return Ok(Err(error));
         }
         let scan = store.scan_position()?;
         let check_time = i64::from(context.config.redis.check_time);
-        let looks = received.lost || scan.is_some() || has_held || is_due(looked, check_time, now);
-        if !(context.config.redis.take_over && looks) {
+        let searches =
+            received.lost || scan.is_some() || has_held || is_due(last_search, check_time, now);
+        if !(context.config.redis.take_over && searches) {
             self.shared.sharing = (begins && received.whole).then_some(true);
             return Ok(Ok(received.whole));
         }
         let in_force = store.in_force()?;
-        // What is held and not told may stand there all the same.
+        // A ban that is held and was not told may be there all the same.
         let held = &self.shared.held;
         let known = |address| in_force.contains(&address) && !held.contains_key(&address);
         // After a gap the hashes are looked through from their beginning.
@@ -221,11 +197,11 @@ impl ReceivedEntries {
         self.refused.extend(look.refused);
         let through = received.whole && look.error.is_none() && look.scan.is_none();
         self.shared.sharing = (begins && through).then_some(true);
-        self.shared.looked = Some(HashSearchPosition { scan: look.scan });
+        self.shared.hashes_searched = Some(HashSearchPosition { scan: look.scan });
         Ok(look.error.map_or(Ok(received.whole), Err))
     }
 
-    /// Decides what stands, and puts it into `changes`.
+    /// Merges it with what is known here, and puts the outcome into `changes`.
     fn take_over(
         self,
         context: &mut Context,
@@ -238,31 +214,23 @@ impl ReceivedEntries {
             ahead,
             mut shared,
         } = self;
-        let known = |address| {
-            let (cleared, bans, lifted, redis_entry) = store.before(address)?;
-            Ok::<_, StoreError>(Known {
-                cleared,
-                bans,
-                lifted,
-                redis_entry,
-            })
-        };
-        store.hold()?;
+        store.begin_read()?;
+        let known = |address| store.address_record(address);
         let Merged {
             unbans,
             bans,
-            redis_entry,
+            redis_entries,
             until,
         } = merge(events, context.now, known)?;
         if context.config.redis.take_over {
-            changes.unbans.extend(unbans.iter().map(|lift| Unban {
-                address: lift.address,
+            changes.unbans.extend(unbans.iter().map(|unban| Unban {
+                address: unban.address,
                 cause: Cause::Redis,
-                at: lift.at,
+                at: unban.at,
             }));
             let bans = bans.into_iter().map(|ban: Ban| (ban, Evidence::default()));
             changes.bans.extend(bans);
-            shared.redis_entry = redis_entry;
+            shared.redis_entries = redis_entries;
             shared.until = until;
         }
         shared.remote_unbans = unbans;
@@ -292,40 +260,4 @@ fn problem(error: &SyncError) -> Problem {
     Problem::new(format!(
         "{error}; this server's own work is done, and what it has to tell is sent by a later run"
     ))
-}
-
-fn outgoing(rows: &[Outbound]) -> Vec<Outgoing> {
-    let latest_ban = |address| {
-        let mut bans = rows.iter().filter(|row| row.server.is_some());
-        bans.any(|row: &Outbound| row.address == address)
-    };
-    let row = |row: &Outbound| Outgoing {
-        number: row.number,
-        address: row.address,
-        at: row.at,
-        sending: match &row.server {
-            Some(server) => Sending::Ban {
-                server: server.clone(),
-                ends: row.ends,
-                reason: row.reason.clone(),
-                country: row.country.clone(),
-                longer: row.longer,
-            },
-            None => Sending::Unban {
-                // What stands there by now is another server's later ban.
-                keeps: row.longer || row.banned && !latest_ban(row.address),
-                redis_entry: row
-                    .redis_entry
-                    .iter()
-                    .map(|(key, server, text)| RedisBanEntry {
-                        address: row.address,
-                        key: key.clone(),
-                        server: server.clone(),
-                        text: text.clone(),
-                    })
-                    .collect(),
-            },
-        },
-    };
-    rows.iter().map(row).collect()
 }

@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 
 use crate::firewall::snapshot::{self, Shown, SnapshotFault};
 use crate::firewall::snapshot_file::{self, Written};
-use crate::model::{Address, Ban, Cause, Escaped, Evidence, Family, Origin, Problem, Stamp, Unban};
+use crate::model::{
+    Address, Ban, Cause, Escaped, Evidence, Family, Firewall, Origin, Problem, Stamp, Unban,
+};
 use crate::store::{Store, StoreError};
 
 use super::changes::Changes;
 use super::context::Context;
+use super::notices::Notices;
 
 /// The snapshots as they were when the run began.
 #[derive(Debug)]
@@ -84,7 +87,10 @@ impl Snapshots {
                     let message = format!(
                         "{path}: can not be read ({error}), so edits in it are not seen; move it away, and it is written anew"
                     );
-                    context.problems.push(Problem::at(&found.path, message));
+                    context
+                        .notices
+                        .problems
+                        .push(Problem::at(&found.path, message));
                     found.state = State::Unreadable;
                 }
             }
@@ -98,11 +104,10 @@ impl Snapshots {
     }
 
     /// Says which of them are not whole, for a run that leaves them as they are.
-    pub(super) fn complain(self, context: &mut Context) {
+    pub(super) fn complain(self, problems: &mut Vec<Problem>) {
         for found in self.0 {
             if let State::Broken(fault) = found.state {
-                let problem = snapshot_file::broken(&found.path, &fault, None);
-                context.problems.push(problem);
+                problems.push(snapshot_file::broken(&found.path, &fault, None));
             }
         }
     }
@@ -111,7 +116,8 @@ impl Snapshots {
     /// digests of those that were written.
     pub(super) fn write(
         &mut self,
-        context: &mut Context,
+        firewall: &Firewall,
+        notices: &mut Notices,
         store: &Store,
     ) -> Result<Vec<(Family, String)>, StoreError> {
         let number = store.number()?.cast_unsigned();
@@ -130,9 +136,9 @@ impl Snapshots {
         let mut written = Vec::new();
         for found in std::mem::take(&mut self.0) {
             let family = found.family;
-            match found.write(context, &shown, &in_force) {
+            match found.write(firewall, notices, &shown, &in_force) {
                 Ok(digest) => written.extend(digest.map(|digest| (family, digest))),
-                Err(problem) => context.problems.push(problem),
+                Err(problem) => notices.problems.push(problem),
             }
         }
         Ok(written)
@@ -143,11 +149,11 @@ impl Found {
     /// The number of the set that it shows, if it still is, byte for byte, what
     /// was written last: nobody has edited it then.
     fn as_written(&self, store: &Store) -> Result<Option<u64>, StoreError> {
-        let (Some(bytes), Some((digest, number))) = (&self.bytes, store.written(self.family)?)
-        else {
+        let (Some(bytes), Some(written)) = (&self.bytes, store.written(self.family)?) else {
             return Ok(None);
         };
-        Ok((snapshot::digest(bytes) == digest).then_some(number.cast_unsigned()))
+        let is_as_written = snapshot::digest(bytes) == written.fingerprint;
+        Ok(is_as_written.then_some(written.number.cast_unsigned()))
     }
 
     fn understand(
@@ -188,12 +194,15 @@ impl Found {
             });
         }
         for address in edits.banned.difference(&in_force) {
-            if let Some(why) = context.never.why(*address) {
+            if let Some(why) = context.allow_list.why(*address) {
                 let path = Escaped::path(&self.path);
                 let message = format!(
                     "{path}: {address} {why}, so it is never banned; its line is taken out"
                 );
-                context.problems.push(Problem::at(&self.path, message));
+                context
+                    .notices
+                    .problems
+                    .push(Problem::at(&self.path, message));
                 continue;
             }
             let name = self.path.file_name().unwrap_or_default().to_string_lossy();
@@ -202,7 +211,7 @@ impl Found {
                 rule: None,
                 server: context.server.clone(),
                 at: Stamp::from_secs(context.now),
-                ends: context.end_of(context.config.thresholds.ban_time),
+                ends: context.config.thresholds.ban_time.end(context.now),
                 failures: 0,
                 instant: false,
                 origin: Origin::Snapshot,
@@ -216,7 +225,8 @@ impl Found {
 
     fn write(
         mut self,
-        context: &mut Context,
+        firewall: &Firewall,
+        notices: &mut Notices,
         shown: &Shown,
         in_force: &BTreeSet<Address>,
     ) -> Result<Option<String>, Problem> {
@@ -236,13 +246,12 @@ impl Found {
                 let aside = snapshot_file::keep_aside(&self.path);
                 let kept = aside.as_deref().ok();
                 let fault = snapshot_file::broken(&self.path, &fault, kept);
-                context.problems.push(fault);
+                notices.problems.push(fault);
                 aside.map_err(|error| problem(&self.path, error))?;
                 self.bytes = None;
             }
             _ => {}
         }
-        let firewall = &context.config.firewall;
         let text = snapshot::render(self.family, shown, &firewall.chain, firewall.deny, in_force);
         match snapshot_file::write_if_unchanged(&self.path, self.bytes.as_deref(), &text) {
             Ok(Written::Yes | Written::AsBefore) => Ok(Some(snapshot::digest(text.as_bytes()))),

@@ -5,16 +5,17 @@ use std::path::Path;
 use crate::cli::{GlobalArgs, STATE_DIR, UninstallArgs};
 use crate::config::{Config, DEFAULT_FILE};
 use crate::firewall;
-use crate::model::{Backend, Escaped, Firewall, InstalledChain};
+use crate::model::{Backend, Escaped, InstalledChain};
 use crate::store::{Store, StoreError};
 use crate::system;
 
 use super::console::Console;
+use super::exit::Exit;
 use super::install::found::{is_packaged, is_there};
 use super::install::places;
 use super::install::step::{self, Step};
 use super::install::{lock, refuses_elsewhere};
-use super::{Exit, complain};
+use super::output::complain;
 
 /// Takes away what `install` and the runs have made.
 pub(super) fn uninstall(global: &GlobalArgs, args: &UninstallArgs, console: Console) -> Exit {
@@ -141,18 +142,14 @@ fn remove_chain(config: &Config) -> Result<bool, String> {
     let mut made = remembered.map_err(|error| error.to_string())?;
     let id = store.as_ref().map(Store::id).transpose();
     let id = id.map_err(|error| error.to_string())?;
-    if config.firewall.backend == Backend::Iptables {
+    if config.firewall.backend != Backend::None {
         // Also what a killed first run, or a store that is lost, made: wherever it is.
         made.push(InstalledChain::of(&config.firewall, None));
     }
-    let settings = Firewall {
-        backend: Backend::Iptables,
-        ..config.firewall.clone()
-    };
     if made.is_empty() {
         return Ok(false);
     }
-    let outcome = firewall::remove(&settings, id.as_deref(), &made);
+    let outcome = firewall::remove(&config.firewall, id.as_deref(), &made);
     outcome.warnings.iter().for_each(Console::warn);
     for problem in &outcome.leftovers {
         let message = &problem.message;

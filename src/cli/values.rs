@@ -1,12 +1,6 @@
 //! Values of arguments, checked as far as that needs no configuration.
 
-use std::num::NonZeroU32;
-
-use crate::model::{Address, parse_span};
-
-/// How long a ban lasts; for ever if none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BanTime(pub Option<NonZeroU32>);
+use crate::model::{Address, BanTime, parse_span};
 
 /// How many of each list are shown; `usize::MAX` for all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,9 +20,9 @@ pub(super) fn address(text: &str) -> Result<Address, &'static str> {
 
 pub(super) fn ban_time(text: &str) -> Result<BanTime, String> {
     match text {
-        "null" => Ok(BanTime(None)),
+        "null" => Ok(BanTime::FOR_EVER),
         _ => parse_span(text)
-            .map(BanTime)
+            .map(BanTime::from)
             .map_err(|wrong| wrong.to_string()),
     }
 }

@@ -5,20 +5,12 @@ use std::path::Path;
 use super::check::{Checker, Field, Section};
 use super::keys;
 use super::shown::shown;
-use crate::model::{Backend, Deny, Firewall};
-
-/// The chains that the kernel brings.
-const BUILT_IN: [&str; 5] = ["INPUT", "FORWARD", "OUTPUT", "PREROUTING", "POSTROUTING"];
-/// Targets, after which no chain can be named.
-const TARGETS: [&str; 7] = [
-    "ACCEPT", "DROP", "REJECT", "RETURN", "QUEUE", "NFQUEUE", "LOG",
-];
+use crate::model::{Backend, ChainNameError, Deny, Firewall, check_hook, check_own_chain};
 
 pub(super) fn firewall(settings: &Section, base: &Path, check: &mut Checker) -> Firewall {
     let section = settings.below("firewall", &keys::FIREWALL, check);
-    let backends = [("iptables", Backend::Iptables), ("none", Backend::None)];
     let backend = section.get("backend");
-    let backend = backend.and_then(|field| field.word(&backends, check));
+    let backend = backend.and_then(|field| field.word(&Backend::NAMED, check));
     let targets = [("DROP", Deny::Drop), ("REJECT", Deny::Reject)];
     let deny = settings.get("deny_type");
     let deny = deny.and_then(|field| field.word(&targets, check));
@@ -42,15 +34,8 @@ pub(super) fn firewall(settings: &Section, base: &Path, check: &mut Checker) -> 
 
 /// The name of a chain that is ours alone.
 fn chain_name<'t>(field: &Field<'t>, check: &mut Checker) -> Option<&'t str> {
-    let name = name(field, check)?;
-    if BUILT_IN.contains(&name) || name.starts_with("DOCKER") {
-        let message = format!(
-            "must be a chain of our own: {name} is another's, name it in settings.firewall.hooks"
-        );
-        field.fault(check, message);
-        return None;
-    }
-    Some(name)
+    let name = field.text(check)?;
+    checked(field, name, check_own_chain(name), check)
 }
 
 fn hooks_of(field: &Field, chain: &str, check: &mut Checker) -> Option<Vec<String>> {
@@ -63,37 +48,30 @@ fn hooks_of(field: &Field, chain: &str, check: &mut Checker) -> Option<Vec<Strin
     }
     let mut hooks: Vec<String> = Vec::with_capacity(items.len());
     for item in items {
-        let Some(name) = name(&item, check) else {
-            continue;
-        };
-        if name == chain {
-            item.fault(check, format!("must not be our own chain, {chain}"));
-        } else if !hooks.iter().any(|hook| hook == name) {
+        let name = item.text(check);
+        let name = name.and_then(|name| checked(&item, name, check_hook(name, chain), check));
+        if let Some(name) = name
+            && !hooks.iter().any(|hook| hook == name)
+        {
             hooks.push(name.to_owned());
         }
     }
     Some(hooks)
 }
 
-/// A name that iptables takes for a chain, and that needs no quotes in a rule set.
-fn name<'t>(field: &Field<'t>, check: &mut Checker) -> Option<&'t str> {
-    let name = field.text(check)?;
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+:@".contains(&byte);
-    if !(1..=28).contains(&name.len()) || !name.bytes().all(fits) || name.starts_with('-') {
-        let message = format!(
-            "must be the name of a chain: 1 to 28 letters, digits, -, _, ., +, : or @, \
-             not - first (is \"{}\")",
-            shown(name)
-        );
-        field.fault(check, message);
-        return None;
+/// The name, if it was found right.
+fn checked<'t>(
+    field: &Field<'t>,
+    name: &'t str,
+    result: Result<(), ChainNameError>,
+    check: &mut Checker,
+) -> Option<&'t str> {
+    match result {
+        Ok(()) => return Some(name),
+        Err(error @ ChainNameError::Shape) => {
+            field.fault(check, format!("{error} (is \"{}\")", shown(name)));
+        }
+        Err(error) => field.fault(check, error.to_string()),
     }
-    if TARGETS.contains(&name) {
-        field.fault(
-            check,
-            format!("must be the name of a chain: {name} is a target"),
-        );
-        return None;
-    }
-    Some(name)
+    None
 }

@@ -26,13 +26,12 @@ mod tests;
 mod top;
 mod values;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::model::{Firewall, Rule, Thresholds};
+use crate::model::{Firewall, RedisSettings, Rule, Thresholds};
 use crate::rules;
 
 pub use conf_d::{ConfD, ConfFile, LeftOut};
@@ -69,7 +68,7 @@ pub struct Config {
     /// The rules of the file, in its order.
     pub rules: Vec<Rule>,
     /// The servers' exchange.
-    pub redis: Redis,
+    pub redis: RedisSettings,
     /// Where the event log stands; none if it is switched off.
     pub event_log: Option<PathBuf>,
     /// The MaxMind database; the usual places if none.
@@ -137,49 +136,6 @@ pub enum Database {
     Sqlite,
     /// With the servers of one Redis.
     Redis,
-}
-
-/// How the servers' Redis is reached, and what is done there.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Redis {
-    /// Host name, address, or path of a socket.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// ACL user.
-    pub username: Option<String>,
-    /// Password.
-    pub password: Option<String>,
-    /// Database number.
-    pub database: u32,
-    /// Whether the connection is encrypted.
-    pub tls: bool,
-    /// The certificates that vouch for Redis; the system's if none.
-    pub tls_ca: Option<PathBuf>,
-    /// How many events the servers' stream keeps, at least.
-    pub stream_length: u32,
-    /// Whether bans of other servers are taken over.
-    pub take_over: bool,
-    /// Seconds between two looks through the hashes.
-    pub check_time: u32,
-}
-
-/// Without the password, since what is debugged ends in logs.
-impl fmt::Debug for Redis {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redis")
-            .field("host", &self.host)
-            .field("port", &self.port)
-            .field("username", &self.username)
-            .field("password", &self.password.as_ref().map(|_| "…"))
-            .field("database", &self.database)
-            .field("tls", &self.tls)
-            .field("tls_ca", &self.tls_ca)
-            .field("stream_length", &self.stream_length)
-            .field("take_over", &self.take_over)
-            .field("check_time", &self.check_time)
-            .finish()
-    }
 }
 
 impl Config {

@@ -10,8 +10,8 @@ use ipnet::IpNet;
 
 use super::check::{Checker, Field, Section};
 use super::raw::Value;
-use super::{ConfD, Config, Database, FirstContact, Redis, firewall, keys, rule, values};
-use crate::model::{Rule, Thresholds, check_server_name};
+use super::{ConfD, Config, Database, FirstContact, firewall, keys, rule, values};
+use crate::model::{RedisSettings, Rule, Thresholds, check_server_name};
 use crate::rules;
 
 /// How long a run reads, by default. A timer starts one each minute.
@@ -169,7 +169,12 @@ fn rules(
     rules
 }
 
-fn connection(redis: &Section, sync_bans: &Section, base: &Path, check: &mut Checker) -> Redis {
+fn connection(
+    redis: &Section,
+    sync_bans: &Section,
+    base: &Path,
+    check: &mut Checker,
+) -> RedisSettings {
     let whole = |section: &Section, key, low, high, default, check: &mut Checker| {
         let field = section.get(key);
         let number = field.and_then(|field| field.whole(low, high, check));
@@ -186,7 +191,7 @@ fn connection(redis: &Section, sync_bans: &Section, base: &Path, check: &mut Che
     let port = url_port.unwrap_or(6379).into();
     let port = whole(redis, "port", 1, u16::MAX.into(), port, check);
     let tls_ca = redis.given("tls_ca");
-    Redis {
+    RedisSettings {
         host: host.to_owned(),
         port: u16::try_from(port).unwrap_or(6379),
         username: text("username", check),
@@ -194,6 +199,7 @@ fn connection(redis: &Section, sync_bans: &Section, base: &Path, check: &mut Che
         database: whole(redis, "database", 0, i32::MAX.unsigned_abs(), 0, check),
         tls: flag(redis, "tls", url_tls, check),
         tls_ca: tls_ca.and_then(|field| field.path_from(base, check)),
+        limit: Duration::from_secs(2),
         stream_length: whole(
             redis,
             "stream_length",

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use super::check::{Checker, Field, Section};
 use super::raw::Value;
 use super::shown::shown;
-use crate::model::{Address, SourceSpec, Thresholds, WindowKind, parse_span};
+use crate::model::{Address, BanTime, SourceSpec, Thresholds, WindowKind, parse_span};
 
 /// The network of an address or of `ADDRESS/PREFIX`; host bits are cut off, and
 /// IPv4-mapped IPv6 is IPv4.
@@ -62,7 +62,7 @@ pub(super) fn thresholds(
             .unwrap_or(default.failed_attempts),
         request_time: request_time.unwrap_or(default.request_time),
         window: window.unwrap_or(default.window),
-        ban_time: ban_time.unwrap_or(default.ban_time),
+        ban_time: ban_time.map_or(default.ban_time, BanTime::from),
     }
 }
 

@@ -1,29 +1,42 @@
-//! How a run knows, without listing it, that our chain still is what the last
-//! one left.
+//! How a run knows, without listing anything, that our chain still is what the last
+//! run left.
 //!
-//! `nf_tables` counts its rule set up at each commit of anybody, so the same
-//! number in the same network namespace is the same rule set. That it is the
-//! same namespace is told by the boot, by what runs as process 1 (a container's
-//! is another after each start), by the namespace's inode, and, since such
-//! numbers are given again, by our chains: their handles, and how many rules and
-//! jumps each has. A mark also names what was used and wanted: the layout, so that
-//! an earlier version's mark is not trusted, the programs, for with the other
-//! variant of iptables the chain is in another place, and the configuration. With
-//! any doubt there is no mark, and the chain is listed.
+//! `nf_tables` counts the generation of its rule set up at each commit, whoever makes
+//! it. So the same generation in the same network namespace is the same rule set.
+//!
+//! A fingerprint is a text in the store. An example, in four parts:
+//!
+//! ```text
+//! layout 2, boot 9f0c…, first process 31, namespace 4:4026531840, IPv6 true,
+//!   (2049, 1311) 99392 (1700000000, 5), …      which kernel, and which programs
+//! chain "PYFILTER", hooks ["INPUT"], DROP;     what the configuration wants
+//! generation 1042,                             commits so far, of anybody
+//! v4 7/100002, v6 9/3                          our chains: handle/uses
+//! ```
+//!
+//! `v4 7/100002` is a chain with the handle 7 that is used 100,002 times: 100,000 bans,
+//! the rule with the store's id, and one jump to it.
+//!
+//! - The next run takes the same text: nothing has changed, nothing is listed.
+//! - The run has one address more to ban, and writes it with one commit. Afterwards it
+//!   must find generation 1043 ([`RulesetFingerprint::follows`]) and `v4 7/100003`
+//!   ([`RulesetFingerprint::has_grown`]). With generation 1044 somebody else has written
+//!   at the same moment: the chain is listed.
+//! - Somebody adds a rule to any table: generation 1043, so the chain is listed.
+//!
+//! A generation and an inode are used again, so the first part proves the namespace: by
+//! the boot, by the start of process 1 (a container has another one after each start),
+//! by the namespace's inode, and by the handles of our chains. The programs belong to
+//! it because the chain is in another place with the other variant of iptables. The
+//! layout keeps the fingerprint of an earlier version from being trusted. Where any
+//! part can not be had there is no fingerprint, and the chain is listed.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 
-use crate::firewall::FirewallListing;
-use crate::firewall::iptables::{Iptables, PROGRAMS};
-use crate::firewall::nftables::{ChainState, Nftables};
-use crate::model::{Backend, Family, Firewall, IptablesVariant};
-
-/// Which layout of our chain a mark is for. With 2, the chain carries its store's
-/// id; 1, which marks did not name, had the bans alone.
-const LAYOUT: u32 = 2;
+use crate::firewall::netlink::{ChainState, NetlinkSocket};
+use crate::model::Family;
 
 /// The state of the firewall at one moment, as far as the kernel tells it
 /// without listing anything.
@@ -37,28 +50,27 @@ pub struct RulesetFingerprint {
 }
 
 impl RulesetFingerprint {
-    /// The state now; none where the kernel does not tell.
-    #[must_use]
-    pub fn take(firewall: &Firewall) -> Option<Self> {
-        if firewall.backend == Backend::None {
-            return None;
-        }
-        let mut nftables = Nftables::open().ok()?;
-        let mut chain = |family| nftables.chain(family, &firewall.chain).ok();
-        let chains = [chain(Family::V4)?, chain(Family::V6)?];
-        Some(RulesetFingerprint {
-            place: place(firewall).ok()?,
+    /// The state now, with our chains as `chains` finds them. `place` says what the
+    /// backend depends on.
+    pub(super) fn take(
+        place: impl FnOnce() -> io::Result<String>,
+        chains: impl FnOnce(&mut NetlinkSocket) -> io::Result<[Option<ChainState>; 2]>,
+    ) -> io::Result<Self> {
+        let mut socket = NetlinkSocket::open()?;
+        let chains = chains(&mut socket)?;
+        Ok(RulesetFingerprint {
+            place: place()?,
             // Last: what is changed while the rest is being read counts as later.
-            generation: nftables.generation().ok()?,
+            generation: socket.generation()?,
             chains,
         })
     }
 
-    /// All of it, for the store: the firewalls are the same if their marks are.
+    /// All of it, for the store: firewalls with the same text are the same.
     #[must_use]
     pub fn text(&self) -> String {
-        let chain = |standing: Option<ChainState>| {
-            standing.map_or_else(
+        let chain = |chain: Option<ChainState>| {
+            chain.map_or_else(
                 || "none".to_owned(),
                 |ChainState { handle, uses }| format!("{handle}/{uses}"),
             )
@@ -70,16 +82,16 @@ impl RulesetFingerprint {
         )
     }
 
-    /// Whether between `before` and this moment there were `commits` commits and
-    /// no other: those that we have made ourselves.
+    /// Whether there were exactly `commits` commits since `before`: those that we have
+    /// made ourselves.
     #[must_use]
     pub fn follows(&self, before: &RulesetFingerprint, commits: u32) -> bool {
         self.place == before.place
             && before.generation.checked_add(commits) == Some(self.generation)
     }
 
-    /// How many rules our chain of `family` holds, about: jumps to it count
-    /// among them. None if there is no chain.
+    /// How many rules our chain of `family` holds, about: jumps to it are counted, too.
+    /// None if there is no chain.
     #[must_use]
     pub fn rules(&self, family: Family) -> Option<usize> {
         let [v4, v6] = self.chains;
@@ -90,8 +102,8 @@ impl RulesetFingerprint {
         usize::try_from(chain?.uses).ok()
     }
 
-    /// Whether our chains have come to hold that many rules more, for IPv4 and
-    /// IPv6, and are the same otherwise.
+    /// Whether our chains of IPv4 and IPv6 hold `by` rules more than before, and are the
+    /// same chains.
     #[must_use]
     pub fn has_grown(&self, before: &RulesetFingerprint, by: [i64; 2]) -> bool {
         let sides = self.chains.iter().zip(&before.chains).zip(by);
@@ -106,56 +118,23 @@ impl RulesetFingerprint {
                 _ => false,
             })
     }
-
-    /// Whether the rules that `seen` lists are those of `nf_tables`, which alone count
-    /// its number up, and our chain stands in every family that the host has.
-    #[must_use]
-    pub fn matches(&self, seen: &FirewallListing) -> bool {
-        let sides = [&seen.v4, &seen.v6].into_iter().zip(&self.chains);
-        sides.into_iter().all(|(seen, chain)| match seen {
-            Ok(Some(listing)) => listing.variant() == IptablesVariant::Nft && chain.is_some(),
-            Ok(None) => chain.is_none() && !Iptables::kernel_has_ipv6(),
-            Err(_) => false,
-        })
-    }
 }
 
-/// Whose firewall it is, and what is wanted of it.
-fn place(firewall: &Firewall) -> io::Result<String> {
+/// The network namespace, as text: it is another after a reboot and in each container.
+pub(super) fn namespace() -> io::Result<String> {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
     let first = started(&fs::read_to_string("/proc/1/stat")?)?;
     let namespace = fs::metadata("/proc/self/ns/net")?;
-    let mut place = format!(
-        "layout {LAYOUT}, boot {}, first process {first}, namespace {}:{}, IPv6 {}",
+    Ok(format!(
+        "boot {}, first process {first}, namespace {}:{}",
         boot.trim(),
         namespace.dev(),
-        namespace.ino(),
-        Iptables::kernel_has_ipv6(),
-    );
-    for family in Family::BOTH {
-        let iptables = Iptables::new(family, firewall.programs.as_deref());
-        for program in PROGRAMS {
-            let found = iptables.find(program.of(family));
-            let (path, _) = found.map_err(io::Error::other)?;
-            let there = fs::metadata(path)?;
-            let (file, changed) = (
-                (there.dev(), there.ino()),
-                (there.ctime(), there.ctime_nsec()),
-            );
-            let _ = write!(place, ", {file:?} {} {changed:?}", there.size());
-        }
-    }
-    let Firewall {
-        chain, hooks, deny, ..
-    } = firewall;
-    Ok(format!(
-        "{place}, chain {chain:?}, hooks {hooks:?}, {}",
-        deny.as_str()
+        namespace.ino()
     ))
 }
 
-/// When a process began, in ticks since boot: the 22nd field of its `stat`,
-/// counted behind the name, which may hold anything.
+/// When a process began, in ticks since boot: the 22nd field of its `stat`. Fields are
+/// counted after the name, which may hold anything.
 fn started(stat: &str) -> io::Result<u64> {
     let fields = stat.rsplit_once(") ").map(|(_, fields)| fields);
     fields
@@ -167,18 +146,18 @@ fn started(stat: &str) -> io::Result<u64> {
 mod tests {
     use super::*;
 
-    fn mark(generation: u32, uses: u32) -> RulesetFingerprint {
-        let standing = ChainState { handle: 1, uses };
+    fn fingerprint(generation: u32, uses: u32) -> RulesetFingerprint {
+        let chain = ChainState { handle: 1, uses };
         RulesetFingerprint {
             place: "here".to_owned(),
             generation,
-            chains: [Some(standing), None],
+            chains: [Some(chain), None],
         }
     }
 
     #[test]
-    fn a_mark_is_another_after_any_change() {
-        let before = mark(5, 10);
+    fn a_fingerprint_is_another_after_any_change() {
+        let before = fingerprint(5, 10);
         let elsewhere = RulesetFingerprint {
             place: "there".to_owned(),
             ..before.clone()
@@ -187,40 +166,43 @@ mod tests {
             chains: [None, None],
             ..before.clone()
         };
-        for after in [&mark(6, 10), &mark(5, 11), &elsewhere, &bare] {
+        for after in [&fingerprint(6, 10), &fingerprint(5, 11), &elsewhere, &bare] {
             assert_ne!(after.text(), before.text());
         }
-        assert_eq!(mark(5, 10).text(), before.text());
+        assert_eq!(fingerprint(5, 10).text(), before.text());
     }
 
     #[test]
     fn only_our_own_commits_may_lie_between() {
-        let before = mark(5, 10);
-        assert!(mark(5, 10).follows(&before, 0));
-        assert!(mark(7, 10).follows(&before, 2));
-        assert!(!mark(6, 10).follows(&before, 0), "somebody else's");
-        assert!(!mark(5, 10).follows(&before, 1), "ours changed nothing");
+        let before = fingerprint(5, 10);
+        assert!(fingerprint(5, 10).follows(&before, 0));
+        assert!(fingerprint(7, 10).follows(&before, 2));
+        assert!(!fingerprint(6, 10).follows(&before, 0), "somebody else's");
         assert!(
-            !mark(0, 10).follows(&mark(u32::MAX, 10), 1),
+            !fingerprint(5, 10).follows(&before, 1),
+            "ours changed nothing"
+        );
+        assert!(
+            !fingerprint(0, 10).follows(&fingerprint(u32::MAX, 10), 1),
             "it begins anew"
         );
         let elsewhere = RulesetFingerprint {
             place: "there".to_owned(),
-            ..mark(6, 10)
+            ..fingerprint(6, 10)
         };
         assert!(!elsewhere.follows(&before, 1));
     }
 
     #[test]
     fn the_chain_must_have_grown_by_what_was_written() {
-        let before = mark(5, 10);
-        assert!(mark(6, 13).has_grown(&before, [3, 0]));
-        assert!(mark(6, 8).has_grown(&before, [-2, 0]));
-        assert!(!mark(6, 13).has_grown(&before, [2, 0]));
-        assert!(!mark(6, 10).has_grown(&before, [0, 1]));
+        let before = fingerprint(5, 10);
+        assert!(fingerprint(6, 13).has_grown(&before, [3, 0]));
+        assert!(fingerprint(6, 8).has_grown(&before, [-2, 0]));
+        assert!(!fingerprint(6, 13).has_grown(&before, [2, 0]));
+        assert!(!fingerprint(6, 10).has_grown(&before, [0, 1]));
         let gone = RulesetFingerprint {
             chains: [None, None],
-            ..mark(6, 10)
+            ..fingerprint(6, 10)
         };
         assert!(!gone.has_grown(&before, [0, 0]));
     }

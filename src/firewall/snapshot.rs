@@ -4,8 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use crate::firewall::rule::{deny, single_address, without_counters};
-use crate::firewall::ruleset::rule_text;
+use crate::firewall::rule_text::{deny, rule_text, single_address, without_counters};
 use crate::model::{Address, Deny, Family};
 
 #[cfg(test)]

@@ -94,9 +94,7 @@ impl<K: Kept> AddressState<K> {
         if failures < thresholds.failed_attempts.get() && !instant {
             return None;
         }
-        let ends = thresholds
-            .ban_time
-            .map(|seconds| at.secs + i64::from(seconds.get()));
+        let ends = thresholds.ban_time.end(at.secs);
         self.counts_from = ends.unwrap_or(i64::MAX);
         Some(FilledWindow {
             failures,

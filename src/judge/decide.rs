@@ -437,7 +437,7 @@ mod tests {
 
     fn ten_minutes() -> Thresholds {
         Thresholds {
-            ban_time: NonZeroU32::new(600),
+            ban_time: NonZeroU32::new(600).into(),
             ..Thresholds::default()
         }
     }
@@ -529,7 +529,7 @@ mod tests {
     fn some_thresholds(attempts: u32, ban: Option<u32>) -> Thresholds {
         Thresholds {
             failed_attempts: NonZeroU32::new(attempts).unwrap(),
-            ban_time: ban.and_then(NonZeroU32::new),
+            ban_time: ban.and_then(NonZeroU32::new).into(),
             ..Thresholds::default()
         }
     }

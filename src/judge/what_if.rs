@@ -134,7 +134,7 @@ mod tests {
         late.extend(trials(&[9]));
         assert_eq!(TrialOutcome::of(&default, late).bans, 1);
         let for_ten = Thresholds {
-            ban_time: Some(number(10)),
+            ban_time: Some(number(10)).into(),
             ..default
         };
         assert_eq!(

@@ -244,7 +244,7 @@ mod tests {
             failed_attempts,
             request_time,
             window,
-            ban_time: None,
+            ban_time: None.into(),
         }
     }
 

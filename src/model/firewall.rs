@@ -1,3 +1,9 @@
+//! The firewall as the configuration names it, and what is remembered of it.
+//!
+//! The two tables of what there is stand here: [`Backend`], and [`ChainLocation`] for
+//! the places in the kernel. Everything else about a backend is in its folder of
+//! `firewall`.
+
 use std::path::PathBuf;
 
 use super::Family;
@@ -16,7 +22,7 @@ pub struct Firewall {
     /// `reload_iptables`: whether each run compares what is there with what
     /// should be, and repairs it.
     pub compare: bool,
-    /// The directory of `iptables`, `iptables-save`, … ; the usual ones if none.
+    /// The directory of the backend's programs; the usual ones if none.
     pub programs: Option<PathBuf>,
 }
 
@@ -29,6 +35,86 @@ pub enum Backend {
     None,
 }
 
+impl Backend {
+    /// All of them, each with its word in the configuration and in reports.
+    pub const NAMED: [(&str, Backend); 2] =
+        [("iptables", Backend::Iptables), ("none", Backend::None)];
+
+    /// Its word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        let named = Backend::NAMED.iter().find(|(_, backend)| *backend == self);
+        named.map_or("", |(name, _)| name)
+    }
+}
+
+/// Why a text can not be the name of a chain, as a half sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChainNameError {
+    /// A rule set would need quotes for it, or iptables does not take it.
+    #[error(
+        "must be the name of a chain: 1 to 28 letters, digits, -, _, ., +, : or @, not - first"
+    )]
+    Shape,
+    /// A rule that jumps to it would jump to a target.
+    #[error("must be the name of a chain: {0} is a target")]
+    Target(&'static str),
+    /// It can be a hook, but not a chain that pyfilter may flush.
+    #[error("must be a chain of our own: {0} is another's, name it in settings.firewall.hooks")]
+    NotOurs(String),
+    /// A chain can not jump to itself.
+    #[error("must not be our own chain, {0}")]
+    Itself(String),
+}
+
+/// Targets, which no chain can be named after.
+const TARGETS: [&str; 7] = [
+    "ACCEPT", "DROP", "REJECT", "RETURN", "QUEUE", "NFQUEUE", "LOG",
+];
+
+/// The chains that the kernel brings.
+const BUILT_IN: [&str; 5] = ["INPUT", "FORWARD", "OUTPUT", "PREROUTING", "POSTROUTING"];
+
+/// Whether a rule set can hold `name` as the name of a chain. A name with a blank or
+/// a line end would be a command there.
+///
+/// # Errors
+/// It can not.
+fn check_chain_name(name: &str) -> Result<(), ChainNameError> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+:@".contains(&byte);
+    if !(1..=28).contains(&name.len()) || !name.bytes().all(fits) || name.starts_with('-') {
+        return Err(ChainNameError::Shape);
+    }
+    match TARGETS.into_iter().find(|target| *target == name) {
+        Some(target) => Err(ChainNameError::Target(target)),
+        None => Ok(()),
+    }
+}
+
+/// Whether `name` can be a chain that pyfilter makes, flushes and deletes.
+///
+/// # Errors
+/// It can not.
+pub fn check_own_chain(name: &str) -> Result<(), ChainNameError> {
+    check_chain_name(name)?;
+    if BUILT_IN.contains(&name) || name.starts_with("DOCKER") {
+        return Err(ChainNameError::NotOurs(name.to_owned()));
+    }
+    Ok(())
+}
+
+/// Whether a rule that jumps to `chain` can be put into the chain `hook`.
+///
+/// # Errors
+/// It can not.
+pub fn check_hook(hook: &str, chain: &str) -> Result<(), ChainNameError> {
+    check_chain_name(hook)?;
+    if hook == chain {
+        return Err(ChainNameError::Itself(chain.to_owned()));
+    }
+    Ok(())
+}
+
 /// What happens to a packet of a banned address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deny {
@@ -39,7 +125,7 @@ pub enum Deny {
 }
 
 impl Deny {
-    /// The target's name in iptables.
+    /// The word of the configuration, and the target of a rule.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -79,8 +165,7 @@ impl IptablesVariant {
     }
 }
 
-/// Where in the kernel a chain of ours stands, and so which program can take it
-/// away.
+/// Where in the kernel a chain of ours stands, and so which program can remove it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ChainLocation {
     /// In a family's filter table of iptables.
@@ -92,12 +177,42 @@ pub enum ChainLocation {
     },
 }
 
-/// A chain that we made, where, and from where it was hooked. The store
-/// remembers it, from before it is made, until it is known to be gone.
+impl ChainLocation {
+    /// The word for what made the chain, as the store writes it.
+    #[must_use]
+    pub fn made_by(self) -> &'static str {
+        match self {
+            ChainLocation::Iptables { variant, .. } => match variant {
+                IptablesVariant::Nft => "iptables-nft",
+                IptablesVariant::Legacy => "iptables-legacy",
+            },
+        }
+    }
+
+    /// The family of its table.
+    #[must_use]
+    pub fn family(self) -> Family {
+        match self {
+            ChainLocation::Iptables { family, .. } => family,
+        }
+    }
+
+    /// The location with this [`Self::made_by`] and [`Self::family`].
+    #[must_use]
+    pub fn named(made_by: &str, family: Family) -> Option<Self> {
+        let variants = [IptablesVariant::Nft, IptablesVariant::Legacy];
+        let all = variants.map(|variant| ChainLocation::Iptables { family, variant });
+        all.into_iter()
+            .find(|location| location.made_by() == made_by)
+    }
+}
+
+/// A chain that we made, where, and which chains jump to it. The store remembers it
+/// from before it is made until it is known to be gone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InstalledChain {
-    /// Where it stands; none if a version remembered it that did not note that:
-    /// then it may be in any filter table.
+    /// Where it stands; none if 3.0.0 remembered it, which did not note that: then
+    /// it may be in any filter table.
     pub place: Option<ChainLocation>,
     /// The chain.
     pub chain: String,
@@ -122,5 +237,31 @@ impl InstalledChain {
     #[must_use]
     pub fn may_stand_in(&self, place: ChainLocation) -> bool {
         self.place.is_none_or(|own| own == place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_would_be_commands_are_refused() {
+        for wrong in [
+            "",
+            "A B",
+            "A\n-F INPUT",
+            "-F",
+            "!X",
+            "\"",
+            "zürich",
+            &"x".repeat(29),
+        ] {
+            assert_eq!(check_chain_name(wrong), Err(ChainNameError::Shape));
+        }
+        for right in ["PYFILTER", "DOCKER-USER", "f2b-sshd", &"x".repeat(28)] {
+            assert_eq!(check_chain_name(right), Ok(()), "{right:?}");
+        }
+        assert!(check_own_chain("INPUT").is_err() && check_own_chain("DOCKER-USER").is_err());
+        assert!(check_hook("X", "X").is_err() && check_hook("INPUT", "X").is_ok());
     }
 }

@@ -10,6 +10,8 @@
 //! | `evidence` | [`Evidence`]: the failures of a window |
 //! | `connection` | [`LoginConnection`]: of a client of ssh; [`LoginLine`]: what a line is to it |
 //! | `ban` | [`Ban`]: an address, with rule, server, time, reason, and when it ends |
+//! | `ban_time` | [`BanTime`]: how long a ban lasts, and when it ends |
+//! | `sharing`, `redis` | [`OutboundEvent`]: what is told the other servers; [`RedisSettings`]: where they meet |
 //! | `cursor` | [`Cursor`]: how far a rule has read a log |
 //! | `firewall` | [`Firewall`]: its settings |
 //! | `country` | [`Country`]: where an address is from |
@@ -21,6 +23,7 @@
 
 mod address;
 mod ban;
+mod ban_time;
 mod connection;
 mod country;
 mod cursor;
@@ -33,8 +36,10 @@ mod numbers;
 mod path_id;
 mod plural;
 mod problem;
+mod redis;
 mod rule;
 mod server;
+mod sharing;
 mod skew;
 mod span;
 mod stamp;
@@ -42,6 +47,7 @@ mod variant;
 
 pub use address::{Address, Family};
 pub use ban::{Ban, Cause, Origin, Unban};
+pub use ban_time::BanTime;
 pub use connection::{
     ConnectionId, LinePlace, LoginConnection, LoginLine, Role, connections_from_bytes,
     connections_to_bytes,
@@ -54,13 +60,20 @@ pub use cursor::{
 pub use escape::Escaped;
 pub use evidence::{Evidence, Line};
 pub use failure::{Failure, KeptFailure};
-pub use firewall::{Backend, ChainLocation, Deny, Firewall, InstalledChain, IptablesVariant};
+pub use firewall::{
+    Backend, ChainLocation, ChainNameError, Deny, Firewall, InstalledChain, IptablesVariant,
+    check_hook, check_own_chain,
+};
 pub use moment::{Moment, MomentError};
 pub use path_id::{PathId, line_digest};
 pub use plural::plural;
 pub use problem::Problem;
+pub use redis::RedisSettings;
 pub use rule::{LoginPage, Pattern, Positions, Rule, SourceSpec, Thresholds, Urls, WindowKind};
 pub use server::check_server_name;
+pub use sharing::{
+    AddressRecord, BanPeriod, OutboundAction, OutboundEvent, RedisBanEntry, Sender, StreamPosition,
+};
 pub use skew::{EARLIEST_NOW, MOST_SKEW};
 pub use span::{SpanError, parse_span};
 pub use stamp::Stamp;

@@ -3,6 +3,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::ban_time::BanTime;
+
 /// A named section of the configuration: which logs, which patterns, which
 /// thresholds. Checked: patterns compile, numbers are in range.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,8 +106,8 @@ pub struct Thresholds {
     pub request_time: u32,
     /// How the seconds are taken.
     pub window: WindowKind,
-    /// Seconds a ban lasts; never ends if none.
-    pub ban_time: Option<NonZeroU32>,
+    /// How long a ban lasts.
+    pub ban_time: BanTime,
 }
 
 /// How failures are held together.
@@ -124,7 +126,7 @@ impl Default for Thresholds {
             failed_attempts: NonZeroU32::new(5).expect("five is not zero"),
             request_time: 5,
             window: WindowKind::Gap,
-            ban_time: None,
+            ban_time: BanTime::FOR_EVER,
         }
     }
 }

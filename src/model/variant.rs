@@ -1,6 +1,6 @@
 use std::num::NonZeroU32;
 
-use super::{SpanError, Thresholds, WindowKind, parse_span};
+use super::{BanTime, SpanError, Thresholds, WindowKind, parse_span};
 
 /// One threshold and the values to try: `failed_attempts=3,5,10`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub enum Axis {
     /// How the seconds are taken.
     Window(Vec<WindowKind>),
     /// Seconds a ban lasts; for ever if none.
-    BanTime(Vec<Option<NonZeroU32>>),
+    BanTime(Vec<BanTime>),
 }
 
 /// What is wrong with an [`Axis`].
@@ -77,7 +77,11 @@ impl std::str::FromStr for Axis {
                     })
                     .collect::<Result<_, _>>()?,
             ),
-            "ban_time" => Axis::BanTime(values.map(span).collect::<Result<_, _>>()?),
+            "ban_time" => Axis::BanTime(
+                values
+                    .map(|value| span(value).map(BanTime::from))
+                    .collect::<Result<_, _>>()?,
+            ),
             other => return Err(AxisError::Key(other.to_owned())),
         })
     }
@@ -92,8 +96,8 @@ pub struct Variant {
     pub request_time: Option<u32>,
     /// How the seconds are taken.
     pub window: Option<WindowKind>,
-    /// Seconds a ban lasts; for ever if none.
-    pub ban_time: Option<Option<NonZeroU32>>,
+    /// How long a ban lasts.
+    pub ban_time: Option<BanTime>,
 }
 
 impl Variant {
@@ -177,7 +181,11 @@ mod tests {
         );
         assert_eq!(
             axis("ban_time=1d,-1,null"),
-            Ok(Axis::BanTime(vec![Some(number(86_400)), None, None]))
+            Ok(Axis::BanTime(vec![
+                Some(number(86_400)).into(),
+                BanTime::FOR_EVER,
+                BanTime::FOR_EVER
+            ]))
         );
     }
 

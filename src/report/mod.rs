@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `summary` | the values: what a run did |
 //! | `text` | the lines that a person reads |
+//! | `check` | what `check` finds |
 //! | `json` | the documents of `--json` |
 //! | `event_log` | the event log, a file an hour |
 //! | `metrics` | the figures for Prometheus |
@@ -11,6 +12,7 @@
 //! | `html` | the page of an audit |
 
 mod audit;
+mod check;
 mod event_log;
 mod html;
 mod json;
@@ -19,11 +21,13 @@ mod summary;
 mod text;
 
 pub use audit::{AuditReport, audit_json, audit_text};
+pub use check::{CheckFindings, CheckLevel};
 pub use event_log::{EventLog, EventLogError};
 pub use html::audit_html;
 pub use json::{ban_json, bans_json, country_code, failure_json, matched_json, summary_json};
 pub use metrics::{BanCount, Metrics, SourceState, metrics_text};
 pub use summary::{FirewallRow, SourceRow, Summary};
 pub use text::{
-    ban_line, checking, nobody_line, nothing_to_check, open_session, summary_line, unban_line,
+    ban_line, checking, list_line, nobody_line, nothing_to_check, open_session, summary_line,
+    unban_line,
 };

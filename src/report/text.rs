@@ -53,6 +53,26 @@ pub fn unban_line(unban: &Unban) -> String {
     )
 }
 
+/// A ban as `list` shows it.
+#[must_use]
+pub fn list_line(ban: &Ban) -> String {
+    let since = ban.at.to_local();
+    let by = ban.rule.as_deref().map_or_else(
+        || ban.origin.to_string(),
+        |rule| Escaped::text(rule).to_string(),
+    );
+    let until = ban.ends.map_or_else(
+        || "for ever".to_owned(),
+        |ends| format!("until {}", Stamp::from_secs(ends).to_local()),
+    );
+    let server = Escaped::text(&ban.server);
+    let address = ban.address.to_string();
+    let country = ban.country.as_ref().map_or_else(String::new, |country| {
+        format!("  {}", Escaped::text(&country.name))
+    });
+    format!("{address:<39}  {since}  {by:<10}  {until}  {server}{country}")
+}
+
 /// `Done: sources 1, failures 57, bans 5, un-bans 0, problems 0, blocked 5.`
 #[must_use]
 pub fn summary_line(summary: &Summary) -> String {

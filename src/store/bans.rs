@@ -1,16 +1,34 @@
+//! Bans in force: how a ban is a row, and the row that PyFilter's table has of it.
+
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rusqlite::types::ValueRef;
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{Row, params};
 
 use crate::model::{Address, Ban, Cause, Country, CountryCode, Evidence, Origin, Unban};
 
-use super::read_back::{Seconds, damaged};
+use super::error::StoreError;
+use super::query::{Commit, Store, columns, first};
+use super::read_back::{AddressText, Seconds, damaged, optional_seconds};
+use super::space;
 use super::windows::{TEXTS_KEPT, stamp};
-use super::{Commit, Store, StoreError, space};
 
-const COLUMNS: &str = "ip, rule, server, at, nanos, digits, ends, failures, instant, origin, reason, country, country_code";
+/// The columns of a ban, as [`ban`] reads them.
+pub(super) const BAN_COLUMNS: &str = "ban.ip, ban.rule, ban.server, ban.at, ban.nanos, ban.digits, ban.ends, \
+    ban.failures, ban.instant, ban.origin, ban.reason, ban.country, ban.country_code";
+
+/// The number of the first column behind them.
+pub(super) const BEHIND_BAN: usize = 13;
+
+/// Writes those columns, and what became of the ban.
+static INSERT_BAN: LazyLock<String> = LazyLock::new(|| {
+    let columns = BAN_COLUMNS.replace("ban.", "");
+    format!(
+        "INSERT INTO ban({columns}, lifted, cause, witnesses) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    )
+});
 
 /// The first letters of an address: those of most, and all of an IPv4 one.
 fn first_letters(ip: &str) -> [u8; 16] {
@@ -39,6 +57,7 @@ fn name(row: &Row<'_>, column: usize, last: &mut Option<Arc<str>>) -> rusqlite::
     Ok(name)
 }
 
+/// The ban of a row that begins with [`BAN_COLUMNS`].
 pub(super) fn ban(row: &Row<'_>, names: &mut RepeatedNames) -> rusqlite::Result<Ban> {
     let ip = row.get_ref(0)?.as_str()?;
     let origin = row.get_ref(9)?.as_str()?;
@@ -53,13 +72,12 @@ pub(super) fn ban(row: &Row<'_>, names: &mut RepeatedNames) -> rusqlite::Result<
             code: CountryCode::parse(row.get_ref(12)?.as_str()?),
         }),
     };
-    let ends: Option<Seconds> = row.get(6)?;
     let ban = Ban {
         address: Address::parse(ip.as_bytes()).ok_or_else(|| damaged(0, "not an address"))?,
         rule,
         server: name(row, 2, &mut names.server)?,
         at: stamp(row, 3)?,
-        ends: ends.map(|Seconds(ends)| ends),
+        ends: optional_seconds(row, 6)?,
         failures: row.get(7)?,
         instant: row.get(8)?,
         origin: Origin::from_word(origin).ok_or_else(|| damaged(9, "not an origin"))?,
@@ -69,103 +87,72 @@ pub(super) fn ban(row: &Row<'_>, names: &mut RepeatedNames) -> rusqlite::Result<
     Ok(ban.with_reason(row.get_ref(10)?.as_str()?))
 }
 
+/// How many addresses are banned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BannedAddresses {
+    /// Of IPv4.
+    pub v4: usize,
+    /// Of IPv6.
+    pub v6: usize,
+}
+
 impl Store {
     /// The bans in force, in the order of their addresses, oldest first.
-    ///
-    /// # Errors
-    /// The store can not be read.
     pub fn bans(&self) -> Result<Vec<Ban>, StoreError> {
-        let select = format!("SELECT {COLUMNS} FROM ban WHERE lifted IS NULL ORDER BY at, id");
-        let bans = self.connection.prepare(&select).and_then(|mut select| {
-            let mut names = RepeatedNames::default();
-            let rows = select.query_map([], |row| ban(row, &mut names))?;
-            rows.collect()
-        });
-        let mut bans: Vec<Ban> = self.wrap(bans)?;
+        let select = format!("SELECT {BAN_COLUMNS} FROM ban WHERE lifted IS NULL ORDER BY at, id");
+        let mut names = RepeatedNames::default();
+        let mut bans: Vec<Ban> = self.rows(&select, [], |row| ban(row, &mut names))?;
         bans.sort_by_key(|ban| ban.address);
         Ok(bans)
     }
 
     /// The banned addresses.
-    ///
-    /// # Errors
-    /// The store can not be read.
     pub fn in_force(&self) -> Result<BTreeSet<Address>, StoreError> {
-        let addresses = self
-            .connection
-            .prepare("SELECT ip FROM banned_ip")
-            .and_then(|mut select| {
-                let rows = select.query_map([], |row| row.get::<_, String>(0))?;
-                rows.map(|ip| ip.map(|ip| Address::parse(ip.as_bytes())))
-                    .collect::<rusqlite::Result<Option<BTreeSet<Address>>>>()
-            });
-        self.wrap(addresses)?.ok_or_else(|| StoreError::Damaged {
-            path: self.path.clone(),
-            said: "banned_ip holds something that is not an address".to_owned(),
+        let addresses: Vec<AddressText> = self.rows("SELECT ip FROM banned_ip", [], first)?;
+        let addresses = addresses.into_iter().map(|AddressText(address)| address);
+        let said = "banned_ip holds something that is not an address";
+        let addresses: Option<BTreeSet<Address>> = addresses.collect();
+        addresses.ok_or_else(|| self.damaged(said))
+    }
+
+    /// How many addresses are banned.
+    pub fn count_in_force(&self) -> Result<BannedAddresses, StoreError> {
+        let select = "SELECT count(*), count(*) FILTER (WHERE instr(ip, ':')) FROM banned_ip";
+        let (all, v6): (i64, i64) = self.row(select, [], columns)?;
+        let count = |number: i64| usize::try_from(number).unwrap_or(0);
+        Ok(BannedAddresses {
+            v4: count(all - v6),
+            v6: count(v6),
         })
     }
 
-    /// How many addresses are banned, of IPv4 and of IPv6.
-    ///
-    /// # Errors
-    /// The store can not be read.
-    pub fn count_in_force(&self) -> Result<(usize, usize), StoreError> {
-        let select = "SELECT count(*), count(*) FILTER (WHERE instr(ip, ':')) FROM banned_ip";
-        let counted = self.connection.query_row(select, [], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
-        });
-        let (all, v6) = self.wrap(counted)?;
-        let count = |number: i64| usize::try_from(number).unwrap_or(0);
-        Ok((count(all - v6), count(v6)))
+    /// Whether any address is banned.
+    pub fn has_bans(&self) -> Result<bool, StoreError> {
+        self.exists("SELECT 1 FROM banned_ip", [])
     }
 
     /// Whether `address` is banned now, by whatever rule.
-    ///
-    /// # Errors
-    /// The store can not be read.
     pub fn is_banned(&self, address: Address) -> Result<bool, StoreError> {
         let select = "SELECT 1 FROM banned_ip WHERE ip = ?";
-        let found = self
-            .connection
-            .prepare_cached(select)
-            .and_then(|mut select| select.exists([address.to_string()]));
-        self.wrap(found)
+        self.exists(select, [address.to_string()])
     }
 
     /// Whether this very ban was decided before, or another of its rule runs
     /// at its time.
-    ///
-    /// # Errors
-    /// The store can not be read.
     pub fn is_covered(&self, rule: &str, address: Address, at: i64) -> Result<bool, StoreError> {
         let select = "SELECT 1 FROM ban WHERE ip = ?1 AND rule = ?2 \
                       AND (lifted IS NULL OR (cause = 'expired' AND at <= ?3 AND ends > ?3))";
-        let found = self
-            .connection
-            .prepare_cached(select)
-            .and_then(|mut select| select.exists(params![address.to_string(), rule, at]));
-        self.wrap(found)
+        self.exists(select, params![address.to_string(), rule, at])
     }
 
     /// The addresses whose last ban has come to its end.
-    ///
-    /// # Errors
-    /// The store can not be read.
     pub fn ended(&self, now: i64) -> Result<Vec<Unban>, StoreError> {
         let select = "SELECT ip, max(ends) FROM ban AS ended WHERE lifted IS NULL AND ends IS NOT NULL AND ends <= ?1 AND NOT EXISTS \
                       (SELECT 1 FROM ban WHERE ban.ip = ended.ip AND lifted IS NULL AND (ends IS NULL OR ends > ?1)) GROUP BY ip";
-        let rows: Vec<(String, Seconds)> = self.wrap(
-            self.connection
-                .prepare_cached(select)
-                .and_then(|mut select| {
-                    select
-                        .query_map([now], |row| Ok((row.get(0)?, row.get(1)?)))?
-                        .collect()
-                }),
-        )?;
-        let unban = |(ip, Seconds(at)): (String, Seconds)| {
+        let rows: Vec<(AddressText, Seconds)> = self.rows(select, [now], columns)?;
+        let unban = |(AddressText(address), Seconds(at))| {
             Some(Unban {
-                address: Address::parse(ip.as_bytes())?,
+                address: address?,
                 cause: Cause::Expired,
                 at,
             })
@@ -174,26 +161,16 @@ impl Store {
     }
 
     /// Whether a ban has come to its end that still counts as running.
-    ///
-    /// # Errors
-    /// The store can not be read.
     pub fn has_ended(&self, now: i64) -> Result<bool, StoreError> {
         let select =
             "SELECT 1 FROM ban WHERE lifted IS NULL AND ends IS NOT NULL AND ends <= ? LIMIT 1";
-        self.wrap(
-            self.connection
-                .prepare_cached(select)
-                .and_then(|mut select| select.exists([now])),
-        )
+        self.exists(select, [now])
     }
 }
 
 impl Commit<'_> {
     /// Records bans, each with the failures that filled its window. One that is
     /// over at `now` goes to the history at once.
-    ///
-    /// # Errors
-    /// The store can not be written.
     pub fn add(&self, bans: &[(&Ban, &Evidence)], now: i64) -> Result<(), StoreError> {
         let mut in_force = Vec::with_capacity(bans.len());
         let mut last_text = None;
@@ -231,12 +208,8 @@ impl Commit<'_> {
     /// Forgets the texts of bans that have so many newer ones behind them; the
     /// last one that may have texts is `last`.
     fn forget_texts(&self, last: i64) -> Result<(), StoreError> {
-        let from = "SELECT value FROM meta WHERE key = 'texts'";
-        let from = self.transaction.query_row(from, [], |row| row.get(0));
-        let from: i64 = self.wrap(from.optional())?.unwrap_or(0);
-        let newest = "SELECT coalesce(max(id), 0) FROM ban";
-        let newest = self.transaction.query_row(newest, [], |row| row.get(0));
-        let newest: i64 = self.wrap(newest)?;
+        let from = self.meta("texts")?.unwrap_or(0);
+        let newest: i64 = self.row("SELECT coalesce(max(id), 0) FROM ban", [], first)?;
         // Not at each ban: a step takes a thousand of them.
         if newest.saturating_sub(from) <= TEXTS_KEPT + 1000 {
             return Ok(());
@@ -245,14 +218,11 @@ impl Commit<'_> {
         let select = "SELECT id, witnesses FROM ban WHERE id > ? AND id <= ? AND witnesses IS NOT NULL ORDER BY id LIMIT 1000";
         let (mut after, mut shorter) = (from, 0);
         loop {
-            let rows = self.transaction.prepare_cached(select).and_then(|mut s| {
-                let rows = s.query_map([after, until.min(last)], |row| {
+            let rows: Vec<(i64, Option<Evidence>)> =
+                self.rows(select, [after, until.min(last)], |row| {
                     let failures = row.get_ref(1)?.as_blob()?;
                     Ok((row.get(0)?, self.paths.failures(failures, 1).ok()))
-                });
-                rows?.collect::<rusqlite::Result<Vec<(i64, Option<Evidence>)>>>()
-            });
-            let rows = self.wrap(rows)?;
+                })?;
             let Some((id, _)) = rows.last() else {
                 break;
             };
@@ -265,11 +235,11 @@ impl Commit<'_> {
                 {
                     shorter += before.saturating_sub(failures.as_bytes().len());
                     let update = "UPDATE ban SET witnesses = ? WHERE id = ?";
-                    self.cached(update, params![failures.as_bytes(), id])?;
+                    self.execute(update, params![failures.as_bytes(), id])?;
                 }
             }
         }
-        self.wrap(space::note_sparse(&self.transaction, shorter))?;
+        self.wrap(space::note_sparse(&self.connection, shorter))?;
         self.set_meta("texts", until)
     }
 
@@ -278,20 +248,15 @@ impl Commit<'_> {
         let insert = "INSERT INTO banned_ip(ip, time_banned, server_name, log_msg, country) VALUES (?, ?, ?, ?, ?) ON CONFLICT(ip) DO NOTHING";
         let country = ban.country.as_ref().map_or("", |country| &country.name);
         let values = params![ip, ban.at.secs, ban.server, ban.reason(), country];
-        let new = self.transaction.prepare_cached(insert);
-        Ok(self.wrap(new.and_then(|mut new| new.execute(values)))? > 0)
+        Ok(self.affected(insert, values)? > 0)
     }
 
     /// Records a ban that another program told long ago; with a time in
     /// `lifted`, one that somebody has lifted by then.
     pub(super) fn add_old(&self, ban: &Ban, lifted: Option<i64>) -> Result<(), StoreError> {
         let ip = ban.address.to_string();
-        self.insert(
-            ban,
-            &ip,
-            &Evidence::default(),
-            lifted.map(|at| (at, Cause::Snapshot)),
-        )?;
+        let over = lifted.map(|at| (at, Cause::Snapshot));
+        self.insert(ban, &ip, &Evidence::default(), over)?;
         match lifted {
             Some(at) => self.clear(&ip, at),
             None => self.show(&ip),
@@ -305,8 +270,6 @@ impl Commit<'_> {
         failures: &Evidence,
         lifted: Option<(i64, Cause)>,
     ) -> Result<i64, StoreError> {
-        let insert = "INSERT INTO ban(ip, rule, server, at, nanos, digits, ends, failures, instant, origin, reason, country, country_code, lifted, cause, witnesses) \
-                      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         let country = ban.country.as_ref();
         let code = country.and_then(|country| country.code);
         let witnesses = (!failures.is_empty()).then(|| failures.as_bytes());
@@ -328,11 +291,7 @@ impl Commit<'_> {
             lifted.map(|(_, cause)| cause.as_str()),
             witnesses,
         ];
-        self.wrap(
-            self.transaction
-                .prepare_cached(insert)
-                .and_then(|mut insert| insert.execute(values)),
-        )?;
-        Ok(self.transaction.last_insert_rowid())
+        self.execute(&INSERT_BAN, values)?;
+        Ok(self.connection.last_insert_rowid())
     }
 }

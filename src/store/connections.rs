@@ -1,10 +1,11 @@
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::params;
 
 use crate::model::{Address, LoginConnection, connections_from_bytes, connections_to_bytes};
 
+use super::error::StoreError;
+use super::query::{Commit, Store};
 use super::read_back::damaged;
 use super::windows::AddressKey;
-use super::{Commit, Store, StoreError};
 
 /// The connections of an address as they are to be stored.
 #[derive(Debug, Clone, Copy)]
@@ -17,67 +18,42 @@ pub struct OpenConnections<'a> {
 
 impl Store {
     /// Whether there is any connection of `rule` to which further lines may belong.
-    ///
-    /// # Errors
-    /// The store can not be read.
     pub fn has_connections(&self, rule: &str) -> Result<bool, StoreError> {
-        let any = "SELECT EXISTS (SELECT 1 FROM connection WHERE rule = ?)";
-        self.wrap(self.connection.query_row(any, [rule], |row| row.get(0)))
+        self.exists("SELECT 1 FROM connection WHERE rule = ?", [rule])
     }
 
     /// The connections of `address` under `rule` to which further lines may belong, the
     /// one with the oldest last line first.
-    ///
-    /// # Errors
-    /// The store can not be read.
     pub fn connections(
         &self,
         rule: &str,
         address: Address,
     ) -> Result<Vec<LoginConnection>, StoreError> {
         let select = "SELECT connections FROM connection WHERE address = ? AND rule = ?";
-        let open = self.connection.prepare_cached(select).and_then(|mut s| {
-            let open = s.query_row(params![AddressKey::of(address), rule], |row| {
-                let open = connections_from_bytes(row.get_ref(0)?.as_blob()?);
-                open.ok_or_else(|| damaged(0, "the connections of an address can not be read"))
-            });
-            open.optional()
+        let open = self.optional(select, params![AddressKey::of(address), rule], |row| {
+            let open = connections_from_bytes(row.get_ref(0)?.as_blob()?);
+            open.ok_or_else(|| damaged(0, "the connections of an address can not be read"))
         });
-        Ok(self.wrap(open)?.unwrap_or_default())
+        Ok(open?.unwrap_or_default())
     }
 }
 
 impl Commit<'_> {
     /// Replaces the connections of these addresses under `rule`: fastest where they are
     /// in the order of the addresses.
-    ///
-    /// # Errors
-    /// The store can not be written.
     pub fn set_connections<'a>(
         &self,
         rule: &str,
         all: impl IntoIterator<Item = OpenConnections<'a>>,
     ) -> Result<(), StoreError> {
-        let mut all = all.into_iter().peekable();
-        if all.peek().is_none() {
-            return Ok(());
-        }
         let write = || {
             let put = "REPLACE INTO connection VALUES (?, ?, ?, ?)";
-            let mut put = self.transaction.prepare_cached(put)?;
-            for OpenConnections {
-                address,
-                connections,
-            } in all
-            {
-                let newest = connections.iter().map(|connection| connection.last).max();
-                let bytes = connections_to_bytes(connections);
-                put.execute(params![
-                    AddressKey::of(address),
-                    rule,
-                    newest.unwrap_or(0),
-                    bytes
-                ])?;
+            let mut put = self.connection.prepare_cached(put)?;
+            for open in all {
+                let newest = open.connections.iter().map(|open| open.last).max();
+                let bytes = connections_to_bytes(open.connections);
+                let key = AddressKey::of(open.address);
+                put.execute(params![key, rule, newest.unwrap_or(0), bytes])?;
             }
             Ok(())
         };
@@ -91,7 +67,7 @@ impl Commit<'_> {
         behind: i64,
     ) -> Result<(), StoreError> {
         let forget = "DELETE FROM connection WHERE rule = ? AND newest < ?";
-        self.cached(forget, params![rule, behind])
+        self.execute(forget, params![rule, behind])
     }
 
     /// Forgets the connections of addresses that have no open window under a rule: there
@@ -99,7 +75,7 @@ impl Commit<'_> {
     pub(super) fn forget_connections_without_window(&self, rule: &str) -> Result<(), StoreError> {
         let forget = "DELETE FROM connection WHERE rule = ?1 AND address NOT IN \
                       (SELECT address FROM open_window WHERE rule = ?1)";
-        self.cached(forget, [rule])
+        self.execute(forget, [rule])
     }
 }
 

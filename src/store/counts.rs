@@ -1,12 +1,13 @@
-//! Figures that are told of: how much was counted, how many are banned.
+//! Figures for `metrics`: how much was counted, how many are banned.
 
 use rusqlite::params;
 
 use crate::model::{Family, Origin};
 
-use super::{Commit, Store, StoreError};
+use super::error::StoreError;
+use super::query::{Commit, Store};
 
-/// What stands before the name of a rule in `meta`.
+/// Begins the keys in `meta` of counted failures, before the name of a rule.
 const FAILURES: &str = "failures of ";
 
 /// How many bans in force have the same rule, origin and family.
@@ -24,48 +25,33 @@ pub struct StoredBanCount {
 
 impl Store {
     /// How many failures the runs have counted under a rule.
-    ///
-    /// # Errors
-    /// The store can not be read.
     pub fn failures_of(&self, rule: &str) -> Result<u64, StoreError> {
-        let count = self.meta(&format!("{FAILURES}{rule}"))?.unwrap_or(0);
-        Ok(count.try_into().unwrap_or(0))
+        let count: Option<i64> = self.meta(&format!("{FAILURES}{rule}"))?;
+        Ok(count.unwrap_or(0).try_into().unwrap_or(0))
     }
 
     /// How many bans are in force, of each rule, origin and family.
-    ///
-    /// # Errors
-    /// The store can not be read.
     pub fn counts(&self) -> Result<Vec<StoredBanCount>, StoreError> {
         let select = "SELECT rule, origin, instr(ip, ':') > 0 AS v6, count(*) FROM ban
                       WHERE lifted IS NULL GROUP BY rule, origin, v6 ORDER BY rule, origin, v6";
-        let counts = self.connection.prepare(select).and_then(|mut select| {
-            let rows = select.query_map([], |row| {
-                let word: String = row.get(1)?;
-                Ok(StoredBanCount {
-                    rule: row.get(0)?,
-                    origin: Origin::from_word(&word).unwrap_or(Origin::Manual),
-                    family: if row.get(2)? { Family::V6 } else { Family::V4 },
-                    bans: row.get::<_, i64>(3)?.try_into().unwrap_or(0),
-                })
-            });
-            rows?.collect()
-        });
-        self.wrap(counts)
+        self.rows(select, [], |row| {
+            let word: String = row.get(1)?;
+            Ok(StoredBanCount {
+                rule: row.get(0)?,
+                origin: Origin::from_word(&word).unwrap_or(Origin::Manual),
+                family: if row.get(2)? { Family::V6 } else { Family::V4 },
+                bans: row.get::<_, i64>(3)?.try_into().unwrap_or(0),
+            })
+        })
     }
 }
 
 impl Commit<'_> {
     /// Adds what a run has counted under a rule.
-    ///
-    /// # Errors
-    /// The store can not be written.
     pub fn count_failures(&self, rule: &str, failures: u64) -> Result<(), StoreError> {
         let add = "INSERT INTO meta(key, value) VALUES (?, ?)
                    ON CONFLICT(key) DO UPDATE SET value = value + excluded.value";
         let failures = i64::try_from(failures).unwrap_or(i64::MAX);
-        let key = format!("{FAILURES}{rule}");
-        self.wrap(self.transaction.execute(add, params![key, failures]))
-            .map(drop)
+        self.execute(add, params![format!("{FAILURES}{rule}"), failures])
     }
 }

@@ -1,17 +1,17 @@
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{Row, params};
 
 use crate::model::{
     CountsFrom, Cursor, FileStat, Fingerprint, Generation, GenerationState, JournalCursor,
     JournalPosition,
 };
 
-use super::read_back::{Seconds, UnsignedCount, damaged};
-use super::{Commit, Store, StoreError};
+use super::error::StoreError;
+use super::query::{Commit, Store, first};
+use super::read_back::{Seconds, UnsignedCount, damaged, path};
 
 /// Cursors and windows that nothing has asked for are kept this long: 30 days.
 const KEPT: i64 = 30 * 86_400;
@@ -30,10 +30,6 @@ fn word(kind: GenerationState) -> &'static str {
         .iter()
         .find(|(known, _)| *known == kind)
         .map_or("followed", |(_, word)| word)
-}
-
-fn path(row: &Row<'_>, column: usize) -> rusqlite::Result<PathBuf> {
-    Ok(PathBuf::from(OsString::from_vec(row.get(column)?)))
 }
 
 fn generation(row: &Row<'_>) -> rusqlite::Result<Generation> {
@@ -84,75 +80,52 @@ fn generation(row: &Row<'_>) -> rusqlite::Result<Generation> {
 
 impl Store {
     /// The generations of each log that `rule` reads.
-    ///
-    /// # Errors
-    /// The store can not be read.
     pub fn generations(
         &self,
         rule: &str,
     ) -> Result<BTreeMap<PathBuf, Vec<Generation>>, StoreError> {
         let select = "SELECT log, path, device, inode, size, modified, changed, offset, head, tail_length, tail_hash, live, kind, seen, left, known_until, counts_from \
                       FROM generation WHERE rule = ? ORDER BY log, sequence";
-        let rows: rusqlite::Result<Vec<(PathBuf, Generation)>> = self
-            .connection
-            .prepare_cached(select)
-            .and_then(|mut select| {
-                select
-                    .query_map([rule], |row| Ok((path(row, 0)?, generation(row)?)))?
-                    .collect()
-            });
+        let read = |row: &Row<'_>| Ok((path(row, 0)?, generation(row)?));
+        let rows: Vec<(PathBuf, Generation)> = self.rows(select, [rule], read)?;
         let mut generations: BTreeMap<PathBuf, Vec<Generation>> = BTreeMap::new();
-        for (log, generation) in self.wrap(rows)? {
+        for (log, generation) in rows {
             generations.entry(log).or_default().push(generation);
         }
         Ok(generations)
     }
 
     /// The cursor up to which `rule` has read a journal.
-    ///
-    /// # Errors
-    /// The store can not be read.
     pub fn journal_cursor(
         &self,
         rule: &str,
         name: &str,
     ) -> Result<Option<JournalCursor>, StoreError> {
         let select = "SELECT cursor, left FROM journal WHERE rule = ? AND name = ?";
-        let cursor = self.connection.query_row(select, [rule, name], |row| {
+        self.optional(select, [rule, name], |row| {
             Ok(JournalCursor {
                 position: JournalPosition::from_text(row.get(0)?),
                 left: row.get(1)?,
             })
-        });
-        self.wrap(cursor.optional())
+        })
     }
 
     /// The journals of `rule` of which the last run left entries.
-    ///
-    /// # Errors
-    /// The store can not be read.
     pub fn journals_behind(&self, rule: &str) -> Result<Vec<String>, StoreError> {
         let select = "SELECT name FROM journal WHERE rule = ? AND left";
-        let names = self.connection.prepare(select);
-        self.wrap(names.and_then(|mut names| names.query_map([rule], |row| row.get(0))?.collect()))
+        self.rows(select, [rule], first)
     }
 
     /// The newest stamp that `rule` has read.
-    ///
-    /// # Errors
-    /// The store can not be read.
     pub fn newest(&self, rule: &str) -> Result<Option<i64>, StoreError> {
         let newest = "SELECT newest FROM rule WHERE name = ?";
-        let newest = self.connection.query_row(newest, [rule], |row| row.get(0));
-        Ok(self.wrap(newest.optional())?.map(|Seconds(newest)| newest))
+        let newest: Option<Seconds> = self.optional(newest, [rule], first)?;
+        Ok(newest.map(i64::from))
     }
 }
 
 impl Commit<'_> {
     /// Remembers the generations of a log of `rule`, in place of those before.
-    ///
-    /// # Errors
-    /// The store can not be written.
     pub fn set_generations(
         &self,
         rule: &str,
@@ -161,11 +134,7 @@ impl Commit<'_> {
     ) -> Result<(), StoreError> {
         let log = log.as_os_str().as_bytes();
         let delete = "DELETE FROM generation WHERE rule = ? AND log = ?";
-        self.wrap(
-            self.transaction
-                .prepare_cached(delete)
-                .and_then(|mut delete| delete.execute(params![rule, log])),
-        )?;
+        self.execute(delete, params![rule, log])?;
         let insert = "INSERT INTO generation(rule, log, sequence, path, device, inode, size, modified, changed, offset, head, tail_length, tail_hash, live, kind, seen, left, known_until, counts_from) \
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         for (sequence, generation) in (0i64..).zip(generations) {
@@ -201,19 +170,12 @@ impl Commit<'_> {
                 signed(counts.byte),
                 counts.secs
             ];
-            self.wrap(
-                self.transaction
-                    .prepare_cached(insert)
-                    .and_then(|mut insert| insert.execute(values)),
-            )?;
+            self.execute(insert, values)?;
         }
         Ok(())
     }
 
     /// Remembers the cursor up to which `rule` has read a journal.
-    ///
-    /// # Errors
-    /// The store can not be written.
     pub fn set_journal_cursor(
         &self,
         rule: &str,
@@ -223,38 +185,25 @@ impl Commit<'_> {
     ) -> Result<(), StoreError> {
         let set = "INSERT OR REPLACE INTO journal VALUES (?, ?, ?, ?, ?)";
         let JournalCursor { position, left } = cursor;
-        self.wrap(
-            self.transaction
-                .execute(set, params![rule, name, position.to_text(), now, left]),
-        )
-        .map(drop)
+        self.execute(set, params![rule, name, position.to_text(), now, left])
     }
 
     /// Forgets logs that no run has met for 30 days, and the windows of rules
     /// that have no log any more.
-    ///
-    /// # Errors
-    /// The store can not be written.
     pub fn forget_unseen(&self, now: i64) -> Result<(), StoreError> {
         let now = now.min(self.times.age);
         let forget = "DELETE FROM generation WHERE (rule, log) IN \
                       (SELECT rule, log FROM generation GROUP BY rule, log HAVING max(seen) < ?)";
-        self.wrap(self.transaction.execute(forget, [now - KEPT]))?;
-        self.wrap(
-            self.transaction
-                .execute("DELETE FROM journal WHERE seen < ?", [now - KEPT]),
-        )?;
-        let gone =
-            "name NOT IN (SELECT rule FROM generation) AND name NOT IN (SELECT rule FROM journal)";
-        let names = format!("SELECT name FROM rule WHERE {gone}");
-        let names = self.transaction.prepare(&names);
-        let names: rusqlite::Result<Vec<String>> =
-            names.and_then(|mut names| names.query_map([], |row| row.get(0))?.collect());
-        for name in self.wrap(names)? {
+        self.execute(forget, [now - KEPT])?;
+        self.execute("DELETE FROM journal WHERE seen < ?", [now - KEPT])?;
+        let gone = "SELECT name FROM rule WHERE name NOT IN (SELECT rule FROM generation) \
+                    AND name NOT IN (SELECT rule FROM journal)";
+        let names: Vec<String> = self.rows(gone, [], first)?;
+        for name in names {
             // Looks through all windows, so only when there is one.
-            self.cached("DELETE FROM open_window WHERE rule = ?", [&name])?;
-            self.cached("DELETE FROM connection WHERE rule = ?", [&name])?;
-            self.cached("DELETE FROM rule WHERE name = ?", [name])?;
+            self.execute("DELETE FROM open_window WHERE rule = ?", [&name])?;
+            self.execute("DELETE FROM connection WHERE rule = ?", [&name])?;
+            self.execute("DELETE FROM rule WHERE name = ?", [name])?;
         }
         Ok(())
     }

@@ -1,18 +1,32 @@
-use rusqlite::{OptionalExtension as _, params};
+//! Effects of a commit that may be left to do: notifications, and the state of
+//! firewall and snapshot.
 
-use crate::model::{Address, Ban, Cause, Family, Unban};
+use rusqlite::params;
 
-use super::bans::{RepeatedNames, ban};
-use super::read_back::Seconds;
-use super::{Commit, Store, StoreError};
+use crate::model::{Ban, Cause, Family, Unban};
 
-/// Something that was committed and not yet told.
+use super::bans::{BAN_COLUMNS, BEHIND_BAN, RepeatedNames, ban};
+use super::error::StoreError;
+use super::query::{Commit, Store, columns, first};
+use super::read_back::{AddressText, Seconds};
+
+/// A ban or an un-ban that was committed, and of which nobody was told yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PendingNotification {
     /// A new ban.
     Ban(Ban),
     /// A ban that was lifted.
     Unban(Unban),
+}
+
+/// What is known of the firewall's or a snapshot's state, and the number of the
+/// set of bans that it shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownSet {
+    /// Changes with the state: a fingerprint of the rules, or a file's digest.
+    pub fingerprint: String,
+    /// The set's number.
+    pub number: i64,
 }
 
 fn written_key(family: Family) -> &'static str {
@@ -23,76 +37,55 @@ fn written_key(family: Family) -> &'static str {
 }
 
 impl Store {
-    /// What was committed and not yet told, in its order.
-    ///
-    /// # Errors
-    /// The store can not be read.
+    /// The notifications that are to be given, in their order.
     pub fn pending_notifications(&self) -> Result<Vec<PendingNotification>, StoreError> {
-        let bans = "SELECT b.ip, b.rule, b.server, b.at, b.nanos, b.digits, b.ends, b.failures, b.instant, b.origin, b.reason, b.country, b.country_code, \
-                    u.ip, u.cause, u.at FROM untold u LEFT JOIN ban b ON b.id = u.ban ORDER BY u.id";
-        let rows = self.connection.prepare(bans).and_then(|mut select| {
-            let mut names = RepeatedNames::default();
-            let rows = select.query_map([], |row| {
-                let Some(ip) = row.get::<_, Option<String>>(13)? else {
-                    return ban(row, &mut names).map(|ban| Some(PendingNotification::Ban(ban)));
-                };
-                let address = Address::parse(ip.as_bytes());
-                let cause = Cause::from_word(&row.get::<_, String>(14)?);
-                let Seconds(at) = row.get(15)?;
-                Ok(address.zip(cause).map(|(address, cause)| {
-                    PendingNotification::Unban(Unban { address, cause, at })
-                }))
-            })?;
-            rows.filter_map(Result::transpose).collect()
-        });
-        self.wrap(rows)
+        let select = format!(
+            "SELECT {BAN_COLUMNS}, untold.ip, untold.cause, untold.at \
+             FROM untold LEFT JOIN ban ON ban.id = untold.ban ORDER BY untold.id"
+        );
+        let mut names = RepeatedNames::default();
+        let rows: Vec<Option<PendingNotification>> = self.rows(&select, [], |row| {
+            let Some(AddressText(address)) = row.get(BEHIND_BAN)? else {
+                return ban(row, &mut names).map(|ban| Some(PendingNotification::Ban(ban)));
+            };
+            let cause = Cause::from_word(&row.get::<_, String>(BEHIND_BAN + 1)?);
+            let Seconds(at) = row.get(BEHIND_BAN + 2)?;
+            let unban = address.zip(cause);
+            let unban = unban.map(|(address, cause)| Unban { address, cause, at });
+            Ok(unban.map(PendingNotification::Unban))
+        })?;
+        Ok(rows.into_iter().flatten().collect())
     }
 
     /// Whether the firewall and the snapshot were brought to the present set
     /// of bans, as far as is known.
-    ///
-    /// # Errors
-    /// The store can not be read.
     pub fn is_applied(&self) -> Result<bool, StoreError> {
         Ok(self.meta("applied")? == Some(self.number()?))
     }
 
-    /// A state of the firewall in which it is known to show a set of bans, and
-    /// that set's number.
-    ///
-    /// # Errors
-    /// The store can not be read.
-    pub fn applied_fingerprint(&self) -> Result<Option<(String, i64)>, StoreError> {
+    /// A state of the firewall in which it is known to show a set of bans.
+    pub fn applied_fingerprint(&self) -> Result<Option<ShownSet>, StoreError> {
         let select = "SELECT s.value, n.value FROM meta s, meta n WHERE s.key = 'standing' AND n.key = 'standing_number'";
-        let found = self
-            .connection
-            .query_row(select, [], |row| Ok((row.get(0)?, row.get(1)?)));
-        self.wrap(found.optional())
-    }
-
-    /// A digest of the family's snapshot as it was written last, and the number
-    /// of the set that it shows.
-    ///
-    /// # Errors
-    /// The store can not be read.
-    pub fn written(&self, family: Family) -> Result<Option<(String, i64)>, StoreError> {
-        let select = "SELECT value FROM meta WHERE key = ?";
-        let found: Option<String> = self.wrap(
-            self.connection
-                .query_row(select, [written_key(family)], |row| row.get(0))
-                .optional(),
-        )?;
-        Ok(found.and_then(|text| {
-            let (number, digest) = text.split_once(' ')?;
-            Some((digest.to_owned(), number.parse().ok()?))
+        let found = self.optional(select, [], columns)?;
+        Ok(found.map(|(fingerprint, number)| ShownSet {
+            fingerprint,
+            number,
         }))
     }
 
-    /// A fingerprint of who is never banned, by which all bans in force were
-    /// looked at.
-    ///
-    /// # Errors
-    /// The store can not be read.
+    /// The family's snapshot as it was written last.
+    pub fn written(&self, family: Family) -> Result<Option<ShownSet>, StoreError> {
+        let found: Option<String> = self.meta(written_key(family))?;
+        Ok(found.and_then(|text| {
+            let (number, digest) = text.split_once(' ')?;
+            Some(ShownSet {
+                fingerprint: digest.to_owned(),
+                number: number.parse().ok()?,
+            })
+        }))
+    }
+
+    /// A fingerprint of the allow list with which all bans in force were compared.
     pub fn checked_allow_list(&self) -> Result<Option<i64>, StoreError> {
         self.meta("never_banned")
     }
@@ -100,13 +93,7 @@ impl Store {
 
 impl Commit<'_> {
     pub(super) fn queue_ban_notification(&self, id: i64) -> Result<(), StoreError> {
-        let insert = "INSERT INTO untold(ban) VALUES (?)";
-        self.wrap(
-            self.transaction
-                .prepare_cached(insert)
-                .and_then(|mut insert| insert.execute([id])),
-        )
-        .map(drop)
+        self.execute("INSERT INTO untold(ban) VALUES (?)", [id])
     }
 
     pub(super) fn queue_unban_notification(
@@ -116,57 +103,34 @@ impl Commit<'_> {
         at: i64,
     ) -> Result<(), StoreError> {
         let insert = "INSERT INTO untold(ip, cause, at) VALUES (?, ?, ?)";
-        let values = params![ip, cause.as_str(), at];
-        self.wrap(
-            self.transaction
-                .prepare_cached(insert)
-                .and_then(|mut insert| insert.execute(values)),
-        )
-        .map(drop)
+        self.execute(insert, params![ip, cause.as_str(), at])
     }
 
-    /// Notes that everything was told.
-    ///
-    /// # Errors
-    /// The store can not be written.
+    /// Notes that all notifications were given.
     pub fn clear_notifications(&self) -> Result<(), StoreError> {
-        self.wrap(self.transaction.execute("DELETE FROM untold", []))
-            .map(drop)
+        self.execute("DELETE FROM untold", [])
     }
 
     /// Notes that firewall and snapshot show the set with this number.
-    ///
-    /// # Errors
-    /// The store can not be written.
     pub fn set_applied(&self, number: i64) -> Result<(), StoreError> {
         self.set_meta("applied", number)
     }
 
-    /// Remembers a state of the firewall in which it shows the set with this
-    /// number.
-    ///
-    /// # Errors
-    /// The store can not be written.
-    pub fn set_applied_fingerprint(&self, state: &str, number: i64) -> Result<(), StoreError> {
-        self.set_meta("standing", state)?;
-        self.set_meta("standing_number", number)
+    /// Remembers a state of the firewall in which it shows a set of bans.
+    pub fn set_applied_fingerprint(&self, shown: &ShownSet) -> Result<(), StoreError> {
+        self.set_meta("standing", &shown.fingerprint)?;
+        self.set_meta("standing_number", shown.number)
     }
 
     /// Remembers what was written as the family's snapshot, to show the present
     /// set of bans.
-    ///
-    /// # Errors
-    /// The store can not be written.
     pub fn set_written(&self, family: Family, digest: &str) -> Result<(), StoreError> {
         let number = "SELECT value FROM meta WHERE key = 'number'";
-        let number: i64 = self.wrap(self.transaction.query_row(number, [], |row| row.get(0)))?;
+        let number: i64 = self.row(number, [], first)?;
         self.set_meta(written_key(family), format!("{number} {digest}"))
     }
 
-    /// Remembers by whom, never to be banned, the bans in force were looked at.
-    ///
-    /// # Errors
-    /// The store can not be written.
+    /// Remembers the allow list with which all bans in force were compared.
     pub fn set_checked_allow_list(&self, fingerprint: i64) -> Result<(), StoreError> {
         self.set_meta("never_banned", fingerprint)
     }

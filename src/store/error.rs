@@ -18,13 +18,15 @@ pub enum StoreError {
         said: String,
     },
     /// A newer pyfilter wrote it.
-    #[error("{}: the store is of a newer version of pyfilter (schema {version}, this one knows {}); install that version again, or move the store away",
-        Escaped::path(.path), super::schema::VERSION)]
+    #[error("{}: the store is of a newer version of pyfilter (schema {version}, this one knows {known}); install that version again, or move the store away",
+        Escaped::path(.path))]
     Newer {
         /// The store's file.
         path: PathBuf,
         /// Its schema.
         version: i64,
+        /// The schema of this program.
+        known: i64,
     },
     /// It is a database that neither pyfilter nor PyFilter made.
     #[error("{}: is the database of another program (it has a table {table}), and is left as it is; name another file in sqlite.database",

@@ -1,18 +1,18 @@
-//! What other servers told: how far was read, and what an un-ban remembers.
+//! What other servers told: how far the stream was read, and the entries of bans
+//! in Redis.
 
-use std::collections::BTreeMap;
+use rusqlite::params;
 
-use rusqlite::{OptionalExtension as _, params};
+use crate::model::{Address, AddressRecord, BanPeriod, RedisBanEntry, StreamPosition};
 
-use crate::model::Address;
+use super::error::StoreError;
+use super::query::{Commit, Store, columns};
+use super::read_back::{Seconds, optional_seconds};
 
-use super::read_back::Seconds;
-use super::{Commit, Store, StoreError};
-
-/// How long a ban that ended by itself is remembered as it stood: clocks differ.
+/// How long the entry of a ban that ended by itself is remembered: clocks differ.
 const REMEMBERED: i64 = 2 * 86_400;
 
-/// How long it is remembered whom was heard and what was reported: as the history.
+/// How long the other stores and the reported entries are remembered: as the history.
 const KEPT: i64 = 366 * 86_400;
 
 /// How many other stores are remembered; more are no servers.
@@ -21,225 +21,179 @@ const STORES_KEPT: i64 = 10_000;
 /// How many reported entries are remembered.
 const ENTRIES_KEPT: i64 = 1 << 20;
 
-/// What decides whether a ban of another server is taken over: when its
-/// address was un-banned, its bans in force, and the bans that were lifted and
-/// that are in force as they stand in Redis.
-pub type Before = (
-    Option<i64>,
-    Vec<(i64, Option<i64>)>,
-    Vec<(String, String)>,
-    Vec<(String, String)>,
-);
-
 impl Store {
     /// What is known of `address` before another server's ban of it.
-    ///
-    /// # Errors
-    /// The store can not be read.
-    pub fn before(&self, address: Address) -> Result<Before, StoreError> {
+    pub fn address_record(&self, address: Address) -> Result<AddressRecord, StoreError> {
         let ip = address.to_string();
         // Most are met for the first time.
-        let any = "SELECT EXISTS (SELECT 1 FROM ban WHERE ip = ?1) OR EXISTS (SELECT 1 FROM cleared WHERE ip = ?1) \
+        let any = "SELECT 1 WHERE EXISTS (SELECT 1 FROM ban WHERE ip = ?1) OR EXISTS (SELECT 1 FROM cleared WHERE ip = ?1) \
                    OR EXISTS (SELECT 1 FROM lifted WHERE ip = ?1)";
-        let any = self.connection.prepare_cached(any);
-        if !self.wrap(any.and_then(|mut any| any.query_row([&ip], |row| row.get::<_, bool>(0))))? {
-            return Ok(Before::default());
+        if !self.exists(any, [&ip])? {
+            return Ok(AddressRecord::default());
         }
         let bans = "SELECT at, ends FROM ban WHERE ip = ? AND lifted IS NULL";
-        let bans = self.connection.prepare_cached(bans).and_then(|mut bans| {
-            bans.query_map([&ip], |row| {
-                let (Seconds(at), ends): (_, Option<Seconds>) = (row.get(0)?, row.get(1)?);
-                Ok((at, ends.map(|Seconds(ends)| ends)))
-            })?
-            .collect()
+        let bans = self.rows(bans, [&ip], |row| {
+            Ok(BanPeriod {
+                at: row.get::<_, Seconds>(0)?.into(),
+                ends: optional_seconds(row, 1)?,
+            })
         });
-        let pairs = |select: &str| {
-            let rows = self.connection.prepare_cached(select);
-            self.wrap(rows.and_then(|mut rows| {
-                rows.query_map([&ip], |row| Ok((row.get(0)?, row.get(1)?)))?
-                    .collect()
-            }))
-        };
-        Ok((
-            self.cleared(&ip)?,
-            self.wrap(bans)?,
-            pairs("SELECT server, text FROM lifted WHERE ip = ?")?,
-            pairs("SELECT server, text FROM stood WHERE ip = ?")?,
-        ))
+        let in_redis = "SELECT key, server, text FROM stood WHERE ip = ?";
+        Ok(AddressRecord {
+            cleared: self.cleared(&ip)?,
+            bans: bans?,
+            lifted: self.lifted_entries(address)?,
+            in_redis: self.redis_entries(in_redis, address)?,
+        })
     }
 
-    /// The event up to which the servers' stream was read.
-    ///
-    /// # Errors
-    /// The store can not be read.
-    pub fn stream_position(&self) -> Result<Option<String>, StoreError> {
-        self.meta_text("stream")
+    /// The entries of the bans of an address that were lifted, the last one first.
+    pub(super) fn lifted_entries(
+        &self,
+        address: Address,
+    ) -> Result<Vec<RedisBanEntry>, StoreError> {
+        let lifted = "SELECT key, server, text FROM lifted WHERE ip = ? ORDER BY at DESC";
+        self.redis_entries(lifted, address)
+    }
+
+    fn redis_entries(
+        &self,
+        select: &str,
+        address: Address,
+    ) -> Result<Vec<RedisBanEntry>, StoreError> {
+        self.rows(select, [address.to_string()], |row| {
+            Ok(RedisBanEntry {
+                address,
+                key: row.get(0)?,
+                server: row.get(1)?,
+                text: row.get(2)?,
+            })
+        })
+    }
+
+    /// How far the servers' stream was read.
+    pub fn stream_position(&self) -> Result<StreamPosition, StoreError> {
+        Ok(StreamPosition {
+            last: self.meta("stream")?,
+            last_numbers: self.rows("SELECT store, number FROM heard", [], columns)?,
+        })
     }
 
     /// Where a look through the hashes is to go on.
-    ///
-    /// # Errors
-    /// The store can not be read.
     pub fn scan_position(&self) -> Result<Option<String>, StoreError> {
-        self.meta_text("scan")
+        self.meta("scan")
     }
 
-    /// When the hashes were last looked through, and when this server last
-    /// left its name, in Unix seconds.
-    ///
-    /// # Errors
-    /// The store can not be read.
-    pub fn looked(&self) -> Result<(Option<i64>, Option<i64>), StoreError> {
-        Ok((
-            self.meta_seconds("looked")?,
-            self.meta_seconds("announced")?,
-        ))
+    /// When the hashes were last looked through, in Unix seconds.
+    pub fn hashes_searched(&self) -> Result<Option<i64>, StoreError> {
+        Ok(self.meta("looked")?.map(|Seconds(at)| at))
     }
 
-    /// How far the numbers of each other store have come.
-    ///
-    /// # Errors
-    /// The store can not be read.
-    pub fn last_numbers(&self) -> Result<BTreeMap<String, i64>, StoreError> {
-        let rows = self
-            .connection
-            .prepare("SELECT store, number FROM heard")
-            .and_then(|mut select| {
-                select
-                    .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                    .collect()
-            });
-        self.wrap(rows)
+    /// When this server last left its name, in Unix seconds.
+    pub fn announced(&self) -> Result<Option<i64>, StoreError> {
+        Ok(self.meta("announced")?.map(|Seconds(at)| at))
     }
 
-    /// Whether an entry was reported before.
-    ///
-    /// # Errors
-    /// The store can not be read.
-    pub fn is_odd(&self, hash: i64) -> Result<bool, StoreError> {
-        let select = self
-            .connection
-            .prepare_cached("SELECT 1 FROM odd WHERE hash = ?");
-        self.wrap(select.and_then(|mut select| select.exists([hash])))
-    }
-
-    pub(super) fn meta_text(&self, key: &str) -> Result<Option<String>, StoreError> {
-        let select = "SELECT value FROM meta WHERE key = ?";
-        let value = self
-            .connection
-            .query_row(select, [key], |row| row.get(0))
-            .optional();
-        self.wrap(value)
+    /// Whether the entry with this hash was reported before.
+    pub fn is_reported(&self, hash: i64) -> Result<bool, StoreError> {
+        self.exists("SELECT 1 FROM odd WHERE hash = ?", [hash])
     }
 }
 
 impl Commit<'_> {
-    /// Notes how a ban in force stands in Redis: at `key`, of `server`, with
-    /// `text` as its time.
-    ///
-    /// # Errors
-    /// The store can not be written.
-    pub fn stands(&self, ip: &str, key: &str, server: &str, text: &str) -> Result<(), StoreError> {
-        let insert = "INSERT OR REPLACE INTO stood(ip, key, server, text) VALUES (?, ?, ?, ?)";
-        self.cached(insert, params![ip, key, server, text])
+    /// Notes the entry in Redis of a ban in force.
+    pub fn set_redis_entry(&self, entry: &RedisBanEntry) -> Result<(), StoreError> {
+        let RedisBanEntry {
+            address,
+            key,
+            server,
+            text,
+        } = entry;
+        self.insert_redis_entry(&address.to_string(), key, server, text)
     }
 
-    /// Remembers a ban as it stood, so that it is never taken over again.
-    ///
-    /// # Errors
-    /// The store can not be written.
-    pub fn remember(&self, ip: &str, server: &str, text: &str, at: i64) -> Result<(), StoreError> {
-        let insert = "INSERT OR REPLACE INTO lifted VALUES (?1, ?2, ?3, ?1, ?4, NULL)";
-        self.cached(insert, params![ip, server, text, at])
-    }
-
-    /// Remembers how the bans of an address stood, since they are lifted;
-    /// for a while only if they `ended` by themselves.
-    pub(super) fn remember_all(&self, ip: &str, at: i64, ended: bool) -> Result<(), StoreError> {
-        let insert = "INSERT OR REPLACE INTO lifted SELECT ip, server, text, key, ?2, ?3 FROM stood WHERE ip = ?1";
-        self.cached(insert, params![ip, at, ended.then_some(at + REMEMBERED)])?;
-        self.cached("DELETE FROM stood WHERE ip = ?", [ip])
-    }
-
-    /// Notes how far the stream was read, and whom.
-    ///
-    /// # Errors
-    /// The store can not be written.
-    pub fn set_last_numbers(
+    pub(super) fn insert_redis_entry(
         &self,
-        last: &str,
-        last_numbers: &BTreeMap<String, i64>,
+        ip: &str,
+        key: &str,
+        server: &str,
+        text: &str,
+    ) -> Result<(), StoreError> {
+        let insert = "INSERT OR REPLACE INTO stood(ip, key, server, text) VALUES (?, ?, ?, ?)";
+        self.execute(insert, params![ip, key, server, text])
+    }
+
+    /// Remembers the entry of a ban that was lifted at `at`, so that it is never
+    /// taken over again.
+    pub fn remember_lifted(&self, entry: &RedisBanEntry, at: i64) -> Result<(), StoreError> {
+        let insert = "INSERT OR REPLACE INTO lifted VALUES (?1, ?2, ?3, ?1, ?4, NULL)";
+        let ip = entry.address.to_string();
+        self.execute(insert, params![ip, entry.server, entry.text, at])
+    }
+
+    /// Remembers the entries of the bans of an address, which are lifted now;
+    /// for a while only if they `ended` by themselves.
+    pub(super) fn remember_all_lifted(
+        &self,
+        ip: &str,
+        at: i64,
+        ended: bool,
+    ) -> Result<(), StoreError> {
+        let insert = "INSERT OR REPLACE INTO lifted SELECT ip, server, text, key, ?2, ?3 FROM stood WHERE ip = ?1";
+        self.execute(insert, params![ip, at, ended.then_some(at + REMEMBERED)])?;
+        self.execute("DELETE FROM stood WHERE ip = ?", [ip])
+    }
+
+    /// Notes how far the stream was read, and the numbers that have changed.
+    pub fn set_stream_position(
+        &self,
+        position: &StreamPosition,
         now: i64,
     ) -> Result<(), StoreError> {
-        self.set_meta_text("stream", Some(last))?;
-        if last_numbers.is_empty() {
+        self.set_meta("stream", position.last.as_deref().unwrap_or("0-0"))?;
+        if position.last_numbers.is_empty() {
             return Ok(());
         }
         let upsert = "INSERT INTO heard VALUES (?1, ?2, ?3) ON CONFLICT(store) DO UPDATE SET number = ?2, at = ?3";
-        for (store, number) in last_numbers {
-            self.cached(upsert, params![store, number, now])?;
+        for (store, number) in &position.last_numbers {
+            self.execute(upsert, params![store, number, now])?;
         }
         let age = now.min(self.times.age);
-        self.cached("DELETE FROM heard WHERE at < ?", [age - KEPT])?;
+        self.execute("DELETE FROM heard WHERE at < ?", [age - KEPT])?;
         let newest = "DELETE FROM heard WHERE store NOT IN (SELECT store FROM heard ORDER BY at DESC, store LIMIT ?)";
-        self.cached(newest, [STORES_KEPT])
+        self.execute(newest, [STORES_KEPT])
     }
 
     /// Notes that the hashes were looked through, up to `scan` if not to their
     /// end.
-    ///
-    /// # Errors
-    /// The store can not be written.
-    pub fn set_looked(&self, scan: Option<&str>, now: i64) -> Result<(), StoreError> {
+    pub fn set_hashes_searched(&self, scan: Option<&str>, now: i64) -> Result<(), StoreError> {
         self.set_meta("looked", now)?;
         let age = now.min(self.times.age);
-        self.cached("DELETE FROM lifted WHERE until < ?", [age])?;
-        self.set_meta_text("scan", scan)
+        self.execute("DELETE FROM lifted WHERE until < ?", [age])?;
+        match scan {
+            Some(scan) => self.set_meta("scan", scan),
+            None => self.forget_meta("scan"),
+        }
     }
 
     /// Notes that this server left its name, and under no other id than its own.
-    ///
-    /// # Errors
-    /// The store can not be written.
     pub fn set_announced(&self, now: i64) -> Result<(), StoreError> {
-        self.set_meta_text("former_stream_id", None)?;
+        self.forget_meta("former_stream_id")?;
         self.set_meta("announced", now)
     }
 
-    /// Remembers that these entries were reported, for a year.
-    ///
-    /// # Errors
-    /// The store can not be written.
-    pub fn set_odd(&self, hashes: &[i64], now: i64) -> Result<(), StoreError> {
+    /// Remembers for a year that the entries with these hashes were reported.
+    pub fn set_reported(&self, hashes: &[i64], now: i64) -> Result<(), StoreError> {
         if hashes.is_empty() {
             return Ok(());
         }
+        let insert = "INSERT OR REPLACE INTO odd VALUES (?, ?)";
         for hash in hashes {
-            self.cached(
-                "INSERT OR REPLACE INTO odd VALUES (?, ?)",
-                params![hash, now],
-            )?;
+            self.execute(insert, params![hash, now])?;
         }
         let age = now.min(self.times.age);
-        self.cached("DELETE FROM odd WHERE at < ?", [age - KEPT])?;
+        self.execute("DELETE FROM odd WHERE at < ?", [age - KEPT])?;
         let newest = "DELETE FROM odd WHERE hash IN (SELECT hash FROM odd ORDER BY at DESC LIMIT -1 OFFSET ?)";
-        self.cached(newest, [ENTRIES_KEPT])
-    }
-
-    fn set_meta_text(&self, key: &str, value: Option<&str>) -> Result<(), StoreError> {
-        match value {
-            Some(value) => self.cached("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value]),
-            None => self.cached("DELETE FROM meta WHERE key = ?", [key]),
-        }
-    }
-
-    pub(super) fn cached(
-        &self,
-        sql: &str,
-        values: impl rusqlite::Params,
-    ) -> Result<(), StoreError> {
-        let done = self.transaction.prepare_cached(sql);
-        self.wrap(done.and_then(|mut done| done.execute(values)))
-            .map(drop)
+        self.execute(newest, [ENTRIES_KEPT])
     }
 }

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use tempfile::TempDir;
 
-use super::StoreError;
+use super::error::StoreError;
 
 /// Whether there is a file. Anything else is an error: opening a named pipe
 /// would wait for somebody at its other end.

@@ -5,12 +5,12 @@
 //! version kept chain and hook, and not where they stood; the first commit of a
 //! later one empties it.
 
-use rusqlite::OptionalExtension as _;
 use serde_json::{Value, json};
 
-use crate::model::{ChainLocation, Family, InstalledChain, IptablesVariant};
+use crate::model::{ChainLocation, Family, InstalledChain};
 
-use super::{Commit, Store, StoreError};
+use super::error::StoreError;
+use super::query::{Commit, Store, columns};
 
 const KEY: &str = "made";
 
@@ -20,32 +20,18 @@ impl Store {
     /// # Errors
     /// The store can not be read, or what it says of them can not be understood.
     pub fn made(&self) -> Result<Vec<InstalledChain>, StoreError> {
-        let select = "SELECT value FROM meta WHERE key = ?";
-        let found: Option<String> = self.wrap(
-            self.connection
-                .query_row(select, [KEY], |row| row.get(0))
-                .optional(),
-        )?;
-        match found {
-            None => self.made_somewhere(),
-            Some(text) => understood(&text).ok_or_else(|| StoreError::Damaged {
-                path: self.path.clone(),
-                said: "what it says of the chains that were made is not understood".to_owned(),
-            }),
-        }
+        let found: Option<String> = self.meta(KEY)?;
+        let Some(text) = found else {
+            return self.made_somewhere();
+        };
+        let said = "what it says of the chains that were made is not understood";
+        understood(&text).ok_or_else(|| self.damaged(said))
     }
 
     /// What a version remembered that did not note where it made it.
     fn made_somewhere(&self) -> Result<Vec<InstalledChain>, StoreError> {
-        let rows: Vec<(String, String)> = self.wrap(
-            self.connection
-                .prepare("SELECT chain, hook FROM made ORDER BY chain, hook")
-                .and_then(|mut select| {
-                    select
-                        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                        .collect()
-                }),
-        )?;
+        let select = "SELECT chain, hook FROM made ORDER BY chain, hook";
+        let rows: Vec<(String, String)> = self.rows(select, [], columns)?;
         let mut made: Vec<InstalledChain> = Vec::new();
         for (chain, hook) in rows {
             match made.last_mut() {
@@ -63,11 +49,8 @@ impl Store {
 
 impl Commit<'_> {
     /// Remembers the chains and hooks that are there now.
-    ///
-    /// # Errors
-    /// The store can not be written.
     pub fn set_made(&self, made: &[InstalledChain]) -> Result<(), StoreError> {
-        self.wrap(self.transaction.execute("DELETE FROM made", []))?;
+        self.execute("DELETE FROM made", [])?;
         let made: Value = made.iter().map(written).collect();
         self.set_meta(KEY, made.to_string())
     }
@@ -81,9 +64,9 @@ fn written(made: &InstalledChain) -> Value {
     } = made;
     match place {
         None => json!({ "chain": chain, "hooks": hooks }),
-        Some(ChainLocation::Iptables { family, variant }) => json!({
-            "by": format!("iptables-{}", variant.as_str()),
-            "family": match family {
+        Some(place) => json!({
+            "by": place.made_by(),
+            "family": match place.family() {
                 Family::V4 => "v4",
                 Family::V6 => "v6",
             },
@@ -112,18 +95,12 @@ fn understood(text: &str) -> Option<Vec<InstalledChain>> {
 }
 
 fn place(by: &str, family: &str) -> Option<ChainLocation> {
-    Some(ChainLocation::Iptables {
-        family: match family {
-            "v4" => Family::V4,
-            "v6" => Family::V6,
-            _ => return None,
-        },
-        variant: match by {
-            "iptables-nft" => IptablesVariant::Nft,
-            "iptables-legacy" => IptablesVariant::Legacy,
-            _ => return None,
-        },
-    })
+    let family = match family {
+        "v4" => Family::V4,
+        "v6" => Family::V6,
+        _ => return None,
+    };
+    ChainLocation::named(by, family)
 }
 
 #[cfg(test)]
@@ -133,9 +110,9 @@ mod tests {
 
     fn made() -> impl Strategy<Value = InstalledChain> {
         let families = prop::sample::select(Family::BOTH.to_vec());
-        let variants = prop::sample::select(vec![IptablesVariant::Nft, IptablesVariant::Legacy]);
-        let place = (families, variants)
-            .prop_map(|(family, variant)| ChainLocation::Iptables { family, variant });
+        let makers = prop::sample::select(vec!["iptables-nft", "iptables-legacy"]);
+        let place =
+            (families, makers).prop_map(|(family, by)| ChainLocation::named(by, family).unwrap());
         let hooks = prop::collection::vec("[!-~]{1,28}", 0..3);
         (prop::option::of(place), "[!-~]{1,28}", hooks).prop_map(|(place, chain, hooks)| {
             InstalledChain {

@@ -1,4 +1,5 @@
-//! The paths of the logs that failures are kept of: the failures have their ids.
+//! The paths of the logs that failures are kept of: a failure holds the id of its
+//! path, the table `path` has the path of each id.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -9,10 +10,9 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::model::{Evidence, KeptFailure, PathId};
+use crate::model::{Evidence, PathId};
 
 use super::read_back::damaged;
-use super::{Commit, Store, StoreError};
 
 /// The paths that were met: in rows of an older version, which hold them
 /// themselves, and in the table.
@@ -32,7 +32,7 @@ impl Paths {
     }
 
     /// The path of an id.
-    fn get(&self, connection: &Connection, id: PathId) -> rusqlite::Result<Arc<Path>> {
+    pub(super) fn get(&self, connection: &Connection, id: PathId) -> rusqlite::Result<Arc<Path>> {
         if let Some(path) = self.0.borrow().get(&id) {
             return Ok(path.clone());
         }
@@ -55,35 +55,9 @@ impl Paths {
     }
 }
 
-fn write(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
+/// Writes a path that may be in the table already.
+pub(super) fn write(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
     let insert = "INSERT OR IGNORE INTO path VALUES (?, ?)";
     let values = params![PathId::of(path).number(), path.as_os_str().as_bytes()];
     connection.prepare_cached(insert)?.execute(values).map(drop)
-}
-
-impl Store {
-    /// The failures of a row, each with the path of its log.
-    pub(super) fn witnesses(&self, failures: &Evidence) -> Result<Vec<KeptFailure>, StoreError> {
-        let ids = failures.paths();
-        let paths: rusqlite::Result<BTreeMap<PathId, Arc<Path>>> = ids
-            .map(|id| Ok((id, self.paths.get(&self.connection, id)?)))
-            .collect();
-        let paths = self.wrap(paths)?;
-        Ok(failures.iter(|id| paths[&id].clone()).collect())
-    }
-}
-
-impl Commit<'_> {
-    /// Remembers the path of a log that failures are kept of.
-    ///
-    /// # Errors
-    /// The store can not be written.
-    pub fn set_path(&self, path: &Path) -> Result<(), StoreError> {
-        self.wrap(write(&self.transaction, path))
-    }
-
-    /// Writes the paths that were met in rows of an older version.
-    pub(super) fn set_met_paths(&self) -> Result<(), StoreError> {
-        self.wrap(self.paths.write(&self.transaction))
-    }
 }

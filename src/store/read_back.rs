@@ -1,9 +1,14 @@
 //! What is read back is checked: a file that bits rotted in, or that somebody
 //! edited, must not make a run reckon with a time or a length that can not be.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
+
+use rusqlite::Row;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, Type, ValueRef};
 
-use crate::model::Stamp;
+use crate::model::{Address, Stamp};
 
 /// Unix seconds of a stamp or a clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +22,12 @@ impl FromSql for Seconds {
         } else {
             Err(FromSqlError::OutOfRange(seconds))
         }
+    }
+}
+
+impl From<Seconds> for i64 {
+    fn from(Seconds(seconds): Seconds) -> i64 {
+        seconds
     }
 }
 
@@ -45,7 +56,28 @@ impl FromSql for UnsignedCount {
     }
 }
 
-/// That a column holds what nobody can have written.
+/// The address that a text is; none if it is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct AddressText(pub(super) Option<Address>);
+
+impl FromSql for AddressText {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Ok(AddressText(Address::parse(value.as_str()?.as_bytes())))
+    }
+}
+
+/// A path of any bytes.
+pub(super) fn path(row: &Row<'_>, column: usize) -> rusqlite::Result<PathBuf> {
+    Ok(PathBuf::from(OsString::from_vec(row.get(column)?)))
+}
+
+/// Unix seconds, or none.
+pub(super) fn optional_seconds(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<i64>> {
+    let seconds: Option<Seconds> = row.get(column)?;
+    Ok(seconds.map(i64::from))
+}
+
+/// The error for a column that holds what no version of this program has written.
 pub(super) fn damaged(column: usize, why: &str) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, Type::Null, why.into())
 }

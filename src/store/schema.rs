@@ -1,10 +1,12 @@
+//! The tables, as numbered migrations.
+
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::model::Escaped;
 
-use super::StoreError;
+use super::error::StoreError;
 
 /// The schema this program writes: the number of migrations.
 pub(super) const VERSION: i64 = 2;
@@ -13,8 +15,8 @@ pub(super) const VERSION: i64 = 2;
 /// never edited: a change is a new one.
 const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
-/// What makes an older schema look like this one, for who only looks: that of
-/// version 1 comes first.
+/// What makes an older schema look like this one where the store is only looked
+/// at: that of version 1 comes first.
 const VIEWS: [&str; 1] = [include_str!("schema/1-as-2.sql")];
 
 /// The schema of a database; 0 for an empty file and for PyFilter's.
@@ -43,10 +45,7 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), St
         .ok()
         .filter(|&done| done < MIGRATIONS.len());
     let Some(done) = done else {
-        return Err(StoreError::Newer {
-            path: path.to_owned(),
-            version: old,
-        });
+        return Err(newer(path, old));
     };
     let first = "SELECT name FROM sqlite_schema WHERE type = 'table' LIMIT 1";
     let table: rusqlite::Result<Option<String>> =
@@ -58,6 +57,15 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), St
     let transaction = connection.transaction().map_err(wrap)?;
     apply(&transaction, done).map_err(wrap)?;
     transaction.commit().map_err(wrap)
+}
+
+/// The error for a schema that this program does not know.
+pub(super) fn newer(path: &Path, version: i64) -> StoreError {
+    StoreError::Newer {
+        path: path.to_owned(),
+        version,
+        known: VERSION,
+    }
 }
 
 /// Applies all migrations behind the first `done`, within the caller's transaction.

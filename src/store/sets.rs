@@ -2,54 +2,44 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::params;
 
 use crate::model::Address;
 
-use super::{Commit, Store, StoreError};
+use super::error::StoreError;
+use super::query::{Commit, Store, columns, first};
+use super::read_back::AddressText;
 
 /// How many numbered sets of bans can still be told apart.
 const NUMBERS_KEPT: i64 = 10_000;
 
-/// Which bans are forgotten now, ?1: those that ended more than a year ago,
-/// were told, and lie more than a day behind what their rule has read. In an
-/// older log a ban that is long over still keeps failures from counting.
-const FORGOTTEN: &str = "lifted < ?1 - 366 * 86400 \
+/// Forgets at ?1 the bans that ended more than a year ago, were told, and lie more
+/// than a day behind what their rule has read. In an older log a ban that is long
+/// over still keeps failures from counting.
+const FORGET_BANS: &str = "DELETE FROM ban WHERE lifted < ?1 - 366 * 86400 \
     AND lifted < coalesce((SELECT newest FROM rule WHERE name = ban.rule), ?1) - 86400 \
     AND id NOT IN (SELECT ban FROM untold WHERE ban IS NOT NULL)";
 
 /// How a set of banned addresses became another.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Since {
-    /// Who is banned no more.
+    /// The addresses that are banned no more.
     pub gone: Vec<Address>,
-    /// Who was not banned then.
+    /// The addresses that were not banned then.
     pub new: Vec<Address>,
 }
 
 impl Store {
     /// The number of the set of banned addresses: it counts up when the set changes.
-    ///
-    /// # Errors
-    /// The store can not be read.
     pub fn number(&self) -> Result<i64, StoreError> {
         Ok(self.meta("number")?.unwrap_or(0))
     }
 
     /// What has become of the set with this number, in the order of the
     /// addresses, if that is still known.
-    ///
-    /// # Errors
-    /// The store can not be read.
     pub fn changes_since(&self, number: i64) -> Result<Option<Since>, StoreError> {
         let now = self.number()?;
-        let oldest: Option<i64> = self
-            .wrap(
-                self.connection
-                    .query_row("SELECT min(number) FROM change", [], |row| row.get(0))
-                    .optional(),
-            )?
-            .flatten();
+        let oldest: Option<i64> = self.row("SELECT min(number) FROM change", [], first)?;
         if number > now
             || number < 0
             || (number < now && oldest.is_none_or(|oldest| number < oldest - 1))
@@ -57,16 +47,11 @@ impl Store {
             return Ok(None);
         }
         let select = "SELECT ip, added FROM change WHERE number > ? ORDER BY number";
-        let changes: Vec<(String, bool)> =
-            self.wrap(self.connection.prepare(select).and_then(|mut select| {
-                select
-                    .query_map([number], |row| Ok((row.get(0)?, row.get(1)?)))?
-                    .collect()
-            }))?;
+        let changes: Vec<(AddressText, bool)> = self.rows(select, [number], columns)?;
         // Of each address the first and the last change: to enter the set it was not in it.
         let mut ways: BTreeMap<Address, (bool, bool)> = BTreeMap::new();
-        for (ip, added) in changes {
-            if let Some(address) = Address::parse(ip.as_bytes()) {
+        for (AddressText(address), added) in changes {
+            if let Some(address) = address {
                 ways.entry(address).or_insert((!added, added)).1 = added;
             }
         }
@@ -83,9 +68,6 @@ impl Store {
 
     /// The addresses that were banned when the set had this number, if that is
     /// still known.
-    ///
-    /// # Errors
-    /// The store can not be read.
     pub fn in_force_at(&self, number: i64) -> Result<Option<BTreeSet<Address>>, StoreError> {
         let Some(since) = self.changes_since(number)? else {
             return Ok(None);
@@ -101,35 +83,29 @@ impl Store {
 
 impl Commit<'_> {
     /// Notes the time of the run, counts the number up if the set has changed,
-    /// and forgets what is older than anybody asks for.
-    ///
-    /// # Errors
-    /// The store can not be written.
-    pub fn seal(&self, now: i64) -> Result<(), StoreError> {
+    /// and forgets numbers and bans of long ago.
+    pub fn bump_number(&self, now: i64) -> Result<(), StoreError> {
         self.set_times()?;
         let age = now.min(self.times.age);
         let count = "UPDATE meta SET value = value + 1 WHERE key = 'number' AND EXISTS (SELECT 1 FROM change WHERE number = meta.value + 1)";
-        if self.wrap(self.transaction.execute(count, []))? == 0 {
+        if self.affected(count, [])? == 0 {
             return Ok(());
         }
         let forget =
             "DELETE FROM change WHERE number <= (SELECT value FROM meta WHERE key = 'number') - ?";
-        self.wrap(self.transaction.execute(forget, [NUMBERS_KEPT]))?;
-        let bans = format!("DELETE FROM ban WHERE {FORGOTTEN}");
-        self.wrap(self.transaction.execute(&bans, [age])).map(drop)
+        self.execute(forget, [NUMBERS_KEPT])?;
+        self.execute(FORGET_BANS, [age])
     }
 
     /// Notes that `ip` entered or left the set, in the number this commit
-    /// makes; who does both has done neither.
+    /// makes; an address that does both has done neither.
     pub(super) fn change(&self, ip: &str, added: bool) -> Result<(), StoreError> {
         let insert = "INSERT OR IGNORE INTO change VALUES ((SELECT value + 1 FROM meta WHERE key = 'number'), ?, ?)";
-        let insert = self.transaction.prepare_cached(insert);
-        let new = insert.and_then(|mut insert| insert.execute(params![ip, added]));
-        if self.wrap(new)? > 0 {
+        if self.affected(insert, params![ip, added])? > 0 {
             return Ok(());
         }
         let back = "DELETE FROM change WHERE number = (SELECT value + 1 FROM meta WHERE key = 'number') AND ip = ?";
-        self.cached(back, [ip])
+        self.execute(back, [ip])
     }
 }
 
@@ -183,7 +159,7 @@ mod tests {
                         commit.lift(&Unban { address, cause: Cause::Manual, at }).unwrap();
                     }
                 }
-                commit.seal(1000).unwrap();
+                commit.bump_number(1000).unwrap();
                 commit.commit().unwrap();
                 sets.push((store.number().unwrap(), store.in_force().unwrap()));
             }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::StoreError;
+use super::error::StoreError;
 
 /// Less than this is kept for what comes, in bytes.
 const KEPT: i64 = 16 << 20;

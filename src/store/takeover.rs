@@ -9,25 +9,14 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::model::{Address, Ban, Country, Origin, Stamp};
 
+use super::error::StoreError;
 use super::files::beside;
-use super::paths::Paths;
-use super::{Commit, StoreError, schema};
+use super::opened::Takeover;
+use super::query::Store;
+use super::schema;
 
 /// What PyFilter called every server in SQLite.
 const SERVER: &str = "Server-1";
-
-/// What was taken over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Takeover {
-    /// The copy of the old database.
-    pub copy: PathBuf,
-    /// How many addresses are bans now.
-    pub bans: usize,
-    /// How many went to the history, because no blacklist held them any more.
-    pub history: usize,
-    /// What stood in the old table and is no address.
-    pub refused: Vec<String>,
-}
 
 /// The rows of PyFilter's table.
 #[derive(Debug)]
@@ -107,30 +96,17 @@ fn text(value: ValueRef<'_>) -> Option<String> {
 /// Only what is `blacklisted` becomes a ban, if there is a blacklist: the
 /// tutorial's un-ban took the line out of it and left the row.
 pub(super) fn take_over(
-    connection: &mut Connection,
-    path: &Path,
+    store: &mut Store,
     old: &FormerRows,
     blacklisted: Option<&BTreeSet<Address>>,
     now: i64,
 ) -> Result<Takeover, StoreError> {
-    let copy = keep_copy(path).map_err(|error| StoreError::of_io(path, &error))?;
-    let wrap = |error| StoreError::of(path, &error);
+    let copy = keep_copy(&store.path).map_err(|error| StoreError::of_io(&store.path, &error))?;
     // The old rows stand in no order: of 300,000 the pages would be written out and read again.
-    let widened = connection.pragma_update(None, "cache_size", -65_536);
-    widened.map_err(wrap)?;
-    let transaction = connection.transaction().map_err(wrap)?;
-    transaction
-        .execute("DROP TABLE banned_ip", [])
-        .map_err(wrap)?;
-    schema::apply(&transaction, 0).map_err(wrap)?;
-    let paths = Paths::default();
-    let times = super::clock::RunClock::first(now);
-    let commit = Commit {
-        transaction,
-        path,
-        paths: &paths,
-        times,
-    };
+    store.wrap((store.connection).pragma_update(None, "cache_size", -65_536))?;
+    let commit = store.begin()?;
+    commit.execute("DROP TABLE banned_ip", [])?;
+    commit.wrap(schema::apply(&commit.connection, 0))?;
     let mut taken = Takeover {
         copy,
         bans: 0,
@@ -152,7 +128,7 @@ pub(super) fn take_over(
         taken.bans += usize::from(stands);
         taken.history += usize::from(!stands);
     }
-    commit.seal(now)?;
+    commit.bump_number(now)?;
     commit.commit()?;
     Ok(taken)
 }

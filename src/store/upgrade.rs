@@ -14,9 +14,11 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::error::StoreError;
+use super::opened::Unfinished;
 use super::paths::Paths;
+use super::space;
 use super::windows::TEXTS_KEPT;
-use super::{StoreError, Unfinished, space};
 
 /// A step rewrites at most so many rows, and ends with the row by which it has
 /// read so many bytes of failures.
@@ -45,12 +47,6 @@ pub(super) fn go_on(
             Err(other) => return Err(other),
         }
     }
-}
-
-/// Whether there are rows left that are to be rewritten.
-pub(super) fn is_pending(connection: &Connection) -> rusqlite::Result<bool> {
-    let select = "SELECT 1 FROM meta WHERE key = 'upgrade'";
-    connection.prepare_cached(select)?.exists([])
 }
 
 /// Rewrites the next rows; false if there was none left.

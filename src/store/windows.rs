@@ -1,13 +1,17 @@
+//! The open windows: failures of an address under a rule that may still become a ban.
+
 use std::net::IpAddr;
+use std::path::Path;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{CachedStatement, OptionalExtension as _, Row, ToSql, params};
+use rusqlite::{CachedStatement, Row, ToSql, params};
 
 use crate::model::{Address, EARLIEST_NOW, Evidence, MOST_SKEW, Stamp};
 
-use super::paths::Paths;
+use super::error::StoreError;
+use super::paths::{self, Paths};
+use super::query::{Commit, Store, columns, first};
 use super::read_back::{End, Seconds, damaged};
-use super::{Commit, Store, StoreError, upgrade};
 
 /// Windows this much behind the newest stamp of their rule may be forgotten.
 const BEHIND: i64 = 86_400;
@@ -44,7 +48,7 @@ pub struct OpenRow<'a> {
     pub earlier: Option<&'a Evidence>,
 }
 
-/// The bytes of an address, in whose order the open windows stand.
+/// The bytes of an address: the open windows are in their order.
 #[derive(Debug)]
 pub(super) struct AddressKey {
     bytes: [u8; 16],
@@ -90,17 +94,11 @@ pub(super) fn stamp(row: &Row<'_>, first: usize) -> rusqlite::Result<Stamp> {
 
 impl Store {
     /// What is remembered of `address` under `rule`.
-    ///
-    /// # Errors
-    /// The store can not be read.
     pub fn past(&self, rule: &str, address: Address) -> Result<StoredPast, StoreError> {
         self.past_since(rule, address, i64::MIN)
     }
 
     /// The same, of what is later than `since` alone.
-    ///
-    /// # Errors
-    /// The store can not be read.
     pub fn past_since(
         &self,
         rule: &str,
@@ -112,11 +110,7 @@ impl Store {
         // A ban that somebody lifted no longer runs: what came before counts no more, by `cleared`.
         let until = "SELECT max(coalesce(ends, 9223372036854775807)) FROM ban \
                      WHERE ip = ? AND rule = ? AND (lifted IS NULL OR cause = 'expired') AND at > ?";
-        let until = self
-            .connection
-            .prepare_cached(until)
-            .and_then(|mut until| until.query_row(params![ip, rule, since], |row| row.get(0)));
-        let until: Option<End> = self.wrap(until)?;
+        let until: Option<End> = self.row(until, params![ip, rule, since], first)?;
         let (mut later, mut earlier) = self.window(address, rule)?;
         later.forget_up_to(since);
         earlier.forget_up_to(since);
@@ -130,49 +124,37 @@ impl Store {
 
     /// How many open windows `rule` has; while rows of an older version are
     /// left, more than anybody counts.
-    ///
-    /// # Errors
-    /// The store can not be read.
     pub fn count_windows(&self, rule: &str) -> Result<i64, StoreError> {
-        if self.wrap(upgrade::is_pending(&self.connection))? {
+        if self.exists("SELECT 1 FROM meta WHERE key = 'upgrade'", [])? {
             return Ok(i64::from(u32::MAX));
         }
-        let open = "SELECT open FROM rule WHERE name = ?";
-        let open = self.connection.query_row(open, [rule], |row| row.get(0));
-        let open: Option<i64> = self.wrap(open.optional())?;
         // One that was never counted right is bounded all the same.
-        Ok(open.unwrap_or(0).clamp(0, u32::MAX.into()))
+        Ok(self.counted(rule)?.clamp(0, u32::MAX.into()))
+    }
+
+    fn counted(&self, rule: &str) -> Result<i64, StoreError> {
+        let open = self.optional("SELECT open FROM rule WHERE name = ?", [rule], first)?;
+        Ok(open.unwrap_or(0))
     }
 
     /// Whether nothing is remembered of any address: no window, ban or un-ban. What is
     /// remembered of connections is asked for apart.
-    ///
-    /// # Errors
-    /// The store can not be read.
     pub fn is_blank(&self) -> Result<bool, StoreError> {
         let select = "SELECT NOT (EXISTS (SELECT 1 FROM open_window) OR EXISTS (SELECT 1 FROM ban) OR EXISTS (SELECT 1 FROM cleared))";
-        self.wrap(self.connection.query_row(select, [], |row| row.get(0)))
+        self.row(select, [], first)
     }
 
     pub(super) fn cleared(&self, ip: &str) -> Result<Option<i64>, StoreError> {
-        let cleared = self
-            .connection
-            .prepare_cached("SELECT at FROM cleared WHERE ip = ?");
-        let cleared: Option<Seconds> = self.wrap(
-            cleared.and_then(|mut cleared| cleared.query_row([ip], |row| row.get(0)).optional()),
-        )?;
-        Ok(cleared.map(|Seconds(at)| at))
+        let select = "SELECT at FROM cleared WHERE ip = ?";
+        let cleared: Option<Seconds> = self.optional(select, [ip], first)?;
+        Ok(cleared.map(i64::from))
     }
 
     fn window(&self, address: Address, rule: &str) -> Result<(Evidence, Evidence), StoreError> {
         let select = "SELECT failures, earlier FROM open_window WHERE address = ? AND rule = ?";
-        let window = self.connection.prepare_cached(select).and_then(|mut s| {
-            let window = s.query_row(params![AddressKey::of(address), rule], |row| {
-                both(row, 0, &self.paths)
-            });
-            window.optional()
-        });
-        Ok(self.wrap(window)?.unwrap_or_default())
+        let key = AddressKey::of(address);
+        let window = self.optional(select, params![key, rule], |row| both(row, 0, &self.paths))?;
+        Ok(window.unwrap_or_default())
     }
 }
 
@@ -194,11 +176,13 @@ pub(super) fn both(
 type Written<'a> = (AddressKey, i64, &'a [u8], Option<&'a [u8]>);
 
 impl Commit<'_> {
+    /// Remembers the path of a log that failures are kept of.
+    pub fn set_path(&self, path: &Path) -> Result<(), StoreError> {
+        self.wrap(paths::write(&self.connection, path))
+    }
+
     /// Replaces the open windows of these addresses under `rule`: fastest where
     /// they are in the order of the addresses.
-    ///
-    /// # Errors
-    /// The store can not be written.
     pub fn set_windows<'a>(
         &self,
         rule: &str,
@@ -206,7 +190,7 @@ impl Commit<'_> {
     ) -> Result<(), StoreError> {
         let delete = "DELETE FROM open_window WHERE address = ? AND rule = ?";
         let write = || {
-            let mut delete = self.transaction.prepare_cached(delete)?;
+            let mut delete = self.connection.prepare_cached(delete)?;
             let (mut one, mut many) = (None, None);
             let mut rows = Vec::new();
             for OpenRow {
@@ -254,9 +238,10 @@ impl Commit<'_> {
             };
             let rows: Vec<String> = (0..rows.len()).map(row).collect();
             let sql = format!("REPLACE INTO open_window VALUES {}", rows.join(", "));
-            statement.insert(self.transaction.prepare_cached(&sql)?)
+            statement.insert(self.connection.prepare_cached(&sql)?)
         };
-        // They lie about in memory: waited for all at once, not each in its turn.
+        // The bytes are spread over memory. Reading the last one of each here lets the processor
+        // fetch them at the same time: a prefetch. Binding alone would wait for one after the other.
         let far = rows.iter().map(|(.., later, _)| later.last());
         std::hint::black_box(far.fold(0, |all, last| all ^ last.copied().unwrap_or_default()));
         put.raw_bind_parameter(1, rule)?;
@@ -273,17 +258,14 @@ impl Commit<'_> {
     pub(super) fn drop_windows(&self, address: Address, until: i64) -> Result<(), StoreError> {
         let key = AddressKey::of(address);
         let select = "SELECT rule, failures, earlier FROM open_window WHERE address = ?";
-        let windows = self.transaction.prepare_cached(select).and_then(|mut s| {
-            let rows = s.query_map([&key], |row| {
-                // One that is dropped whole need not be readable.
-                if until == i64::MAX {
-                    return Ok((row.get(0)?, Default::default()));
-                }
-                Ok((row.get(0)?, both(row, 1, self.paths)?))
-            })?;
-            rows.collect::<rusqlite::Result<Vec<(String, (Evidence, Evidence))>>>()
-        });
-        for (rule, (mut later, mut earlier)) in self.wrap(windows)? {
+        let windows: Vec<(String, (Evidence, Evidence))> = self.rows(select, [&key], |row| {
+            // One that is dropped whole need not be readable.
+            if until == i64::MAX {
+                return Ok((row.get(0)?, Default::default()));
+            }
+            Ok((row.get(0)?, both(row, 1, &self.paths)?))
+        })?;
+        for (rule, (mut later, mut earlier)) in windows {
             later.forget_up_to(until);
             earlier.forget_up_to(until);
             if later.is_empty() {
@@ -305,28 +287,19 @@ impl Commit<'_> {
     }
 
     /// Counts the open windows of a rule that has so many more by now.
-    ///
-    /// # Errors
-    /// The store can not be written.
     pub fn count_opened(&self, rule: &str, more: i64) -> Result<(), StoreError> {
         if more == 0 {
             return Ok(());
         }
         let count = "UPDATE rule SET open = max(0, open + ?) WHERE name = ?";
-        self.cached(count, params![more, rule])
+        self.execute(count, params![more, rule])
     }
 
     /// Forgets the oldest windows of a rule that has more than `most`, and a
     /// sixteenth more; says how many.
-    ///
-    /// # Errors
-    /// The store can not be written.
     pub fn forget_surplus(&self, rule: &str, most: usize) -> Result<usize, StoreError> {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let open = "SELECT open FROM rule WHERE name = ?";
-        let open = self.transaction.query_row(open, [rule], |row| row.get(0));
-        let open: i64 = self.wrap(open.optional())?.unwrap_or(0);
-        if open <= most.saturating_add(most / 16) {
+        if self.counted(rule)? <= most.saturating_add(most / 16) {
             return Ok(0);
         }
         // What was counted may be wrong where somebody has edited the store.
@@ -336,8 +309,7 @@ impl Commit<'_> {
         }
         let forget = "DELETE FROM open_window WHERE rule = ?1 AND address IN \
                       (SELECT address FROM open_window WHERE rule = ?1 ORDER BY newest LIMIT ?2)";
-        let forgotten = self.transaction.execute(forget, params![rule, surplus]);
-        let forgotten = self.wrap(forgotten)?;
+        let forgotten = self.affected(forget, params![rule, surplus])?;
         self.recount(rule)?;
         self.forget_connections_without_window(rule)?;
         Ok(forgotten)
@@ -347,15 +319,11 @@ impl Commit<'_> {
     fn recount(&self, rule: &str) -> Result<i64, StoreError> {
         let count = "UPDATE rule SET open = (SELECT count(*) FROM open_window WHERE rule = ?1) \
                      WHERE name = ?1 RETURNING open";
-        let open = self.transaction.query_row(count, [rule], |row| row.get(0));
-        Ok(self.wrap(open.optional())?.unwrap_or(0))
+        Ok(self.optional(count, [rule], first)?.unwrap_or(0))
     }
 
     /// Remembers the newest stamp that `rule` has read, and forgets windows
     /// that are more than a day, and more than `reach` seconds, behind it.
-    ///
-    /// # Errors
-    /// The store can not be written.
     pub fn set_newest(&self, rule: &str, newest: i64, reach: u32) -> Result<(), StoreError> {
         // A log that was written under a wrong clock makes no other window old.
         let newest = match self.times.age {
@@ -364,35 +332,23 @@ impl Commit<'_> {
         };
         let upsert = "INSERT INTO rule(name, newest, swept) VALUES (?1, ?2, ?2) ON CONFLICT(name) DO UPDATE SET newest = max(newest, ?2) \
                       RETURNING newest, swept";
-        let (Seconds(newest), Seconds(swept)) = self.wrap(self.transaction.query_row(
-            upsert,
-            params![rule, newest],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        ))?;
+        let (Seconds(newest), Seconds(swept)) = self.row(upsert, params![rule, newest], columns)?;
         let behind = BEHIND.max(i64::from(reach) + 3600);
         // Looking through all windows costs: once for each day of the log is enough.
         if newest - swept < behind {
             return Ok(());
         }
         let forget = "DELETE FROM open_window WHERE rule = ? AND newest < ?";
-        self.wrap(
-            self.transaction
-                .execute(forget, params![rule, newest - behind]),
-        )?;
+        self.execute(forget, params![rule, newest - behind])?;
         self.recount(rule)?;
         self.forget_connections_before(rule, newest - BEHIND)?;
-        self.wrap(self.transaction.execute(
-            "UPDATE rule SET swept = ? WHERE name = ?",
-            params![newest, rule],
-        ))
-        .map(drop)
+        let swept = "UPDATE rule SET swept = ? WHERE name = ?";
+        self.execute(swept, params![newest, rule])
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::model::{Cause, Failure, Line, PathId, Unban};
 
@@ -489,15 +445,15 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_is_held_can_be_looked_at_and_begun() {
+    fn a_store_in_a_read_transaction_can_be_looked_at_and_begun() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("db");
         let (mut store, address) = with_window(&path, &failures(&[7]));
-        store.hold().unwrap();
-        store.hold().unwrap();
+        store.begin_read().unwrap();
+        store.begin_read().unwrap();
         store.past("ssh", address).unwrap();
         let looked = Store::look(&path).unwrap().unwrap();
-        looked.hold().unwrap();
+        looked.begin_read().unwrap();
         assert_eq!(looked.past("ssh", address).unwrap().later, failures(&[7]));
         let commit = store.begin().unwrap();
         commit.set_windows("ssh", []).unwrap();

@@ -2,72 +2,30 @@
 
 use std::cell::Cell;
 use std::io;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use redis::{Cmd, Value};
 
-use crate::model::Escaped;
+use crate::model::RedisSettings;
 
 use super::bounded::Replies;
 use super::error::{SyncError, Why};
 use super::reply::{Reply as _, Word as _, command};
 use super::socket::{Deadline, Stream, connect};
 
-/// How Redis is reached.
-#[derive(Clone)]
-pub struct RedisSettings {
-    /// Host name, address, or path of a socket.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// ACL user.
-    pub username: Option<String>,
-    /// Password.
-    pub password: Option<String>,
-    /// Database number.
-    pub database: u32,
-    /// Whether the connection is encrypted, and who vouches for Redis.
-    pub tls: Option<Tls>,
-    /// How long everything may take together.
-    pub limit: Duration,
-}
-
-/// Who vouches for an encrypted Redis.
-#[derive(Debug, Clone)]
-pub struct Tls {
-    /// A file of certificates; the system's if none.
-    pub ca: Option<PathBuf>,
-}
-
 /// How long a connection waits for a Redis that speaks first.
 const LISTENS: Duration = Duration::from_millis(500);
 
-/// What was exchanged so far.
+/// What a connection has cost so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cost {
-    /// How often was waited for an answer.
+    /// How often the connection waited for answers.
     pub round_trips: u64,
     /// Bytes sent.
     pub sent: u64,
     /// Bytes received.
     pub received: u64,
-}
-
-impl RedisSettings {
-    /// Where it is, for people: without the password.
-    #[must_use]
-    pub fn place(&self) -> String {
-        let host = Escaped::text(&self.host);
-        if self.host.starts_with('/') {
-            host.to_string()
-        } else if self.host.contains(':') {
-            format!("[{host}]:{}", self.port)
-        } else {
-            format!("{host}:{}", self.port)
-        }
-    }
 }
 
 /// A connection that is greeted and in its database. All the waiting for it
@@ -109,7 +67,7 @@ impl Connection {
             limit: settings.limit,
             left: settings.limit.saturating_sub(begun.elapsed()),
             deadline,
-            is_encrypted: settings.tls.is_some(),
+            is_encrypted: settings.tls,
             cost: Cost::default(),
         };
         match connection.greet(settings, name) {

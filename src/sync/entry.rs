@@ -1,11 +1,13 @@
-//! What stands in Redis, checked as if a stranger wrote it.
+//! The entries of Redis, checked as if a stranger wrote them.
 
 use std::sync::Arc;
 
 use chrono::{Local, LocalResult, NaiveDateTime, TimeDelta, TimeZone as _};
 use redis::Value;
 
-use crate::model::{Address, Ban, Country, Escaped, MOST_SKEW, Origin, Stamp, check_server_name};
+use crate::model::{
+    Address, Ban, Country, Escaped, MOST_SKEW, Origin, RedisBanEntry, Stamp, check_server_name,
+};
 
 use super::reply::Reply as _;
 
@@ -28,37 +30,23 @@ const LAST_END: i64 = 253_402_300_799;
 /// A higher number was never given: behind it a store would run out of them.
 const LAST_NUMBER: i64 = 1 << 62;
 
-/// A ban as it stands in Redis: what an un-ban remembers, so that this very
-/// ban is never taken over again.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RedisBanEntry {
-    /// Who is banned.
-    pub address: Address,
-    /// The key of its hash, which may be spelled otherwise.
-    pub key: String,
-    /// `banned_server`.
-    pub server: String,
-    /// The text of that field: the server's local time.
-    pub text: String,
-}
-
 /// A ban of another server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteBan {
     /// The ban as it is here.
     pub ban: Ban,
-    /// How it stands there.
+    /// Its entry in Redis.
     pub redis_entry: RedisBanEntry,
 }
 
 /// An un-ban by another server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteUnban {
-    /// Who may connect again.
+    /// The address that may connect again.
     pub address: Address,
     /// Since when, in Unix seconds.
     pub at: i64,
-    /// The ban that was lifted.
+    /// The entry of the ban that was lifted.
     pub redis_entry: Option<RedisBanEntry>,
 }
 
@@ -72,12 +60,12 @@ pub enum Event {
 }
 
 impl Event {
-    /// Whom it is about.
+    /// The address that it is about.
     #[must_use]
     pub fn address(&self) -> Address {
         match self {
-            Event::Ban(foreign) => foreign.ban.address,
-            Event::Unban(lift) => lift.address,
+            Event::Ban(remote) => remote.ban.address,
+            Event::Unban(unban) => unban.address,
         }
     }
 }
@@ -87,29 +75,41 @@ impl Event {
 pub struct RejectedEntry {
     /// Which: `hash 127.0.0.1`, `event 1-0`.
     pub entry: String,
-    /// Why: a half sentence behind it.
+    /// Reason: a half sentence behind it.
     pub why: String,
     /// The address that it would have banned, where all else of it is understood.
     pub address: Option<Address>,
 }
 
-/// An event of the stream, with who sent it.
+impl RejectedEntry {
+    /// One that names no address to be banned.
+    pub(super) fn new(entry: String, why: String) -> Self {
+        RejectedEntry {
+            entry,
+            why,
+            address: None,
+        }
+    }
+}
+
+/// An event of the stream, and the server that sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sent {
     /// The id under which its server sends.
     pub(super) store: String,
     /// Its number under that id.
     pub(super) number: i64,
-    /// Whom it is about.
+    /// The address that it is about.
     pub(super) address: Address,
     /// Its time as it was sent, in Unix seconds.
     pub(super) at: i64,
     /// What it is, with a time that is not ahead; or why it is skipped here.
     /// Others may take an event that is skipped here, so the number counts.
-    pub(super) event: Result<Event, Why>,
+    pub(super) event: Result<Event, Reason>,
 }
 
-type Why = String;
+/// Reason an entry is skipped: a half sentence behind it.
+type Reason = String;
 
 /// What is known of an address that is never banned; nothing of any other.
 pub(super) type AllowListLookup<'a> = &'a dyn Fn(Address) -> Option<&'static str>;
@@ -125,11 +125,11 @@ impl<'a> Fields<'a> {
             .map(|pair| &pair[1])
     }
 
-    fn needed(&self, name: &str) -> Result<&'a Value, Why> {
+    fn needed(&self, name: &str) -> Result<&'a Value, Reason> {
         self.get(name).ok_or_else(|| format!("has no field {name}"))
     }
 
-    fn number(&self, name: &str) -> Result<i64, Why> {
+    fn number(&self, name: &str) -> Result<i64, Reason> {
         let text = utf8(self.needed(name)?, name, 20)?;
         text.parse::<i64>()
             .map_err(|_| format!("has a field {name} that is no number"))
@@ -142,9 +142,9 @@ impl<'a> Fields<'a> {
         address: Address,
         ahead: i64,
         never: AllowListLookup<'_>,
-    ) -> Result<Event, Why> {
+    ) -> Result<Event, Reason> {
         let at = self.number("time")? - ahead;
-        let redis_entry = || -> Result<RedisBanEntry, Why> {
+        let redis_entry = || -> Result<RedisBanEntry, Reason> {
             Ok(RedisBanEntry {
                 address,
                 key: address.to_string(),
@@ -167,10 +167,10 @@ impl<'a> Fields<'a> {
                     reason: self.get("reason"),
                     country: self.get("country"),
                 };
-                let mut foreign = facts.ban(redis_entry, never)?;
+                let mut remote = facts.ban(redis_entry, never)?;
                 // It lasts as long as it was to last.
-                foreign.ban.ends = foreign.ban.ends.map(|ends| ends.saturating_sub(ahead));
-                Ok(Event::Ban(foreign))
+                remote.ban.ends = remote.ban.ends.map(|ends| ends.saturating_sub(ahead));
+                Ok(Event::Ban(remote))
             }
             other => Err(format!("is of an unknown kind ({})", Escaped::text(other))),
         }
@@ -179,7 +179,11 @@ impl<'a> Fields<'a> {
 
 /// The fields of a stream's entry → an event. What lies further ahead than
 /// clocks differ is taken as of `now`.
-pub(super) fn event(fields: &[Value], now: i64, never: AllowListLookup<'_>) -> Result<Sent, Why> {
+pub(super) fn event(
+    fields: &[Value],
+    now: i64,
+    never: AllowListLookup<'_>,
+) -> Result<Sent, Reason> {
     let fields = Fields(fields);
     let ip = utf8(fields.needed("ip")?, "ip", 64)?;
     let address = Address::parse(ip.as_bytes()).ok_or("names no single address")?;
@@ -220,13 +224,13 @@ pub(super) struct Hash {
 }
 
 impl Hash {
-    /// What stands at `key`, without its time; none if it is gone by now.
+    /// The hash at `key`, without its time; none if it is gone by now.
     pub(super) fn begin(
         key: String,
         address: Address,
         fields: Value,
         stays: &Value,
-    ) -> Result<Option<Self>, Why> {
+    ) -> Result<Option<Self>, Reason> {
         let [banned_server, reason, country]: [Value; 3] = match fields {
             Value::Array(list) => list.try_into().map_err(|_| "is not understood")?,
             Value::ServerError(error) if error.code() == "WRONGTYPE" => {
@@ -262,7 +266,7 @@ impl Hash {
         field: &Value,
         now: i64,
         never: AllowListLookup<'_>,
-    ) -> Result<RemoteBan, Why> {
+    ) -> Result<RemoteBan, Reason> {
         let text = match field {
             Value::Nil => return Err("has no field of its banned_server".to_owned()),
             text => utf8(text, "of its server", LONGEST_NAME)?,
@@ -303,7 +307,11 @@ struct Facts<'a> {
 }
 
 impl Facts<'_> {
-    fn ban(self, redis_entry: RedisBanEntry, never: AllowListLookup<'_>) -> Result<RemoteBan, Why> {
+    fn ban(
+        self,
+        redis_entry: RedisBanEntry,
+        never: AllowListLookup<'_>,
+    ) -> Result<RemoteBan, Reason> {
         if let Some(why) = never(redis_entry.address) {
             return Err(format!("{why}, so it is never banned"));
         }
@@ -344,7 +352,7 @@ pub(super) fn country_sentence(country: &str) -> String {
     }
 }
 
-fn utf8(reply: &Value, name: &str, longest: usize) -> Result<String, Why> {
+fn utf8(reply: &Value, name: &str, longest: usize) -> Result<String, Reason> {
     let text = reply.text();
     match reply.too_long().or(text.map(<[u8]>::len)) {
         Some(length) if length > longest => Err(format!("has a field {name} of {length} bytes")),
@@ -356,7 +364,7 @@ fn utf8(reply: &Value, name: &str, longest: usize) -> Result<String, Why> {
     }
 }
 
-fn server(reply: &Value) -> Result<String, Why> {
+fn server(reply: &Value) -> Result<String, Reason> {
     let name = utf8(reply, "with the server's name", LONGEST_NAME)?;
     match check_server_name(&name) {
         Ok(()) => Ok(name),
@@ -413,15 +421,15 @@ mod tests {
         ),
     ];
 
-    fn changed(name: &str, value: &str) -> Result<Sent, Why> {
+    fn changed(name: &str, value: &str) -> Result<Sent, Reason> {
         let mut pairs = BAN.to_vec();
         pairs.retain(|(key, _)| *key != name);
         pairs.push((name, value));
         event(&fields(&pairs), NOW, &nobody)
     }
 
-    /// Why it is skipped, whatever of it is understood all the same.
-    fn refused(sent: Result<Sent, Why>) -> Why {
+    /// Reason it is skipped, whatever of it is understood all the same.
+    fn refused(sent: Result<Sent, Reason>) -> Reason {
         match sent {
             Ok(sent) => sent.event.unwrap_err(),
             Err(why) => why,
@@ -483,7 +491,7 @@ mod tests {
         pairs.extend(ends.as_deref().map(|ends| ("ends", ends)));
         match event(&fields(&pairs), NOW, &nobody).unwrap().event.unwrap() {
             Event::Ban(RemoteBan { ban, .. }) => (ban.at.secs, ban.ends),
-            Event::Unban(lift) => (lift.at, None),
+            Event::Unban(unban) => (unban.at, None),
         }
     }
 
@@ -499,7 +507,7 @@ mod tests {
         }
     }
 
-    fn hash(values: &[Value; 3], stays: i64, field: &str) -> Result<RemoteBan, Why> {
+    fn hash(values: &[Value; 3], stays: i64, field: &str) -> Result<RemoteBan, Reason> {
         let address = Address::parse(b"203.0.113.13").unwrap();
         let list = Value::Array(values.to_vec());
         let hash = Hash::begin(address.to_string(), address, list, &Value::Int(stays))?;

@@ -1,6 +1,10 @@
+//! What `check` tells of the servers' Redis.
+
 use redis::Value;
 
-use super::connection::{Connection, RedisSettings};
+use crate::model::RedisSettings;
+
+use super::connection::Connection;
 use super::error::{SyncError, Why};
 use super::exchange::{SERVERS, STREAM};
 use super::reply::{Reply, command};
@@ -111,7 +115,7 @@ fn rights(connection: &mut Connection) -> Result<Vec<Why>, SyncError> {
     Ok(errors(&connection.ask(&commands)?))
 }
 
-/// Who left a name within a day: store, time and name.
+/// The names that servers left within a day: store, time and name.
 fn seen(reply: &Value, now: i64) -> Vec<(String, i64, String)> {
     let text = |reply: &Value| {
         reply

@@ -1,12 +1,10 @@
 //! A run's connection, and the stream it reads.
 
-use std::collections::BTreeMap;
-
 use redis::{Cmd, Value};
 
-use crate::model::Address;
+use crate::model::{RedisSettings, Sender, StreamPosition};
 
-use super::connection::{Connection, Cost, RedisSettings};
+use super::connection::{Connection, Cost};
 use super::entry::{self, AllowListLookup, Event, RejectedEntry, Sent, is_ahead};
 use super::error::{SyncError, Why};
 use super::reply::{Reply, Word as _, command};
@@ -23,48 +21,6 @@ pub(super) const MOST: usize = 200_000;
 /// How many other servers' numbers are followed at once. Beyond that an event
 /// that comes twice is taken twice, which changes nothing.
 const MOST_SERVERS: usize = 20_000;
-
-/// As whom a server sends.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sender {
-    /// The id under which it sends.
-    pub id: String,
-    /// An id of before, under which its name may still stand in Redis.
-    pub former: Option<String>,
-    /// The highest number that may have been sent under the id.
-    pub sent: i64,
-    /// Those of which it is not known whether they were: address, time, and
-    /// whether it is a ban.
-    pub waiting: BTreeMap<i64, (Address, i64, bool)>,
-}
-
-impl Sender {
-    /// Whether an event under the id can be this server's own.
-    fn gave(&self, sent: &Sent) -> bool {
-        let Sent {
-            number,
-            address,
-            at,
-            event,
-            ..
-        } = sent;
-        // What is skipped for its content is compared by what was understood of it.
-        let is_that = |waits: &(Address, i64, bool)| {
-            let kind = event.as_ref().map(|event| matches!(event, Event::Ban(_)));
-            (waits.0, waits.1) == (*address, *at) && kind.map_or(true, |is_ban| is_ban == waits.2)
-        };
-        *number <= self.sent && self.waiting.get(number).is_none_or(is_that)
-    }
-}
-
-/// How far a server has read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Position {
-    /// The last event's id; none before the first contact.
-    pub last: Option<String>,
-    /// How far each other store's numbers have come, by its id.
-    pub last_numbers: BTreeMap<String, i64>,
-}
 
 /// An event that was taken as of now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +47,7 @@ pub struct Received {
     /// The highest number under our id that we never gave.
     pub never_given: Option<i64>,
     /// Where it goes on.
-    pub position: Position,
+    pub position: StreamPosition,
     /// Whether it was read to its end.
     pub whole: bool,
     /// Whether it does not reach back to what was read before: the hashes
@@ -103,7 +59,7 @@ pub struct Received {
     pub error: Option<SyncError>,
 }
 
-/// One run's dealings with Redis, all of them before its deadline.
+/// One run's connection to Redis, all of whose commands end before its deadline.
 #[derive(Debug)]
 pub struct Exchange {
     pub(super) connection: Connection,
@@ -147,7 +103,7 @@ impl Exchange {
     /// Redis can not be used; see [`Why`].
     pub fn receive(
         &mut self,
-        position: Position,
+        position: StreamPosition,
         announce: bool,
         now: i64,
         never: AllowListLookup<'_>,
@@ -226,27 +182,35 @@ impl Exchange {
             let Some(id) = id(row) else { continue };
             if is_cut {
                 let why = "is too long".to_owned();
-                let entry = format!("event {id}");
-                received.refused.push(RejectedEntry {
-                    entry,
-                    why,
-                    address: None,
-                });
+                let rejected = RejectedEntry::new(format!("event {id}"), why);
+                received.refused.push(rejected);
                 received.position.last = Some(id);
                 continue;
             }
             let fields = row.list().get(1).map_or(&[][..], Reply::list);
             match entry::event(fields, now, never) {
                 Ok(sent) => self.take_one(&id, sent, now, received),
-                Err(why) => received.refused.push(RejectedEntry {
-                    entry: format!("event {id}"),
-                    why,
-                    address: None,
-                }),
+                Err(why) => {
+                    let rejected = RejectedEntry::new(format!("event {id}"), why);
+                    received.refused.push(rejected);
+                }
             }
             received.position.last = Some(id);
         }
         entries.len()
+    }
+
+    /// Whether an event under this server's id can be its own.
+    fn is_own(&self, sent: &Sent) -> bool {
+        let waiting = self.sender.waiting.get(&sent.number);
+        sent.number <= self.sender.sent
+            && waiting.is_none_or(|waiting| {
+                // An event that is skipped for its content is compared by what was understood of it.
+                let kind = sent.event.as_ref();
+                let kind = kind.map(|event| matches!(event, Event::Ban(_)));
+                (waiting.address, waiting.at) == (sent.address, sent.at)
+                    && kind.map_or(true, |is_ban| is_ban == waiting.is_ban())
+            })
     }
 
     /// Takes in one event. One under our id with a number that we never gave is
@@ -254,7 +218,7 @@ impl Exchange {
     fn take_one(&self, id: &str, sent: Sent, now: i64, received: &mut Received) {
         let number = Some(sent.number);
         if sent.store == self.sender.id {
-            if self.sender.gave(&sent) {
+            if self.is_own(&sent) {
                 // Behind a higher number the others have passed it over.
                 if received.never_given.is_none() {
                     received.own = received.own.max(number);

@@ -114,7 +114,7 @@ fn cursor(scanned: &Value) -> Option<String> {
 }
 
 impl HashSearch {
-    /// Takes in what stands at the keys, and the times of the hashes before.
+    /// Takes in the hashes at the keys, and the times of the hashes before.
     fn take_in(
         &mut self,
         under: &mut Under,
@@ -135,7 +135,7 @@ impl HashSearch {
             let field = replies.next().unwrap_or(Value::Nil);
             let (key, address) = (hash.key.clone(), hash.address);
             match hash.ban(&field, now, never) {
-                Ok(foreign) => self.found.push(foreign),
+                Ok(remote) => self.found.push(remote),
                 Err(why) => self.refuse(&key, why, Some(address)),
             }
         }
@@ -172,11 +172,10 @@ impl HashSearch {
     }
 
     fn refuse(&mut self, key: &str, why: String, address: Option<Address>) {
-        let entry = format!("hash {}", Escaped::text(key));
+        let rejected = RejectedEntry::new(format!("hash {}", Escaped::text(key)), why);
         self.refused.push(RejectedEntry {
-            entry,
-            why,
             address,
+            ..rejected
         });
     }
 }

@@ -32,11 +32,10 @@ mod reply;
 mod sending;
 mod socket;
 
-pub use connection::{Cost, RedisSettings, Tls};
-pub use entry::{Event, RedisBanEntry, RejectedEntry, RemoteBan, RemoteUnban};
+pub use connection::Cost;
+pub use entry::{Event, RejectedEntry, RemoteBan, RemoteUnban};
 pub use error::{SyncError, Why};
 pub use examine::{Examined, examine};
-pub use exchange::{Ahead, Exchange, Position, Received, Sender};
+pub use exchange::{Ahead, Exchange, Received};
 pub use look::HashSearch;
-pub use merge::{Known, Merged, merge};
-pub use sending::{Outgoing, Sending};
+pub use merge::{Merged, merge};

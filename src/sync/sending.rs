@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use redis::{Cmd, Value};
 
-use crate::model::{Address, Stamp};
+use crate::model::{OutboundAction, OutboundEvent, RedisBanEntry, Stamp};
 
-use super::entry::{RedisBanEntry, RejectedEntry, country_sentence};
+use super::entry::{RejectedEntry, country_sentence};
 use super::error::{SyncError, Why};
 use super::exchange::{Exchange, STREAM};
 use super::reply::{Reply, Word as _, command};
@@ -17,50 +17,12 @@ const CHANNEL: &str = "PyFilter";
 /// How many bans travel at once.
 const BANS: usize = 250;
 
-/// What is to be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outgoing {
-    /// Its number among what this store sends.
-    pub number: i64,
-    /// Whom it is about.
-    pub address: Address,
-    /// When it was, in Unix seconds.
-    pub at: i64,
-    /// What it is.
-    pub sending: Sending,
-}
-
-/// A ban or an un-ban that is to be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sending {
-    /// A ban.
-    Ban {
-        /// Who banned it first.
-        server: String,
-        /// Until when, in Unix seconds.
-        ends: Option<i64>,
-        /// Why.
-        reason: String,
-        /// Where it is from; empty if unknown.
-        country: String,
-        /// Whether Redis has the ban already, with an earlier end.
-        longer: bool,
-    },
-    /// An un-ban.
-    Unban {
-        /// The bans it lifts, as they stood in Redis.
-        redis_entry: Vec<RedisBanEntry>,
-        /// Whether the hash is of a later ban, and so stays.
-        keeps: bool,
-    },
-}
-
 impl Exchange {
     /// Sends all of `outgoing`, each in one transaction; the numbers that
     /// Redis has taken, and what kept it from taking the rest.
     pub fn send(
         &mut self,
-        outgoing: &[Outgoing],
+        outgoing: &[OutboundEvent],
         length: u32,
         now: i64,
     ) -> (Vec<i64>, Vec<RejectedEntry>, Option<SyncError>) {
@@ -71,15 +33,14 @@ impl Exchange {
 
     fn try_send(
         &mut self,
-        outgoing: &[Outgoing],
+        outgoing: &[OutboundEvent],
         length: u32,
         now: i64,
         taken: &mut Vec<i64>,
         refused: &mut Vec<RejectedEntry>,
     ) -> Result<(), SyncError> {
-        let remote_unbans = |out: &Outgoing| matches!(out.sending, Sending::Unban { .. });
         let mut latest = Vec::new();
-        if outgoing.iter().any(remote_unbans) {
+        if !outgoing.iter().all(OutboundEvent::is_ban) {
             let listed = self
                 .connection
                 .ask(&[command(["LRANGE", LATEST, "0", "99"])])?;
@@ -104,12 +65,7 @@ impl Exchange {
                 let done = answers.last().map_or(&[][..], Reply::list);
                 if let Some(error) = done.iter().find_map(Reply::error) {
                     let why = Why::of_reply(error).to_string();
-                    let entry = format!("key {}", out.address);
-                    refused.push(RejectedEntry {
-                        entry,
-                        why,
-                        address: None,
-                    });
+                    refused.push(RejectedEntry::new(format!("key {}", out.address), why));
                 }
                 taken.push(out.number);
             }
@@ -118,30 +74,39 @@ impl Exchange {
     }
 
     /// The commands that tell everybody of one ban or un-ban: all or none.
-    fn transaction(&self, out: &Outgoing, latest: &[Vec<u8>], length: u32, now: i64) -> Vec<Cmd> {
+    fn transaction(
+        &self,
+        out: &OutboundEvent,
+        latest: &[Vec<u8>],
+        length: u32,
+        now: i64,
+    ) -> Vec<Cmd> {
         let mut event = command(["XADD", STREAM, "MAXLEN", "~"])
             .word(length.to_string())
             .word("*");
-        let mut commands = match &out.sending {
+        let mut commands = match &out.action {
             // It has ended while Redis could not be reached.
-            Sending::Ban {
+            OutboundAction::Ban {
                 ends: Some(ends), ..
             } if *ends <= now => return Vec::new(),
-            Sending::Ban { .. } => {
+            OutboundAction::Ban { .. } => {
                 event = self.facts(event, "ban", out);
                 ban(out, &mut event)
             }
-            Sending::Unban { redis_entry, keeps } => {
+            OutboundAction::Unban {
+                redis_entries,
+                keeps_hash,
+            } => {
                 event = self.facts(event, "unban", out);
                 event = event.word("by").word(&self.server);
-                if let Some(redis_entry) = redis_entry.first() {
+                if let Some(redis_entry) = redis_entries.first() {
                     event = event.word("server").word(&redis_entry.server);
                     event = event.word("text").word(&redis_entry.text);
                 }
-                if *keeps {
+                if *keeps_hash {
                     Vec::new()
                 } else {
-                    unban(&out.address.to_string(), redis_entry, latest)
+                    unban(&out.address.to_string(), redis_entries, latest)
                 }
             }
         };
@@ -151,7 +116,7 @@ impl Exchange {
     }
 
     /// What every event has.
-    fn facts(&self, event: Cmd, kind: &str, out: &Outgoing) -> Cmd {
+    fn facts(&self, event: Cmd, kind: &str, out: &OutboundEvent) -> Cmd {
         let (number, at) = (out.number.to_string(), out.at.to_string());
         let facts = [
             ("event", kind),
@@ -168,14 +133,14 @@ impl Exchange {
 
 /// What PyFilter 2 and PyFilter-Admin know of a ban: the hash comes first, an
 /// old receiver dies on a message without it. What it tells is put into `event`, too.
-fn ban(out: &Outgoing, event: &mut Cmd) -> Vec<Cmd> {
-    let Sending::Ban {
+fn ban(out: &OutboundEvent, event: &mut Cmd) -> Vec<Cmd> {
+    let OutboundAction::Ban {
         server,
         ends,
         reason,
         country,
         longer,
-    } = &out.sending
+    } = &out.action
     else {
         return Vec::new();
     };
@@ -211,11 +176,9 @@ fn ban(out: &Outgoing, event: &mut Cmd) -> Vec<Cmd> {
     vec![hash, stays, push, trim, publish]
 }
 
-/// Takes away what they know of a ban, in whatever spelling.
-fn unban(ip: &str, redis_entry: &[RedisBanEntry], latest: &[Vec<u8>]) -> Vec<Cmd> {
-    let spelled = redis_entry
-        .iter()
-        .map(|redis_entry| redis_entry.key.as_str());
+/// Takes away the hash of a ban and its entries in the list, in whatever spelling.
+fn unban(ip: &str, redis_entries: &[RedisBanEntry], latest: &[Vec<u8>]) -> Vec<Cmd> {
+    let spelled = redis_entries.iter().map(|entry| entry.key.as_str());
     let keys: BTreeSet<&str> = spelled.chain([ip]).collect();
     let mut commands = vec![
         keys.iter()

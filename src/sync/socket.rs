@@ -16,9 +16,8 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::model::Escaped;
+use crate::model::{Escaped, RedisSettings};
 
-use super::connection::{RedisSettings, Tls};
 use super::error::Why;
 
 /// The end of what is going on, seen by the socket.
@@ -108,9 +107,10 @@ pub(super) fn connect(
     let _ = socket.set_nodelay(true);
     let deadline = deadline.clone();
     let timed = Timed { socket, deadline };
-    match &settings.tls {
-        None => Ok(Box::new(timed)),
-        Some(tls) => Ok(Box::new(encrypt(timed, host, tls)?)),
+    if settings.tls {
+        Ok(Box::new(encrypt(timed, settings)?))
+    } else {
+        Ok(Box::new(timed))
     }
 }
 
@@ -175,8 +175,7 @@ fn resolve(settings: &RedisSettings, deadline: Instant) -> Result<Vec<SocketAddr
 
 fn encrypt<S>(
     socket: Timed<S>,
-    host: &str,
-    tls: &Tls,
+    settings: &RedisSettings,
 ) -> Result<StreamOwned<ClientConnection, Timed<S>>, Why>
 where
     S: Socket,
@@ -186,9 +185,9 @@ where
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(told)?
-        .with_root_certificates(roots(tls.ca.as_deref())?)
+        .with_root_certificates(roots(settings.tls_ca.as_deref())?)
         .with_no_client_auth();
-    let host = host.trim_matches(['[', ']']).to_owned();
+    let host = settings.host.trim_matches(['[', ']']).to_owned();
     let name = ServerName::try_from(host)
         .map_err(|_| Why::Tls("the host is neither a name nor an address".to_owned()))?;
     let session = ClientConnection::new(Arc::new(config), name).map_err(told)?;

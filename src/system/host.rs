@@ -26,6 +26,22 @@ pub fn host_name() -> String {
         .unwrap_or_else(|| "localhost".to_owned())
 }
 
+/// The kernel has this file if it speaks IPv6, with a line for each address. Not
+/// `/proc/net`, which a service with `ProcSubset=pid` has not.
+const IF_INET6: &str = "/proc/self/net/if_inet6";
+
+/// Whether the kernel speaks IPv6.
+#[must_use]
+pub fn kernel_has_ipv6() -> bool {
+    Path::new(IF_INET6).exists()
+}
+
+/// Whether an interface has an IPv6 address, so that IPv6 bans matter.
+#[must_use]
+pub fn has_ipv6_address() -> bool {
+    std::fs::read(IF_INET6).is_ok_and(|interfaces| !interfaces.is_empty())
+}
+
 /// Whether this process is root's.
 #[must_use]
 pub fn is_root() -> bool {

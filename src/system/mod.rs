@@ -19,10 +19,13 @@ mod sessions;
 mod terminal;
 
 pub use host::{
-    host_name, is_journal_on_stdout, is_root, login_address, now, own_addresses, processes_in,
+    has_ipv6_address, host_name, is_journal_on_stdout, is_root, kernel_has_ipv6, login_address,
+    now, own_addresses, processes_in,
 };
 pub use limits::{allow_open_files, memory_room};
 pub use lock::{Exclusive, Lock, LockError, last_scan};
-pub use program::{ProgramError, ask_program, run_program};
+pub use program::{
+    ProgramError, ProgramOutput, RunFailure, ask_program, run_program, run_with_input,
+};
 pub use sessions::sessions;
 pub use terminal::{Output, stderr_width, stdout, width};

@@ -1,15 +1,43 @@
-//! The host's own programs, such as `systemctl`.
+//! Programs that are not ours: `systemctl`, `iptables-save` and others. Each runs
+//! in the C locale, and for a bounded time where a limit is given.
+//!
+//! [`run_with_input`] is the one that runs them; [`run_program`] and [`ask_program`] look
+//! for the program first and turn a failure into a sentence.
 
-use std::io::{self, Read as _};
+use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Where they are looked for. Not `$PATH`: what runs as root must not depend on
-/// who set it.
+/// The directories of programs. Not `$PATH`: what runs as root must not depend on
+/// the environment of the caller.
 const PLACES: [&str; 4] = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"];
+
+/// A listing of more than a million rules is shorter; the rest of a longer output
+/// is not read.
+const MOST_OUTPUT: u64 = 256 << 20;
+
+/// How a program ended, and what it printed.
+#[derive(Debug)]
+pub struct ProgramOutput {
+    /// Its exit status, or the signal that ended it.
+    pub status: ExitStatus,
+    /// Its standard output.
+    pub stdout: Vec<u8>,
+    /// Its standard error.
+    pub stderr: Vec<u8>,
+}
+
+/// Why there is no [`ProgramOutput`].
+#[derive(Debug)]
+pub enum RunFailure {
+    /// It could not be started.
+    NotStarted(io::Error),
+    /// It did not end in time, and was killed.
+    TimedOut,
+}
 
 /// Why a program did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -28,19 +56,12 @@ pub enum ProgramError {
     Failed(String, String),
 }
 
-/// Runs a program of the host to its end, in the C locale and without input.
+/// Runs a program of the host to its end, however long that takes.
 ///
 /// # Errors
 /// It is missing, can not be started, or fails.
 pub fn run_program(program: &str, arguments: &[&str]) -> Result<(), ProgramError> {
-    let called = || format!("{program} {}", arguments.join(" "));
-    let path = find(program).ok_or_else(|| ProgramError::Missing(program.to_owned()))?;
-    let ran = Command::new(path)
-        .args(arguments)
-        .env("LC_ALL", "C")
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| ProgramError::NotStarted(called(), error))?;
+    let ran = find_and_run(program, arguments, None)?;
     if ran.status.success() {
         return Ok(());
     }
@@ -53,10 +74,10 @@ pub fn run_program(program: &str, arguments: &[&str]) -> Result<(), ProgramError
     } else {
         said
     };
-    Err(ProgramError::Failed(called(), said))
+    Err(ProgramError::Failed(called(program, arguments), said))
 }
 
-/// What a program of the host prints, in the C locale and without input.
+/// What a program of the host prints.
 ///
 /// # Errors
 /// It is missing, can not be started, fails, or does not end within `limit`.
@@ -65,39 +86,142 @@ pub fn ask_program(
     arguments: &[&str],
     limit: Duration,
 ) -> Result<String, ProgramError> {
-    let called = || format!("{program} {}", arguments.join(" "));
-    let path = find(program).ok_or_else(|| ProgramError::Missing(program.to_owned()))?;
-    let mut child = Command::new(path)
-        .args(arguments)
-        .env("LC_ALL", "C")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| ProgramError::NotStarted(called(), error))?;
-    let mut output = child.stdout.take();
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let mut said = Vec::new();
-        // What could not be read is no answer, and its status says why.
-        let _ = output.as_mut().map(|output| output.read_to_end(&mut said));
-        let _ = sender.send(said);
-    });
-    let Ok(said) = receiver.recv_timeout(limit) else {
-        let _ = child.kill();
-        let _ = child.wait();
-        return Err(ProgramError::Slow(called(), limit.as_secs()));
-    };
-    match child.wait() {
-        Ok(status) if status.success() => Ok(String::from_utf8_lossy(&said).into_owned()),
-        Ok(status) => Err(ProgramError::Failed(called(), status.to_string())),
-        Err(error) => Err(ProgramError::NotStarted(called(), error)),
+    let ran = find_and_run(program, arguments, Some(limit))?;
+    if ran.status.success() {
+        return Ok(String::from_utf8_lossy(&ran.stdout).into_owned());
     }
+    let status = ran.status.to_string();
+    Err(ProgramError::Failed(called(program, arguments), status))
+}
+
+fn find_and_run(
+    program: &str,
+    arguments: &[&str],
+    limit: Option<Duration>,
+) -> Result<ProgramOutput, ProgramError> {
+    let path = find(program).ok_or_else(|| ProgramError::Missing(program.to_owned()))?;
+    run_with_input(&path, arguments, "", limit).map_err(|failure| {
+        let called = called(program, arguments);
+        match failure {
+            RunFailure::NotStarted(error) => ProgramError::NotStarted(called, error),
+            RunFailure::TimedOut => {
+                ProgramError::Slow(called, limit.map_or(0, |limit| limit.as_secs()))
+            }
+        }
+    })
+}
+
+/// The command as a person would write it.
+fn called(program: &str, arguments: &[&str]) -> String {
+    format!("{program} {}", arguments.join(" "))
 }
 
 fn find(program: &str) -> Option<PathBuf> {
     let mut places = PLACES.iter().map(|place| Path::new(place).join(program));
     places.find(|path| path.is_file())
+}
+
+/// Runs the program at `path` with `input` on its standard input. It is killed when
+/// it has not ended, and closed its output, within `limit`.
+///
+/// Three threads write the input and read both outputs at the same time, so that no
+/// full pipe can stop the program. They are not joined when the limit is over: a
+/// child of the program may hold the pipes open.
+///
+/// # Errors
+/// The program can not be started, or does not end in time.
+pub fn run_with_input(
+    path: &Path,
+    arguments: &[&str],
+    input: &str,
+    limit: Option<Duration>,
+) -> Result<ProgramOutput, RunFailure> {
+    let deadline = limit.map(|limit| Instant::now() + limit);
+    let mut child = start(path, arguments).map_err(RunFailure::NotStarted)?;
+    if let Some(mut stdin) = child.stdin.take()
+        && !input.is_empty()
+    {
+        let input = input.as_bytes().to_vec();
+        // The status of a program that ends before it has read all says why.
+        thread::spawn(move || drop(stdin.write_all(&input)));
+    }
+    let stdout = child.stdout.take().map(drain);
+    let stderr = child.stderr.take().map(drain);
+    let output = (|| {
+        let stdout = received(&stdout?, deadline)?;
+        let stderr = received(&stderr?, deadline)?;
+        let status = wait(&mut child, deadline)?;
+        Some(ProgramOutput {
+            status,
+            stdout,
+            stderr,
+        })
+    })();
+    output.ok_or_else(|| {
+        let _ = child.kill();
+        let _ = child.wait();
+        RunFailure::TimedOut
+    })
+}
+
+fn start(path: &Path, arguments: &[&str]) -> io::Result<Child> {
+    let mut tries = 0;
+    loop {
+        let child = Command::new(path)
+            .args(arguments)
+            .env("LC_ALL", "C")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        match child {
+            // A package upgrade replaces the program at this moment.
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && tries < 20 => {
+                tries += 1;
+                thread::sleep(Duration::from_millis(10));
+            }
+            started => return started,
+        }
+    }
+}
+
+/// Sends all that `pipe` yields when it ends.
+fn drain(pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What can not be read is missing; the exit status says why.
+        let _ = pipe.take(MOST_OUTPUT).read_to_end(&mut bytes);
+        let _ = sender.send(bytes);
+    });
+    receiver
+}
+
+fn received(output: &Receiver<Vec<u8>>, deadline: Option<Instant>) -> Option<Vec<u8>> {
+    match deadline {
+        Some(deadline) => output.recv_timeout(left(deadline)).ok(),
+        None => output.recv().ok(),
+    }
+}
+
+fn wait(child: &mut Child, deadline: Option<Instant>) -> Option<ExitStatus> {
+    let Some(deadline) = deadline else {
+        return child.wait().ok();
+    };
+    loop {
+        if let Some(status) = child.try_wait().ok()? {
+            return Some(status);
+        }
+        // Its output is closed, so it is about to end.
+        thread::sleep(Duration::from_millis(1).min(left(deadline)));
+        if left(deadline).is_zero() {
+            return None;
+        }
+    }
+}
+
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
 }
 
 #[cfg(test)]
@@ -131,5 +255,47 @@ mod tests {
         assert!(begun.elapsed() < 20 * second);
         let failed = ask("false", &[], 20 * second).unwrap_err();
         assert!(failed.to_string().ends_with("failed: exit status: 1"));
+    }
+
+    const SHELL: &str = "/bin/sh";
+
+    fn shell(script: &str, input: &str, limit: Duration) -> Result<ProgramOutput, RunFailure> {
+        run_with_input(Path::new(SHELL), &["-c", script], input, Some(limit))
+    }
+
+    #[test]
+    fn more_than_a_pipe_holds_goes_both_ways() {
+        let input = "x".repeat(1 << 20);
+        let done = shell("tee /dev/stderr", &input, Duration::from_secs(30));
+        let done = done.ok().unwrap();
+        assert!(done.status.success());
+        assert!(done.stdout == input.as_bytes() && done.stderr == input.as_bytes());
+    }
+
+    #[test]
+    fn a_program_that_reads_nothing_does_not_stop_us() {
+        let input = "x".repeat(1 << 20);
+        let done = shell(
+            "exec <&-; echo no >&2; exit 3",
+            &input,
+            Duration::from_secs(30),
+        );
+        let done = done.ok().unwrap();
+        assert_eq!(done.status.code(), Some(3));
+        assert_eq!(done.stderr, b"no\n");
+    }
+
+    #[test]
+    fn one_that_hangs_is_killed_even_if_its_child_keeps_the_pipes() {
+        let begun = Instant::now();
+        let done = shell("sleep 5 & wait", "", Duration::from_millis(100));
+        assert!(matches!(done, Err(RunFailure::TimedOut)));
+        assert!(begun.elapsed() < Duration::from_secs(4));
+    }
+
+    #[test]
+    fn one_that_is_not_there_is_not_started() {
+        let done = run_with_input(Path::new("/nonexistent"), &[], "", Some(Duration::ZERO));
+        assert!(matches!(done, Err(RunFailure::NotStarted(_))));
     }
 }

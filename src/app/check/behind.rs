@@ -1,13 +1,12 @@
 //! Logs that are not read to their end, run by run.
 
-use crate::app::context::Context;
-use crate::model::{Escaped, plural};
+use crate::model::{Escaped, Rule, plural};
 use crate::store::{Store, StoreError};
 
-use super::{Findings, Level};
+use crate::report::{CheckFindings, CheckLevel};
 
-pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut Findings) {
-    for rule in context.config.rules.iter().filter(|rule| rule.enabled) {
+pub(super) fn look(rules: &[Rule], store: Option<&Store>, findings: &mut CheckFindings) {
+    for rule in rules.iter().filter(|rule| rule.enabled) {
         let behind = store.map_or(Ok(Vec::new()), |store| behind(store, &rule.name));
         // A store that can not be read was told of before.
         for (path, left) in behind.unwrap_or_default() {
@@ -15,7 +14,7 @@ pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut Find
                 "{}: is behind: {left} of it were left by the last run; runs go on with it in what time the others leave them (settings.run_time)",
                 Escaped::path(&path)
             );
-            findings.of_file(Level::Warning, path, told);
+            findings.of_file(CheckLevel::Warning, path, told);
         }
     }
 }

@@ -7,10 +7,10 @@ use std::path::Path;
 use rustix::fs::StatVfsMountFlags;
 use serde_json::{Value, json};
 
-use crate::app::context::Context;
+use crate::config::Config;
 use crate::model::Escaped;
 
-use super::{Findings, Level};
+use crate::report::{CheckFindings, CheckLevel};
 
 /// With less room than this a run can not be relied on to end well, in bytes.
 const LEAST: u64 = 1 << 20;
@@ -20,9 +20,8 @@ const LITTLE: u64 = 64 << 20;
 
 /// Looks at the state directory and the file for metrics; how much room there is, for
 /// the JSON document.
-pub(super) fn look(context: &Context, findings: &mut Findings) -> Value {
-    metrics(context, findings);
-    let dir = &context.state_dir;
+pub(super) fn look(config: &Config, dir: &Path, findings: &mut CheckFindings) -> Value {
+    metrics(config.metrics.as_deref(), findings);
     let free = match fs::metadata(dir) {
         Ok(metadata) => {
             writers(dir, &metadata, findings);
@@ -31,7 +30,7 @@ pub(super) fn look(context: &Context, findings: &mut Findings) -> Value {
         // The store was told of; the first run makes both.
         Err(_) => None,
     };
-    let store = context.config.store.parent();
+    let store = config.store.parent();
     if let Some(store) = store.filter(|store| *store != dir)
         && let Ok(metadata) = fs::metadata(store)
     {
@@ -42,7 +41,7 @@ pub(super) fn look(context: &Context, findings: &mut Findings) -> Value {
 }
 
 /// Says that a run can not write to `dir`, or soon can not; how many bytes are free.
-fn room(dir: &Path, findings: &mut Findings) -> Option<u64> {
+fn room(dir: &Path, findings: &mut CheckFindings) -> Option<u64> {
     let shown = Escaped::path(dir);
     let disk = rustix::fs::statvfs(dir).ok()?;
     // What is kept for root is there for a run.
@@ -50,24 +49,24 @@ fn room(dir: &Path, findings: &mut Findings) -> Option<u64> {
     let mut told = |level, words: String| findings.of_file(level, dir, format!("{shown}: {words}"));
     if disk.f_flag.contains(StatVfsMountFlags::RDONLY) {
         told(
-            Level::Error,
+            CheckLevel::Error,
             "its file system is mounted read-only, so every run fails; see `dmesg`, and mount it for writing".to_owned(),
         );
     } else if disk.f_files > 0 && disk.f_ffree == 0 {
         told(
-            Level::Error,
+            CheckLevel::Error,
             "its disk has no inode left, so every run fails; remove files (`df -i` says where)"
                 .to_owned(),
         );
     } else if free < LEAST {
         told(
-            Level::Error,
+            CheckLevel::Error,
             format!("its disk is full ({free} bytes are left), so runs fail; make room"),
         );
     } else if free < LITTLE {
         let mib = free >> 20;
         told(
-            Level::Warning,
+            CheckLevel::Warning,
             format!("its disk has {mib} MiB left; make room before runs fail"),
         );
     }
@@ -76,12 +75,12 @@ fn room(dir: &Path, findings: &mut Findings) -> Option<u64> {
 
 /// Says that others than the owner may write to the state directory: its files decide
 /// which addresses are banned.
-fn writers(dir: &Path, metadata: &Metadata, findings: &mut Findings) {
+fn writers(dir: &Path, metadata: &Metadata, findings: &mut CheckFindings) {
     let (mode, shown) = (metadata.mode() & 0o7777, Escaped::path(dir));
     let by_group = mode & 0o020 != 0 && metadata.gid() != 0;
     if by_group || mode & 0o002 != 0 {
         findings.of_file(
-            Level::Warning,
+            CheckLevel::Warning,
             dir,
             format!(
                 "{shown}: others than its owner may write there (mode {mode:04o}), and so decide which addresses are banned; run `chmod go-w {shown}`"
@@ -92,7 +91,7 @@ fn writers(dir: &Path, metadata: &Metadata, findings: &mut Findings) {
     if metadata.uid() != 0 && metadata.uid() != me {
         let uid = metadata.uid();
         findings.of_file(
-            Level::Warning,
+            CheckLevel::Warning,
             dir,
             format!(
                 "{shown}: it belongs to the user with the number {uid}, and so that user decides which addresses are banned; run `chown root {shown}`"
@@ -102,8 +101,8 @@ fn writers(dir: &Path, metadata: &Metadata, findings: &mut Findings) {
 }
 
 /// Says that there is no directory for the file that Prometheus reads.
-fn metrics(context: &Context, findings: &mut Findings) {
-    let Some(path) = &context.config.metrics else {
+fn metrics(path: Option<&Path>, findings: &mut CheckFindings) {
+    let Some(path) = path else {
         return;
     };
     let shown = Escaped::path(path);
@@ -111,13 +110,13 @@ fn metrics(context: &Context, findings: &mut Findings) {
         Some(dir) if !dir.is_dir() => {
             let dir = Escaped::path(dir);
             findings.of_file(
-                Level::Error,
+                CheckLevel::Error,
                 path,
                 format!(
                     "metrics: {shown} can not be written, since {dir} is not there, and every run ends with 1; install what reads it (Debian's prometheus-node-exporter), run `mkdir -p {dir}`, or take settings.metrics out"
                 ),
             );
         }
-        _ => findings.of_file(Level::Fine, path, format!("metrics: {shown}")),
+        _ => findings.of_file(CheckLevel::Fine, path, format!("metrics: {shown}")),
     }
 }

@@ -2,23 +2,22 @@
 
 use std::path::Path;
 
-use crate::app::context::Context;
 use crate::app::locate;
 use crate::geo;
 use crate::model::{Escaped, Stamp};
 
-use super::{Findings, Level};
+use crate::report::{CheckFindings, CheckLevel};
 
 /// Networks move from country to country: an older database is wrong about
 /// more and more of them. In seconds.
 const OLD: i64 = 180 * 86_400;
 
-pub(super) fn look(context: &Context, findings: &mut Findings) {
-    let countries = match locate::open(context) {
+pub(super) fn look(geoip: Option<&Path>, now: i64, findings: &mut CheckFindings) {
+    let countries = match locate::open(geoip) {
         Ok(Some(countries)) => countries,
         Ok(None) => return findings.fine(none()),
         Err(error) => {
-            return findings.of_file(Level::Error, error.path(), error.to_string());
+            return findings.of_file(CheckLevel::Error, error.path(), error.to_string());
         }
     };
     let (path, edition) = (countries.path(), countries.edition());
@@ -26,13 +25,13 @@ pub(super) fn look(context: &Context, findings: &mut Findings) {
     let day = built.split(' ').next().unwrap_or_default();
     let (shown, name) = (Escaped::path(path), Escaped::text(&edition.name));
     findings.of_file(
-        Level::Fine,
+        CheckLevel::Fine,
         path,
         format!("location database: {shown}, {name} of {day}"),
     );
-    if edition.built < context.now - OLD {
+    if edition.built < now - OLD {
         findings.of_file(
-            Level::Warning,
+            CheckLevel::Warning,
             path,
             format!(
                 "{shown}: the location database is of {day}, and countries of addresses change: get a new one each month, geoipupdate does so by itself"
@@ -41,7 +40,7 @@ pub(super) fn look(context: &Context, findings: &mut Findings) {
     }
     if !edition.has_v6 {
         findings.of_file(
-            Level::Warning,
+            CheckLevel::Warning,
             path,
             format!("{shown}: the location database knows no IPv6 address"),
         );

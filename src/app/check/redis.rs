@@ -1,29 +1,29 @@
 //! The Redis through which servers share their bans.
 
-use crate::app::context::Context;
-use crate::app::sharing;
-use crate::config::Database;
+use crate::config::{Config, Database};
 use crate::model::{Escaped, Stamp, plural};
 use crate::store::Store;
 use crate::sync;
 
-use super::Findings;
+use crate::report::CheckFindings;
 
 /// Clocks that differ by more make un-bans and bans change places.
 const DIFFERENCE: i64 = 5;
 
-pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut Findings) {
-    if context.config.database != Database::Redis {
+pub(super) fn look(
+    config: &Config,
+    server: &str,
+    now: i64,
+    store: Option<&Store>,
+    findings: &mut CheckFindings,
+) {
+    if config.database != Database::Redis {
         return;
     }
-    let settings = sharing::settings(&context.config);
+    let settings = &config.redis;
     let place = settings.place();
-    let sender = store.and_then(|store| store.sender().ok());
-    let sender = sender.unwrap_or_default();
-    let mut ids: Vec<String> = sender.id.into_iter().chain(sender.former).collect();
-    // The first version sent under the store's own id.
-    ids.extend(store.and_then(|store| store.id().ok()));
-    let examined = match sync::examine(&settings, &ids, &context.server, context.now) {
+    let ids = ids(store);
+    let examined = match sync::examine(settings, &ids, server, now) {
         Ok(examined) => examined,
         Err(error) => return findings.error(error.to_string()),
     };
@@ -50,13 +50,13 @@ pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut Find
         ));
     }
     if let Some(seen) = examined.namesake {
-        let name = Escaped::text(&context.server);
+        let name = Escaped::text(server);
         findings.error(format!(
             "Redis at {place}: another server was called {name}, too, at {}; names must differ, set settings.server_name (a server whose store was made anew is told this for a day)",
             Stamp::from_secs(seen).to_local()
         ));
     }
-    if !context.config.redis.take_over {
+    if !config.redis.take_over {
         findings.fine("bans of other servers are not taken over: redis.sync_bans.active is false");
     }
     if let Some(Ok(waiting)) = store.map(|store| store.outbox(usize::MAX))
@@ -71,4 +71,15 @@ pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut Find
             "{waiting} to be sent to Redis; the next run sends it"
         ));
     }
+}
+
+/// The ids under which this server sends, or sent.
+fn ids(store: Option<&Store>) -> Vec<String> {
+    let Some(store) = store else {
+        return Vec::new();
+    };
+    // The first version sent under the store's own id.
+    let own = store.id().map(Some);
+    let ids = [store.stream_id(), store.former_stream_id(), own];
+    ids.into_iter().flatten().flatten().collect()
 }

@@ -8,12 +8,15 @@ use siphasher::sip::SipHasher13;
 
 use crate::app::context::Context;
 use crate::app::posts;
+use crate::config::Config;
 use crate::logs::{self, Journal};
 use crate::model::{Escaped, Pattern, Rule, SourceSpec, Stamp, Urls, plural};
 use crate::report::nothing_to_check;
 use crate::rules::{Clock, Matcher, NAMES, PostsSeen, Verdict, builtin};
 
-use super::{Findings, Level, times, what_if, writers};
+use crate::report::{CheckFindings, CheckLevel};
+
+use super::{times, what_if, writers};
 
 /// By how many seconds a file may be behind the journal.
 const STALE: i64 = 300;
@@ -33,7 +36,8 @@ const SHIPPED: [u64; 8] = [
     0x4f24_d629_4a67_2ca4,
 ];
 
-pub(super) fn look(context: &Context, findings: &mut Findings) {
+pub(super) fn look(context: &Context, findings: &mut CheckFindings) {
+    let place = context.config.journal.as_deref();
     for rule in context.config.rules.iter().filter(|rule| rule.enabled) {
         let found = logs::discover(&rule.sources);
         for problem in found.problems {
@@ -43,10 +47,10 @@ pub(super) fn look(context: &Context, findings: &mut Findings) {
             findings.warn(nothing_to_check(&rule.name));
         }
         for journal in &found.journals {
-            journaled(context, rule, journal, findings);
+            journaled(place, rule, journal, findings);
         }
         if rule.sources.contains(&SourceSpec::Auto) {
-            stale(context, &found.logs, findings);
+            stale(place, &found.logs, findings);
         }
         let files = |log: logs::Log| log.named.into_iter().chain(log.live.then_some(log.name));
         let mut readable = logs::each_once(found.logs.into_iter().flat_map(files).collect());
@@ -55,25 +59,24 @@ pub(super) fn look(context: &Context, findings: &mut Findings) {
         readable.retain(|path| source(rule, path, findings));
         let mut tails: Vec<(String, Vec<u8>)> =
             readable.iter().filter_map(|path| tail(path)).collect();
-        blind(context, rule, &tails, findings);
-        writers::local(context, rule, &readable, findings);
+        blind(&context.config, context.now, rule, &tails, findings);
+        writers::local(place, rule, &readable, findings);
         tails.extend(
             found
                 .journals
                 .iter()
-                .filter_map(|journal| journal_tail(context, journal)),
+                .filter_map(|journal| journal_tail(place, journal)),
         );
         writers::forgeable(rule, &tails, findings);
-        passed_over(context, rule, &tails, findings);
-        times::look(context, rule, &tails, findings);
+        passed_over(context.now, rule, &tails, findings);
+        times::look(context.now, rule, &tails, findings);
         what_if::look(context, rule, readable.last(), &found.journals, findings);
     }
 }
 
 /// Says whether a journal can be read, and whether it has anything.
-fn journaled(context: &Context, rule: &Rule, journal: &Journal, findings: &mut Findings) {
+fn journaled(place: Option<&Path>, rule: &Rule, journal: &Journal, findings: &mut CheckFindings) {
     let (name, rule) = (&journal.name, Escaped::text(&rule.name));
-    let place = context.config.journal.as_deref();
     for (unit, user) in logs::unknown_users(journal) {
         let (unit, user) = (Escaped::text(&unit), Escaped::text(&user));
         findings.warn(format!("rule {rule}: {unit} runs as {user}, who is not in /etc/passwd: of {name} only what root writes counts; write the number into User="));
@@ -86,8 +89,8 @@ fn journaled(context: &Context, rule: &Rule, journal: &Journal, findings: &mut F
 }
 
 /// Says that `auto` takes a file that nobody writes to any more.
-fn stale(context: &Context, logs: &[logs::Log], findings: &mut Findings) {
-    let newest = logs::newest_entry(&logs::ssh_journal(), context.config.journal.as_deref())
+fn stale(place: Option<&Path>, logs: &[logs::Log], findings: &mut CheckFindings) {
+    let newest = logs::newest_entry(&logs::ssh_journal(), place)
         .ok()
         .flatten();
     for log in logs {
@@ -105,12 +108,16 @@ fn stale(context: &Context, logs: &[logs::Log], findings: &mut Findings) {
 }
 
 /// Says whether a log can be read.
-fn source(rule: &Rule, path: &Path, findings: &mut Findings) -> bool {
+fn source(rule: &Rule, path: &Path, findings: &mut CheckFindings) -> bool {
     let (name, shown) = (Escaped::text(&rule.name), Escaped::path(path));
     match logs::whole(path) {
-        Ok(_) => findings.of_file(Level::Fine, path, format!("rule {name}: {shown}")),
+        Ok(_) => findings.of_file(CheckLevel::Fine, path, format!("rule {name}: {shown}")),
         Err(error) => {
-            findings.of_file(Level::Error, path, format!("rule {name}: {shown}: {error}"));
+            findings.of_file(
+                CheckLevel::Error,
+                path,
+                format!("rule {name}: {shown}: {error}"),
+            );
             return false;
         }
     }
@@ -118,7 +125,7 @@ fn source(rule: &Rule, path: &Path, findings: &mut Findings) -> bool {
 }
 
 /// Patterns that PyFilter shipped can be made to name anybody.
-fn shipped(rule: &Rule, findings: &mut Findings) {
+fn shipped(rule: &Rule, findings: &mut CheckFindings) {
     let is_shipped = |text: &str| {
         let mut hasher = SipHasher13::new();
         hasher.write(text.as_bytes());
@@ -144,20 +151,15 @@ fn tail(path: &Path) -> Option<(String, Vec<u8>)> {
     Some((Escaped::path(path).to_string(), lines))
 }
 
-fn journal_tail(context: &Context, journal: &Journal) -> Option<(String, Vec<u8>)> {
-    let lines = logs::last_entries(journal, context.config.journal.as_deref(), LINES).ok()?;
+fn journal_tail(place: Option<&Path>, journal: &Journal) -> Option<(String, Vec<u8>)> {
+    let lines = logs::last_entries(journal, place, LINES).ok()?;
     Some((Escaped::text(&journal.name).to_string(), lines))
 }
 
 /// Says how many failures count for nobody since they name a host.
-fn passed_over(
-    context: &Context,
-    rule: &Rule,
-    tails: &[(String, Vec<u8>)],
-    findings: &mut Findings,
-) {
+fn passed_over(now: i64, rule: &Rule, tails: &[(String, Vec<u8>)], findings: &mut CheckFindings) {
     for (log, lines) in tails {
-        let count = host_names(context, rule, lines);
+        let count = host_names(now, rule, lines);
         if count == 0 {
             continue;
         }
@@ -177,8 +179,8 @@ fn passed_over(
 
 /// How many lines are failures of a host of which only the name is known;
 /// `localhost` is this one.
-fn host_names(context: &Context, rule: &Rule, lines: &[u8]) -> usize {
-    let Ok(mut matcher) = Matcher::new(rule, Clock::new(context.now)) else {
+fn host_names(now: i64, rule: &Rule, lines: &[u8]) -> usize {
+    let Ok(mut matcher) = Matcher::new(rule, Clock::new(now)) else {
         return 0;
     };
     if matcher.scan(lines, 0, |_, _| {}).host_names == 0 {
@@ -192,7 +194,7 @@ fn host_names(context: &Context, rule: &Rule, lines: &[u8]) -> usize {
 }
 
 /// Patterns of one's own find a path only as they spell it.
-fn spelled(rule: &Rule, findings: &mut Findings) {
+fn spelled(rule: &Rule, findings: &mut CheckFindings) {
     let filled = |pattern: &&Pattern| matches!(pattern.urls, Urls::Filled(_));
     let count = rule.patterns.iter().filter(filled).count();
     if count == 0 {
@@ -210,10 +212,16 @@ fn spelled(rule: &Rule, findings: &mut Findings) {
 }
 
 /// A rule that sees nothing where the built-in one would see something.
-fn blind(context: &Context, rule: &Rule, tails: &[(String, Vec<u8>)], findings: &mut Findings) {
+fn blind(
+    config: &Config,
+    now: i64,
+    rule: &Rule,
+    tails: &[(String, Vec<u8>)],
+    findings: &mut CheckFindings,
+) {
     let matches = |rule: &Rule| {
         let mut failures = 0;
-        if let Ok(mut matcher) = Matcher::new(rule, Clock::new(context.now)) {
+        if let Ok(mut matcher) = Matcher::new(rule, Clock::new(now)) {
             for (_, lines) in tails {
                 matcher.scan(lines, 0, |_, _| failures += 1);
             }
@@ -230,7 +238,7 @@ fn blind(context: &Context, rule: &Rule, tails: &[(String, Vec<u8>)], findings: 
         }
         return;
     }
-    let builtin = context.config.builtin_rules();
+    let builtin = config.builtin_rules();
     let better = builtin
         .iter()
         .filter(|other| other.patterns != rule.patterns && !writers::are_forgeable(other, tails))

@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::app::context::Context;
 use crate::app::install::found::is_there;
 use crate::app::install::places;
 use crate::cli::STATE_DIR;
 use crate::model::{Escaped, Stamp};
 use crate::system;
 
-use super::{Findings, Level};
+use crate::report::{CheckFindings, CheckLevel};
 
 /// How long `systemctl` may take.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -61,21 +60,19 @@ struct Units {
 
 /// Says what starts the runs, unless the state directory is another than that of the
 /// host's service; the same for the JSON document.
-pub(super) fn look(context: &Context, findings: &mut Findings) -> Value {
-    if context.state_dir != Path::new(STATE_DIR) {
+pub(super) fn look(state_dir: &Path, now: i64, findings: &mut CheckFindings) -> Value {
+    if state_dir != Path::new(STATE_DIR) {
         return Value::Null;
     }
-    let seen = Seen::look(context);
-    findings.0.extend(
-        seen.judge(context.now)
-            .into_iter()
-            .map(|(level, told)| (level, format!("runs: {told}"), None)),
-    );
+    let seen = Seen::look(state_dir);
+    for (level, told) in seen.judge(now) {
+        findings.add(level, format!("runs: {told}"));
+    }
     seen.json()
 }
 
 impl Seen {
-    fn look(context: &Context) -> Self {
+    fn look(state_dir: &Path) -> Self {
         let asks = || {
             let arguments = ["show", PROPERTIES, places::TIMER, places::SERVICE];
             let said = system::ask_program("systemctl", &arguments, LIMIT);
@@ -85,7 +82,7 @@ impl Seen {
         Seen {
             units: is_there(Path::new(places::SYSTEMD)).then(asks),
             cron: fs::read_to_string(places::CRON_FILE).ok(),
-            last: match system::last_scan(&context.state_dir) {
+            last: match system::last_scan(state_dir) {
                 Ok(Some(at)) => Last::At(at),
                 Ok(None) => Last::Never,
                 Err(_) => Last::Unknown,
@@ -94,13 +91,13 @@ impl Seen {
     }
 
     /// What is to be said of it.
-    fn judge(&self, now: i64) -> Vec<(Level, String)> {
+    fn judge(&self, now: i64) -> Vec<(CheckLevel, String)> {
         let mut said = Vec::new();
         let timer = match &self.units {
             Some(Ok(units)) => units.judge(&mut said),
             Some(Err(error)) => {
                 let told = format!("the state of {} is not known: {error}", places::TIMER);
-                said.push((Level::Warning, told));
+                said.push((CheckLevel::Warning, told));
                 return said;
             }
             None => Timer::None,
@@ -108,13 +105,13 @@ impl Seen {
         let cron = self.cron.as_ref();
         match (timer, cron) {
             (Timer::Active, Some(_)) => said.push((
-                Level::Warning,
+                CheckLevel::Warning,
                 format!("{} starts them as well as the timer; remove it", places::CRON_FILE),
             )),
             (Timer::Active, None) => {}
             (_, Some(entry)) => said.push(self.cron(entry, now)),
             (Timer::Stopped(how), None) => said.push((
-                Level::Error,
+                CheckLevel::Error,
                 format!(
                     "{timer} does not run ({how}), so no log is read and nobody new is banned; start it with: sudo systemctl enable --now {timer}",
                     timer = places::TIMER
@@ -126,36 +123,36 @@ impl Seen {
     }
 
     /// What is said of the entry of cron.
-    fn cron(&self, entry: &str, now: i64) -> (Level, String) {
+    fn cron(&self, entry: &str, now: i64) -> (CheckLevel, String) {
         let is_minutely = entry.lines().any(|line| line.starts_with("* * * * * "));
         let file = places::CRON_FILE;
         match self.last {
             Last::At(last) if is_minutely && now - last > MINUTES => (
-                Level::Error,
+                CheckLevel::Error,
                 format!(
                     "{file} is to start one every minute, and the last one began {}; is cron running?",
                     shown(last)
                 ),
             ),
             Last::At(last) => (
-                Level::Fine,
+                CheckLevel::Fine,
                 format!("{file} starts them; the last one began {}", shown(last)),
             ),
             Last::Unknown => (
-                Level::Fine,
+                CheckLevel::Fine,
                 format!("{file} starts them; when the last one began is seen with sudo"),
             ),
             Last::Never => (
-                Level::Warning,
+                CheckLevel::Warning,
                 format!("{file} is there, and there was no run yet; is cron running?"),
             ),
         }
     }
 
-    fn nothing(&self, now: i64) -> (Level, String) {
+    fn nothing(&self, now: i64) -> (CheckLevel, String) {
         match self.last {
             Last::At(last) if now - last <= RECENT => (
-                Level::Fine,
+                CheckLevel::Fine,
                 format!(
                     "something else than pyfilter's own timer starts them; the last one began {}",
                     shown(last)
@@ -170,7 +167,7 @@ impl Seen {
                 let told = format!(
                     "nothing starts them, and {last}; `sudo pyfilter install` puts a timer in place (`--cron` an entry of cron)"
                 );
-                (Level::Warning, told)
+                (CheckLevel::Warning, told)
             }
         }
     }
@@ -227,7 +224,7 @@ impl Units {
     }
 
     /// Says how the timer is and how the last run ended.
-    fn judge(&self, said: &mut Vec<(Level, String)>) -> Timer {
+    fn judge(&self, said: &mut Vec<(CheckLevel, String)>) -> Timer {
         let of = |unit: &BTreeMap<String, String>, name: &str| {
             Escaped::text(unit.get(name).map_or("", String::as_str)).to_string()
         };
@@ -246,12 +243,12 @@ impl Units {
                 "" | "n/a" => "has not started one yet".to_owned(),
                 last => format!("last started one {last}"),
             };
-            said.push((Level::Fine, format!("{name} is active; it {last}")));
+            said.push((CheckLevel::Fine, format!("{name} is active; it {last}")));
             if timer("UnitFileState") == "disabled" {
                 let told = format!(
                     "{name} is not enabled, so it does not start with the host: sudo systemctl enable {name}"
                 );
-                said.push((Level::Warning, told));
+                said.push((CheckLevel::Warning, told));
             }
         }
         let (result, status) = (service("Result"), service("ExecMainStatus"));
@@ -261,7 +258,7 @@ impl Units {
                 "the last one failed ({result}, exit status {status}); why is said by: journalctl -u {} -n 20",
                 places::SERVICE
             );
-            said.push((Level::Error, told));
+            said.push((CheckLevel::Error, told));
         }
         found
     }
@@ -274,11 +271,12 @@ fn shown(at: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::CheckLevel::{Error, Fine, Warning};
 
     const NOW: i64 = 1_774_224_000;
 
     /// What is said where systemd shows these properties.
-    fn of_units(timer: &str, service: &str) -> Vec<(Level, String)> {
+    fn of_units(timer: &str, service: &str) -> Vec<(CheckLevel, String)> {
         let said = format!("Id=pyfilter.timer\n{timer}\n\nId=pyfilter.service\n{service}\n");
         let seen = Seen {
             units: Some(Ok(Units::parse(&said))),
@@ -290,7 +288,7 @@ mod tests {
 
     /// The worst that is said, and whether `words` are in it.
     #[track_caller]
-    fn says(said: &[(Level, String)], level: Level, words: &str) {
+    fn says(said: &[(CheckLevel, String)], level: CheckLevel, words: &str) {
         let found = said
             .iter()
             .any(|(of, told)| *of == level && told.contains(words));
@@ -306,7 +304,7 @@ mod tests {
         assert_eq!(said.len(), 1);
         says(
             &said,
-            Level::Fine,
+            Fine,
             "it last started one Mon 2026-03-23 00:00:00 UTC",
         );
         for (state, how) in [
@@ -315,16 +313,12 @@ mod tests {
             ("LoadState=masked\nActiveState=inactive", "(masked)"),
         ] {
             let said = of_units(state, WELL);
-            says(&said, Level::Error, &format!("does not run {how}"));
+            says(&said, Error, &format!("does not run {how}"));
         }
         let said = of_units(&ACTIVE.replace("enabled", "disabled"), WELL);
-        says(
-            &said,
-            Level::Warning,
-            "sudo systemctl enable pyfilter.timer",
-        );
+        says(&said, Warning, "sudo systemctl enable pyfilter.timer");
         let said = of_units(&ACTIVE.replace("Mon 2026-03-23 00:00:00 UTC", ""), WELL);
-        says(&said, Level::Fine, "it has not started one yet");
+        says(&said, Fine, "it has not started one yet");
     }
 
     #[test]
@@ -333,10 +327,10 @@ mod tests {
         let said = of_units(ACTIVE, failed);
         says(
             &said,
-            Level::Error,
+            Error,
             "the last one failed (exit-code, exit status 1)",
         );
-        says(&said, Level::Error, "journalctl -u pyfilter.service -n 20");
+        says(&said, Error, "journalctl -u pyfilter.service -n 20");
         let said = of_units(ACTIVE, &failed.replace("=failed", "=activating"));
         assert_eq!(said.len(), 1, "{said:?}");
     }
@@ -352,53 +346,41 @@ mod tests {
         let said = |cron, last| seen(cron, last).judge(NOW);
         says(
             &said(minutely, Last::At(NOW - 40)),
-            Level::Fine,
+            Fine,
             "the last one began",
         );
         says(
             &said(minutely, Last::At(NOW - 400)),
-            Level::Error,
+            Error,
             "is cron running?",
         );
-        says(&said(minutely, Last::Never), Level::Warning, "no run yet");
+        says(&said(minutely, Last::Never), Warning, "no run yet");
         let hourly = Some("7 * * * * root pyfilter scan\n");
         says(
             &said(hourly, Last::At(NOW - 400)),
-            Level::Fine,
+            Fine,
             "the last one began",
         );
-        says(
-            &said(None, Last::At(NOW - 40)),
-            Level::Fine,
-            "something else",
-        );
+        says(&said(None, Last::At(NOW - 40)), Fine, "something else");
         says(
             &said(None, Last::At(NOW - 4000)),
-            Level::Warning,
+            Warning,
             "nothing starts them",
         );
-        says(
-            &said(minutely, Last::Unknown),
-            Level::Fine,
-            "is seen with sudo",
-        );
-        says(
-            &said(None, Last::Never),
-            Level::Warning,
-            "there was none yet",
-        );
+        says(&said(minutely, Last::Unknown), Fine, "is seen with sudo");
+        says(&said(None, Last::Never), Warning, "there was none yet");
         let both = Seen {
             units: Some(Ok(Units::parse(&format!("Id=pyfilter.timer\n{ACTIVE}\n")))),
             ..seen(minutely, Last::At(NOW))
         };
-        says(&both.judge(NOW), Level::Warning, "as well as the timer");
+        says(&both.judge(NOW), Warning, "as well as the timer");
         let unknown = Seen {
             units: Some(Err("`systemctl` failed: no bus".to_owned())),
             ..Seen::default()
         };
         says(
             &unknown.judge(NOW),
-            Level::Warning,
+            Warning,
             "is not known: `systemctl` failed: no bus",
         );
     }

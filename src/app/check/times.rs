@@ -1,20 +1,19 @@
 //! Lines that match and count for nobody, since their time can not be read.
 
-use crate::app::context::Context;
 use crate::model::{Escaped, Rule, plural};
 use crate::rules::{Clock, Matcher};
 
-use super::{Findings, Level};
+use crate::report::{CheckFindings, CheckLevel};
 
 /// Says how many of the last lines are such: an error where most of the matches are. `tails` are the logs' names and last
 /// lines.
 pub(super) fn look(
-    context: &Context,
+    now: i64,
     rule: &Rule,
     tails: &[(String, Vec<u8>)],
-    findings: &mut Findings,
+    findings: &mut CheckFindings,
 ) {
-    let Ok(mut matcher) = Matcher::new(rule, Clock::new(context.now)) else {
+    let Ok(mut matcher) = Matcher::new(rule, Clock::new(now)) else {
         return;
     };
     for (log, lines) in tails {
@@ -29,14 +28,14 @@ pub(super) fn look(
             );
             // A line that was damaged once is not a rule that sees nothing.
             let level = if count > failures {
-                Level::Error
+                CheckLevel::Error
             } else {
-                Level::Warning
+                CheckLevel::Warning
             };
             let told = format!(
                 "rule {name}: {lines} no time that its time_format reads, so nobody is banned for that, and a run that reads it ends with 1; correct time_format, or take it out to have the usual formats tried"
             );
-            findings.0.push((level, told, None));
+            findings.add(level, told);
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::app::reading;
 use crate::logs::{self, Budget, Journal, Left};
 use crate::model::{Address, Escaped, Rule, Thresholds, WindowKind, plural};
 
-use super::Findings;
+use crate::report::CheckFindings;
 
 /// How long a log is read with each of the thresholds.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -30,7 +30,7 @@ pub(super) fn look(
     rule: &Rule,
     file: Option<&PathBuf>,
     journals: &[Journal],
-    findings: &mut Findings,
+    findings: &mut CheckFindings,
 ) {
     if let Some(file) = file {
         let shown = Escaped::path(file).to_string();
@@ -47,7 +47,7 @@ pub(super) fn look(
 fn compare(
     rule: &Rule,
     log: &str,
-    findings: &mut Findings,
+    findings: &mut CheckFindings,
     banned: impl Fn(&Rule) -> Option<Banned>,
 ) {
     let with = |thresholds: Thresholds| {

@@ -1,18 +1,18 @@
 //! Who else can write lines into the logs that are read.
 
+use std::path::Path;
 use std::path::PathBuf;
 
-use crate::app::context::Context;
 use crate::logs;
 use crate::model::{Escaped, Rule, SourceSpec};
 use crate::rules::{Forgeable, Wrote, builtin};
 
-use super::Findings;
+use crate::report::CheckFindings;
 
 /// Says that anybody who can reach the service can write lines into its logs,
 /// unless they say themselves that a version wrote them with which nobody can.
 /// `tails` are the logs' names and last lines.
-pub(super) fn forgeable(rule: &Rule, tails: &[(String, Vec<u8>)], findings: &mut Findings) {
+pub(super) fn forgeable(rule: &Rule, tails: &[(String, Vec<u8>)], findings: &mut CheckFindings) {
     let Some(forgeable) = builtin(&rule.name).and_then(|builtin| builtin.forgeable) else {
         return;
     };
@@ -43,7 +43,12 @@ pub(super) fn are_forgeable(rule: &Rule, tails: &[(String, Vec<u8>)]) -> bool {
 
 /// Says that users of this host can write lines of any service into the files of
 /// syslog, where the journal has the same lines and knows who wrote them.
-pub(super) fn local(context: &Context, rule: &Rule, files: &[PathBuf], findings: &mut Findings) {
+pub(super) fn local(
+    place: Option<&Path>,
+    rule: &Rule,
+    files: &[PathBuf],
+    findings: &mut CheckFindings,
+) {
     let Some(builtin) = builtin(&rule.name) else {
         return;
     };
@@ -53,7 +58,6 @@ pub(super) fn local(context: &Context, rule: &Rule, files: &[PathBuf], findings:
         .map(|unit| SourceSpec::Journal((*unit).to_owned()))
         .collect();
     let [_, ..] = files else { return };
-    let place = context.config.journal.as_deref();
     let journals = logs::discover(&units).journals;
     let has_entries =
         |journal: &&logs::Journal| matches!(logs::newest_entry(journal, place), Ok(Some(_)));

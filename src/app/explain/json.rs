@@ -13,8 +13,12 @@ impl Known {
         let time = |seconds| Stamp::from_secs(seconds).to_rfc3339();
         let bans = self.bans.iter().map(|past| {
             let mut ban = ban_json(&past.ban);
-            ban["lifted"] = past.lifted.map(|(at, _)| time(at)).into();
-            ban["cause"] = past.lifted.map(|(_, cause)| cause.as_str()).into();
+            ban["lifted"] = past.lifted.as_ref().map(|unban| time(unban.at)).into();
+            ban["cause"] = past
+                .lifted
+                .as_ref()
+                .map(|unban| unban.cause.as_str())
+                .into();
             ban["witnesses"] = failures(&past.failures, &self.lines);
             ban
         });

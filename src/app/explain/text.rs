@@ -112,11 +112,11 @@ impl Known {
 
     /// Who lifted the ban at that time, as far as that is known.
     fn unbanned_by(&self, at: i64) -> &'static str {
-        let mut lifted = self.bans.iter().filter_map(|past| past.lifted);
-        match lifted.find(|(time, _)| *time == at) {
-            Some((_, Cause::Manual)) => " by hand",
-            Some((_, Cause::Snapshot)) => " in the blacklist",
-            Some((_, Cause::Redis)) => " by another server",
+        let mut lifted = self.bans.iter().filter_map(|past| past.lifted.as_ref());
+        match lifted.find(|unban| unban.at == at).map(|unban| unban.cause) {
+            Some(Cause::Manual) => " by hand",
+            Some(Cause::Snapshot) => " in the blacklist",
+            Some(Cause::Redis) => " by another server",
             _ => "",
         }
     }
@@ -142,10 +142,10 @@ impl Known {
         page.fact("Origin", &origin(ban.origin))?;
         page.fact("Reason", &Escaped::text(&ban.reason()).to_string())?;
         let ends = ban.ends.map(|ends| Stamp::from_secs(ends).to_local());
-        match (past.lifted, ends) {
-            (Some((at, cause)), _) => {
-                let at = Stamp::from_secs(at).to_local();
-                page.fact("Lifted", &format!("{at} ({cause})"))?;
+        match (&past.lifted, ends) {
+            (Some(unban), _) => {
+                let at = Stamp::from_secs(unban.at).to_local();
+                page.fact("Lifted", &format!("{at} ({})", unban.cause))?;
             }
             (None, Some(ends)) if ban.is_over(context.now) => {
                 page.fact("Ended", &format!("{ends}; the next run lifts it."))?;

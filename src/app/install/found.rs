@@ -9,7 +9,7 @@ use crate::cli::STATE_DIR;
 use crate::config::{Config, DEFAULT_FILE, Faults};
 use crate::firewall;
 use crate::judge::AllowList;
-use crate::model::Escaped;
+use crate::model::{Escaped, Family, Firewall};
 use crate::system;
 
 use super::adopt::{Adopted, adopt};
@@ -35,8 +35,8 @@ pub(super) struct InstallFindings {
     pub(super) there: BTreeSet<PathBuf>,
     /// The store of the configuration that is to hold.
     pub(super) store: PathBuf,
-    /// Whether iptables is the legacy variant.
-    pub(super) legacy: bool,
+    /// Whether the firewall's backend needs more rights than the service's unit gives.
+    pub(super) needs_more_rights: bool,
     /// Whether the timer runs.
     pub(super) active: bool,
     /// Our own files that are there, with their text.
@@ -69,6 +69,18 @@ impl Placed {
             Placed::No
         }
     }
+}
+
+/// Whether the firewall's backend needs more rights than the service's unit gives.
+///
+/// # Errors
+/// A sentence: it does not work on this host.
+fn try_firewall(settings: &Firewall) -> Result<bool, String> {
+    let backend = firewall::backend(settings);
+    let needs_more_rights = backend.needs_more_rights()?;
+    // Without root's rights the only finding would be that they are missing.
+    let failure = system::is_root().then(|| backend.inspect().failure(Family::V4));
+    failure.flatten().map_or(Ok(needs_more_rights), Err)
 }
 
 /// A PyFilter, and what is to be had from it.
@@ -108,14 +120,7 @@ impl InstallFindings {
             None => Config::as_default(init::text(&Host::probe()).as_bytes(), base),
         }
         .map_err(FindingsError::Faults)?;
-        let legacy = firewall::is_legacy(&config.firewall)
-            .map_err(|error| FindingsError::Host(error.to_string()))?;
-        // Who may not look would only be told that.
-        if system::is_root()
-            && let Err(error) = firewall::list(&config.firewall).v4
-        {
-            return Err(FindingsError::Host(error.to_string()));
-        }
+        let needs_more_rights = try_firewall(&config.firewall).map_err(FindingsError::Host)?;
         let systemd = is_there(Path::new(places::SYSTEMD));
         let texts = OURS.into_iter();
         let texts = texts.filter_map(|path| Some((path, fs::read_to_string(path).ok()?)));
@@ -144,7 +149,7 @@ impl InstallFindings {
             placed,
             there,
             store: config.store.clone(),
-            legacy,
+            needs_more_rights,
             active: systemd && !cron && is_active(),
             files,
             old,

@@ -117,7 +117,10 @@ fn timer(found: &InstallFindings) -> Vec<Step> {
         (places::SERVICE_FILE, own(places::service(places::BINARY))),
         (places::RESTORE_FILE, own(places::restore(places::BINARY))),
         (places::TIMER_FILE, own(places::timer())),
-        (places::LEGACY_FILE, found.legacy.then(places::legacy)),
+        (
+            places::LEGACY_FILE,
+            found.needs_more_rights.then(places::legacy),
+        ),
         (places::CRON_FILE, None),
     ];
     let steps = wanted.into_iter();

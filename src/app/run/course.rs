@@ -1,6 +1,6 @@
 //! A run between its beginning and its commit, and the locks that it holds.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::model::{Escaped, Stamp};
@@ -32,9 +32,9 @@ pub(super) struct Locks {
 }
 
 impl Locks {
-    pub(super) fn take(context: &Context, job: &Job) -> Result<Self, LockError> {
-        let dir = context.state_dir.clone();
-        let since = Stamp::from_secs(context.now).to_local();
+    pub(super) fn take(state_dir: &Path, now: i64, job: &Job) -> Result<Self, LockError> {
+        let dir = state_dir.to_owned();
+        let since = Stamp::from_secs(now).to_local();
         let take = |what| Lock::take(&dir, what, job.patience(), &since);
         let reading = job.reads().then(|| take(Exclusive::Reading)).transpose()?;
         let store = Some(take(Exclusive::Store)?);
@@ -69,7 +69,7 @@ pub(super) struct Course {
 }
 
 impl Course {
-    /// Does what the run is for.
+    /// Does the job.
     pub(super) fn work(
         mut self,
         context: &mut Context,
@@ -82,7 +82,7 @@ impl Course {
             return self.read(context, store, locks, job, console);
         }
         work(context, Some(store), job, &mut self.changes, console)?;
-        locate(context, self.changes.bans_mut());
+        self.locate(context);
         Ok(self)
     }
 
@@ -98,7 +98,7 @@ impl Course {
         let mut is_another = false;
         if !self.changes.is_empty() {
             let number = store.number()?;
-            locate(context, self.changes.bans_mut());
+            self.locate(context);
             self.changes.commit(store, context.now)?;
             self.changes = std::mem::take(&mut self.changes).next();
             // Where the bans are the same nothing is applied: the chain of a state directory
@@ -111,10 +111,10 @@ impl Course {
             self.snapshots = Snapshots::read(context, store, &mut self.changes)?;
         }
         let state = store.state()?;
-        store.let_go()?;
+        store.end_read()?;
         locks.let_go();
         self.sources = work(context, Some(store), job, &mut self.changes, console)?;
-        locate(context, self.changes.bans_mut());
+        self.locate(context);
         locks.take_again()?;
         context.now = context.now.max(system::now().timestamp());
         if store.state()? == state {
@@ -126,6 +126,7 @@ impl Course {
             let cleared = |address| store.cleared_until(address);
             let again = self.changes.reconcile(cleared)?;
             context
+                .notices
                 .warnings
                 .extend(again.iter().map(|rule| read_again(rule)));
         }
@@ -136,10 +137,20 @@ impl Course {
         Ok(self)
     }
 
+    fn locate(&mut self, context: &mut Context) {
+        locate(
+            context.config.geoip.as_deref(),
+            self.changes.bans_mut(),
+            &mut context.notices.problems,
+        );
+    }
+
     /// Applies what people, time and other servers did.
     fn apply(&mut self, context: &mut Context, store: &mut Store) -> Result<(), StoreError> {
         self.firewall_step.apply(context, store)?;
-        let written = self.snapshots.write(context, store)?;
+        let written =
+            self.snapshots
+                .write(&context.config.firewall, &mut context.notices, store)?;
         self.firewall_step.close(store, &written)
     }
 }

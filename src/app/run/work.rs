@@ -16,7 +16,7 @@ use crate::app::reading::{self, RuleOutcome};
 
 use super::Job;
 
-/// Does what the run is for, and puts what comes of it into `changes`.
+/// Does the job: what it comes to is put into `changes`.
 pub(super) fn work(
     context: &mut Context,
     store: Option<&mut Store>,
@@ -33,8 +33,8 @@ pub(super) fn work(
             ..read
         }));
         sources.extend(outcome.sources);
-        context.problems.extend(outcome.problems);
-        context.warnings.extend(outcome.warnings);
+        context.notices.problems.extend(outcome.problems);
+        context.notices.warnings.extend(outcome.warnings);
     };
     match job {
         Job::Scan(rules) | Job::FirstScan(rules) => {
@@ -51,19 +51,19 @@ pub(super) fn work(
         }
         Job::Ban(bans) => changes.bans.extend(
             bans.iter()
-                .map(|ban| (clock::made_now(ban, context), Evidence::default())),
+                .map(|ban| (clock::made_now(ban, context.now), Evidence::default())),
         ),
         Job::Restore => {}
         Job::Unban(addresses, only_here) => {
             changes.shared.only_here = *only_here;
-            lift(context, addresses, changes);
+            lift(context.now, addresses, changes);
         }
         Job::UnbanAll(only_here) => {
             changes.shared.only_here = *only_here;
             let banned = store.map_or(Ok(BTreeSet::new()), |store| store.in_force())?;
             let added = changes.bans.iter().map(|(ban, _)| ban.address);
             let all: BTreeSet<Address> = banned.into_iter().chain(added).collect();
-            lift(context, &all, changes);
+            lift(context.now, &all, changes);
         }
     }
     Ok(sources)
@@ -82,7 +82,7 @@ fn read_rules(
         .map(|rule| crate::logs::discover(&rule.sources))
         .collect();
     for (rule, found) in rules.iter().zip(&found) {
-        context.problems.extend_from_slice(&found.problems);
+        context.notices.problems.extend_from_slice(&found.problems);
         console.begin(&rule.name, found.sources() > 0);
     }
     let sources = found.iter().map(Discovered::sources).sum();
@@ -98,16 +98,12 @@ fn read_rules(
 
 /// Un-bans by hand. It is the last word, also about what somebody has just
 /// added to the blacklist.
-fn lift<'a>(
-    context: &Context,
-    addresses: impl IntoIterator<Item = &'a Address>,
-    changes: &mut Changes,
-) {
+fn lift<'a>(now: i64, addresses: impl IntoIterator<Item = &'a Address>, changes: &mut Changes) {
     for &address in addresses {
         // One that was only just heard of may be of a clock ahead of this one.
         let received = changes.bans.iter().map(|(ban, _)| ban);
         let received = received.filter(|ban| ban.address == address);
-        let at = received.map(|ban| ban.at.secs).fold(context.now, i64::max);
+        let at = received.map(|ban| ban.at.secs).fold(now, i64::max);
         changes.bans.retain(|(ban, _)| ban.address != address);
         changes.unbans.push(Unban {
             address,

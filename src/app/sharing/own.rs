@@ -1,28 +1,29 @@
-//! As whom this server sends, and what it does where somebody else has sent
-//! under its id.
+//! Under which id this server sends, and what it does where another has sent
+//! under it.
 
 use crate::app::shared::{BansAgain, Renewed};
-use crate::store::{Store, StoreError, StoredSender};
-use crate::sync::{Exchange, Received, Sender};
+use crate::model::Sender;
+use crate::store::{Store, StoreError};
+use crate::sync::{Exchange, Received};
 
 use super::{ReceivedEntries, is_due};
 
-/// How often all bans in force are told once more, in seconds. Whoever sends
-/// under a server's id again and again makes it take a new id each time, and
-/// tell again each un-ban that may have been passed over; not the bans, which
-/// the others find in Redis anyway.
+/// How often all bans in force are told once more, in seconds. Where another
+/// sends under a server's id again and again, the server takes a new id each
+/// time, and tells again each un-ban that may have been passed over; not the
+/// bans, which the others find in Redis anyway.
 const TOLD_AGAIN: i64 = 86_400;
 
 impl ReceivedEntries {
-    /// As whom this server sends; under an id of its own, which is taken now if
-    /// it has none.
+    /// As which server this one sends: under an id of its own, which is taken now
+    /// if it has none.
     pub(super) fn sender(&mut self, store: &Store) -> Result<Sender, StoreError> {
-        let StoredSender { id, former, sent } = store.sender()?;
-        let (id, former) = if let Some(id) = id {
-            (id, former)
+        let (id, former) = if let Some(id) = store.stream_id()? {
+            (id, store.former_stream_id()?)
         } else {
             // The first version sent under the store's.
-            let former = store.stream_position()?.map(|_| store.id());
+            let is_first_contact = store.stream_position()?.last.is_none();
+            let former = (!is_first_contact).then(|| store.id());
             let (id, former) = (store.new_stream_id()?, former.transpose()?);
             self.shared.renewed = Some(Renewed {
                 id: id.clone(),
@@ -30,13 +31,13 @@ impl ReceivedEntries {
             });
             (id, former)
         };
+        let sent = store.highest_sent()?;
         let waiting = store.perhaps_sent(sent)?.into_iter();
-        let waiting = waiting.map(|(number, address, at, is_ban)| (number, (address, at, is_ban)));
         Ok(Sender {
             id,
             former,
             sent,
-            waiting: waiting.collect(),
+            waiting: waiting.map(|event| (event.number, event)).collect(),
         })
     }
 
@@ -53,7 +54,7 @@ impl ReceivedEntries {
         let shared = &mut self.shared;
         shared.own = received.own;
         shared.read_back.clone_from(&received.read_back);
-        let (last, is_owed) = store.told_again()?;
+        let (last, is_left) = (store.bans_told_again()?, store.has_to_tell_again()?);
         if received.never_given.is_some() {
             let id = store.new_stream_id()?;
             let former = Some(exchange.send_under(id.clone()));
@@ -62,9 +63,9 @@ impl ReceivedEntries {
             // All that was sent was before this reading.
             shared.own = Some(i64::MAX);
         }
-        if received.never_given.is_some() || is_owed {
+        if received.never_given.is_some() || is_left {
             let is_time = is_due(last, TOLD_AGAIN, now);
-            shared.bans_again = match (received.whole && is_time, is_owed) {
+            shared.bans_again = match (received.whole && is_time, is_left) {
                 (true, _) => BansAgain::Now,
                 (false, true) => BansAgain::No,
                 (false, false) => BansAgain::Later,

@@ -6,16 +6,14 @@ use crate::model::Problem;
 use crate::store::{Store, StoreError};
 use crate::sync::{Ahead, RejectedEntry};
 
-use super::settings;
-
 /// How many skipped entries are named one by one.
 const NAMED: usize = 5;
 
 /// What is said of one more, and of several more, that are not named.
 const SKIPPED: [&str; 2] = ["such entry is skipped", "such entries are skipped"];
 
-/// Tells what was skipped and what was not taken as it was, each entry once,
-/// and who has sent under this server's id.
+/// Tells which entries were skipped or not taken as they were, each once, and
+/// whether another has sent under this server's id.
 pub(super) fn report(
     refused: Vec<RejectedEntry>,
     ahead: Vec<Ahead>,
@@ -23,10 +21,10 @@ pub(super) fn report(
     store: &Store,
     shared: &mut Shared,
 ) -> Result<(), StoreError> {
-    let place = settings(&context.config).place();
+    let place = context.config.redis.place();
     let (ours, refused): (Vec<_>, Vec<_>) = refused.into_iter().partition(|refused| {
         let address = refused.address;
-        address.is_some_and(|address| context.never.is_ignored_here(address))
+        address.is_some_and(|address| context.allow_list.is_ignored_here(address))
     });
     let skipped = |refused: Vec<RejectedEntry>| {
         let told = |RejectedEntry { entry, why, .. }| (entry, format!("{why}; it is skipped"));
@@ -35,12 +33,12 @@ pub(super) fn report(
     // Another server may ban an address that this one never bans: nothing is wrong with that.
     let mut note = |told: String| {
         let told = format!("Redis at {place}: {told}");
-        context.warnings.push(told);
+        context.notices.warnings.push(told);
     };
     tell_once(skipped(ours), SKIPPED, store, shared, &mut note)?;
     let mut tell = |told: String| {
         let told = format!("Redis at {place}: {told}");
-        context.problems.push(Problem::new(told));
+        context.notices.problems.push(Problem::new(told));
     };
     if let Some(number) = shared.never_given {
         tell(format!(
@@ -72,10 +70,10 @@ fn tell_once(
     let mut count = 0;
     for (entry, told) in entries {
         let hash = hash(&entry, &told);
-        if store.is_odd(hash)? {
+        if store.is_reported(hash)? {
             continue;
         }
-        shared.odd.push(hash);
+        shared.reported.push(hash);
         count += 1;
         if count <= NAMED {
             tell(format!("{entry} {told}"));

@@ -118,7 +118,7 @@ fn every_new_key_is_read() {
             failed_attempts: NonZeroU32::new(3).unwrap(),
             request_time: 600,
             window: WindowKind::Sliding,
-            ban_time: span(600),
+            ban_time: span(600).into(),
         }
     );
     let ssh = &config.rules[0];
@@ -128,7 +128,7 @@ fn every_new_key_is_read() {
             failed_attempts: NonZeroU32::new(4).unwrap(),
             request_time: 0,
             window: WindowKind::Gap,
-            ban_time: None,
+            ban_time: None.into(),
         }
     );
     assert!(!ssh.enabled);
@@ -154,7 +154,7 @@ fn every_new_key_is_read() {
     );
     assert_eq!(
         config.redis,
-        Redis {
+        RedisSettings {
             host: "/run/redis.sock".into(),
             port: 1,
             username: Some("u".into()),
@@ -162,6 +162,7 @@ fn every_new_key_is_read() {
             database: 3,
             tls: true,
             tls_ca: Some("/state/ca.pem".into()),
+            limit: Duration::from_secs(2),
             stream_length: 1000,
             take_over: false,
             check_time: 0,
@@ -189,6 +190,7 @@ fn ban_times() {
         good(&settings(&format!("\"ban_time\": {value}")))
             .thresholds
             .ban_time
+            .seconds()
     };
     assert_eq!(of("600"), span(600));
     assert_eq!(of("\"2h\""), span(7200));

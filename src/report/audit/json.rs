@@ -210,7 +210,9 @@ fn trial(trial: &TrialRow) -> Value {
         "banned_logged_in": trial.logged_in,
     });
     if let Some(ban_time) = variant.ban_time {
-        row["ban_time"] = ban_time.map_or(json!(-1), |seconds| seconds.get().into());
+        row["ban_time"] = ban_time
+            .seconds()
+            .map_or(json!(-1), |seconds| seconds.get().into());
     }
     row
 }

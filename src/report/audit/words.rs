@@ -1,7 +1,7 @@
 //! Numbers and times as people read them.
 
 use crate::audit::{Gap, Timeline};
-use crate::model::{Stamp, Variant, WindowKind};
+use crate::model::{BanTime, Stamp, Variant, WindowKind};
 use crate::report::SourceRow;
 
 /// `1,234,567`
@@ -110,8 +110,9 @@ pub(in crate::report) fn variant(variant: &Variant) -> [String; 4] {
         WindowKind::Gap => "gap",
         WindowKind::Sliding => "sliding",
     };
-    let ban_time = |time: Option<std::num::NonZeroU32>| {
-        time.map_or("for ever".to_owned(), |seconds| format!("{seconds} s"))
+    let ban_time = |time: BanTime| {
+        time.seconds()
+            .map_or("for ever".to_owned(), |seconds| format!("{seconds} s"))
     };
     [
         variant.failed_attempts.map_or_else(own, |n| n.to_string()),

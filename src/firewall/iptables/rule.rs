@@ -1,13 +1,16 @@
+//! One rule of a listing: is it a ban, is it a hook? Pure.
+
 use std::borrow::Cow;
 
+use crate::firewall::rule_text::{deny, single_address};
 use crate::model::{Address, Deny, Family};
 
-/// One rule of a listing: what stands after `-A CHAIN `.
+/// One rule of a listing: the text after `-A CHAIN `.
 ///
-/// Bytes that are not UTF-8 (another tool's comments) are U+FFFD in it: such a
+/// Bytes that are not UTF-8 (in comments of other programs) are U+FFFD in it: such a
 /// rule can be shown, but is never taken for ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListedRule(String);
+pub(super) struct ListedRule(String);
 
 impl ListedRule {
     pub(super) fn new(spec: &str) -> Self {
@@ -15,17 +18,15 @@ impl ListedRule {
     }
 
     /// The text as listed, without `-A CHAIN`.
-    #[must_use]
-    pub fn spec(&self) -> &str {
+    pub(super) fn spec(&self) -> &str {
         &self.0
     }
 
     /// The address and what happens to it, if that is all that the rule says.
     ///
-    /// REJECT counts only with the answer that the kernel takes by default: any
-    /// other was chosen by somebody else.
-    #[must_use]
-    pub fn single(&self, family: Family) -> Option<(Address, Deny)> {
+    /// REJECT counts only with the kernel's default answer: any other answer was
+    /// chosen by somebody else.
+    pub(super) fn single(&self, family: Family) -> Option<(Address, Deny)> {
         let mut words = self.0.split_ascii_whitespace();
         if words.next()? != "-s" {
             return None;
@@ -45,10 +46,9 @@ impl ListedRule {
     }
 
     /// Whether every packet that reaches the rule goes to `chain` and comes
-    /// back: a jump without a match. A comment is no match.
-    #[must_use]
-    pub fn always_jumps_to(&self, chain: &str) -> bool {
-        // One that could not be written back as it is listed could not be deleted.
+    /// back: a jump without a match. A comment is not a match.
+    pub(super) fn always_jumps_to(&self, chain: &str) -> bool {
+        // A rule that can not be written back as it is listed can not be deleted.
         let writable = |c: char| c != char::REPLACEMENT_CHARACTER && !c.is_control();
         if !self.0.contains(chain) || !self.0.chars().all(writable) {
             return false;
@@ -65,8 +65,7 @@ impl ListedRule {
     }
 
     /// Where the rule sends a packet: a target or a chain.
-    #[must_use]
-    pub fn target(&self) -> Option<String> {
+    pub(super) fn target(&self) -> Option<String> {
         self.words()
             .windows(2)
             .find(|pair| pair[0] == "-j" || pair[0] == "-g")
@@ -102,43 +101,13 @@ impl ListedRule {
     }
 }
 
-/// A comment may hold `$(…)`: what we tell a person to paste runs as root.
+/// A comment may hold `$(…)`, and a command that a person pastes runs as root.
 fn shell_word(word: &str) -> Cow<'_, str> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:,@%+=!".contains(&b);
     if !word.is_empty() && word.bytes().all(plain) {
         Cow::Borrowed(word)
     } else {
         Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
-    }
-}
-
-/// The address of `ADDRESS`, `ADDRESS/32` or `ADDRESS/128`; networks, names
-/// and the other family's addresses are none.
-pub(super) fn single_address(text: &str, family: Family) -> Option<Address> {
-    let bare = text.strip_suffix(whole_mask(family)).unwrap_or(text);
-    Address::parse(bare.as_bytes()).filter(|address| address.family() == family)
-}
-
-/// `iptables-save -c` prints `[12:34]` before each rule.
-pub(super) fn without_counters(line: &str) -> &str {
-    match line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((_, rest)) => rest.trim_start(),
-        None => line,
-    }
-}
-
-/// DROP or REJECT.
-pub(super) fn deny(target: &str) -> Option<Deny> {
-    [Deny::Drop, Deny::Reject]
-        .into_iter()
-        .find(|deny| deny.as_str() == target)
-}
-
-/// The mask of a single address.
-pub(super) fn whole_mask(family: Family) -> &'static str {
-    match family {
-        Family::V4 => "/32",
-        Family::V6 => "/128",
     }
 }
 

@@ -1,9 +1,20 @@
-//! What `nf_tables` tells of itself over netlink: the number of its rule set, and
-//! whether our chain is there. Two questions of a hundred bytes, where a listing
-//! is two programs and each rule.
+//! What the kernel's `nf_tables` tells of itself over netlink: the generation of its
+//! rule set, and whether our chain is there. That is two questions of a hundred bytes;
+//! a listing is two programs and each rule.
 //!
 //! The messages are those of the kernel's `linux/netlink.h` and
-//! `linux/netfilter/nf_tables.h`.
+//! `linux/netfilter/nf_tables.h`: a header of 16 bytes, a family of 4, attributes.
+//! The question for the chain PYFILTER of IPv4, on a little-endian machine:
+//!
+//! ```text
+//! 30000000 040a 0100 01000000 00000000   length 48, kind GET_CHAIN, REQUEST, number 1
+//! 02 00 0000                             family IPv4
+//! 0b00 0100 "filter" 00 00               length 11, kind TABLE, padded to 12
+//! 0d00 0300 "PYFILTER" 00 000000         length 13, kind NAME, padded to 16
+//! ```
+//!
+//! The answer is such a message of the kind `NEW_CHAIN` with the same number. All methods
+//! fail where the kernel has no netlink or no `nf_tables`, or does not let us.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -46,37 +57,33 @@ const USE: u16 = 6;
 const HEADER: usize = 16;
 const FAMILY: usize = 4;
 
-/// A chain as it stands in the kernel.
+/// A chain in the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ChainState {
-    /// Its number within its table; counts up with everything made there.
+    /// Its number within its table, which is never used twice there.
     pub(super) handle: u64,
     /// How many rules it holds, and how many jump to it, together.
     pub(super) uses: u32,
 }
 
-/// A question and answer at a time with `nf_tables` of our network namespace.
-pub(super) struct Nftables {
+/// A connection to `nf_tables` of our network namespace: one question and its answer at
+/// a time.
+pub(super) struct NetlinkSocket {
     socket: OwnedFd,
     asked: u32,
 }
 
-impl Nftables {
-    /// # Errors
-    /// The kernel has no netlink, or does not let us.
+impl NetlinkSocket {
     pub(super) fn open() -> io::Result<Self> {
         let flags = SocketFlags::CLOEXEC;
         let protocol = Some(netlink::NETFILTER);
         let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, protocol)?;
         set_socket_timeout(&socket, Timeout::Recv, Some(PATIENCE))?;
-        Ok(Nftables { socket, asked: 0 })
+        Ok(NetlinkSocket { socket, asked: 0 })
     }
 
-    /// The number of the rule set: each commit of anybody in this network
-    /// namespace, to whatever table, counts it up.
-    ///
-    /// # Errors
-    /// The kernel has no `nf_tables`, or does not let us.
+    /// The generation of the rule set: each commit in this network namespace counts it
+    /// up, whoever makes it and to whatever table.
     pub(super) fn generation(&mut self) -> io::Result<u32> {
         let answer = self.ask(GET_GENERATION, 0, &[])?;
         let id = answer.as_deref().and_then(generation_of);
@@ -84,9 +91,6 @@ impl Nftables {
     }
 
     /// The chain in the filter table of `family`; none if it is not there.
-    ///
-    /// # Errors
-    /// The same.
     pub(super) fn chain(&mut self, family: Family, name: &str) -> io::Result<Option<ChainState>> {
         let protocol = protocol(family);
         let mut wanted = attribute(TABLE, b"filter\0");
@@ -94,15 +98,12 @@ impl Nftables {
         let Some(answer) = self.ask(GET_CHAIN, protocol, &wanted)? else {
             return Ok(None);
         };
-        let standing = standing_of(&answer);
-        standing.map(Some).ok_or_else(|| garbled("chain"))
+        let state = state_of(&answer);
+        state.map(Some).ok_or_else(|| garbled("chain"))
     }
 
     /// The names of the chains in the filter table of `family`; none if there is no
     /// such table.
-    ///
-    /// # Errors
-    /// The same.
     pub(super) fn chains(&mut self, family: Family) -> io::Result<Vec<String>> {
         self.asked += 1;
         let question = message(GET_CHAIN, DUMP, self.asked, protocol(family), &[]);
@@ -125,7 +126,7 @@ impl Nftables {
         }
     }
 
-    /// Asks, and gives the attributes of the answer; none if there is no such thing.
+    /// The attributes of the answer; none if what is asked for is not there.
     fn ask(&mut self, kind: u16, protocol: u8, attributes: &[u8]) -> io::Result<Option<Vec<u8>>> {
         self.asked += 1;
         let question = message(kind, 0, self.asked, protocol, attributes);
@@ -243,7 +244,7 @@ fn generation_of(attributes: &[u8]) -> Option<u32> {
     four(value(attributes, GENERATION)?, 0).map(u32::from_be_bytes)
 }
 
-fn standing_of(attributes: &[u8]) -> Option<ChainState> {
+fn state_of(attributes: &[u8]) -> Option<ChainState> {
     let handle = value(attributes, HANDLE)?.try_into().ok()?;
     Some(ChainState {
         handle: u64::from_be_bytes(handle),
@@ -313,11 +314,11 @@ mod tests {
             attribute(HANDLE, &5_u64.to_be_bytes()),
             attribute(USE, &100_001_u32.to_be_bytes()),
         ];
-        let standing = ChainState {
+        let state = ChainState {
             handle: 5,
             uses: 100_001,
         };
-        assert_eq!(standing_of(&chain.concat()), Some(standing));
+        assert_eq!(state_of(&chain.concat()), Some(state));
     }
 
     #[test]
@@ -354,9 +355,9 @@ mod tests {
         #[test]
         fn any_bytes_are_an_answer_or_none(bytes: Vec<u8>, kind: u16, sequence: u32) {
             if let Answer::Attributes(attributes) = answer(&bytes, kind, sequence) {
-                let _ = (generation_of(attributes), standing_of(attributes));
+                let _ = (generation_of(attributes), state_of(attributes));
             }
-            let _ = (generation_of(&bytes), standing_of(&bytes), filter_chain(&bytes));
+            let _ = (generation_of(&bytes), state_of(&bytes), filter_chain(&bytes));
             let mut left = &bytes[..];
             while let Some((_, rest)) = split(left) {
                 prop_assert!(rest.len() < left.len());

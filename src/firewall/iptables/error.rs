@@ -1,13 +1,17 @@
+//! What went wrong, as iptables' programs say it.
+
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::firewall::listing::Unreadable;
+use super::listing::Unreadable;
+use crate::model::ChainNameError;
+use crate::system::RunFailure;
 
-/// Why one family's firewall could not be looked at or brought to the bans.
-/// Each sentence says what, where, and what to do; the bans stay committed, so
-/// the next run applies them.
+/// Why the firewall of one family could not be listed or changed. Each sentence says
+/// what, where, and what to do. The bans stay committed, so the next run applies them.
 #[derive(Debug, thiserror::Error)]
-pub enum FirewallError {
+pub(super) enum FirewallError {
     /// The program is in none of the places where it is looked for.
     #[error(
         "`{program}` is not in {looked}: install it (Debian and Ubuntu: `apt install iptables`) \
@@ -134,13 +138,16 @@ pub enum FirewallError {
     BadName {
         /// The name.
         name: String,
-        /// A half sentence.
-        why: &'static str,
+        /// Why not.
+        why: ChainNameError,
     },
+    /// A name that `nft` would read as something else.
+    #[error("settings.firewall: the chain name {0:?} is none that nft takes")]
+    BadNameForNft(String),
 }
 
-/// The service may do less than the legacy variant needs, unless that was there
-/// when it was installed.
+/// The service has the rights that the legacy variant needs only if that variant was
+/// there when the service was installed.
 fn for_legacy(said: &str) -> &'static str {
     let words = ["(legacy)", "xtables.lock", "ip_tables_names"];
     if words.into_iter().any(|word| said.contains(word)) {
@@ -151,10 +158,8 @@ fn for_legacy(said: &str) -> &'static str {
 }
 
 impl FirewallError {
-    /// Whether both families fail for one and the same reason, so that it need
-    /// be said only once.
-    #[must_use]
-    pub fn same_cause(&self, other: &Self) -> bool {
+    /// Whether both families fail for the same reason, so that it is said only once.
+    pub(super) fn same_cause(&self, other: &Self) -> bool {
         use FirewallError::{BadName, Locked, Missing, NoRights};
         matches!(
             (self, other),
@@ -163,6 +168,25 @@ impl FirewallError {
                 | (Locked { .. }, Locked { .. })
                 | (BadName { .. }, BadName { .. })
         )
+    }
+
+    /// Why the program could not be run to its end.
+    pub(super) fn not_run(
+        path: &Path,
+        program: &'static str,
+        limit: Duration,
+        failure: RunFailure,
+    ) -> Self {
+        match failure {
+            RunFailure::NotStarted(source) => FirewallError::NotStarted {
+                program: path.to_owned(),
+                source,
+            },
+            RunFailure::TimedOut => FirewallError::Hung {
+                program,
+                seconds: limit.as_secs(),
+            },
+        }
     }
 
     /// What a program's failure was, from its exit status and what it said.

@@ -1,36 +1,32 @@
-//! The edge to the kernel: finds and runs iptables' programs, of either variant.
+//! Finds and runs iptables' programs, of either variant.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::firewall::child::{self, Finished, Trouble};
-use crate::firewall::error::{FirewallError, says_no_family};
-use crate::firewall::listing::Listing;
-use crate::firewall::nftables::Nftables;
+use super::error::{FirewallError, says_no_family};
+use super::listing::Listing;
+use crate::firewall::netlink::NetlinkSocket;
 use crate::model::{Family, IptablesVariant};
+use crate::system::{self, ProgramOutput};
 
-/// Where the programs are looked for. Not `$PATH`: cron's has no sbin, and what
-/// runs as root must not depend on who set it.
+/// The directories of the programs. Not `$PATH`: cron's has no sbin, and what runs as
+/// root must not depend on the environment of the caller.
 pub(super) const PLACES: [&str; 5] = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin"];
 
 /// A restore of 20,000 bans takes less than a second; waiting for the lock, five.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// For so many lines of a restore a second more is waited. A million in place of a
-/// million took the nft variant 15 s of processor time, and 90 s of a busy host's.
+/// The limit of a restore is one second longer for each so many lines. To replace a
+/// million lines took the nft variant 15 s of processor time, and 90 s on a busy host.
 const LINES_A_SECOND: u64 = 10_000;
 
-/// From how many rules in our chain on the others are listed alone: some
-/// milliseconds each, where 10,000 rules take 30.
+/// From this many rules in our chain on, the other chains are listed one by one. That
+/// takes some milliseconds each, where 10,000 rules take 30.
 const LONG: u32 = 10_000;
 
-/// With more chains than that, all is listed at once.
+/// With more chains than this, all is listed at once.
 const MOST_CHAINS: usize = 300;
-
-/// There if the kernel speaks IPv6, with a line for each address. Not
-/// `/proc/net`, which a service with `ProcSubset=pid` has not.
-const IF_INET6: &str = "/proc/self/net/if_inet6";
 
 /// What is done with a table.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +37,7 @@ pub(super) enum TableCommand {
     List,
 }
 
-/// The programs that are run each time.
+/// The programs that each run needs.
 pub(super) const PROGRAMS: [TableCommand; 2] = [TableCommand::Save, TableCommand::Restore];
 
 impl TableCommand {
@@ -60,21 +56,26 @@ impl TableCommand {
 
 /// iptables' programs for one family.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Iptables<'a> {
+pub(super) struct IptablesPrograms<'a> {
     family: Family,
-    /// Whichever the host has chosen, if none.
+    /// The one that the host has chosen, if none.
     variant: Option<IptablesVariant>,
     programs: Option<&'a Path>,
     patience: Duration,
 }
 
-/// A program, and what it has to be told of itself first.
-type Found = (PathBuf, Option<&'static str>);
+/// A program in its place. `xtables-nft-multi` is several programs in one: then the
+/// first argument, `applet`, says which.
+#[derive(Debug)]
+pub(super) struct FoundProgram {
+    pub(super) path: PathBuf,
+    applet: Option<&'static str>,
+}
 
-impl<'a> Iptables<'a> {
+impl<'a> IptablesPrograms<'a> {
     /// Those of `programs`, or of the usual places.
     pub(super) fn new(family: Family, programs: Option<&'a Path>) -> Self {
-        Iptables {
+        IptablesPrograms {
             family,
             variant: None,
             programs,
@@ -89,15 +90,15 @@ impl<'a> Iptables<'a> {
         variant: IptablesVariant,
         programs: Option<&'a Path>,
     ) -> Self {
-        Iptables {
+        IptablesPrograms {
             variant: Some(variant),
-            ..Iptables::new(family, programs)
+            ..IptablesPrograms::new(family, programs)
         }
     }
 
     /// The filter table; none if the host has no such family.
     pub(super) fn save(self) -> Result<Option<Listing>, FirewallError> {
-        if self.family == Family::V6 && !Self::kernel_has_ipv6() {
+        if self.family == Family::V6 && !system::kernel_has_ipv6() {
             return Ok(None);
         }
         let program = TableCommand::Save.of(self.family);
@@ -118,17 +119,17 @@ impl<'a> Iptables<'a> {
         Ok(Some(listing))
     }
 
-    /// The filter table of `nf_tables` without our chain, if that is so long that to
-    /// list it would take much longer than to list each of the others alone: the
-    /// nft variant reads a chain in time by the square of its length. None where it
-    /// is not, or where anything else speaks against it: then all is to be listed.
+    /// The filter table of `nf_tables` without our chain, where our chain is so long that
+    /// to list it takes much longer than to list each of the others alone: the nft
+    /// variant reads a chain in time by the square of its length. None where it is
+    /// short, or where this is not possible: then all has to be listed.
     pub(super) fn save_beside(self, chain: &str) -> Option<Listing> {
-        let mut nftables = Nftables::open().ok()?;
-        let ours = nftables.chain(self.family, chain).ok()??;
+        let mut socket = NetlinkSocket::open().ok()?;
+        let ours = socket.chain(self.family, chain).ok()??;
         if ours.uses < LONG {
             return None;
         }
-        let others: Vec<String> = nftables
+        let others: Vec<String> = socket
             .chains(self.family)
             .ok()
             .filter(|chains| chains.len() <= MOST_CHAINS)?
@@ -163,26 +164,16 @@ impl<'a> Iptables<'a> {
 
     fn says_legacy(self, program: TableCommand) -> Result<bool, FirewallError> {
         let done = self.run(program.of(self.family), &["--version"], "")?;
-        // Before 1.8 there was no other, and it said nothing of it.
+        // Before 1.8 legacy was the only variant, and it did not say so.
         let said = String::from_utf8_lossy(&done.stdout);
         Ok(!said.contains("nf_tables"))
-    }
-
-    /// Whether the kernel speaks IPv6.
-    pub(super) fn kernel_has_ipv6() -> bool {
-        Path::new(IF_INET6).exists()
-    }
-
-    /// Whether an interface has an IPv6 address, so that IPv6 bans matter.
-    pub(super) fn host_has_ipv6() -> bool {
-        std::fs::read(IF_INET6).is_ok_and(|interfaces| !interfaces.is_empty())
     }
 
     /// Gives `text` to the kernel: all of it or none of it.
     pub(super) fn restore(self, text: &str) -> Result<(), FirewallError> {
         let program = TableCommand::Restore.of(self.family);
         let lines = text.bytes().filter(|&b| b == b'\n').count() as u64;
-        let patient = Iptables {
+        let patient = IptablesPrograms {
             patience: self.patience + Duration::from_secs(lines / LINES_A_SECOND),
             ..self
         };
@@ -198,28 +189,19 @@ impl<'a> Iptables<'a> {
         program: &'static str,
         arguments: &[&str],
         input: &str,
-    ) -> Result<Finished, FirewallError> {
-        let (path, applet) = self.find(program)?;
+    ) -> Result<ProgramOutput, FirewallError> {
+        let FoundProgram { path, applet } = self.find(program)?;
         let arguments = [applet.as_slice(), arguments].concat();
-        let done = child::run(&path, &arguments, input.into(), self.patience);
-        done.map_err(|trouble| match trouble {
-            Trouble::NotStarted(source) => FirewallError::NotStarted {
-                program: path,
-                source,
-            },
-            Trouble::Hung => FirewallError::Hung {
-                program,
-                seconds: self.patience.as_secs(),
-            },
-        })
+        let done = system::run_with_input(&path, &arguments, input, Some(self.patience));
+        done.map_err(|failure| FirewallError::not_run(&path, program, self.patience, failure))
     }
 
-    /// Where the program stands.
-    pub(super) fn find(self, program: &'static str) -> Result<Found, FirewallError> {
+    /// Where the program is.
+    pub(super) fn find(self, program: &'static str) -> Result<FoundProgram, FirewallError> {
         let usual = PLACES.iter().map(Path::new);
         let places: Vec<&Path> = match (self.programs, self.variant) {
             (Some(directory), None) => vec![directory],
-            // A directory of one variant need not have the other's programs.
+            // A directory with the programs of one variant may lack the other's.
             (Some(directory), Some(_)) => [directory].into_iter().chain(usual).collect(),
             (None, _) => usual.collect(),
         };
@@ -236,7 +218,10 @@ impl<'a> Iptables<'a> {
         };
         let found = names.iter().find_map(|(name, applet)| {
             let mut paths = places.iter().map(|place| place.join(name));
-            Some((paths.find(|path| path.is_file())?, *applet))
+            Some(FoundProgram {
+                path: paths.find(|path| path.is_file())?,
+                applet: *applet,
+            })
         });
         found.ok_or_else(|| {
             let looked: Vec<_> = places.iter().map(|p| p.display().to_string()).collect();
@@ -265,7 +250,7 @@ fn as_saved(listed: &str) -> Option<String> {
     Some(declared + rules)
 }
 
-fn failure(program: &'static str, done: &Finished, input: &str) -> FirewallError {
+fn failure(program: &'static str, done: &ProgramOutput, input: &str) -> FirewallError {
     if let Some(signal) = done.status.signal() {
         return FirewallError::Killed { program, signal };
     }
@@ -288,8 +273,8 @@ mod tests {
         directory
     }
 
-    fn v4(programs: &tempfile::TempDir) -> Iptables<'_> {
-        let mut iptables = Iptables::new(Family::V4, Some(programs.path()));
+    fn v4(programs: &tempfile::TempDir) -> IptablesPrograms<'_> {
+        let mut iptables = IptablesPrograms::new(Family::V4, Some(programs.path()));
         iptables.patience = Duration::from_secs(20);
         iptables
     }
@@ -370,7 +355,7 @@ mod tests {
             "echo \"ip6tables-save v1.8.9 (legacy): can't initialize ip6tables table \
              \\`filter': Address family not supported by protocol\" >&2; exit 3",
         );
-        let iptables = Iptables::new(Family::V6, Some(programs.path()));
+        let iptables = IptablesPrograms::new(Family::V6, Some(programs.path()));
         assert_eq!(iptables.save().unwrap(), None);
     }
 }

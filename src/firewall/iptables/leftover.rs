@@ -1,68 +1,62 @@
-//! What was made with the variant of iptables that is no longer the host's: found
-//! without starting a program or loading a module, and taken away by the
-//! variant's own programs, or by `nft`.
+//! What was made with the variant of iptables that the host no longer uses. It is found
+//! without starting a program or loading a module, and removed by that variant's own
+//! programs, or by `nft`.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use crate::firewall::apply::{self, Fate};
-use crate::firewall::error::FirewallError;
-use crate::firewall::iptables::Iptables;
-use crate::firewall::nftables::Nftables;
-use crate::firewall::{FirewallListing, ReconcileOutcome, nft, ruleset};
+use super::apply::{self, FamilyResult};
+use super::error::FirewallError;
+use super::nft::{self, Removed};
+use super::programs::IptablesPrograms;
+use super::ruleset;
+use super::tables::FilterTables;
+use crate::firewall::ReconcileOutcome;
+use crate::firewall::netlink::NetlinkSocket;
 use crate::model::{ChainLocation, Family, Firewall, InstalledChain, IptablesVariant, Problem};
 
 /// One filter table, and what was made there and elsewhere.
 #[derive(Clone, Copy)]
-pub(super) struct Leftover<'a> {
-    pub(super) family: Family,
-    pub(super) variant: IptablesVariant,
-    pub(super) made: &'a [InstalledChain],
-    /// The store whose chains are taken away; any store's, if none.
-    pub(super) store: Option<&'a str>,
-    pub(super) programs: Option<&'a Path>,
-}
-
-/// What taking it away came to.
-#[derive(Debug, Default)]
-pub(super) struct Taken {
-    /// How many commits to the kernel's tables that took.
-    pub(super) commits: u32,
-    /// What a person should know.
-    pub(super) warnings: Vec<String>,
+struct Leftover<'a> {
+    family: Family,
+    variant: IptablesVariant,
+    made: &'a [InstalledChain],
+    /// The store whose chains are removed; any store's, if none.
+    store: Option<&'a str>,
+    programs: Option<&'a Path>,
 }
 
 impl Leftover<'_> {
-    /// Takes it away; does nothing where there is nothing.
+    /// Removes it; does nothing where there is nothing.
     ///
     /// # Errors
-    /// A sentence: what may still stand, why, and the command that removes it.
-    pub(super) fn take_away(self) -> Result<Taken, String> {
+    /// A sentence: what may still be there, why, and the command that removes it.
+    fn remove(self) -> Result<Removed, String> {
         let there = self.there();
         if there.is_empty() {
-            return Ok(Taken::default());
+            return Ok(Removed::default());
         }
         let error = match self.by_iptables() {
-            Ok(taken) => return Ok(taken),
+            Ok(removed) => return Ok(removed),
             Err(error) => error,
         };
         let missing = matches!(error, FirewallError::VariantMissing { .. });
         if missing && there.iter().all(|made| made.place.is_none()) {
-            // A version that noted no place used the programs that the host had: in a
-            // table for which there are none it made nothing.
-            return Ok(Taken::default());
+            // 3.0.0, which noted no place, used the programs that the host had. Without
+            // programs for this table it made nothing in it.
+            return Ok(Removed::default());
         }
         match self.variant {
             IptablesVariant::Legacy => Err(self.stays(&there, &error.to_string())),
-            IptablesVariant::Nft => nft::take_away(self.family, &there, self.programs)
+            IptablesVariant::Nft => nft::remove(self.family, &there, self.programs)
                 .map_err(|by_nft| self.stays(&there, &format!("{error}; {by_nft}"))),
         }
     }
 
-    /// What of it stands in the kernel, or may stand, as far as that tells without
-    /// a program.
-    pub(super) fn there(self) -> Vec<InstalledChain> {
+    /// What of it is in the kernel, or may be, as far as the kernel tells without a
+    /// program.
+    fn there(self) -> Vec<InstalledChain> {
         let place = ChainLocation::Iptables {
             family: self.family,
             variant: self.variant,
@@ -72,30 +66,30 @@ impl Leftover<'_> {
             IptablesVariant::Legacy if !has_legacy_filter(self.family) => Vec::new(),
             IptablesVariant::Legacy => made.cloned().collect(),
             IptablesVariant::Nft => {
-                let Ok(mut nftables) = Nftables::open() else {
+                let Ok(mut socket) = NetlinkSocket::open() else {
                     return Vec::new();
                 };
-                let mut stands =
-                    |made: &&InstalledChain| match nftables.chain(self.family, &made.chain) {
+                let mut is_there =
+                    |made: &&InstalledChain| match socket.chain(self.family, &made.chain) {
                         Ok(chain) => chain.is_some(),
                         // Any other error is that of a kernel without nf_tables.
                         Err(error) => error.kind() == ErrorKind::PermissionDenied,
                     };
-                made.filter(|made| stands(made)).cloned().collect()
+                made.filter(|made| is_there(made)).cloned().collect()
             }
         }
     }
 
-    fn by_iptables(self) -> Result<Taken, FirewallError> {
-        let iptables = Iptables::of_variant(self.family, self.variant, self.programs);
+    fn by_iptables(self) -> Result<Removed, FirewallError> {
+        let iptables = IptablesPrograms::of_variant(self.family, self.variant, self.programs);
         let plan = |listing: &_| ruleset::removal(self.made, self.store, listing);
         match apply::one(iptables, iptables.save(), &plan) {
-            Fate::None => Ok(Taken::default()),
-            Fate::Done { changed, plan, .. } => Ok(Taken {
+            FamilyResult::None => Ok(Removed::default()),
+            FamilyResult::Done { changed, plan, .. } => Ok(Removed {
                 commits: u32::from(changed),
                 warnings: plan.warnings,
             }),
-            Fate::Failed { error, .. } => Err(error),
+            FamilyResult::Failed { error, .. } => Err(error),
         }
     }
 
@@ -112,8 +106,8 @@ impl Leftover<'_> {
         )
     }
 
-    /// The command that takes away what is there.
-    pub(super) fn command(self, there: &[InstalledChain]) -> String {
+    /// The command that removes what is there.
+    fn command(self, there: &[InstalledChain]) -> String {
         let program = match self.family {
             Family::V4 => format!("iptables-{}", self.variant.as_str()),
             Family::V6 => format!("ip6tables-{}", self.variant.as_str()),
@@ -128,8 +122,8 @@ impl Leftover<'_> {
     }
 }
 
-/// Whether legacy's filter table is there. Its own programs would make it, and
-/// load its module, only to look.
+/// Whether legacy's filter table is there. Its own programs would load its module and
+/// make the table only to look into it.
 fn has_legacy_filter(family: Family) -> bool {
     // Not `/proc/net`, which a service with `ProcSubset=pid` has not.
     let names = match family {
@@ -142,9 +136,8 @@ fn has_legacy_filter(family: Family) -> bool {
     }
 }
 
-/// Takes `made` out of these filter tables, which are not those of the host's own
-/// programs.
-pub(super) fn take_away(
+/// Takes `made` out of these filter tables, which the host's own programs do not show.
+pub(super) fn remove_leftovers(
     firewall: &Firewall,
     store: Option<&str>,
     made: &[InstalledChain],
@@ -159,11 +152,11 @@ pub(super) fn take_away(
             store,
             programs: firewall.programs.as_deref(),
         };
-        match leftover.take_away() {
-            Ok(taken) => {
-                outcome.changed |= taken.commits > 0;
-                outcome.commits += taken.commits;
-                let warnings = taken.warnings.iter();
+        match leftover.remove() {
+            Ok(removed) => {
+                outcome.changed |= removed.commits > 0;
+                outcome.commits += removed.commits;
+                let warnings = removed.warnings.iter();
                 let of_family = warnings.map(|warning| format!("firewall ({family}): {warning}"));
                 outcome.warnings.extend(of_family);
             }
@@ -171,24 +164,22 @@ pub(super) fn take_away(
                 let message = format!("firewall ({family}): {sentence}");
                 outcome.leftovers.push(Problem::new(message));
                 let place = Some(ChainLocation::Iptables { family, variant });
-                let stay = leftover.there().into_iter();
+                let there = leftover.there().into_iter();
                 outcome
                     .installed
-                    .extend(stay.map(|made| InstalledChain { place, ..made }));
+                    .extend(there.map(|made| InstalledChain { place, ..made }));
             }
         }
     }
 }
 
-/// What the other variant of iptables still has of `made`, or may have where
-/// nothing here can look into it: the family, that variant, and the command that
-/// takes it away. Loads no module.
-#[must_use]
-pub fn leftovers(
+/// What the other variant of iptables still has of `made`, or may have where nothing can
+/// look into it: a sentence a family, with the command that removes it. Loads no module.
+pub(super) fn leftovers(
     firewall: &Firewall,
     made: &[InstalledChain],
-    seen: &FirewallListing,
-) -> Vec<(Family, IptablesVariant, String)> {
+    seen: &FilterTables,
+) -> Vec<String> {
     let mut found = Vec::new();
     for listing in seen.listings() {
         let leftover = Leftover {
@@ -204,7 +195,7 @@ pub fn leftovers(
         } = leftover;
         if variant == IptablesVariant::Legacy && !there.is_empty() {
             // Without a program only the name of the table is known.
-            let save = Iptables::of_variant(family, variant, leftover.programs).save();
+            let save = IptablesPrograms::of_variant(family, variant, leftover.programs).save();
             there.retain(|made| match &save {
                 Ok(Some(listing)) => listing.chain(&made.chain).is_some(),
                 Ok(None) => false,
@@ -212,7 +203,8 @@ pub fn leftovers(
             });
         }
         if !there.is_empty() {
-            found.push((family, variant, leftover.command(&there)));
+            let (variant, command) = (variant.as_str(), leftover.command(&there));
+            found.push(format!("firewall: {family}: what was made with the {variant} variant of iptables may still block; the next run takes it away, or say: {command}"));
         }
     }
     found

@@ -1,165 +1,31 @@
-//! What should be + what is there -> the restore text that makes it so. Pure.
-//!
-//! A text is one `*filter … COMMIT` for `--noflush`: all of it or none of it,
-//! and nothing in it names a rule or a chain that is not ours. Since a `-D` of a
-//! rule that is not there makes the whole text fail, only what the listing shows
-//! is deleted.
+//! The lines of a restore text, one part of our rules after the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::firewall::InstalledChain;
-use crate::firewall::listing::Listing;
-use crate::firewall::owner;
-use crate::firewall::rule::{ListedRule, whole_mask};
-use crate::model::{Address, Deny, Firewall};
-
-mod contents;
-#[cfg(test)]
-mod tests;
-
-pub use contents::amendment;
-use contents::{Change, Contents};
-
-/// What our part of the filter table should be.
-#[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
-    /// The id of the store whose bans they are.
-    pub store: &'a str,
-    /// Our chain.
-    pub chain: &'a str,
-    /// The chains that jump to it.
-    pub hooks: &'a [String],
-    /// What happens to a packet of a banned address.
-    pub deny: Deny,
-    /// Who is banned, of both families.
-    pub addresses: &'a BTreeSet<Address>,
-    /// Whether to write the whole chain without comparing it.
-    pub whole: bool,
-}
-
-impl<'a> Wanted<'a> {
-    /// What the configuration wants for these bans.
-    #[must_use]
-    pub fn of(firewall: &'a Firewall, store: &'a str, addresses: &'a BTreeSet<Address>) -> Self {
-        Wanted {
-            store,
-            chain: &firewall.chain,
-            hooks: &firewall.hooks,
-            deny: firewall.deny,
-            addresses,
-            whole: !firewall.compare,
-        }
-    }
-}
-
-/// What is to be done in one family.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RulesetPlan {
-    /// The restore text; none when all is as it should be.
-    pub text: Option<String>,
-    /// The rule of the text that carries the store's id as a comment, and the
-    /// chain that does it where the kernel has no such match.
-    pub comment: Option<Comment>,
-    /// The id of the store from which the chain was taken over.
-    pub taken_from: Option<String>,
-    /// Hooks of the configuration that do not exist.
-    pub missing_hooks: Vec<String>,
-    /// What a person should know, a sentence each.
-    pub warnings: Vec<String>,
-}
-
-/// How a text carries the store's id.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Comment {
-    rule: String,
-    chain: String,
-}
-
-impl RulesetPlan {
-    /// The same text without a comment: an empty chain carries the id.
-    #[must_use]
-    pub fn without_comment(&self) -> Option<String> {
-        let Comment { rule, chain } = self.comment.as_ref()?;
-        let body = self.text.as_ref()?.strip_prefix("*filter\n")?;
-        let body = body.replacen(rule.as_str(), &format!("-j {chain}"), 1);
-        Some(format!("*filter\n:{chain} - [0:0]\n{body}"))
-    }
-}
-
-/// What makes `listing` hold what is wanted: our chain the store's id and exactly
-/// the addresses of its family, one jump from each hook, and nothing of `former`
-/// that the configuration no longer names. Total: whatever the listing shows is
-/// repaired.
-#[must_use]
-pub fn plan(wanted: &Wanted<'_>, former: &[InstalledChain], listing: &Listing) -> RulesetPlan {
-    let mut draft = Draft::default();
-    let former = of_table(former, listing);
-    let former = former.as_slice();
-    draft.chain(wanted, former, listing);
-    let hooks: BTreeSet<&str> = wanted.hooks.iter().map(String::as_str).collect();
-    for hook in hooks {
-        if hook == wanted.chain || !listing.has(hook) {
-            draft.plan.missing_hooks.push(hook.to_owned());
-        } else {
-            draft.hook(hook, wanted.chain, listing);
-        }
-    }
-    draft.without(former, Some(wanted), Some(wanted.store), listing);
-    draft.finish()
-}
-
-/// What takes all of `made` out of `listing`: jumps, rules and chains of ours,
-/// and nothing else. A chain that carries the id of another store than `store`
-/// is left to that one.
-#[must_use]
-pub fn removal(made: &[InstalledChain], store: Option<&str>, listing: &Listing) -> RulesetPlan {
-    let mut draft = Draft::default();
-    draft.without(&of_table(made, listing), None, store, listing);
-    draft.finish()
-}
-
-/// What of `made` may stand in the table that is listed.
-fn of_table(made: &[InstalledChain], listing: &Listing) -> Vec<InstalledChain> {
-    let place = listing.place();
-    let there = made.iter().filter(|made| made.may_stand_in(place));
-    there.cloned().collect()
-}
-
-/// Says why `chain` can not be the name of our chain or hook, if so: in a
-/// restore text a name with a blank or a newline would be a command.
-///
-/// # Errors
-/// A half sentence that fits behind the name.
-pub fn check_name(name: &str) -> Result<(), &'static str> {
-    match name {
-        "" => Err("is empty"),
-        _ if name.len() > 28 => Err("is longer than the 28 bytes that iptables allows"),
-        _ if name.starts_with(['-', '!', ':', '#', '*', '[']) => {
-            Err("begins with a character that means something to iptables")
-        }
-        _ if !name.bytes().all(|b| b.is_ascii_graphic()) => {
-            Err("holds a blank, a control character or a letter beyond ASCII")
-        }
-        _ if name.contains(['"', '\'', '\\']) => Err("holds a quote or a backslash"),
-        _ => Ok(()),
-    }
-}
-
-/// Names that can not be a chain of our own: the kernel's chains, and targets.
-pub const NOT_FOR_US: [&str; 8] = [
-    "INPUT", "FORWARD", "OUTPUT", "ACCEPT", "DROP", "REJECT", "RETURN", "QUEUE",
-];
+use super::contents::Contents;
+use super::cost::Change;
+use super::wanted::{Comment, RulesetPlan, Wanted};
+use crate::firewall::iptables::listing::Listing;
+use crate::firewall::iptables::owner;
+use crate::firewall::iptables::rule::ListedRule;
+use crate::firewall::rule_text::rule_text;
+use crate::model::{Address, InstalledChain, plural};
 
 /// A plan while it is written.
 #[derive(Default)]
-struct Draft {
+pub(super) struct Draft {
     body: String,
-    plan: RulesetPlan,
+    pub(super) plan: RulesetPlan,
 }
 
 impl Draft {
-    fn chain(&mut self, wanted: &Wanted<'_>, former: &[InstalledChain], listing: &Listing) {
+    pub(super) fn chain(
+        &mut self,
+        wanted: &Wanted<'_>,
+        former: &[InstalledChain],
+        listing: &Listing,
+    ) {
         let Wanted { store, chain, .. } = *wanted;
         let addresses: BTreeSet<Address> = wanted
             .addresses
@@ -180,7 +46,11 @@ impl Draft {
         let all = wanted.whole
             || !there.as_we_leave_it
             || by_chain.is_some_and(|chain| !chain.rules.is_empty())
-            || change.costs_more_than_all(listing.variant(), &addresses, &there);
+            || change.costs_more_than_all(
+                listing.variant(),
+                addresses.len(),
+                there.addresses.len(),
+            );
         if all {
             let _ = writeln!(self.body, ":{chain} - [0:0]");
             if by_chain.is_some() {
@@ -215,7 +85,7 @@ impl Draft {
         if there.strangers > 0 {
             self.plan.warnings.push(format!(
                 "chain {chain}: {} that pyfilter did not write {} replaced, the first was `-A {chain} {}`",
-                count(there.strangers, "rule"),
+                plural(there.strangers, "rule", "rules"),
                 if there.strangers == 1 { "is" } else { "are" },
                 there.first_stranger,
             ));
@@ -226,7 +96,7 @@ impl Draft {
             self.plan.warnings.push(format!(
                 "chain {chain} held {} of a pyfilter that wrote no store's id into it; it now \
                  holds those of this store, {store}",
-                count(there.addresses.len(), "ban"),
+                plural(there.addresses.len(), "ban", "bans"),
             ));
         }
     }
@@ -251,7 +121,7 @@ impl Draft {
         }
     }
 
-    fn hook(&mut self, hook: &str, chain: &str, listing: &Listing) {
+    pub(super) fn hook(&mut self, hook: &str, chain: &str, listing: &Listing) {
         let jumps = listing.jumps(hook, chain);
         match jumps[..] {
             [] => {
@@ -275,7 +145,7 @@ impl Draft {
     }
 
     /// Takes out what was made and is no longer wanted.
-    fn without(
+    pub(super) fn without(
         &mut self,
         made: &[InstalledChain],
         wanted: Option<&Wanted<'_>>,
@@ -350,7 +220,7 @@ impl Draft {
         }
     }
 
-    fn finish(mut self) -> RulesetPlan {
+    pub(super) fn finish(mut self) -> RulesetPlan {
         if !self.body.is_empty() {
             self.plan.text = Some(format!("*filter\n{}COMMIT\n", self.body));
         }
@@ -361,15 +231,4 @@ impl Draft {
 fn is_our_hook(made: &[InstalledChain], chain: &str, hook: &str) -> bool {
     made.iter()
         .any(|made| made.chain == chain && made.hooks.iter().any(|h| h == hook))
-}
-
-/// `-s 203.0.113.13/32 -j DROP`
-pub(super) fn rule_text(address: Address, deny: Deny) -> String {
-    let mask = whole_mask(address.family());
-    format!("-s {address}{mask} -j {}", deny.as_str())
-}
-
-/// `1 rule`, `2 rules`
-pub(super) fn count(number: usize, word: &str) -> String {
-    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }

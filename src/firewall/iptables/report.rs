@@ -1,30 +1,31 @@
-//! What came of both families -> sentences.
+//! What came of both families -> sentences. Pure but for one look at the host's
+//! addresses.
 
 use std::collections::BTreeSet;
 
+use super::apply::{AppliedFamily, FamilyResult};
+use super::error::FirewallError;
+use super::ruleset::RulesetPlan;
 use crate::firewall::ReconcileOutcome;
-use crate::firewall::apply::{Fate, Side};
-use crate::firewall::error::FirewallError;
-use crate::firewall::iptables::Iptables;
-use crate::firewall::ruleset::{RulesetPlan, count};
-use crate::model::{Address, Family, Problem};
+use crate::model::{Address, Family, Problem, plural};
+use crate::system;
 
-/// Changes, warnings and problems; a cause that both families share is said once.
-pub(super) fn outcome(sides: &[Side]) -> ReconcileOutcome {
+/// Changes, warnings and problems; a cause of both families is said once.
+pub(super) fn outcome(families: &[AppliedFamily]) -> ReconcileOutcome {
     let mut outcome = ReconcileOutcome::default();
     let mut said: Vec<&FirewallError> = Vec::new();
-    for side in sides {
-        match &side.fate {
-            Fate::None => {}
-            Fate::Done { changed, plan, .. } => {
+    for family in families {
+        match &family.result {
+            FamilyResult::None => {}
+            FamilyResult::Done { changed, plan, .. } => {
                 outcome.changed |= changed;
                 outcome.commits += u32::from(*changed);
-                let of_family = |warning| format!("firewall ({}): {warning}", side.family);
+                let of_family = |warning| format!("firewall ({}): {warning}", family.family);
                 outcome.warnings.extend(plan.warnings.iter().map(of_family));
             }
-            Fate::Failed { error, .. } => {
+            FamilyResult::Failed { error, .. } => {
                 if !said.iter().any(|before| error.same_cause(before)) {
-                    let message = format!("firewall ({}): {error}", side.family);
+                    let message = format!("firewall ({}): {error}", family.family);
                     outcome.problems.push(Problem::new(message));
                 }
                 said.push(error);
@@ -35,8 +36,8 @@ pub(super) fn outcome(sides: &[Side]) -> ReconcileOutcome {
 }
 
 /// Our chain was another store's: one sentence for each such store.
-pub(super) fn taken_over(sides: &[Side], chain: &str, store: &str) -> Vec<Problem> {
-    let plans = sides.iter().filter_map(Side::plan);
+pub(super) fn taken_over(families: &[AppliedFamily], chain: &str, store: &str) -> Vec<Problem> {
+    let plans = families.iter().filter_map(AppliedFamily::plan);
     let others: BTreeSet<&String> = plans
         .filter_map(|(_, plan)| plan.taken_from.as_ref())
         .collect();
@@ -53,10 +54,11 @@ pub(super) fn taken_over(sides: &[Side], chain: &str, store: &str) -> Vec<Proble
         .collect()
 }
 
-/// A hook that is in IPv4 and not in IPv6 is Docker's without IPv6: nothing
-/// passes there, so nothing is said.
-pub(super) fn missing_hooks(sides: &[Side]) -> Vec<String> {
-    let plans: Vec<(Family, &RulesetPlan)> = sides.iter().filter_map(Side::plan).collect();
+/// The hooks that do not exist. A hook that is in IPv4 and not in IPv6 is that of a
+/// Docker without IPv6: nothing passes there, so nothing is said.
+pub(super) fn missing_hooks(families: &[AppliedFamily]) -> Vec<String> {
+    let plans: Vec<(Family, &RulesetPlan)> =
+        families.iter().filter_map(AppliedFamily::plan).collect();
     let lacks = |family, hook: &String| {
         plans
             .iter()
@@ -79,30 +81,28 @@ pub(super) fn missing_hooks(sides: &[Side]) -> Vec<String> {
         .collect()
 }
 
-/// IPv6 bans that nothing applies on a host that is reached by IPv6.
-pub(super) fn idle_v6(sides: &[Side], wanted: &BTreeSet<Address>) -> Option<String> {
-    let none = |side: &Side| side.family == Family::V6 && matches!(side.fate, Fate::None);
+/// IPv6 bans that are not applied although the host can be reached by IPv6.
+pub(super) fn idle_v6(families: &[AppliedFamily], wanted: &BTreeSet<Address>) -> Option<String> {
+    let none = |family: &AppliedFamily| {
+        family.family == Family::V6 && matches!(family.result, FamilyResult::None)
+    };
     let bans = wanted
         .iter()
         .filter(|address| address.family() == Family::V6)
         .count();
-    (bans > 0 && sides.iter().any(none) && Iptables::host_has_ipv6()).then(|| {
+    (bans > 0 && families.iter().any(none) && system::has_ipv6_address()).then(|| {
         format!(
             "firewall (IPv6): {} kept but not applied: this host has IPv6 addresses and \
              its kernel no ip6tables (`modprobe ip6table_filter` may help)",
-            if bans == 1 {
-                "1 ban is".to_owned()
-            } else {
-                format!("{} are", count(bans, "ban"))
-            }
+            plural(bans, "ban is", "bans are")
         )
     })
 }
 
-impl Side {
+impl AppliedFamily {
     fn plan(&self) -> Option<(Family, &RulesetPlan)> {
-        match &self.fate {
-            Fate::Done { plan, .. } => Some((self.family, plan)),
+        match &self.result {
+            FamilyResult::Done { plan, .. } => Some((self.family, plan)),
             _ => None,
         }
     }

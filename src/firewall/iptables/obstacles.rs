@@ -3,13 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::firewall::listing::Listing;
-use crate::firewall::rule::{ListedRule, deny, single_address};
+use super::listing::Listing;
+use super::rule::ListedRule;
+use crate::firewall::rule_text::{deny, single_address};
 use crate::model::{Address, Family};
 
 /// Something before our hook that may let a banned address through.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Obstacle {
+pub(super) enum Obstacle {
     /// A rule that accepts new connections, or leads to one that does.
     Accepts {
         /// `-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT`
@@ -25,8 +26,7 @@ pub enum Obstacle {
 }
 
 /// What stands in `hook` before its jump to `chain`; nothing where there is no jump.
-#[must_use]
-pub fn before_hook(listing: &Listing, hook: &str, chain: &str) -> Vec<Obstacle> {
+pub(super) fn before_hook(listing: &Listing, hook: &str, chain: &str) -> Vec<Obstacle> {
     let Some(&(place, _)) = listing.jumps(hook, chain).first() else {
         return Vec::new();
     };
@@ -46,8 +46,7 @@ pub fn before_hook(listing: &Listing, hook: &str, chain: &str) -> Vec<Obstacle> 
 /// The commands that remove the rules outside `chain` by which `address` alone
 /// is still blocked. PyFilter and people put such rules into INPUT; we never
 /// remove them ourselves.
-#[must_use]
-pub fn still_blocking(listing: &Listing, address: Address, chain: &str) -> Vec<String> {
+pub(super) fn still_blocking(listing: &Listing, address: Address, chain: &str) -> Vec<String> {
     if address.family() != listing.family {
         return Vec::new();
     }

@@ -1,28 +1,28 @@
-//! A plan of each family, made and given to the kernel.
+//! A plan for each family, made and given to the kernel.
 
 use std::collections::BTreeSet;
 
-use crate::firewall::error::FirewallError;
-use crate::firewall::iptables::Iptables;
-use crate::firewall::listing::Listing;
-use crate::firewall::ruleset::RulesetPlan;
-use crate::firewall::{FamilyListing, FirewallListing};
+use super::error::FirewallError;
+use super::listing::Listing;
+use super::programs::IptablesPrograms;
+use super::ruleset::RulesetPlan;
+use super::tables::{FamilyListing, FilterTables};
 use crate::model::{Address, Family, Firewall, IptablesVariant};
 
-/// What became of one family.
-pub(super) struct Side {
+/// What came of one family.
+pub(super) struct AppliedFamily {
     pub(super) family: Family,
-    pub(super) fate: Fate,
+    pub(super) result: FamilyResult,
 }
 
-pub(super) enum Fate {
+pub(super) enum FamilyResult {
     /// The host has no such family.
     None,
     /// All is as planned, by writing or without.
     Done {
         changed: bool,
         plan: RulesetPlan,
-        /// Whose table it was.
+        /// The variant whose table it is.
         variant: IptablesVariant,
     },
     /// Nothing was changed; what was listed before, if it could be.
@@ -32,16 +32,16 @@ pub(super) enum Fate {
     },
 }
 
-impl Side {
+impl AppliedFamily {
     /// How many addresses our chain blocks now, as far as is known.
     pub(super) fn blocked(&self, firewall: &Firewall, wanted: &BTreeSet<Address>) -> usize {
-        match &self.fate {
-            Fate::None => 0,
-            Fate::Done { .. } => {
+        match &self.result {
+            FamilyResult::None => 0,
+            FamilyResult::Done { .. } => {
                 let of_family = |address: &&Address| address.family() == self.family;
                 wanted.iter().filter(of_family).count()
             }
-            Fate::Failed { before, .. } => {
+            FamilyResult::Failed { before, .. } => {
                 let chain = before.as_ref().and_then(|seen| seen.chain(&firewall.chain));
                 let rules = chain.map_or(&[][..], |chain| &chain.rules);
                 let bans = rules.iter().filter_map(|rule| rule.single(self.family));
@@ -53,31 +53,31 @@ impl Side {
     }
 }
 
-/// Brings IPv4, then IPv6, each whatever became of the other.
+/// Applies the plan to IPv4, then to IPv6, whether or not IPv4 failed.
 pub(super) fn both(
     firewall: &Firewall,
-    seen: FirewallListing,
+    seen: FilterTables,
     plan: impl Fn(&Listing) -> RulesetPlan,
-) -> [Side; 2] {
-    [(Family::V4, seen.v4), (Family::V6, seen.v6)].map(|(family, seen)| Side {
+) -> [AppliedFamily; 2] {
+    [(Family::V4, seen.v4), (Family::V6, seen.v6)].map(|(family, seen)| AppliedFamily {
         family,
-        fate: one(
-            Iptables::new(family, firewall.programs.as_deref()),
+        result: one(
+            IptablesPrograms::new(family, firewall.programs.as_deref()),
             seen,
             &plan,
         ),
     })
 }
 
-/// Brings one family with these programs.
+/// Applies the plan to one family with these programs.
 pub(super) fn one(
-    iptables: Iptables<'_>,
+    iptables: IptablesPrograms<'_>,
     seen: FamilyListing,
     plan: &impl Fn(&Listing) -> RulesetPlan,
-) -> Fate {
+) -> FamilyResult {
     let before = match seen {
         Ok(Some(listing)) => listing,
-        Ok(None) => return Fate::None,
+        Ok(None) => return FamilyResult::None,
         Err(error) => return failed(error, None),
     };
     let variant = before.variant();
@@ -85,8 +85,8 @@ pub(super) fn one(
         Ok(done) => return done,
         Err(error) => (error, before),
     };
-    // A rule of ours may have gone between listing and writing: then the whole
-    // text was refused, and a new look is worth one more try.
+    // Somebody may have removed a rule of ours between listing and writing. Then the
+    // whole text is refused, and one more try with a new listing may succeed.
     if let FirewallError::Refused { .. } | FirewallError::Failed { .. } = error
         && let Ok(Some(now)) = iptables.save()
         && now != before
@@ -97,25 +97,16 @@ pub(super) fn one(
     failed(error, Some(before))
 }
 
-/// Gives each family its text, IPv4 first, up to the first that is refused;
-/// says how many were taken.
-pub(super) fn give(firewall: &Firewall, texts: &[(Family, String)]) -> usize {
-    let programs = firewall.programs.as_deref();
-    let given =
-        |(family, text): &&(Family, String)| Iptables::new(*family, programs).restore(text).is_ok();
-    texts.iter().take_while(given).count()
-}
-
-fn failed(error: FirewallError, before: Option<Listing>) -> Fate {
-    Fate::Failed { error, before }
+fn failed(error: FirewallError, before: Option<Listing>) -> FamilyResult {
+    FamilyResult::Failed { error, before }
 }
 
 fn write(
-    iptables: Iptables<'_>,
+    iptables: IptablesPrograms<'_>,
     plan: RulesetPlan,
     variant: IptablesVariant,
-) -> Result<Fate, FirewallError> {
-    let done = |changed, plan| Fate::Done {
+) -> Result<FamilyResult, FirewallError> {
+    let done = |changed, plan| FamilyResult::Done {
         changed,
         plan,
         variant,
@@ -124,7 +115,7 @@ fn write(
         return Ok(done(false, plan));
     };
     let given = iptables.restore(text).or_else(|error| match error {
-        // The kernel, or the program, may have no comment match.
+        // Perhaps the kernel or the program has no comment match.
         FirewallError::Refused { .. } | FirewallError::Failed { .. } => {
             let without = plan.without_comment();
             let given = without.is_some_and(|text| iptables.restore(&text).is_ok());

@@ -2,34 +2,35 @@
 
 use std::collections::BTreeMap;
 
-use crate::firewall::rule::{ListedRule, without_counters};
+use super::rule::ListedRule;
+use crate::firewall::rule_text::without_counters;
 use crate::model::{ChainLocation, Family, IptablesVariant};
 
 /// The filter table of one family, as `iptables-save -t filter` prints it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listing {
+pub(super) struct Listing {
     /// Whose table.
-    pub family: Family,
+    pub(super) family: Family,
     /// Version and variant of the program: `v1.8.9 (nf_tables)`, `v1.8.9` (legacy).
-    pub version: Option<String>,
+    pub(super) version: Option<String>,
     /// What the program warns of in its comments, without the `#`.
-    pub notes: Vec<String>,
+    pub(super) notes: Vec<String>,
     chains: BTreeMap<String, Chain>,
 }
 
 /// A chain with its rules in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Chain {
+pub(super) struct Chain {
     /// Whether it is the kernel's own: it has a policy, is never flushed by
     /// naming it, and can not be deleted.
-    pub builtin: bool,
+    pub(super) builtin: bool,
     /// In order.
-    pub rules: Vec<ListedRule>,
+    pub(super) rules: Vec<ListedRule>,
 }
 
 /// A listing that can not be trusted to show everything.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unreadable {
+pub(super) enum Unreadable {
     /// The end is missing, so rules may be.
     #[error("its listing ends without COMMIT")]
     Cut,
@@ -45,7 +46,7 @@ pub enum Unreadable {
 }
 
 /// The chains that every filter table has, also where nft has not made them yet.
-pub const BUILTIN: [&str; 3] = ["INPUT", "FORWARD", "OUTPUT"];
+pub(super) const BUILTIN: [&str; 3] = ["INPUT", "FORWARD", "OUTPUT"];
 
 impl Listing {
     /// Reads the output of `iptables-save -t filter` or `ip6tables-save -t
@@ -54,7 +55,7 @@ impl Listing {
     ///
     /// # Errors
     /// When the text does not show the whole table.
-    pub fn parse(family: Family, text: &[u8]) -> Result<Self, Unreadable> {
+    pub(super) fn parse(family: Family, text: &[u8]) -> Result<Self, Unreadable> {
         let mut listing = Listing {
             family,
             version: None,
@@ -86,7 +87,7 @@ impl Listing {
     ///
     /// # Errors
     /// When that means that the listing does not show the whole table.
-    pub fn warned(mut self, stderr: &[u8]) -> Result<Self, Unreadable> {
+    pub(super) fn warned(mut self, stderr: &[u8]) -> Result<Self, Unreadable> {
         let said = String::from_utf8_lossy(stderr);
         for line in said.lines() {
             self.comment(line.trim_start_matches('#').trim())?;
@@ -96,8 +97,7 @@ impl Listing {
 
     /// Which of the two programs printed it. Legacy prints nothing at all of a
     /// table that nobody has used yet, and names itself from 1.8 on at most.
-    #[must_use]
-    pub fn variant(&self) -> IptablesVariant {
+    pub(super) fn variant(&self) -> IptablesVariant {
         match &self.version {
             Some(version) if version.ends_with("(nf_tables)") => IptablesVariant::Nft,
             _ => IptablesVariant::Legacy,
@@ -105,8 +105,7 @@ impl Listing {
     }
 
     /// The table that it lists.
-    #[must_use]
-    pub fn place(&self) -> ChainLocation {
+    pub(super) fn place(&self) -> ChainLocation {
         ChainLocation::Iptables {
             family: self.family,
             variant: self.variant(),
@@ -114,19 +113,17 @@ impl Listing {
     }
 
     /// The chain of that name, if it is there.
-    #[must_use]
-    pub fn chain(&self, name: &str) -> Option<&Chain> {
+    pub(super) fn chain(&self, name: &str) -> Option<&Chain> {
         self.chains.get(name)
     }
 
     /// Whether a rule may be put into the chain: the kernel's own always are there.
-    #[must_use]
-    pub fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         BUILTIN.contains(&name) || self.chains.contains_key(name)
     }
 
     /// All chains by name.
-    pub fn chains(&self) -> impl Iterator<Item = (&str, &Chain)> {
+    pub(super) fn chains(&self) -> impl Iterator<Item = (&str, &Chain)> {
         self.chains
             .iter()
             .map(|(name, chain)| (name.as_str(), chain))
@@ -134,8 +131,7 @@ impl Listing {
 
     /// The jumps of `hook` that send every packet to `chain`, each with its
     /// place, counted from 1.
-    #[must_use]
-    pub fn jumps(&self, hook: &str, chain: &str) -> Vec<(usize, &ListedRule)> {
+    pub(super) fn jumps(&self, hook: &str, chain: &str) -> Vec<(usize, &ListedRule)> {
         let rules = self.chain(hook).map_or(&[][..], |chain| &chain.rules);
         (1..)
             .zip(rules)

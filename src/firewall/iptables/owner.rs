@@ -9,8 +9,8 @@
 //! -A PYFILTER -j pyfilter-3f9c2a0011223344
 //! ```
 
-use crate::firewall::listing::{Chain, Listing};
-use crate::firewall::rule::ListedRule;
+use super::listing::{Chain, Listing};
+use super::rule::ListedRule;
 
 const COMMENT: &str = "pyfilter store ";
 const CHAIN: &str = "pyfilter-";
@@ -20,8 +20,7 @@ const LONGEST: usize = 28 - CHAIN.len();
 
 /// Whether `id` can be carried: in a rule set, one with a blank or a line end
 /// would be a command.
-#[must_use]
-pub fn is_id(id: &str) -> bool {
+pub(super) fn is_id(id: &str) -> bool {
     let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     (1..=LONGEST).contains(&id.len()) && id.bytes().all(hex)
 }
@@ -53,13 +52,12 @@ pub(super) fn id_of(rule: &ListedRule) -> Option<String> {
 }
 
 /// The ids that the chain carries: one, if it is as pyfilter left it.
-pub fn ids(chain: &Chain) -> impl Iterator<Item = String> {
+pub(super) fn ids(chain: &Chain) -> impl Iterator<Item = String> {
     chain.rules.iter().filter_map(id_of)
 }
 
 /// The id of another store than `store` that the chain of that name carries.
-#[must_use]
-pub fn other_than(store: &str, chain: &str, listing: &Listing) -> Option<String> {
+pub(super) fn other_than(store: &str, chain: &str, listing: &Listing) -> Option<String> {
     ids(listing.chain(chain)?).find(|id| id != store)
 }
 

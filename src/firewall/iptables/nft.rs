@@ -1,5 +1,5 @@
-//! `nft`, where it has to do what the nft variant of iptables did: that one's
-//! tables are `ip filter` and `ip6 filter`, which `nft` changes as any other.
+//! `nft` in place of the nft variant of iptables, where the host has not got that: its
+//! tables are `ip filter` and `ip6 filter`, which `nft` changes like any other table.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::firewall::child::{self, Finished, Trouble};
-use crate::firewall::error::{FirewallError, summary};
-use crate::firewall::iptables::PLACES;
-use crate::firewall::leftover::Taken;
+use super::error::{FirewallError, summary};
+use super::programs::PLACES;
 use crate::model::{Family, InstalledChain};
+use crate::system::{self, ProgramOutput};
 
 const NAME: &str = "nft";
 
@@ -21,13 +20,22 @@ const STDIN: [&str; 2] = ["-f", "-"];
 /// It lists a hook, or empties a chain of a million rules.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Takes `made` out of the filter table of `family`: the jumps, the rules, and,
-/// unless somebody else's rule still names it, the chain.
-pub(super) fn take_away(
+/// What was removed.
+#[derive(Debug, Default)]
+pub(super) struct Removed {
+    /// How many commits to the kernel's tables that took.
+    pub(super) commits: u32,
+    /// What a person should know.
+    pub(super) warnings: Vec<String>,
+}
+
+/// Takes `made` out of the filter table of `family`: the jumps, the rules, and the
+/// chain, unless somebody else's rule still names that.
+pub(super) fn remove(
     family: Family,
     made: &[InstalledChain],
     programs: Option<&Path>,
-) -> Result<Taken, FirewallError> {
+) -> Result<Removed, FirewallError> {
     let nft = find(programs)?;
     let table = match family {
         Family::V4 => "ip filter",
@@ -37,15 +45,12 @@ pub(super) fn take_away(
         .iter()
         .flat_map(|made| made.hooks.iter().chain([&made.chain]));
     if let Some(name) = names.into_iter().find(|name| !is_name(name)) {
-        return Err(FirewallError::BadName {
-            name: name.clone(),
-            why: "is none that nft takes",
-        });
+        return Err(FirewallError::BadNameForNft(name.clone()));
     }
     let mut emptied = String::new();
     for InstalledChain { chain, hooks, .. } in made {
         for hook in hooks {
-            // No such chain: then no jump is in it either.
+            // A chain that is not there has no jump.
             let list = format!("list chain {table} {hook}");
             let list = run(&nft, &["-j", "-a", &list], "");
             let listed = list.map_or_else(|_| Vec::new(), |done| jumps(&done.stdout, hook, chain));
@@ -59,19 +64,19 @@ pub(super) fn take_away(
     for InstalledChain { chain, .. } in made {
         let _ = writeln!(all, "delete chain {table} {chain}");
     }
-    let mut taken = Taken {
+    let mut removed = Removed {
         commits: 1,
-        ..Taken::default()
+        ..Removed::default()
     };
     if run(&nft, &STDIN, &all).is_err() {
         run(&nft, &STDIN, &emptied)?;
         let chains: Vec<&str> = made.iter().map(|made| made.chain.as_str()).collect();
         let chains = chains.join(" and ");
-        taken.warnings.push(format!(
+        removed.warnings.push(format!(
             "chain {chains} is emptied but could not be deleted: a rule still names it"
         ));
     }
-    Ok(taken)
+    Ok(removed)
 }
 
 /// The handles of the rules in `hook` that send every packet to `chain`, of what
@@ -112,18 +117,9 @@ fn is_name(name: &str) -> bool {
 }
 
 /// Runs `nft`; of a text it takes all or nothing.
-fn run(nft: &Path, arguments: &[&str], text: &str) -> Result<Finished, FirewallError> {
-    let done = child::run(nft, arguments, text.into(), PATIENCE);
-    let done = done.map_err(|trouble| match trouble {
-        Trouble::NotStarted(source) => FirewallError::NotStarted {
-            program: nft.to_owned(),
-            source,
-        },
-        Trouble::Hung => FirewallError::Hung {
-            program: NAME,
-            seconds: PATIENCE.as_secs(),
-        },
-    })?;
+fn run(nft: &Path, arguments: &[&str], text: &str) -> Result<ProgramOutput, FirewallError> {
+    let done = system::run_with_input(nft, arguments, text, Some(PATIENCE))
+        .map_err(|failure| FirewallError::not_run(nft, NAME, PATIENCE, failure))?;
     if done.status.success() {
         return Ok(done);
     }

@@ -1,0 +1,132 @@
+//! What `check` tells of both filter tables.
+
+use std::collections::BTreeSet;
+
+use super::listing::Listing;
+use super::obstacles::{self, Obstacle};
+use super::owner;
+use super::reconcile::needs_change;
+use super::tables::FilterTables;
+use crate::firewall::{CommittedBans, FirewallFinding};
+use crate::model::{Address, Escaped, Family, Firewall, plural};
+
+use FirewallFinding::{Error, Fine, Warning};
+
+/// What is to be told of both families.
+pub(super) fn check(
+    firewall: &Firewall,
+    tables: &FilterTables,
+    store: Option<&str>,
+    committed: Option<&CommittedBans>,
+) -> Vec<FirewallFinding> {
+    let differing = committed.map_or_else(Vec::new, |committed| {
+        needs_change(firewall, committed, tables)
+    });
+    let mut findings = Vec::new();
+    for (family, table) in Family::BOTH.into_iter().zip([&tables.v4, &tables.v6]) {
+        match table {
+            Ok(None) => findings.push(Fine(format!("firewall: this host has no {family}"))),
+            Ok(Some(listing)) => {
+                let bans = committed.map(|committed| &committed.bans);
+                let should_hold = bans.filter(|_| differing.contains(&family));
+                findings.extend(of_table(firewall, listing, store, should_hold));
+            }
+            Err(error) => findings.push(Error(format!("firewall: {error}"))),
+        }
+    }
+    findings
+}
+
+/// Of one table. `should_hold` are the bans, if our part of the table is not as the last
+/// run left it.
+fn of_table(
+    firewall: &Firewall,
+    listing: &Listing,
+    store: Option<&str>,
+    should_hold: Option<&BTreeSet<Address>>,
+) -> Vec<FirewallFinding> {
+    let mut findings = Vec::new();
+    let (family, chain) = (listing.family, &firewall.chain);
+    let version =
+        Escaped::text(listing.version.as_deref().unwrap_or("of unknown version")).to_string();
+    let other = store.and_then(|id| owner::other_than(id, chain, listing));
+    if let Some(bans) = should_hold.filter(|_| other.is_none()) {
+        findings.push(changed_by_others(firewall, listing, bans));
+    }
+    findings.push(Fine(match listing.chain(chain) {
+        Some(ours) => format!(
+            "firewall: {family}, iptables {version}, {} in chain {chain}",
+            plural(ours.rules.len() - owner::ids(ours).count(), "rule", "rules")
+        ),
+        None if should_hold.is_some() => format!("firewall: {family}, iptables {version}"),
+        None => format!("firewall: {family}, iptables {version}; the next run makes chain {chain}"),
+    }));
+    if let Some(other) = other {
+        findings.push(Warning(format!("firewall: {family}: chain {chain} carries the id of another store, {other}; the next run puts the bans of this one, {}, in their place: give one of the two another settings.firewall.chain", store.unwrap_or_default())));
+    }
+    let notes = listing.notes.iter();
+    findings
+        .extend(notes.map(|note| Warning(format!("firewall: {family}: {}", Escaped::text(note)))));
+    for hook in &firewall.hooks {
+        findings.extend(of_hook(listing, hook, chain));
+    }
+    if listing.has("DOCKER-USER") && !firewall.hooks.iter().any(|hook| hook == "DOCKER-USER") {
+        findings.push(Warning(format!("firewall: {family}: ports that Docker publishes are not protected; add \"DOCKER-USER\" to settings.firewall.hooks")));
+    }
+    findings
+}
+
+/// Our part of the table is not as the last run left it. That is an error where banned
+/// addresses may come through.
+fn changed_by_others(
+    firewall: &Firewall,
+    listing: &Listing,
+    bans: &BTreeSet<Address>,
+) -> FirewallFinding {
+    let (family, chain) = (listing.family, &firewall.chain);
+    let bans = bans.iter().filter(|ban| ban.family() == family).count();
+    let (what, lets) = match listing.chain(chain) {
+        None => (format!("chain {chain} is gone"), "lets"),
+        Some(_) => (
+            format!("chain {chain} or its hook is not as the last run left it"),
+            "may let",
+        ),
+    };
+    let when = if firewall.compare {
+        "the next run, or `sudo pyfilter restore`, repairs it"
+    } else {
+        "`sudo pyfilter restore` repairs it (reload_iptables is false, so runs do not look)"
+    };
+    if bans == 0 {
+        return Warning(format!("firewall: {family}: {what}; {when}"));
+    }
+    let bans = plural(bans, "banned address", "banned addresses");
+    Error(format!(
+        "firewall: {family}: {what}, which {lets} {bans} through; {when}"
+    ))
+}
+
+/// What keeps our jump in the hook from being reached.
+fn of_hook(listing: &Listing, hook: &str, chain: &str) -> Vec<FirewallFinding> {
+    let family = listing.family;
+    let mut findings = Vec::new();
+    if !listing.has(hook) {
+        findings.push(Warning(format!(
+            "firewall: {family} has no chain {hook}, so nothing is blocked there until it is made"
+        )));
+    }
+    let obstacles = obstacles::before_hook(listing, hook, chain);
+    findings.extend(obstacles.into_iter().map(|obstacle| {
+        Warning(match obstacle {
+            Obstacle::Accepts { rule } => format!(
+                "firewall: {family}: `{}` stands before our hook and lets banned addresses through; move it behind `-A {hook} -j {chain}`",
+                Escaped::text(&rule)
+            ),
+            Obstacle::Manager { name, rule } => format!(
+                "firewall: {family}: {name} (`{}`) stands before our hook: what it accepts is not blocked; remove the hook with `-D {hook} -j {chain}`, and the next run puts it first",
+                Escaped::text(&rule)
+            ),
+        })
+    }));
+    findings
+}

@@ -1,0 +1,103 @@
+//! The backend for iptables and ip6tables: bans -> the filter table of each family.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `mod` | the contract's entry: [`Iptables`] |
+//! | `inspection` | the contract's other half: what was listed, and the questions about it |
+//! | `tables` | lists both filter tables |
+//! | `listing`, `rule` | what iptables-save prints -> chains and rules (pure) |
+//! | `owner` | whose chain it is: the store's id in it (pure) |
+//! | `ruleset` | what should be + what is there -> restore text (pure); in `ruleset/`: `wanted` its input and output, `draft` the lines, `contents` our chain now, `cost` which of two ways is cheaper |
+//! | `reconcile` | lists, plans, writes both families; removes what was made |
+//! | `apply`, `report` | gives the plans to the kernel; what came of it, in sentences |
+//! | `delta` | writes a difference without listing |
+//! | `fingerprint` | what a fingerprint depends on here |
+//! | `leftover`, `nft` | removes what the other variant of iptables made |
+//! | `check`, `obstacles` | what makes a ban or its lifting idle, for `check`, `explain`, `unban` |
+//! | `programs` | finds and runs the programs |
+//! | `error` | what went wrong, from what the programs say |
+//!
+//! A run writes at most once a family. The first run makes the chain even without any
+//! ban: so that what `check` shows is true before the first attack, and the first ban
+//! is one line and not a new hook.
+
+mod apply;
+mod check;
+mod delta;
+mod error;
+mod fingerprint;
+mod inspection;
+mod leftover;
+mod listing;
+mod nft;
+mod obstacles;
+mod owner;
+mod programs;
+mod reconcile;
+mod report;
+mod rule;
+mod ruleset;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use crate::firewall::{
+    DeltaOutcome, FirewallBackend, FirewallInspection, ReconcileOutcome, RulesetFingerprint,
+};
+use crate::model::{Address, Family, Firewall, InstalledChain};
+use inspection::IptablesInspection;
+use programs::IptablesPrograms;
+use tables::FilterTables;
+
+/// The backend with these settings.
+pub(super) struct Iptables<'a> {
+    pub(super) firewall: &'a Firewall,
+}
+
+impl FirewallBackend for Iptables<'_> {
+    fn inspect(&self) -> Box<dyn FirewallInspection> {
+        let tables = FilterTables::list(self.firewall);
+        Box::new(IptablesInspection::new(self.firewall, tables))
+    }
+
+    fn inspect_others(&self) -> Box<dyn FirewallInspection> {
+        let tables = FilterTables::list_others(self.firewall);
+        Box::new(IptablesInspection::new(self.firewall, tables))
+    }
+
+    fn fingerprint(&self) -> Option<RulesetFingerprint> {
+        fingerprint::take(self.firewall)
+    }
+
+    fn apply_delta(
+        &self,
+        before: &RulesetFingerprint,
+        gone: &[Address],
+        new: &[Address],
+    ) -> DeltaOutcome {
+        delta::apply(self.firewall, before, gone, new)
+    }
+
+    fn remove(&self, store: Option<&str>, made: &[InstalledChain]) -> ReconcileOutcome {
+        reconcile::remove(self.firewall, store, made)
+    }
+
+    fn is_made_as_configured(&self, made: &[InstalledChain]) -> bool {
+        let is_wanted = |made: &InstalledChain| {
+            made.place.is_some() && *made == InstalledChain::of(self.firewall, made.place)
+        };
+        let mut families: Vec<Family> = made
+            .iter()
+            .filter_map(|made| Some(made.place?.family()))
+            .collect();
+        let places = families.len();
+        families.dedup();
+        !made.is_empty() && made.iter().all(is_wanted) && families.len() == places
+    }
+
+    /// The legacy variant needs more than the nft variant.
+    fn needs_more_rights(&self) -> Result<bool, String> {
+        let programs = IptablesPrograms::new(Family::V4, self.firewall.programs.as_deref());
+        programs.is_legacy().map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,85 @@
+//! What should be + what is there -> the restore text that makes it so. Pure.
+//!
+//! A text is one `*filter … COMMIT` for `--noflush`: iptables-restore takes all of it or
+//! none of it. Nothing in it names a rule or a chain that is not ours. A `-D` of a rule
+//! that is not there makes the whole text fail, so only what the listing shows is deleted.
+//!
+//! An example: 192.0.2.1 is no longer banned and 192.0.2.9 is, and somebody has added a
+//! second jump. The listing, and the text that is written:
+//!
+//! ```text
+//! :INPUT ACCEPT [0:0]                                      *filter
+//! :PYFILTER - [0:0]                                        -D PYFILTER -s 192.0.2.1/32 -j DROP
+//! -A INPUT -i lo -j ACCEPT                                 -A PYFILTER -s 192.0.2.9/32 -j DROP
+//! -A INPUT -j PYFILTER                                     -D INPUT -j PYFILTER
+//! -A INPUT -j PYFILTER                                     -D INPUT -j PYFILTER
+//! -A PYFILTER -m comment --comment "pyfilter store 3f9c"   -I INPUT 2 -j PYFILTER
+//! -A PYFILTER -s 192.0.2.1/32 -j DROP                      COMMIT
+//! -A PYFILTER -s 192.0.2.2/32 -j DROP
+//! ```
+//!
+//! The chain is written whole instead of the difference (`:PYFILTER - [0:0]` empties it,
+//! then each rule is added) where the difference costs more, where somebody else's rule
+//! is in it, where a ban is there twice or with the other target, or where it carries
+//! the id of another store.
+
+use std::collections::BTreeSet;
+
+use super::listing::Listing;
+use crate::model::InstalledChain;
+
+mod contents;
+mod cost;
+mod draft;
+#[cfg(test)]
+mod tests;
+mod wanted;
+
+pub(super) use cost::amendment;
+use draft::Draft;
+pub(super) use wanted::{RulesetPlan, Wanted};
+
+/// What makes `listing` hold what is wanted: our chain the store's id and exactly
+/// the addresses of its family, one jump from each hook, and nothing of `former`
+/// that the configuration no longer names. Total: whatever the listing shows is
+/// repaired.
+pub(super) fn plan(
+    wanted: &Wanted<'_>,
+    former: &[InstalledChain],
+    listing: &Listing,
+) -> RulesetPlan {
+    let mut draft = Draft::default();
+    let former = of_table(former, listing);
+    let former = former.as_slice();
+    draft.chain(wanted, former, listing);
+    let hooks: BTreeSet<&str> = wanted.hooks.iter().map(String::as_str).collect();
+    for hook in hooks {
+        if hook == wanted.chain || !listing.has(hook) {
+            draft.plan.missing_hooks.push(hook.to_owned());
+        } else {
+            draft.hook(hook, wanted.chain, listing);
+        }
+    }
+    draft.without(former, Some(wanted), Some(wanted.store), listing);
+    draft.finish()
+}
+
+/// What takes all of `made` out of `listing`: jumps, rules and chains of ours,
+/// and nothing else. A chain that carries the id of another store than `store`
+/// is left to that one.
+pub(super) fn removal(
+    made: &[InstalledChain],
+    store: Option<&str>,
+    listing: &Listing,
+) -> RulesetPlan {
+    let mut draft = Draft::default();
+    draft.without(&of_table(made, listing), None, store, listing);
+    draft.finish()
+}
+
+/// What of `made` may stand in the table that is listed.
+fn of_table(made: &[InstalledChain], listing: &Listing) -> Vec<InstalledChain> {
+    let place = listing.place();
+    let there = made.iter().filter(|made| made.may_stand_in(place));
+    there.cloned().collect()
+}
