@@ -1,5 +1,10 @@
 //! The command line: commands, flags, help. Values are checked here as far as
 //! that needs no configuration; completions and the man page come from here too.
+//!
+//! | file | has |
+//! |---|---|
+//! | `host` | the commands that are for the host: `init`, `install`, `check` and others |
+//! | `values` | values of arguments |
 
 mod host;
 mod values;

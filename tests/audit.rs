@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use regex::Regex;
 use serde_json::{Value, json};
 
-use crate::kit::{PYFILTER, Sandbox, failure, failures, fixture, full, repeated};
+use crate::kit::{PYFILTER, Sandbox, failure, failures, fixture, full, needs, repeated};
 
 /// A successful login of ssh.
 fn login(address: &str, second: u32) -> String {
@@ -228,6 +228,7 @@ fn generations_are_found_wherever_the_log_has_gone() {
 
 #[test]
 fn standard_input_is_read_and_the_page_written_to_standard_output() {
+    needs!("script");
     let sandbox = Sandbox::new().log("auth.log", failures("203.0.113.9", 5));
     let read = |line: &str| sandbox.on_terminal(80, line).stdout();
     assert!(read("cat auth.log | pyfilter audit -").contains("5 failures from 1 address"));
@@ -568,6 +569,7 @@ fn an_output_that_is_full_is_told() {
 
 #[test]
 fn forty_columns_are_enough() {
+    needs!("script");
     let log: String = (1..30)
         .map(|n| failures(&format!("2001:db8:1234:5678:9abc:def0:1234:{n:x}"), n))
         .collect();

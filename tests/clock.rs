@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::Connection;
 
-use crate::kit::{Ran, Sandbox};
+use crate::kit::{Ran, Sandbox, needs};
 use crate::redis::Redis;
 
 const ATTACKER: &str = "203.0.113.9";
@@ -79,6 +79,7 @@ fn goes_on(server: &Sandbox) {
 
 #[test]
 fn ten_days_ahead_and_back_ends_no_ban() {
+    needs!("faketime");
     let server = world();
     server.append("auth.log", failures(ATTACKER, now(), 5));
     server.scan().exits(0).bans([ATTACKER]);
@@ -108,6 +109,7 @@ fn ten_days_ahead_and_back_ends_no_ban() {
 
 #[test]
 fn what_a_run_ten_days_ahead_takes_for_over_is_a_ban() {
+    needs!("faketime");
     let server = world();
     server.append("auth.log", failures(ATTACKER, now(), 5));
     server.at("+10d", &["scan"]).exits(0).bans([ATTACKER]);
@@ -118,6 +120,7 @@ fn what_a_run_ten_days_ahead_takes_for_over_is_a_ban() {
 
 #[test]
 fn whom_somebody_unbans_meanwhile_is_not_banned_again() {
+    needs!("faketime");
     let server = world();
     let addresses = [ATTACKER, OTHER];
     server
@@ -136,6 +139,7 @@ fn whom_somebody_unbans_meanwhile_is_not_banned_again() {
 /// An address that came to be never banned while its ban seemed to be over.
 #[test]
 fn who_is_never_banned_by_now_is_not_banned_again() {
+    needs!("faketime");
     let server = world();
     server.run(["ban", "--for", "2h", ATTACKER]).exits(0);
     server.at("+10d", &["scan"]).exits(0);
@@ -147,6 +151,7 @@ fn who_is_never_banned_by_now_is_not_banned_again() {
 
 #[test]
 fn an_unban_in_2099_makes_nobody_immune_and_forgets_nothing() {
+    needs!("faketime");
     let server = world();
     server.append("auth.log", failures(ATTACKER, now(), 5));
     server.scan().exits(0).bans([ATTACKER]);
@@ -165,6 +170,7 @@ fn an_unban_in_2099_makes_nobody_immune_and_forgets_nothing() {
 /// It was a clock that went back, not one that had been ahead.
 #[test]
 fn a_month_back_and_ahead_again_keeps_who_was_unbanned() {
+    needs!("faketime");
     let server = world();
     server.run(["ban", ATTACKER]).exits(0);
     server.run(["unban", ATTACKER]).exits(0);
@@ -181,6 +187,7 @@ fn a_month_back_and_ahead_again_keeps_who_was_unbanned() {
 
 #[test]
 fn a_ban_by_hand_in_2099_can_be_lifted_by_others() {
+    needs!("faketime", "redis-server", "redis-cli");
     let redis = Redis::new();
     let [first, second] = ["one", "two"].map(|name| redis.server(name));
     for server in [&first, &second] {
@@ -203,6 +210,7 @@ fn a_ban_by_hand_in_2099_can_be_lifted_by_others() {
 
 #[test]
 fn what_is_told_in_2099_is_of_now_for_the_others() {
+    needs!("faketime", "redis-server", "redis-cli");
     let redis = Redis::new();
     let [first, second] = ["one", "two"].map(|name| redis.server(name));
     first.run(["ban", ATTACKER]).exits(0);
@@ -220,6 +228,7 @@ fn what_is_told_in_2099_is_of_now_for_the_others() {
 /// A ban that a run ten days ahead took for over was told nobody.
 #[test]
 fn a_ban_that_is_taken_back_is_told_the_others() {
+    needs!("faketime", "redis-server", "redis-cli");
     let redis = Redis::new();
     let [first, second] = ["one", "two"].map(|name| redis.server(name));
     let first = first.set("/settings/ban_time", "1h");
@@ -236,6 +245,7 @@ fn a_ban_that_is_taken_back_is_told_the_others() {
 
 #[test]
 fn a_clock_that_is_not_set_yet_does_no_harm() {
+    needs!("faketime", "redis-server", "redis-cli");
     let redis = Redis::new();
     let [first, second] = ["one", "two"].map(|name| redis.server(name));
     let first = first.set("/settings/ban_time", "1h");
@@ -277,6 +287,7 @@ fn a_clock_that_is_not_set_yet_does_no_harm() {
 /// Windows are as old as the log says, which is written by the same clock.
 #[test]
 fn a_failure_that_is_stamped_2099_ends_no_window() {
+    needs!("faketime");
     let server = Sandbox::new().set("/settings/request_time", 600);
     let server = server.log("auth.log", failures(ATTACKER, now(), 3));
     server.scan().exits(0).prints("");
@@ -289,6 +300,7 @@ fn a_failure_that_is_stamped_2099_ends_no_window() {
 /// Nothing is old by a clock that a single run has seen.
 #[test]
 fn a_rule_that_rests_keeps_its_place_in_the_log() {
+    needs!("faketime");
     let server = world();
     server.append("auth.log", failures(OTHER, now(), 1));
     server.scan().exits(0);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::kit::{Ran, Sandbox, failure, failures, fixture};
+use crate::kit::{Ran, Sandbox, failure, failures, fixture, needs};
 use crate::redis::Redis;
 use crate::rotation::gzip;
 
@@ -217,6 +217,7 @@ fn a_ban_with_an_end_and_an_earlier_one_are_told() {
 
 #[test]
 fn a_ban_of_another_server_names_it() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     redis.attacked("Lon").scan().exits(0);
     let other = redis.server("Par");
@@ -243,6 +244,7 @@ fn lines_that_repeat_or_go_back_say_so() {
 
 #[test]
 fn nothing_is_wider_than_the_terminal() {
+    needs!("script");
     let sandbox = banned();
     for columns in [40, 80] {
         for address in [ATTACKER, OTHER] {
@@ -291,6 +293,7 @@ fn the_document_has_the_same_facts() {
 
 #[test]
 fn what_may_not_be_read_is_told() {
+    needs!("root");
     let sandbox = banned();
     let nobody = sandbox.by_nobody();
     nobody.explain(ATTACKER).exits(1).warns("run with sudo");

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::kit::{Sandbox, failures, fixture, make_fifo};
+use crate::kit::{Sandbox, failures, fixture, make_fifo, needs};
 use crate::redis::Redis;
 
 const BRITISH: &str = "203.0.113.13";
@@ -235,6 +235,7 @@ fn a_database_that_is_not_there_or_no_file_makes_nobody_wait() {
 
 #[test]
 fn a_database_that_may_not_be_read_says_so() {
+    needs!("root");
     let sandbox = attacked(BRITISH).set("/geoip/database", "/etc/shadow");
     sandbox
         .by_nobody()
@@ -286,6 +287,7 @@ fn check_tells_of_a_database_without_ipv6() {
 
 #[test]
 fn redis_and_the_other_servers_learn_the_country() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let british = redis
         .server("Lon")
@@ -319,6 +321,7 @@ fn redis_and_the_other_servers_learn_the_country() {
 
 #[test]
 fn a_country_that_a_stranger_says_is_text_and_the_database_is_believed_before() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     for address in [BRITISH, NOWHERE] {
         redis.cli(&[

@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::kit::{Sandbox, failures, fixture};
+use crate::kit::{Sandbox, failures, fixture, needs};
 
 /// Where Debian has it: not on anybody's path.
 const REMOTE: &str = "/lib/systemd/systemd-journal-remote";
@@ -105,6 +105,7 @@ fn banned(run: &Value) -> BTreeSet<String> {
 
 #[test]
 fn the_journal_names_the_attackers_that_the_file_names() {
+    needs!("journalctl", "/lib/systemd/systemd-journal-remote");
     let sandbox = Sandbox::over_the_journal();
     let entries = recorded();
     sandbox.journal(&entries);
@@ -136,6 +137,7 @@ fn the_journal_names_the_attackers_that_the_file_names() {
 /// journald finds no unit for a process that has ended before its message was read.
 #[test]
 fn what_a_process_of_root_said_and_ended_counts_and_a_users_does_not() {
+    needs!("journalctl", "/lib/systemd/systemd-journal-remote");
     let of_one = |user: &str| {
         let sandbox = Sandbox::over_the_journal();
         let mut entries = recorded();
@@ -199,6 +201,7 @@ const VICTIM: &str = "198.51.100.7";
 /// `ssh.service`, and `logger -t sshd` writes what he likes.
 #[test]
 fn what_an_ordinary_user_writes_within_the_unit_of_sshd_counts_for_nobody() {
+    needs!("journalctl", "/lib/systemd/systemd-journal-remote");
     let by = |fields: &str| {
         let sandbox = Sandbox::over_the_journal();
         sandbox.journal(&forged(fields));
@@ -232,6 +235,7 @@ fn what_an_ordinary_user_writes_within_the_unit_of_sshd_counts_for_nobody() {
 /// What a real journald kept of one, in `fixtures/services/journal`.
 #[test]
 fn a_user_who_logged_in_by_ssh_and_writes_in_sshds_name_bans_nobody() {
+    needs!("journalctl", "/lib/systemd/systemd-journal-remote");
     let sandbox = Sandbox::over_the_journal();
     let entries = entries_of("services/journal/bookworm-forged.journal-export");
     let forged = entries.iter().filter(|entry| entry.contains(VICTIM));
@@ -250,6 +254,7 @@ fn a_user_who_logged_in_by_ssh_and_writes_in_sshds_name_bans_nobody() {
 /// A unit whose files are not there runs as root.
 #[test]
 fn what_others_than_its_own_user_write_within_a_unit_counts_for_nobody() {
+    needs!("journalctl", "/lib/systemd/systemd-journal-remote");
     let by = |user: &str| {
         let sandbox = Sandbox::over_the_journal();
         let sandbox = sandbox.set("/settings/rules/ssh/log_files", "journal:gate");
@@ -286,6 +291,7 @@ fn kernel_the_user_of_a_unit_counts_beside_root() {
 /// Earlier versions read on behind entries that do not count any more.
 #[test]
 fn a_journal_that_was_read_up_to_another_users_entry_is_not_called_lost() {
+    needs!("journalctl", "/lib/systemd/systemd-journal-remote");
     let sandbox = Sandbox::over_the_journal();
     let entries = recorded();
     let users = entries[..entries.len() - 9]
@@ -319,6 +325,7 @@ fn a_journal_that_was_read_up_to_another_users_entry_is_not_called_lost() {
 
 #[test]
 fn a_message_with_line_breaks_is_one_line() {
+    needs!("journalctl", "/lib/systemd/systemd-journal-remote");
     let sandbox = Sandbox::over_the_journal();
     let entries = forged("_UID=0\n_SYSTEMD_UNIT=ssh.service");
     let message = format!(
@@ -343,6 +350,7 @@ fn a_message_with_line_breaks_is_one_line() {
 
 #[test]
 fn each_run_reads_on_behind_the_entry_where_the_last_one_ended() {
+    needs!("journalctl", "/lib/systemd/systemd-journal-remote");
     let sandbox = Sandbox::over_the_journal();
     let entries = recorded();
     let whole = {
@@ -368,6 +376,7 @@ fn each_run_reads_on_behind_the_entry_where_the_last_one_ended() {
 
 #[test]
 fn a_journal_whose_entry_is_gone_is_told_and_read_on() {
+    needs!("journalctl", "/lib/systemd/systemd-journal-remote");
     let sandbox = Sandbox::over_the_journal();
     let entries = recorded();
     sandbox.journal(&entries[..60]);
@@ -387,6 +396,7 @@ fn a_journal_whose_entry_is_gone_is_told_and_read_on() {
 
 #[test]
 fn a_file_that_is_no_journal_is_told() {
+    needs!("journalctl", "/lib/systemd/systemd-journal-remote");
     let sandbox = Sandbox::over_the_journal();
     sandbox.file("journal/ssh.journal", "no journal");
     let place = sandbox
@@ -403,6 +413,7 @@ fn a_file_that_is_no_journal_is_told() {
 
 #[test]
 fn an_empty_journal_is_no_problem() {
+    needs!("journalctl", "/lib/systemd/systemd-journal-remote");
     let sandbox = Sandbox::over_the_journal();
     fs::create_dir(sandbox.path("journal")).unwrap();
     sandbox.scan().exits(0).prints("");
@@ -410,6 +421,7 @@ fn an_empty_journal_is_no_problem() {
 
 #[test]
 fn a_dry_run_leaves_the_journal_unread() {
+    needs!("journalctl", "/lib/systemd/systemd-journal-remote");
     let sandbox = Sandbox::over_the_journal();
     sandbox.journal(&recorded());
     let dry = sandbox.run(["scan", "--dry-run", "--json"]).exits(0).json();
@@ -418,6 +430,7 @@ fn a_dry_run_leaves_the_journal_unread() {
 
 #[test]
 fn check_tells_what_it_finds_in_the_journal() {
+    needs!("journalctl", "/lib/systemd/systemd-journal-remote");
     let sandbox = Sandbox::over_the_journal();
     sandbox.journal(&recorded());
     sandbox
@@ -429,6 +442,7 @@ fn check_tells_what_it_finds_in_the_journal() {
 /// `logger -t sshd` writes lines of sshd into auth.log, whoever calls it.
 #[test]
 fn check_says_that_the_journal_knows_who_wrote_a_line() {
+    needs!("journalctl", "/lib/systemd/systemd-journal-remote");
     let said = |with_journal: bool| {
         let sandbox = Sandbox::over_the_journal();
         if with_journal {
@@ -487,6 +501,7 @@ fn kernel_auto_takes_the_file_or_else_the_journal() {
 /// Each run counts the bytes of a journal anew, so they are told to nobody.
 #[test]
 fn explain_finds_the_entries_again_and_audit_counts_entries() {
+    needs!("journalctl", "/lib/systemd/systemd-journal-remote");
     let sandbox = Sandbox::over_the_journal();
     let entries = forged("_UID=0\n_SYSTEMD_UNIT=ssh.service");
     // A run for each entry: the line of each begins at the same byte.
@@ -526,6 +541,7 @@ fn explain_finds_the_entries_again_and_audit_counts_entries() {
 
 #[test]
 fn check_says_what_other_thresholds_would_have_made_of_the_journal() {
+    needs!("journalctl", "/lib/systemd/systemd-journal-remote");
     let sandbox = Sandbox::over_the_journal();
     sandbox.journal(&recorded());
     let told = sandbox.run(["check"]).exits(0).stdout();

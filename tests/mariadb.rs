@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::kit::{Sandbox, fixture};
+use crate::kit::{Sandbox, fixture, needs};
 
 /// The one address from which anybody connected.
 const ATTACKER: &str = "203.0.113.9";
@@ -87,6 +87,7 @@ fn mysql_keeps_a_newline_from_ending_the_line() {
 
 #[test]
 fn the_journal_of_mariadb_bans_nobody_who_was_only_named() {
+    needs!("journalctl", "/lib/systemd/systemd-journal-remote");
     let sandbox = reads("mariadb-audit", "11.8/journal.syslog").set(
         "/settings/rules/mariadb-audit/log_files",
         "journal:mariadb.service",

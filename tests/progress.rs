@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::kit::{PYFILTER, Ran, Sandbox, failures};
+use crate::kit::{PYFILTER, Ran, Sandbox, failures, needs};
 
 const ATTACKER: &str = "203.0.113.9";
 
@@ -48,6 +48,7 @@ fn busy(megabytes: usize) -> String {
 
 #[test]
 fn a_long_reading_shows_a_bar_and_leaves_no_trace() {
+    needs!("script");
     let sandbox = Sandbox::new();
     let mut megabytes = 32;
     // Long enough on this machine.
@@ -74,6 +75,7 @@ const SLOWLY: &str = "(cat auth.log; sleep 2; cat auth.log)";
 
 #[test]
 fn what_has_no_size_shows_how_much_was_read() {
+    needs!("script");
     let sandbox = Sandbox::new().log("auth.log", failures(ATTACKER, 5));
     let line = format!("{SLOWLY} | pyfilter match --rule ssh - > found; wc -l found");
     let sent = sandbox.on_terminal(80, &line).stdout();
@@ -84,6 +86,7 @@ fn what_has_no_size_shows_how_much_was_read() {
 
 #[test]
 fn where_the_lines_themselves_are_seen_there_is_no_bar() {
+    needs!("script");
     let sandbox = Sandbox::new().log("auth.log", failures(ATTACKER, 5));
     for line in ["", "| cat", "2>/dev/null"] {
         let line = format!("{SLOWLY} | pyfilter match --rule ssh - {line}");
@@ -95,6 +98,7 @@ fn where_the_lines_themselves_are_seen_there_is_no_bar() {
 
 #[test]
 fn nobody_who_does_not_wait_is_shown_a_bar() {
+    needs!("script");
     let sandbox = Sandbox::new().log("auth.log", failures(ATTACKER, 5));
     for (line, shown) in [
         ("pyfilter audit -", true),

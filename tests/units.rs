@@ -6,6 +6,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use crate::kit::needs;
+
 /// What systemd calls exposed, in tenths: at most this.
 const MOST_EXPOSED: &str = "20";
 
@@ -63,6 +65,7 @@ fn analyze(arguments: &[&str], files: &[&Path]) -> (bool, String) {
 
 #[test]
 fn systemd_finds_no_fault_with_the_units() {
+    needs!("systemd-analyze");
     let units = units();
     let all = [&*units.service, &units.restore, &units.timer];
     let verify = || analyze(&["verify", "--man=no"], &all);
@@ -85,6 +88,7 @@ fn systemd_finds_no_fault_with_the_units() {
 
 #[test]
 fn the_services_may_do_little_else_than_their_work() {
+    needs!("systemd-analyze");
     let units = units();
     let threshold = format!("--threshold={MOST_EXPOSED}");
     let arguments = ["security", "--offline=true", "--no-pager", &threshold];

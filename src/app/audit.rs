@@ -1,4 +1,9 @@
 //! `pyfilter audit`: what happened in whole logs. Reads, and changes nothing.
+//!
+//! | file | does |
+//! |---|---|
+//! | `reading` | the whole logs of a rule → the fold |
+//! | `nearest` | why nothing matches |
 
 mod nearest;
 mod reading;

@@ -1,5 +1,18 @@
 //! `pyfilter check`: what is wrong with configuration and host, and what to do
 //! about it.
+//!
+//! | file | looks at |
+//! |---|---|
+//! | `rules` | sources, patterns and thresholds, with the parts below |
+//! | `behind` | logs that are not read to their end |
+//! | `times` | lines that match, and whose time can not be read |
+//! | `what_if` | what other thresholds would have made of a log |
+//! | `writers` | who else can write lines into the logs |
+//! | `runs` | what starts the runs, and how the last one ended |
+//! | `firewall` | what stands in the way of a ban, or of lifting one |
+//! | `sessions` | whether somebody is logged in from a banned address |
+//! | `disk` | room on the disk, and who may write to its places |
+//! | `redis`, `geo` | the Redis of the servers, the database of countries |
 
 mod behind;
 mod disk;

@@ -1,5 +1,10 @@
 //! `pyfilter completions` and `pyfilter man`: what is made from the command
 //! line's definition, and from the explained configuration.
+//!
+//! | file | makes |
+//! |---|---|
+//! | `conf` | pyfilter.conf(5): every key |
+//! | `web` | its part on access logs |
 
 mod conf;
 mod roff;

@@ -1,4 +1,5 @@
-//! `pyfilter init`: writes a configuration that fits this host.
+//! `pyfilter init`: writes a configuration that fits this host. The sub-module `mariadb`
+//! says what of MariaDB can be read here.
 
 mod options;
 

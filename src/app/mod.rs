@@ -1,4 +1,32 @@
-//! The order of things, one file a command. `run` is one run.
+//! The order of things: what a run does, and each command.
+//!
+//! | file | command |
+//! |---|---|
+//! | `scan` | `scan`: the timer's run, or files by hand |
+//! | `bans` | `list`, `ban`, `unban`, `restore` |
+//! | `explain` | `explain`: why an address is banned, or is not |
+//! | `match_lines` | `match`: every line that a rule's patterns match |
+//! | `audit` | `audit`: what happened in whole logs |
+//! | `check` | `check`: what is wrong, and what to do about it |
+//! | `init`, `init.template.json` | `init`: a configuration that fits the host |
+//! | `install`, `uninstall` | `install`, `uninstall` |
+//! | `generate` | `completions`, `man` |
+//!
+//! | file | step of a run |
+//! |---|---|
+//! | `run` | ONE run, readable as a list of steps |
+//! | `context` | what every step may need: configuration, clock, problems |
+//! | `clock`, `conf_d` | the time of the run; what `conf.d` keeps from being banned |
+//! | `reading`, `journals` | discover, plan, read: a rule's logs and journals |
+//! | `evaluator` | match, count, decide: the failures of one rule |
+//! | `locate` | the countries of those that are banned |
+//! | `changes` | what the run is about to change, committed at once |
+//! | `firewall_step` | the firewall in the course of a run |
+//! | `snapshots` | `blacklist.v4` and `blacklist.v6` |
+//! | `sharing`, `shared` | the other servers: what is told and taken over, and what of it is committed |
+//! | `console`, `told`, `posts`, `progress` | what is shown: lines, what came of a source, why nothing counts, the bar |
+//! | `output`, `exit`, `notices` | what every command prints, how it ends, and what it warns of |
+//! | `metrics` | the figures for Prometheus |
 
 mod audit;
 mod bans;

@@ -1,5 +1,10 @@
 //! ONE run, readable as a list of steps: finish what the last one left, look
 //! at what people and time did, do the job, commit, apply, tell.
+//!
+//! | file | does |
+//! |---|---|
+//! | `course` | a run between its beginning and its commit, and its locks |
+//! | `work` | the job: read, ban, un-ban |
 
 mod course;
 mod work;

@@ -1,4 +1,9 @@
 //! What this server and the others tell each other in the course of a run.
+//!
+//! | file | does |
+//! |---|---|
+//! | `own` | under which id this server sends |
+//! | `report` | what is told of the entries in Redis |
 
 use crate::config::Database;
 use crate::model::{Ban, Cause, Evidence, OutboundAction, OutboundEvent, Problem, Unban};

@@ -1,17 +1,25 @@
 //! The words of the program as types. No I/O, and no other room is named here.
 //!
-//! | word | type |
+//! | file | word |
 //! |---|---|
-//! | address | [`Address`]: canonical, comparable, printable |
-//! | time | [`Stamp`]: a moment with the fraction the log had |
-//! | rule | [`Rule`]: sources, patterns, thresholds |
-//! | failure | [`Failure`]: a line of a log that matches a rule |
-//! | connection | [`LoginConnection`]: of a client of ssh; [`LoginLine`]: what a line is to it |
-//! | ban | [`Ban`]: an address, with rule, server, time, reason, and when it ends |
-//! | ban time | [`BanTime`]: how long a ban lasts, and when it ends |
-//! | skew | [`MOST_SKEW`], [`EARLIEST_NOW`]: how far a clock is believed |
-//! | country | [`Country`]: where an address is from |
-//! | problem | [`Problem`]: what could not be done while the run went on |
+//! | `address` | [`Address`]: canonical, comparable, printable |
+//! | `stamp`, `moment`, `span` | [`Stamp`]: a time with the fraction the log had; [`Moment`]: a time as a person writes it; how long something lasts |
+//! | `rule` | [`Rule`]: sources, patterns, thresholds |
+//! | `variant` | [`Variant`]: other thresholds, for `audit --what-if` |
+//! | `failure` | [`Failure`]: a line of a log that matches a rule; [`KeptFailure`]: one that is remembered |
+//! | `evidence` | [`Evidence`]: the failures of a window |
+//! | `connection` | [`LoginConnection`]: of a client of ssh; [`LoginLine`]: what a line is to it |
+//! | `ban` | [`Ban`]: an address, with rule, server, time, reason, and when it ends |
+//! | `ban_time` | [`BanTime`]: how long a ban lasts, and when it ends |
+//! | `sharing`, `redis` | [`OutboundEvent`]: what is told the other servers; [`RedisSettings`]: where they meet |
+//! | `cursor` | [`Cursor`]: how far a rule has read a log |
+//! | `firewall` | [`Firewall`]: its settings |
+//! | `country` | [`Country`]: where an address is from |
+//! | `skew` | [`MOST_SKEW`], [`EARLIEST_NOW`]: how far a clock is believed |
+//! | `problem` | [`Problem`]: what could not be done while the run went on |
+//! | `server` | which names a server may have |
+//! | `path_id`, `numbers` | a path and a number as the store keeps them |
+//! | `escape`, `plural` | text for people: control characters as `\xHH`, `1 log` and `2 logs` |
 
 mod address;
 mod ban;

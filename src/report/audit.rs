@@ -1,7 +1,14 @@
 //! What an audit found, as text and as JSON; `html` makes the page of it.
+//!
+//! | file | makes |
+//! |---|---|
+//! | `text` | what a person reads in a terminal |
+//! | `page`, `table`, `blocks`, `words` | its headings and paragraphs, tables, timeline, numbers and times |
+//! | `json` | the document |
 
 mod blocks;
 mod json;
+mod page;
 mod table;
 mod text;
 pub(super) mod words;
@@ -54,8 +61,19 @@ pub(super) enum BanStatus {
     Not,
 }
 
+impl BanStatus {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            BanStatus::InForce => "is banned",
+            BanStatus::WouldBe => "would be",
+            BanStatus::Never => "never",
+            BanStatus::Not => "no",
+        }
+    }
+}
+
 impl AuditReport<'_> {
-    pub(super) fn standing(&self, seen: &FailedAddress) -> BanStatus {
+    pub(super) fn ban_status(&self, seen: &FailedAddress) -> BanStatus {
         let in_force = self
             .in_force
             .is_some_and(|banned| banned.contains(&seen.address));

@@ -1,5 +1,11 @@
 //! The report of an audit as one page that opens anywhere: no network, no
 //! script needed to read it. All text of the logs is escaped by the template.
+//!
+//! | file | makes |
+//! |---|---|
+//! | `sections` | the sections of the page |
+//! | `charts`, `tables` | what stands in them |
+//! | `style.css`, `sort.js` | how it looks, and how its tables are sorted |
 
 mod charts;
 mod sections;

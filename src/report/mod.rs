@@ -1,4 +1,15 @@
 //! What a run did → text, JSON, event log, metrics. Values in, bytes out.
+//!
+//! | file | makes |
+//! |---|---|
+//! | `summary` | the values: what a run did |
+//! | `text` | the lines that a person reads |
+//! | `check` | what `check` finds |
+//! | `json` | the documents of `--json` |
+//! | `event_log` | the event log, a file an hour |
+//! | `metrics` | the figures for Prometheus |
+//! | `audit` | what an audit found, as text and as JSON |
+//! | `html` | the page of an audit |
 
 mod audit;
 mod check;

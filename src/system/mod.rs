@@ -1,6 +1,15 @@
 //! The host: what time it is, what it is called, which addresses it has, how
 //! many files may be open, and that only one run is at work; who is logged in;
 //! and its programs.
+//!
+//! | file | knows |
+//! |---|---|
+//! | `host` | the time, the host's name and addresses, whether the user is root |
+//! | `limits` | how many files may be open, how much memory there is |
+//! | `lock` | that only one run is at work |
+//! | `program` | how to ask one of the host's programs |
+//! | `sessions` | who is logged in, from where |
+//! | `terminal` | the terminal: colors and width |
 
 mod host;
 mod limits;

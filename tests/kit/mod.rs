@@ -10,6 +10,7 @@
 //! and both streams.
 
 mod chance;
+mod needs;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -23,6 +24,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub(crate) use chance::Chance;
+pub(crate) use needs::{is_left_out, needs};
 
 /// The binary under test.
 pub(crate) const PYFILTER: &str = env!("CARGO_BIN_EXE_pyfilter");

@@ -1,7 +1,7 @@
 //! A server that begins to share its bans tells the others those it has.
 
 use super::{ATTACKER, Redis};
-use crate::kit::Sandbox;
+use crate::kit::{Sandbox, needs};
 
 const OTHER: &str = "198.51.100.7";
 
@@ -16,6 +16,7 @@ fn alone(redis: &Redis) -> Sandbox {
 
 #[test]
 fn who_begins_to_share_tells_what_is_banned_there_once() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let other = redis.server("other");
     other.scan().exits(0);
@@ -40,6 +41,7 @@ fn who_begins_to_share_tells_what_is_banned_there_once() {
 
 #[test]
 fn what_was_taken_over_or_stands_there_is_not_told_by_who_begins_to_share() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let other = redis.attacked("other");
     other.scan().exits(0);
@@ -55,6 +57,7 @@ fn what_was_taken_over_or_stands_there_is_not_told_by_who_begins_to_share() {
 
 #[test]
 fn what_others_have_unbanned_since_is_lifted_at_who_begins_to_share() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let server = alone(&redis);
     let other = redis.attacked("other");
@@ -71,6 +74,7 @@ fn what_others_have_unbanned_since_is_lifted_at_who_begins_to_share() {
 
 #[test]
 fn who_only_writes_tells_what_is_banned_there() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let other = redis.server("other");
     other.scan().exits(0);

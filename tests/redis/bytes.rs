@@ -1,7 +1,7 @@
 //! What is written, and that a run with nothing new is cheap.
 
 use super::{ATTACKER, Redis};
-use crate::kit::golden;
+use crate::kit::{golden, needs};
 
 /// The commands with the store's id and the time of day taken out.
 fn pinned(commands: &[String]) -> String {
@@ -26,6 +26,7 @@ fn pinned(commands: &[String]) -> String {
 
 #[test]
 fn a_ban_and_an_unban_are_the_bytes_of_pyfilter_2_and_an_event() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let server = redis.attacked("web 2");
     let commands = redis.monitored(|| {
@@ -46,6 +47,7 @@ fn a_ban_and_an_unban_are_the_bytes_of_pyfilter_2_and_an_event() {
 
 #[test]
 fn what_admin_reads_is_there() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     redis.attacked("web 2").scan().exits(0);
     let entry = redis.cli(&["LRANGE", "latest_10_keys", "0", "9"]);
@@ -60,6 +62,7 @@ fn what_admin_reads_is_there() {
 
 #[test]
 fn a_run_with_nothing_new_is_a_handful_of_commands() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let server = redis.server("web1");
     redis.attacked("web2").scan().exits(0);
@@ -84,6 +87,7 @@ fn a_run_with_nothing_new_is_a_handful_of_commands() {
 
 #[test]
 fn a_server_that_takes_over_writes_nothing() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let server = redis.server("web1");
     server.scan().exits(0);
@@ -96,6 +100,7 @@ fn a_server_that_takes_over_writes_nothing() {
 
 #[test]
 fn the_stream_is_trimmed_at_the_configured_length() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let server = redis.server("web1").set("/redis/stream_length", 1000);
     let addresses: Vec<String> = (0..2500)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::kit::PYFILTER;
+use crate::kit::{PYFILTER, needs};
 
 #[path = "../../benches/servers/mod.rs"]
 mod servers;
@@ -11,6 +11,7 @@ use servers::Size;
 
 #[test]
 fn the_fleet_is_measured() {
+    needs!("redis-server", "redis-cli");
     let size = Size {
         servers: 3,
         stored: 20,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use super::{ATTACKER, Redis};
-use crate::kit::{Sandbox, failures};
+use crate::kit::{Sandbox, failures, needs};
 
 /// A run that bans the attacker and is held where it sends the ban, until
 /// something has `happened`. It ends with one line of Redis.
@@ -43,6 +43,7 @@ fn is_sent_once(redis: &Redis, server: &Sandbox) {
 
 #[test]
 fn redis_is_killed_and_restarted_in_the_middle_of_a_run() {
+    needs!("redis-server", "redis-cli");
     let mut redis = Redis::new();
     let server = is_cut_off(&mut redis, |redis, _| {
         redis.stop();
@@ -53,6 +54,7 @@ fn redis_is_killed_and_restarted_in_the_middle_of_a_run() {
 
 #[test]
 fn the_connection_is_killed_in_the_middle_of_a_run() {
+    needs!("redis-server", "redis-cli");
     let mut redis = Redis::new();
     let server = is_cut_off(&mut redis, |redis, held| {
         let id = held.split(' ').find_map(|word| word.strip_prefix("id="));
@@ -96,6 +98,7 @@ fn fill(redis: &Redis, count: usize) {
 
 #[test]
 fn who_begins_to_share_and_is_cut_off_tells_that_its_ban_is_for_longer() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let other = redis.server("other");
     other.run(["ban", "--for", "1h", ATTACKER]).exits(0);
@@ -124,6 +127,7 @@ fn who_begins_to_share_and_is_cut_off_tells_that_its_ban_is_for_longer() {
 
 #[test]
 fn a_look_that_is_cut_off_goes_on_where_it_was() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let count = 6000;
     fill(&redis, count);
@@ -150,6 +154,7 @@ fn a_look_that_is_cut_off_goes_on_where_it_was() {
 
 #[test]
 fn a_stream_that_is_cut_off_is_read_on() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let [first, second] = ["one", "two"].map(|name| redis.server(name));
     second.scan().exits(0);

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use super::{ATTACKER, Redis, free_port};
-use crate::kit::Sandbox;
+use crate::kit::{Sandbox, needs};
 
 /// Expects that a scan bans the attacker here, and says one line of Redis.
 #[track_caller]
@@ -76,6 +76,7 @@ fn at_most_10_s(server: Sandbox) -> Sandbox {
 
 #[test]
 fn a_socket_whose_backlog_is_full_holds_no_run() {
+    needs!("redis-server", "redis-cli");
     let mut redis = Redis::new();
     redis.stop();
     let full = FullBacklog::at(&redis.socket());
@@ -95,6 +96,7 @@ fn a_socket_whose_backlog_is_full_holds_no_run() {
 /// The same of a port, where a connection is not even begun.
 #[test]
 fn a_port_whose_backlog_is_full_holds_no_run() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
     let loopback = std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 0);
@@ -114,6 +116,7 @@ fn a_port_whose_backlog_is_full_holds_no_run() {
 /// Whoever answers the greeting of TLS as slowly as can be.
 #[test]
 fn a_handshake_that_never_ends_holds_no_run() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     certificates(&redis);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -157,6 +160,7 @@ fn answers(bytes: &'static [u8]) -> u16 {
 
 #[test]
 fn redis_is_down() {
+    needs!("redis-server", "redis-cli");
     let mut redis = Redis::new();
     redis.stop();
     bans_all_the_same(&redis.attacked("web1"), "can not be reached: No such file");
@@ -166,6 +170,7 @@ fn redis_is_down() {
 
 #[test]
 fn redis_hangs() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let server = redis.attacked("web1");
     redis.signal("-STOP");
@@ -177,6 +182,7 @@ fn redis_hangs() {
 
 #[test]
 fn redis_sleeps() {
+    needs!("redis-server", "redis-cli");
     let mut redis = Redis::with(&["--enable-debug-command", "yes"]);
     let server = redis.attacked("web1");
     let mut client = UnixStream::connect(redis.socket()).unwrap();
@@ -193,6 +199,7 @@ fn redis_sleeps() {
 
 #[test]
 fn redis_answers_byte_by_byte() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let server = at_port(&redis, listener.local_addr().unwrap().port());
@@ -210,6 +217,7 @@ fn redis_answers_byte_by_byte() {
 
 #[test]
 fn redis_is_full() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::with(&["--maxmemory", "1"]);
     bans_all_the_same(&redis.attacked("web1"), "is full (maxmemory)");
     redis.cli(&["CONFIG", "SET", "maxmemory", "0"]);
@@ -219,6 +227,7 @@ fn redis_is_full() {
 
 #[test]
 fn redis_is_a_replica() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     redis.cli(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]);
     redis.cli(&["CONFIG", "SET", "replica-serve-stale-data", "yes"]);
@@ -227,6 +236,7 @@ fn redis_is_a_replica() {
 
 #[test]
 fn redis_is_loading() {
+    needs!("redis-server", "redis-cli");
     let mut redis = Redis::with(&["--rdbcompression", "no"]);
     let keys = "for n = 1, 20000 do redis.call('SET', n, string.rep('x', 1100)) end";
     redis.cli(&["EVAL", keys, "0"]);
@@ -255,6 +265,7 @@ fn redis_is_loading() {
 
 #[test]
 fn redis_refuses() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     for (answer, said) in [
         (
@@ -273,6 +284,7 @@ fn redis_refuses() {
 
 #[test]
 fn redis_wants_another_password() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::with(&["--requirepass", "right"]);
     let attacked = || redis.attacked("web1");
     bans_all_the_same(&attacked(), "wants a password");
@@ -287,6 +299,7 @@ fn redis_wants_another_password() {
 
 #[test]
 fn redis_gives_the_user_too_few_rights() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     redis.cli(&[
         "ACL", "SETUSER", "reader", "on", ">secret", "~*", "&*", "+@read", "+select",
@@ -327,6 +340,7 @@ fn redis_gives_the_user_too_few_rights() {
 
 #[test]
 fn redis_has_no_such_database() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let server = redis.attacked("web1").set("/redis/database", 99);
     bans_all_the_same(&server, "has no database 99; see redis.database");
@@ -340,6 +354,7 @@ fn redis_has_no_such_database() {
 
 #[test]
 fn something_else_listens_there() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     for bytes in [
         &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
@@ -353,6 +368,7 @@ fn something_else_listens_there() {
 
 #[test]
 fn redis_closes_in_the_middle_of_an_answer() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     for bytes in [
         &b""[..],
@@ -366,6 +382,7 @@ fn redis_closes_in_the_middle_of_an_answer() {
 
 #[test]
 fn a_key_of_ours_is_of_another_type() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     redis.cli(&["SET", "pyfilter:events", "mine"]);
     bans_all_the_same(
@@ -376,6 +393,7 @@ fn a_key_of_ours_is_of_another_type() {
 
 #[test]
 fn the_host_has_no_such_name() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let server = redis
         .attacked("web1")
@@ -408,6 +426,7 @@ fn certificates(redis: &Redis) {
 
 #[test]
 fn the_connection_is_encrypted_and_nobody_is_taken_for_redis() {
+    needs!("redis-server", "redis-cli", "openssl");
     let redis = Redis::new();
     certificates(&redis);
     let port = free_port();
@@ -456,6 +475,7 @@ fn the_connection_is_encrypted_and_nobody_is_taken_for_redis() {
 
 #[test]
 fn redis_takes_no_writes_for_a_while() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let server = redis.attacked("web1");
     let mut client = redis.command(&["CLIENT", "PAUSE", "60000", "WRITE"]);

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{ATTACKER, Redis, errors};
-use crate::kit::{Chance, Sandbox, failures};
+use crate::kit::{Chance, Sandbox, failures, needs};
 
 #[test]
 fn a_ban_and_an_unban_reach_every_server() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let [first, second, third] = ["one", "web 2", "three"].map(|name| redis.server(name));
     for server in [&first, &second, &third] {
@@ -37,6 +38,7 @@ fn a_ban_and_an_unban_reach_every_server() {
 
 #[test]
 fn a_local_unban_stays_and_is_here_only() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let [first, second] =
         ["one", "two"].map(|name| redis.server(name).set("/redis/sync_bans/check_time", 0));
@@ -72,6 +74,7 @@ fn a_local_unban_stays_and_is_here_only() {
 
 #[test]
 fn an_outage_delays_and_loses_nothing() {
+    needs!("redis-server", "redis-cli");
     let mut redis = Redis::new();
     let [first, second] = ["one", "two"].map(|name| redis.server(name));
     first.scan().exits(0);
@@ -94,6 +97,7 @@ fn an_outage_delays_and_loses_nothing() {
 /// Two ban one address, for different times, and one of them can not tell it yet.
 #[test]
 fn a_ban_that_waits_to_be_sent_shortens_none_and_is_not_told_twice() {
+    needs!("redis-server", "redis-cli");
     for (waits, told, events) in [
         (
             &["ban", "--for", "1h", ATTACKER][..],
@@ -127,6 +131,7 @@ fn a_ban_that_waits_to_be_sent_shortens_none_and_is_not_told_twice() {
 /// A server that bans while Redis is away, and one that un-bans meanwhile.
 #[test]
 fn an_outbox_that_arrives_late_revives_nothing() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let [early, late] = ["early", "late"].map(|name| redis.server(name));
     early.scan().exits(0);
@@ -147,6 +152,7 @@ fn an_outbox_that_arrives_late_revives_nothing() {
 
 #[test]
 fn who_earns_a_new_ban_after_an_unban_is_banned_everywhere() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let [first, second] = ["one", "two"].map(|name| redis.server(name));
     first.run(["ban", ATTACKER]).exits(0);
@@ -160,6 +166,7 @@ fn who_earns_a_new_ban_after_an_unban_is_banned_everywhere() {
 
 #[test]
 fn a_ban_that_several_made_and_one_lifted_is_gone() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let servers = ["one", "two", "three"].map(|name| redis.attacked(name));
     for server in &servers {
@@ -180,6 +187,7 @@ fn a_ban_that_several_made_and_one_lifted_is_gone() {
 
 #[test]
 fn an_emptied_redis_lifts_nothing() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let [first, second] = ["one", "two"].map(|name| redis.server(name));
     first.run(["ban", ATTACKER]).exits(0);
@@ -195,6 +203,7 @@ fn an_emptied_redis_lifts_nothing() {
 
 #[test]
 fn a_stream_that_is_trimmed_too_far_is_made_up_for_by_the_hashes() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let [first, second] = ["one", "two"].map(|name| redis.server(name));
     first.run(["ban", "198.51.100.7"]).exits(0);
@@ -208,6 +217,7 @@ fn a_stream_that_is_trimmed_too_far_is_made_up_for_by_the_hashes() {
 
 #[test]
 fn a_ban_with_an_end_ends_everywhere() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let [first, second, joins] = ["one", "two", "three"].map(|name| redis.server(name));
     second.scan().exits(0);
@@ -234,6 +244,7 @@ fn a_ban_with_an_end_ends_everywhere() {
 
 #[test]
 fn an_inactive_server_writes_and_takes_nothing_over() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let quiet = redis.server("quiet").set("/redis/sync_bans/active", false);
     let other = redis.server("other");
@@ -247,6 +258,7 @@ fn an_inactive_server_writes_and_takes_nothing_over() {
 
 #[test]
 fn bans_of_pyfilter_2_and_of_admin_are_taken_over() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let server = redis.server("web1").set("/redis/sync_bans/check_time", 0);
     server.scan().exits(0);
@@ -291,6 +303,7 @@ fn bans_of_pyfilter_2_and_of_admin_are_taken_over() {
 
 #[test]
 fn two_servers_with_one_name_are_told() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let [first, second] = ["same", "same"].map(|name| redis.server(name));
     first.scan().exits(0);
@@ -309,6 +322,7 @@ fn two_servers_with_one_name_are_told() {
 
 #[test]
 fn a_dry_run_asks_nobody() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let server = redis.attacked("web1");
     let commands =
@@ -318,6 +332,7 @@ fn a_dry_run_asks_nobody() {
 
 #[test]
 fn a_store_from_a_backup_is_not_taken_for_known() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let [first, second] = ["one", "two"].map(|name| redis.server(name));
     second.scan().exits(0);
@@ -360,6 +375,7 @@ fn in_force(server: &Sandbox) -> BTreeMap<String, Option<String>> {
 /// both servers enforce the same, and where nobody was away, the last word.
 #[test]
 fn two_servers_agree_whatever_people_do_within_a_second() {
+    needs!("redis-server", "redis-cli");
     let mut chance = Chance::new("two_servers_agree");
     for _ in 0..6 {
         let redis = Redis::new();

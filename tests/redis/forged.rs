@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rusqlite::Connection;
 
 use super::{ATTACKER, Redis};
-use crate::kit::{Sandbox, failures};
+use crate::kit::{Sandbox, failures, needs};
 
 const OTHER: &str = "198.51.100.7";
 const LAST_NUMBER: &str = "4611686018427387904";
@@ -57,6 +57,7 @@ fn two(redis: &Redis) -> [Sandbox; 2] {
 
 #[test]
 fn a_number_that_a_server_never_gave_mutes_it_for_nobody() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let [first, second] = two(&redis);
     first.run(["ban", OTHER]).exits(0);
@@ -80,6 +81,7 @@ fn a_number_that_a_server_never_gave_mutes_it_for_nobody() {
 /// It skips what tells of its own address, and the others do not.
 #[test]
 fn a_forged_event_that_the_server_itself_skips_mutes_it_for_nobody() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let [first, second] = two(&redis);
     let first = first.set("/settings/ignored_ips", serde_json::json!(["192.0.2.1"]));
@@ -99,6 +101,7 @@ fn a_forged_event_that_the_server_itself_skips_mutes_it_for_nobody() {
 /// What was sent behind a forged number, by a run that had read before.
 #[test]
 fn what_was_told_behind_a_forged_number_is_told_again() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let [first, second] = two(&redis);
     first.run(["ban", ATTACKER]).exits(0);
@@ -144,6 +147,7 @@ fn what_was_told_behind_a_forged_number_is_told_again() {
 /// However often it is done: a new id each time, and little more.
 #[test]
 fn whoever_forges_at_every_run_makes_no_storm() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let [first, second] = two(&redis);
     let held: Vec<String> = (1..=40).map(|n| format!("198.18.0.{n}")).collect();
@@ -190,6 +194,7 @@ fn whoever_forges_at_every_run_makes_no_storm() {
 /// A ban that waits for Redis to come back, whose number is guessed meanwhile.
 #[test]
 fn the_number_of_what_waits_is_not_taken_for_sent() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let [first, second] = two(&redis);
     first.run(["ban", OTHER]).exits(0);
@@ -208,6 +213,7 @@ fn the_number_of_what_waits_is_not_taken_for_sent() {
 /// A machine that was copied with its store: two servers under one id.
 #[test]
 fn two_servers_with_a_copy_of_one_store_are_both_heard() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let [first, second] = two(&redis);
     first.run(["ban", OTHER]).exits(0);
@@ -254,6 +260,7 @@ fn rfc3339(at: i64) -> String {
 
 #[test]
 fn an_unban_from_the_future_renewed_each_day_makes_nobody_immune() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let server = redis.server("web1");
     server.scan().exits(0);
@@ -280,6 +287,7 @@ fn an_unban_from_the_future_renewed_each_day_makes_nobody_immune() {
 
 #[test]
 fn a_ban_from_the_future_lasts_as_long_as_it_was_to_last_and_can_be_lifted() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let [first, second] = two(&redis);
     forge(&redis, "ban", "evil", "1", ATTACKER, now() + 80_000);
@@ -296,6 +304,7 @@ fn a_ban_from_the_future_lasts_as_long_as_it_was_to_last_and_can_be_lifted() {
 
 #[test]
 fn clocks_may_differ_by_a_few_minutes() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let server = redis.server("web1");
     server.scan().exits(0);
@@ -309,6 +318,7 @@ fn clocks_may_differ_by_a_few_minutes() {
 /// others lift is lifted where it was banned, too.
 #[test]
 fn a_ban_of_a_log_that_is_ahead_is_told_as_of_now() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let [first, second] = two(&redis);
     first.append("auth.log", attack(now() + 80_000));

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::process::Stdio;
 
 use super::{ATTACKER, Redis, errors};
+use crate::kit::needs;
 
 const REASON: &str = "by hand";
 
@@ -37,6 +38,7 @@ fn is_skipped(write: &[&str], why: &str) {
 
 #[test]
 fn hostile_hashes() {
+    needs!("redis-server", "redis-cli");
     let hash = |key: &str, server: &str, time: &str, why: &str| {
         is_skipped(
             &[
@@ -80,6 +82,7 @@ fn hostile_hashes() {
 
 #[test]
 fn damaged_and_older_entries() {
+    needs!("redis-server", "redis-cli");
     is_skipped(
         &["SET", "192.0.2.1", "IP DENIED"],
         "is no hash (PyFilter 1 wrote such keys)",
@@ -98,6 +101,7 @@ fn damaged_and_older_entries() {
 
 #[test]
 fn a_reason_of_ten_megabytes() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     redis.cli(&[
         "HSET",
@@ -121,6 +125,7 @@ fn a_reason_of_ten_megabytes() {
 
 #[test]
 fn hostile_events() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let server = redis.server("web1");
     server.scan().exits(0);
@@ -170,6 +175,7 @@ fn hostile_events() {
 
 #[test]
 fn events_with_a_reason_that_is_too_long() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let server = redis.server("web1").within(200);
     server.scan().exits(0);
@@ -196,6 +202,7 @@ fn events_with_a_reason_that_is_too_long() {
 /// What was reported, and whom one has heard of, is remembered for a year.
 #[test]
 fn what_is_remembered_of_strangers_is_forgotten_after_a_year() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let server = redis.server("web1").set("/redis/sync_bans/check_time", 0);
     let damage = |key: &str| redis.cli(&["SET", key, "IP DENIED"]);
@@ -225,6 +232,7 @@ fn what_is_remembered_of_strangers_is_forgotten_after_a_year() {
 /// Ends that no calendar has, and numbers behind which there are none.
 #[test]
 fn numbers_that_can_not_be() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let server = redis.server("web1").set("/redis/sync_bans/check_time", 0);
     server.scan().exits(0);
@@ -276,6 +284,7 @@ fn numbers_that_can_not_be() {
 /// Nobody fills a server's disk by what it remembers of them.
 #[test]
 fn what_is_remembered_of_strangers_is_bounded() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let server = redis.server("web1").set("/redis/sync_bans/check_time", 0);
     server.scan().exits(0);
@@ -306,6 +315,7 @@ fn what_is_remembered_of_strangers_is_bounded() {
 /// What a reply may come to is bounded for all of it, too.
 #[test]
 fn an_event_of_very_many_fields() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let server = redis.server("web1").within(250);
     server.scan().exits(0);
@@ -359,6 +369,7 @@ fn fill(redis: &Redis, count: u32, hash: impl Fn(u32) -> String) {
 
 #[test]
 fn very_many_entries_at_once() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     fill(&redis, 150_000, |n| {
         let [a, b, c, d] = (0x0b00_0000 + n).to_be_bytes();
@@ -383,6 +394,7 @@ fn very_many_entries_at_once() {
 /// The administrator of another server does not know which addresses this one ignores.
 #[test]
 fn a_ban_of_an_address_that_is_ignored_here_alone_is_a_note_and_no_problem() {
+    needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     redis.attacked("web1").scan().exits(0).bans([ATTACKER]);
     let ignores = redis

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::kit::{Chance, Sandbox};
+use crate::kit::{Chance, Sandbox, needs};
 
 /// How logrotate is told to work, and what may become of lines then.
 #[derive(Clone, Copy)]
@@ -54,27 +54,27 @@ fn path_of(program: &str) -> PathBuf {
     Path::new("/usr/bin").join(program)
 }
 
-fn is_there(program: &str) -> bool {
-    path_of(program).is_file()
-}
-
 #[test]
 fn logrotate_renames_and_creates() {
+    needs!("logrotate");
     Mode::new("create", "rotate 99\ncreate 0640").hold();
 }
 
 #[test]
 fn logrotate_creates_nothing() {
+    needs!("logrotate");
     Mode::new("nocreate", "rotate 99\nnocreate").hold();
 }
 
 #[test]
 fn logrotate_compresses() {
+    needs!("logrotate");
     Mode::new("compress", "rotate 99\ncreate\ncompress").hold();
 }
 
 #[test]
 fn logrotate_compresses_later() {
+    needs!("logrotate");
     Mode::new(
         "delaycompress",
         "rotate 99\ncreate\ncompress\ndelaycompress",
@@ -84,25 +84,24 @@ fn logrotate_compresses_later() {
 
 #[test]
 fn logrotate_compresses_with_other_programs() {
+    needs!("logrotate", "xz", "zstd", "bzip2");
     for (program, ending) in [("xz", ".xz"), ("bzip2", ".bz2"), ("zstd", ".zst")] {
-        if is_there(program) {
-            let directives = format!(
-                "rotate 99\ncreate\ncompress\ncompresscmd {}\ncompressext {ending}\nuncompresscmd /bin/true{}",
-                path_of(program).display(),
-                if program == "zstd" {
-                    "\ncompressoptions --rm -q"
-                } else {
-                    ""
-                },
-            );
-            let mode = Mode::new(program, directives.leak());
-            Mode { rounds: 6, ..mode }.hold();
-        }
+        let options = match program {
+            "zstd" => "\ncompressoptions --rm -q",
+            _ => "",
+        };
+        let directives = format!(
+            "rotate 99\ncreate\ncompress\ncompresscmd {}\ncompressext {ending}\nuncompresscmd /bin/true{options}",
+            path_of(program).display(),
+        );
+        let mode = Mode::new(program, directives.leak());
+        Mode { rounds: 6, ..mode }.hold();
     }
 }
 
 #[test]
 fn logrotate_names_by_date() {
+    needs!("logrotate");
     let mode = Mode::new(
         "dateext",
         "rotate 99\ncreate\ncompress\ndelaycompress\ndateext\ndateformat -%Y%m%d-%s",
@@ -112,11 +111,13 @@ fn logrotate_names_by_date() {
 
 #[test]
 fn logrotate_names_by_day() {
+    needs!("logrotate");
     Mode::new("by day", "rotate 99\ncreate\ndateext").hold();
 }
 
 #[test]
 fn logrotate_moves_to_another_directory() {
+    needs!("logrotate");
     Mode::new(
         "olddir",
         "rotate 99\ncreate\ncompress\ndelaycompress\nolddir old",
@@ -126,6 +127,7 @@ fn logrotate_moves_to_another_directory() {
 
 #[test]
 fn logrotate_keeps_the_extension() {
+    needs!("logrotate");
     Mode::new(
         "extension",
         "rotate 99\ncreate\nextension .log\ncompress\ndelaycompress",
@@ -135,6 +137,7 @@ fn logrotate_keeps_the_extension() {
 
 #[test]
 fn logrotate_copies_and_truncates() {
+    needs!("logrotate");
     let mode = Mode::new("copytruncate", "rotate 99\ncopytruncate");
     Mode {
         holds_on: true,
@@ -146,6 +149,7 @@ fn logrotate_copies_and_truncates() {
 
 #[test]
 fn logrotate_copies_and_cuts_nothing() {
+    needs!("logrotate");
     let mode = Mode::new("copy", "rotate 99\ncopy\ncompress");
     Mode {
         holds_on: true,
@@ -156,6 +160,7 @@ fn logrotate_copies_and_cuts_nothing() {
 
 #[test]
 fn logrotate_copies_truncates_and_compresses() {
+    needs!("logrotate");
     for directives in [
         "rotate 99\ncopytruncate\ncompress",
         "rotate 99\ncopytruncate\ncompress\ndelaycompress",
@@ -171,6 +176,7 @@ fn logrotate_copies_truncates_and_compresses() {
 
 #[test]
 fn logrotate_deletes_what_nobody_has_read() {
+    needs!("logrotate");
     for directives in [
         "rotate 1\ncreate",
         "rotate 1\ncreate\ncompress",

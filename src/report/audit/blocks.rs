@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::audit::Findings;
 
-use super::text::{PAGE, heading, paragraph, red};
+use super::page::{PAGE, heading, paragraph, red};
 use super::words;
 
 /// How many rows of blocks a timeline is high.

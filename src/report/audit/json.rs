@@ -113,7 +113,7 @@ fn address(report: &AuditReport<'_>, seen: &FailedAddress) -> Value {
         "country": country_code(country),
         "country_name": country.map(|country| &*country.name),
         "banned": seen.banned,
-        "in_force": report.in_force.map(|_| report.standing(seen) == BanStatus::InForce),
+        "in_force": report.in_force.map(|_| report.ban_status(seen) == BanStatus::InForce),
         "never_banned": seen.never,
         "logins": seen.logins,
     })

@@ -2,21 +2,19 @@
 
 use std::fmt::Write as _;
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 
 use crate::audit::Findings;
 use crate::model::Escaped;
 use crate::report::country_code;
 
 use super::blocks::timeline;
+use super::page::{heading, paragraph, red};
 use super::table::{TextCell, TextColumn, TextColumnKind, plain, table};
 use super::{AuditReport, BanStatus, words};
 
 /// How many of each list are shown when nobody says.
 const TOP: usize = 10;
-
-/// How wide paragraphs are where no terminal says it.
-pub(super) const PAGE: usize = 100;
 
 /// The narrowest terminal that is written for.
 const NARROWEST: usize = 40;
@@ -52,31 +50,6 @@ pub fn audit_text(report: &AuditReport<'_>, width: Option<usize>) -> String {
         paragraph(&mut text, &sentence, width);
     }
     text
-}
-
-pub(super) fn red() -> Style {
-    AnsiColor::Red.on_default()
-}
-
-/// A heading, with how many of all are shown below it.
-pub(super) fn heading(text: &mut String, title: &str, shown: usize, all: usize) {
-    let bold = Style::new().bold().underline();
-    let _ = write!(text, "\n{bold}{title}{bold:#}");
-    if shown < all {
-        let (shown, all) = (words::number(shown as u64), words::number(all as u64));
-        let _ = write!(text, " (the first {shown} of {all})");
-    }
-    text.push('\n');
-}
-
-/// A paragraph, broken at blanks.
-pub(super) fn paragraph(text: &mut String, sentence: &str, width: Option<usize>) {
-    let options = textwrap::Options::new(width.unwrap_or(PAGE))
-        .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit)
-        .word_splitter(textwrap::WordSplitter::NoHyphenation)
-        .break_words(false);
-    *text += &textwrap::fill(sentence, options);
-    text.push('\n');
 }
 
 fn summary(report: &AuditReport<'_>, width: Option<usize>) -> String {
@@ -184,8 +157,8 @@ fn addresses(report: &AuditReport<'_>, width: Option<usize>, text: &mut String) 
         columns.push(TextColumn("COUNTRY", TextColumnKind::Text, 1));
     }
     let rows = found.addresses.iter().take(shown).map(|seen| {
-        let standing = report.standing(seen);
-        let style = match standing {
+        let status = report.ban_status(seen);
+        let style = match status {
             BanStatus::InForce | BanStatus::WouldBe => red(),
             BanStatus::Never | BanStatus::Not => Style::new(),
         };
@@ -195,7 +168,7 @@ fn addresses(report: &AuditReport<'_>, width: Option<usize>, text: &mut String) 
         let mut row: Vec<TextCell> = vec![
             (seen.address.to_string(), style),
             plain(words::number(seen.failures)),
-            (words::standing(standing).to_owned(), style),
+            (status.word().to_owned(), style),
             plain(seen.first.to_local()),
             plain(seen.last.to_local()),
             plain(rules.join(", ")),

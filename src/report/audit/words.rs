@@ -4,8 +4,6 @@ use crate::audit::{Gap, Timeline};
 use crate::model::{BanTime, Stamp, Variant, WindowKind};
 use crate::report::SourceRow;
 
-use super::BanStatus;
-
 /// `1,234,567`
 pub(in crate::report) fn number(n: u64) -> String {
     let digits = n.to_string();
@@ -100,15 +98,6 @@ pub(in crate::report) fn span(seconds: i64) -> String {
 pub(in crate::report) fn gap(gap: &Gap) -> String {
     let days = u64::try_from((gap.to - gap.from) / 86_400).unwrap_or(0);
     count(days, "day", "days")
-}
-
-pub(in crate::report) fn standing(standing: BanStatus) -> &'static str {
-    match standing {
-        BanStatus::InForce => "is banned",
-        BanStatus::WouldBe => "would be",
-        BanStatus::Never => "never",
-        BanStatus::Not => "no",
-    }
 }
 
 /// Where a threshold is as the rules have it.

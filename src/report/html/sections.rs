@@ -175,8 +175,8 @@ fn worst(report: &AuditReport<'_>) -> Markup {
     ];
     let rows: Vec<Vec<HtmlCell>> = (found.addresses.iter().take(shown))
         .map(|seen| {
-            let standing = report.standing(seen);
-            let banned = matches!(standing, BanStatus::InForce | BanStatus::WouldBe);
+            let status = report.ban_status(seen);
+            let banned = matches!(status, BanStatus::InForce | BanStatus::WouldBe);
             let rules: Vec<String> = (report.rules_of(seen).into_iter())
                 .map(|(rule, failures)| {
                     format!("{} {}", Escaped::text(rule), words::number(failures))
@@ -186,7 +186,7 @@ fn worst(report: &AuditReport<'_>) -> Markup {
             vec![
                 text(seen.address),
                 HtmlCell::Number(seen.failures),
-                HtmlCell::Banned(banned, words::standing(standing)),
+                HtmlCell::Banned(banned, status.word()),
                 HtmlCell::Time(seen.first.secs),
                 HtmlCell::Time(seen.last.secs),
                 text(rules.join(", ")),
