@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::model::{Problem, SourceSpec};
 
 use super::globs::expand;
-use super::journal::{Journal, journalctl};
+use super::journal::{Journal, journalctl, ssh_journal};
 use super::names::{Age, bases};
 
 /// Where distributions let sshd log, in the order of `auto`.
@@ -81,18 +81,8 @@ pub fn discover(specs: &[SourceSpec]) -> Discovered {
 }
 
 /// Whether a log is one of those that `auto` looks for.
-#[must_use]
-pub fn is_auto(log: &Path) -> bool {
+pub(super) fn is_auto(log: &Path) -> bool {
     SSH_LOGS.iter().any(|known| log == Path::new(known))
-}
-
-/// The journal of sshd, as distributions call its unit.
-#[must_use]
-pub fn ssh_journal() -> Journal {
-    Journal {
-        name: "journal:ssh.service".to_owned(),
-        units: vec!["ssh.service".to_owned(), "sshd.service".to_owned()],
-    }
 }
 
 /// The logs without those that are another's file under a second name: a link,

@@ -107,7 +107,7 @@ fn stale(context: &Context, logs: &[logs::Log], findings: &mut Findings) {
 /// Says whether a log can be read.
 fn source(rule: &Rule, path: &Path, findings: &mut Findings) -> bool {
     let (name, shown) = (Escaped::text(&rule.name), Escaped::path(path));
-    match logs::whole(path) {
+    match logs::stream(path) {
         Ok(_) => findings.of_file(Level::Fine, path, format!("rule {name}: {shown}")),
         Err(error) => {
             findings.of_file(Level::Error, path, format!("rule {name}: {shown}: {error}"));

@@ -13,13 +13,13 @@ use super::super::names::{Age, sort_by_age};
 use super::super::open::{OpenError, Opened, open_log, stat_of};
 use super::super::unpack::{TimeLimited, unpack};
 use super::copies::{Originals, is_read_copy, length_of};
-use super::{Candidate, Is, Look, Moment, plain_name, unreadable};
+use super::look::{Candidate, Is, Look, Moment, plain_name, unreadable};
 
 impl Log {
     /// The files that are called like generations. Of a plain one and a
     /// compressed one of the same name only the plain one: the other is being
     /// made from it.
-    pub(super) fn paths(
+    pub(in crate::logs) fn paths(
         &self,
         others: &[PathBuf],
         directories: &mut Directories,
