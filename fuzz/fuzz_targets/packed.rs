@@ -13,7 +13,7 @@ use fuzz::files;
 use fuzz::lines::{clock, shipped};
 use fuzz::reading::in_blocks;
 use libfuzzer_sys::fuzz_target;
-use pyfilter::logs::{Budget, Inputs, LogReader, MatchedFailure, Sizes, Taken, stream};
+use pyfilter::logs::{Budget, Inputs, LogReader, MatchedFailure, Sizes, Counted, stream};
 use pyfilter::rules::Matcher;
 
 /// What a few kilobytes may come to here.
@@ -88,7 +88,7 @@ fn failures(path: &std::path::Path, text: &[u8], block: usize) {
         matcher: || Ok(MATCHER.clone()),
         sink: &mut |matched: MatchedFailure<'_>| {
             found.push(matched.failure.clone());
-            Taken::counted(0)
+            Counted::as_failures(0)
         },
     };
     let report = inputs.read(reader, &mut Budget::unlimited());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::judge::ChangedAddresses;
-use crate::logs::Position;
+use crate::logs::SourcePosition;
 use crate::model::{Address, Ban, Cause, Escaped, Evidence, Origin, Rule, Thresholds, Unban};
 use crate::store::{Commit, OpenConnections, OpenRow, Store, StoreError};
 
@@ -49,7 +49,7 @@ pub(super) struct RuleReading {
     pub(super) rule: Arc<str>,
     pub(super) thresholds: Thresholds,
     /// The logs and journals that were read further, with where the next run goes on.
-    pub(super) positions: Vec<(PathBuf, Position)>,
+    pub(super) positions: Vec<(PathBuf, SourcePosition)>,
     /// The windows and connections that are other than the stored ones.
     pub(super) changed: ChangedAddresses,
     /// How many more open windows there are by them.
@@ -100,10 +100,10 @@ impl RuleReading {
         commit.set_connections(&self.rule, connections)?;
         for (name, position) in &self.positions {
             match position {
-                Position::Log(generations) => {
+                SourcePosition::Log(generations) => {
                     commit.set_generations(&self.rule, name, generations)?;
                 }
-                Position::Journal(cursor) => {
+                SourcePosition::Journal(cursor) => {
                     let name = name.to_string_lossy();
                     commit.set_journal_cursor(&self.rule, &name, cursor, now)?;
                 }

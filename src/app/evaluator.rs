@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::judge::{AddressState, ChangedAddresses, Connections, Decision, Judge, Window};
 use crate::logs::{
-    Budget, FailureSink, Inputs, LogReader, MatchedFailure, More, ReadReport, Taken,
+    Budget, Counted, FailureSink, Inputs, LogReader, MatchedFailure, More, ReadReport,
 };
 use crate::model::{Address, Ban, Evidence, Line, LinePlace, Origin, Rule};
 use crate::rules::{Clock, Matcher};
@@ -273,27 +273,27 @@ impl Evaluator<'_> {
 impl FailureSink for Evaluator<'_> {
     /// Counts failures of connections only: how many those are depends on the lines
     /// before. The others are counted where they are read.
-    fn take(&mut self, matched: MatchedFailure<'_>) -> Taken {
-        let mut taken = Taken {
-            counted: 0,
+    fn take(&mut self, matched: MatchedFailure<'_>) -> Counted {
+        let mut counted = Counted {
+            failures: 0,
             more: More::NoRoom,
         };
         if self.failed.is_some() {
-            return taken;
+            return counted;
         }
         match self.on_failure(&matched) {
-            Ok(failures) if matched.failure.login.is_some() => taken.counted = failures,
+            Ok(failures) if matched.failure.login.is_some() => counted.failures = failures,
             Ok(_) => {}
             Err(error) => self.failed = Some(error),
         }
         self.taken = self.taken.wrapping_add(1);
         if !self.taken.is_multiple_of(WEIGHED) || self.weight() <= self.room {
-            taken.more = match self.judge.is_done_with(matched.failure.address) {
+            counted.more = match self.judge.is_done_with(matched.failure.address) {
                 true => More::Unwanted,
                 false => More::Wanted,
             };
         }
-        taken
+        counted
     }
 
     fn pause(&mut self) {

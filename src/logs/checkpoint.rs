@@ -18,7 +18,7 @@ pub struct LogChanged;
 
 /// Where the next run goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Position {
+pub enum SourcePosition {
     /// Of a log: its generations, each with its cursor.
     Log(Vec<Generation>),
     /// Of a journal.
@@ -31,7 +31,7 @@ pub struct Checkpoint {
     /// The log, or the name of the journal.
     pub name: PathBuf,
     /// Where the next run goes on, if that is not what the last run left.
-    pub position: Option<Position>,
+    pub position: Option<SourcePosition>,
     /// Whether the last run left something of it.
     pub was_behind: bool,
     /// What this run leaves of it.

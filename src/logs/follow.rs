@@ -14,6 +14,36 @@
 //! | was there at first contact and is not named | known | not |
 //! | is compressed, and too much is packed in it to find that out | passed over | not; that is told once |
 //! | is anything else | a new generation | from its start |
+//!
+//! | file | step | what it does |
+//! |---|---|---|
+//! | `look` | | the types: a log while it is looked at, and its files |
+//! | `recognise` | gather, recognise | lists and opens the files; which generation each of them is |
+//! | `copies` | recognise | which file is a copy of which |
+//! | `names` | part | several logs of a rule: each file is one log's |
+//! | `plan` | plan | what of each file is read, what is remembered, what was lost |
+//! | `seen_files` | check | whether the files stayed what they were meanwhile |
+//!
+//! An example: a rotation is followed. The last run read `auth.log` up to byte 900. One
+//! generation is known: inode 7, live, 900 bytes read. Then logrotate renames the file
+//! to `auth.log.1` and makes a new `auth.log`, inode 8; sshd writes 100 more bytes into
+//! the old file before it opens the new one, and 50 into that.
+//!
+//! 1. gather: both files are listed and opened. Neither is, under its name, what the
+//!    file system said of the known generation: both are [`Is::New`].
+//! 2. recognise: the live file is asked first whether it holds what was read: the first
+//!    256 bytes, and the hash of the 1,024 before byte 900. `auth.log` has 50 bytes: no.
+//!    `auth.log.1` does: it is [`Is::Known`], though its name is another.
+//! 3. part: with a single log there is nothing to share out.
+//! 4. plan: `auth.log.1` is read from byte 900 to its last newline, then `auth.log` from
+//!    byte 0: oldest first, so that failures come in their order. Both are remembered.
+//!    `auth.log.1` stays `Followed` for a minute, since sshd may still write to it.
+//! 5. check: the directory is listed once more. The same two names lead to the same
+//!    two inodes, and both files still begin and end as they did: the look counts.
+//!
+//! If logrotate had renamed a file between 1 and 5, or `auth.log.1` were nowhere, the
+//! log would be looked at again, after 2, 5, 10, ... ms. What is nowhere after the last
+//! of them is lost: that is told, with the number of bytes.
 
 mod copies;
 mod look;
@@ -33,7 +63,7 @@ use super::discover::{Directories, Log};
 use super::part::InputPart;
 use super::status::Status;
 
-use look::{Is, Look, Moment};
+use look::{Is, Look, LookMoment};
 use names::RuleLogNames;
 
 pub(super) use look::Followed;
@@ -58,7 +88,7 @@ pub(super) fn follow(
     now: i64,
 ) -> Vec<Followed> {
     follow_watched(logs, orphans, others, now, &mut |moment| {
-        if let Moment::Retry(pause) = moment {
+        if let LookMoment::Retry(pause) = moment {
             std::thread::sleep(pause);
         }
     })
@@ -70,7 +100,7 @@ fn follow_watched(
     orphans: &[Generation],
     others: &[PathBuf],
     now: i64,
-    watch: &mut impl FnMut(Moment),
+    watch: &mut impl FnMut(LookMoment),
 ) -> Vec<Followed> {
     let names = RuleLogNames::new(logs.len(), orphans);
     let mut all: Vec<Followed> = logs.iter().map(|_| Followed::default()).collect();
@@ -102,7 +132,7 @@ fn follow_watched(
         let Some(pause) = pause.filter(|_| again) else {
             break;
         };
-        watch(Moment::Retry(Duration::from_millis(pause)));
+        watch(LookMoment::Retry(Duration::from_millis(pause)));
     }
     all
 }
@@ -130,24 +160,24 @@ impl Look<'_> {
         mut self,
         others: &[PathBuf],
         directories: &mut Directories,
-        watch: &mut impl FnMut(Moment),
+        watch: &mut impl FnMut(LookMoment),
     ) -> Self {
         let paths = self.log.paths(others, directories);
         self.names = paths.iter().map(|(path, _)| path.clone()).collect();
-        watch(Moment::Listed);
+        watch(LookMoment::Listed);
         self.moved = self.gather(paths, watch);
-        watch(Moment::Opened);
+        watch(LookMoment::Opened);
         self.recognise(watch);
-        watch(Moment::Recognised);
+        watch(LookMoment::Recognised);
         self
     }
 
     /// What the look comes to.
-    fn looked(mut self, watch: &mut impl FnMut(Moment)) -> Looked {
+    fn looked(mut self, watch: &mut impl FnMut(LookMoment)) -> Looked {
         let (names, moved) = (std::mem::take(&mut self.names), self.moved);
         let (lost, seen_files) = (self.is_lost(), self.seen_files());
         let followed = self.plan();
-        watch(Moment::Planned);
+        watch(LookMoment::Planned);
         let seen = match seen_files {
             _ if moved => Seen::Moved,
             None => Seen::Unchanged,
@@ -163,18 +193,18 @@ impl Look<'_> {
 
     /// What can be read while the generations move: the live file, if it still
     /// is the one that it was, for then none is older and unread.
-    fn at_live(mut self, watch: &mut impl FnMut(Moment)) -> Followed {
+    fn at_live(mut self, watch: &mut impl FnMut(LookMoment)) -> Followed {
         self.gather(Vec::new(), watch);
-        watch(Moment::Opened);
+        watch(LookMoment::Opened);
         self.recognise(watch);
-        watch(Moment::Recognised);
+        watch(LookMoment::Recognised);
         let still = match self.live.as_ref().map(|live| &live.is) {
             Some(&(Is::Same(known) | Is::Known(known))) => self.known[known].live,
             _ => false,
         };
         let (log, known, seen_files) = (self.log, self.known.clone(), self.seen_files());
         let followed = self.plan();
-        watch(Moment::Planned);
+        watch(LookMoment::Planned);
         if still && seen_files.is_none_or(|seen_files| seen_files.holds()) {
             return followed;
         }

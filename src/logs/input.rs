@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::model::{Generation, JournalCursor, JournalPosition};
 
-use super::checkpoint::{Checkpoint, LogChanged, Position, checkpoint};
+use super::checkpoint::{Checkpoint, LogChanged, SourcePosition, checkpoint};
 use super::part::{InputPart, PartKind};
 use super::segment::Left;
 
@@ -15,12 +15,12 @@ pub(super) struct Input {
     pub(super) name: PathBuf,
     /// A log's generations, oldest first.
     pub(super) parts: Vec<InputPart>,
-    pub(super) before: Before,
+    pub(super) before: LastState,
 }
 
 /// Where the last run left an input.
 #[derive(Debug)]
-pub(super) enum Before {
+pub(super) enum LastState {
     /// Nobody remembers: it is read for once.
     Unkept,
     /// The generations of a log as the last run left them, and as they are now with
@@ -47,9 +47,9 @@ impl Input {
     /// the others.
     pub(super) fn is_behind(&self) -> bool {
         match &self.before {
-            Before::Unkept => false,
-            Before::Log { known, .. } => known.iter().any(|generation| generation.left > 0),
-            Before::Journal { cursor, .. } => cursor.as_ref().is_some_and(|cursor| cursor.left),
+            LastState::Unkept => false,
+            LastState::Log { known, .. } => known.iter().any(|generation| generation.left > 0),
+            LastState::Journal { cursor, .. } => cursor.as_ref().is_some_and(|cursor| cursor.left),
         }
     }
 
@@ -57,8 +57,8 @@ impl Input {
     pub(super) fn checkpoint(self) -> Result<Option<Checkpoint>, LogChanged> {
         let was_behind = self.is_behind();
         let (position, left) = match self.before {
-            Before::Unkept => return Ok(None),
-            Before::Log { known, mut now } => {
+            LastState::Unkept => return Ok(None),
+            LastState::Log { known, mut now } => {
                 for part in &self.parts {
                     if let PartKind::Generation(number, opened) = &part.kind {
                         now[*number] = checkpoint(opened, &now[*number], &part.reading)?;
@@ -68,9 +68,9 @@ impl Input {
                     0 => Left::Nothing,
                     bytes => Left::Bytes(bytes),
                 };
-                ((now != known).then_some(Position::Log(now)), left)
+                ((now != known).then_some(SourcePosition::Log(now)), left)
             }
-            Before::Journal { cursor, from } => {
+            LastState::Journal { cursor, from } => {
                 let progress = self.parts.iter().find_map(|part| match &part.kind {
                     PartKind::Journal(progress) => Some((progress, &part.reading)),
                     _ => None,
@@ -85,7 +85,7 @@ impl Input {
                     left: reading.left != Left::Nothing,
                 });
                 let changed = now.filter(|now| cursor.as_ref() != Some(now));
-                (changed.map(Position::Journal), reading.left)
+                (changed.map(SourcePosition::Journal), reading.left)
             }
         };
         Ok(Some(Checkpoint {

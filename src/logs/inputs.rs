@@ -32,7 +32,7 @@ use super::budget::Budget;
 use super::checkpoint::{Checkpoint, LogChanged};
 use super::discover::{Discovered, Log, each_once, is_auto};
 use super::follow::follow;
-use super::input::{Before, Input};
+use super::input::{Input, LastState};
 use super::journal::{Journal, last_week, open_journal, ssh_journal};
 use super::open::{OpenError, whole};
 use super::part::{InputPart, PartKind};
@@ -128,7 +128,7 @@ impl Inputs {
             }
             let now = std::mem::take(&mut followed.generations);
             let parts = followed.idle.take().into_iter().chain(followed.parts);
-            inputs.add(&log.name, parts.collect(), Before::Log { known, now });
+            inputs.add(&log.name, parts.collect(), LastState::Log { known, now });
             inputs.problems.extend(followed.problems);
         }
         for journal in &found.journals {
@@ -137,7 +137,7 @@ impl Inputs {
             let since = new.since(*journal == ssh_journal());
             let from = from.or(since.map(JournalPosition::Since));
             let begin = from.clone().unwrap_or_else(|| last_week(places.now));
-            let before = Before::Journal { cursor, from };
+            let before = LastState::Journal { cursor, from };
             inputs.add_journal(journal, places, Some(&begin), before);
         }
         inputs
@@ -151,11 +151,11 @@ impl Inputs {
         let followed = generations(&found.logs, places.olddir);
         for (log, followed) in found.logs.iter().zip(followed) {
             inputs.problems.extend(followed.problems);
-            inputs.add(&log.name, followed.parts, Before::Unkept);
+            inputs.add(&log.name, followed.parts, LastState::Unkept);
         }
         let since = since.map(JournalPosition::Since);
         for journal in &found.journals {
-            inputs.add_journal(journal, places, since.as_ref(), Before::Unkept);
+            inputs.add_journal(journal, places, since.as_ref(), LastState::Unkept);
         }
         inputs
     }
@@ -192,11 +192,11 @@ impl Inputs {
                     Err(error) => parts.push(inputs.unreadable(path, error.to_string())),
                 }
             }
-            inputs.add(&log.name, parts, Before::Unkept);
+            inputs.add(&log.name, parts, LastState::Unkept);
         }
         for journal in &found.journals {
             let begin = last_week(places.now);
-            inputs.add_journal(journal, places, Some(&begin), Before::Unkept);
+            inputs.add_journal(journal, places, Some(&begin), LastState::Unkept);
         }
         inputs
     }
@@ -218,7 +218,7 @@ impl Inputs {
                     InputPart { status, ..part }
                 }
             };
-            inputs.add(path, vec![part], Before::Unkept);
+            inputs.add(path, vec![part], LastState::Unkept);
         }
         inputs
     }
@@ -240,7 +240,7 @@ impl Inputs {
         self
     }
 
-    fn add(&mut self, name: &Path, parts: Vec<InputPart>, before: Before) {
+    fn add(&mut self, name: &Path, parts: Vec<InputPart>, before: LastState) {
         let name = name.to_owned();
         self.inputs.push(Input {
             name,
@@ -254,7 +254,7 @@ impl Inputs {
         journal: &Journal,
         places: &LogPlaces<'_>,
         from: Option<&JournalPosition>,
-        before: Before,
+        before: LastState,
     ) {
         let path = Path::new(&journal.name);
         let part = match open_journal(journal, places.journal, from, places.now) {

@@ -60,7 +60,7 @@ mod whole;
 
 pub use blocks::LONGEST_LINE;
 pub use budget::Budget;
-pub use checkpoint::{Checkpoint, LogChanged, Position};
+pub use checkpoint::{Checkpoint, LogChanged, SourcePosition};
 pub use discover::{Discovered, Log, discover, each_once};
 pub use inputs::{Inputs, LastPositions, LogPlaces, LogReader, NewSource, ReadReport};
 pub use journal::{
@@ -72,7 +72,7 @@ pub use open::{OpenError, stream};
 pub use part::InputPart;
 pub use reading::Reading;
 pub use segment::Left;
-pub use sink::{FailureSink, MatchedFailure, More, Taken};
+pub use sink::{Counted, FailureSink, MatchedFailure, More};
 pub use sizes::Sizes;
 pub use standard::is_standard;
 pub use status::Status;

@@ -116,13 +116,13 @@ impl Scan<'_> {
             .collect();
         let mut tell = |matched: MatchedFailure<'_>| {
             let address = matched.failure.address;
-            let taken = sink.take(matched);
-            match taken.more {
+            let counted = sink.take(matched);
+            match counted.more {
                 More::Unwanted if self.alone => unwanted.push(address),
                 More::Wanted | More::Unwanted => {}
                 More::NoRoom => has_room = false,
             }
-            taken.counted
+            counted.failures
         };
         let (pool, sources) = (&self.pool, &mut self.sources);
         rayon::join(|| read_on(sources, pool), || merge(&mut heads, &mut tell));

@@ -19,20 +19,20 @@ pub struct MatchedFailure<'a> {
 
 /// What a sink made of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Taken {
+pub struct Counted {
     /// How many failures the sink counted it as: the part that it was found in adds
     /// them up.
-    pub counted: u32,
+    pub failures: u32,
     /// Whether further failures of its address are wanted.
     pub more: More,
 }
 
-impl Taken {
-    /// It counted so often, and further ones are wanted.
+impl Counted {
+    /// As so many failures, and further ones are wanted.
     #[must_use]
-    pub fn counted(counted: u32) -> Self {
-        Taken {
-            counted,
+    pub fn as_failures(failures: u32) -> Self {
+        Counted {
+            failures,
             more: More::Wanted,
         }
     }
@@ -53,14 +53,14 @@ pub enum More {
 /// Takes the failures that are found, in the order in which they count.
 pub trait FailureSink: Send {
     /// Takes the next failure.
-    fn take(&mut self, matched: MatchedFailure<'_>) -> Taken;
+    fn take(&mut self, matched: MatchedFailure<'_>) -> Counted;
 
     /// No failure may come for a while: what is held on to should be released.
     fn pause(&mut self) {}
 }
 
-impl<F: FnMut(MatchedFailure<'_>) -> Taken + Send> FailureSink for F {
-    fn take(&mut self, matched: MatchedFailure<'_>) -> Taken {
+impl<F: FnMut(MatchedFailure<'_>) -> Counted + Send> FailureSink for F {
+    fn take(&mut self, matched: MatchedFailure<'_>) -> Counted {
         self(matched)
     }
 }

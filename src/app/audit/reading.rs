@@ -7,7 +7,7 @@ use crate::app::progress::ReadingProgress;
 use crate::app::reading::places;
 use crate::app::told::row;
 use crate::audit::{Fold, Was};
-use crate::logs::{self, Budget, Inputs, LogReader, MatchedFailure, OpenError, Taken};
+use crate::logs::{self, Budget, Counted, Inputs, LogReader, MatchedFailure, OpenError};
 use crate::model::{Pattern, Positions, Problem, Rule, Urls};
 use crate::report::SourceRow;
 use crate::rules::{self, Clock, Matcher};
@@ -46,7 +46,7 @@ impl AuditReading {
             rule: &rule.name,
             matcher: || Matcher::with_users(&rule, Clock::new(context.now)),
             sink: &mut |matched: MatchedFailure<'_>| {
-                Taken::counted(match fold.on_failure(matched.failure, matched.user) {
+                Counted::as_failures(match fold.on_failure(matched.failure, matched.user) {
                     Was::Failures(new) => new,
                     _ => 0,
                 })

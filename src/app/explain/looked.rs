@@ -7,7 +7,7 @@ use crate::app::context::Context;
 use crate::app::progress::ReadingProgress;
 use crate::app::reading::places;
 use crate::judge::{Connections, TrialFailure, Window};
-use crate::logs::{self, Budget, FailureSink, Inputs, LogReader, MatchedFailure, Taken};
+use crate::logs::{self, Budget, Counted, FailureSink, Inputs, LogReader, MatchedFailure};
 use crate::model::{Address, Generation, LinePlace, Problem, Rule, Stamp};
 use crate::rules::{Clock, Matcher};
 use crate::store::{Store, StoreError};
@@ -115,8 +115,8 @@ struct Search {
 }
 
 impl FailureSink for Search {
-    fn take(&mut self, matched: MatchedFailure<'_>) -> Taken {
-        Taken::counted(if matched.failure.address == self.address {
+    fn take(&mut self, matched: MatchedFailure<'_>) -> Counted {
+        Counted::as_failures(if matched.failure.address == self.address {
             self.count(&matched)
         } else {
             0

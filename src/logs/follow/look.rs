@@ -100,7 +100,7 @@ impl Candidate {
 
 /// A moment between two steps of a look, at which the world may move.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Moment {
+pub(super) enum LookMoment {
     Listed,
     LiveOpened,
     Opened,

@@ -1,4 +1,10 @@
 //! What of each generation is to be read, and what was lost.
+//!
+//! Rotated files come first, oldest first, then the live one. Of each file a generation
+//! is remembered; what is new in it becomes a part that is read, from the generation's
+//! cursor (or byte 0) to the last newline. A known generation that no file holds is
+//! remembered for 30 days, for a file system may come back. If it was live, may have
+//! been written to, or had unread bytes, the loss is told once.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

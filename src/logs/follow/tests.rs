@@ -210,7 +210,7 @@ impl Runs {
     }
 
     /// The same, with `at` moving it.
-    fn run_watched(&mut self, world: &mut World, at: &mut dyn FnMut(&mut World, Moment)) {
+    fn run_watched(&mut self, world: &mut World, at: &mut dyn FnMut(&mut World, LookMoment)) {
         let log = Log {
             name: world.path("log"),
             live: true,
@@ -221,11 +221,11 @@ impl Runs {
             let mut watch = |moment| at(world, moment);
             let mut all = follow_watched(&logs, &[], &[], 1_800_000_000, &mut watch);
             let mut followed = all.pop().unwrap();
-            watch(Moment::Planned);
+            watch(LookMoment::Planned);
             let mut texts = Vec::new();
             for part in &mut followed.parts {
                 texts.push(read(part));
-                watch(Moment::Planned);
+                watch(LookMoment::Planned);
             }
             let parts = std::mem::take(&mut followed.parts);
             let generations = &mut followed.generations;
@@ -455,7 +455,7 @@ impl Named {
             let settled = all.into_iter().try_for_each(|mut followed| {
                 for part in &mut followed.parts {
                     let text = read(part);
-                    watch(Moment::Planned);
+                    watch(LookMoment::Planned);
                     go_on(part, &mut followed.generations)?;
                     counted.extend(text.lines().map(|line| line[..8].parse::<u32>().unwrap()));
                 }

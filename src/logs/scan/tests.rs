@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
 
-use super::super::checkpoint::Position;
+use super::super::checkpoint::SourcePosition;
 use super::super::discover::discover;
-use super::super::input::Before;
+use super::super::input::LastState;
 use super::super::inputs::{Inputs, LastPositions, LogPlaces, LogReader, NewSource};
 use super::super::part::{InputPart, PartKind};
 use super::super::segment::{Left, Segment};
-use super::super::sink::Taken;
+use super::super::sink::Counted;
 use super::super::status::Status;
 use super::*;
 use crate::model::{Generation, PathId, Pattern, Positions, Rule, SourceSpec, Thresholds, Urls};
@@ -132,7 +132,7 @@ fn run(path: &Path, known: &mut Vec<Generation>, matcher: &Matcher) -> (Vec<Stri
         matcher: || Ok(matcher.clone()),
         sink: &mut |matched: MatchedFailure<'_>| {
             found.push(matched.failure.address.to_string());
-            Taken::counted(0)
+            Counted::as_failures(0)
         },
     };
     // With no time at all a log that is behind would never be read.
@@ -147,7 +147,7 @@ fn run(path: &Path, known: &mut Vec<Generation>, matcher: &Matcher) -> (Vec<Stri
     let checkpoints = report.checkpoints().expect("nobody writes to it");
     for checkpoint in checkpoints {
         assert_eq!(checkpoint.left != Left::Nothing, is_left);
-        if let Some(Position::Log(now)) = checkpoint.position {
+        if let Some(SourcePosition::Log(now)) = checkpoint.position {
             *known = now;
         }
     }
@@ -160,7 +160,7 @@ fn input(path: &Path, segment: Segment) -> Input {
     Input {
         name: path.to_owned(),
         parts: vec![part],
-        before: Before::Unkept,
+        before: LastState::Unkept,
     }
 }
 
@@ -220,7 +220,7 @@ fn a_byte_of_a_compressed_log_that_can_not_be_reached_in_time_is_told() {
     let read = |time| {
         let mut inputs = [input(&path, opened.segment(from, 0, false).unwrap())];
         let mut budget = Budget::unlimited().with_way_back(time);
-        let mut sink = |_: MatchedFailure<'_>| Taken::counted(1);
+        let mut sink = |_: MatchedFailure<'_>| Counted::as_failures(1);
         scan(&mut budget, &mut inputs, &matcher, SMALL, &mut sink);
         let [input] = inputs;
         input.parts.into_iter().next().unwrap().reading
@@ -247,7 +247,7 @@ fn a_source_that_uses_up_its_time_holds_up_no_other() {
     let (old, mut found) = (PathId::of(&dir.path().join("old")), [0; 2]);
     let mut sink = |matched: MatchedFailure<'_>| {
         found[usize::from(matched.path != old)] += 1;
-        Taken::counted(1)
+        Counted::as_failures(1)
     };
     let mut budget = Budget::new(Duration::from_micros(2), 2);
     scan(&mut budget, &mut inputs, &matcher, SMALL, &mut sink);
