@@ -177,21 +177,13 @@ impl Inputs {
         // A file that two logs name is one.
         let mut once: BTreeSet<PathBuf> = each_once(paths.concat()).into_iter().collect();
         for (log, paths) in found.logs.iter().zip(paths) {
-            let mut parts = Vec::new();
-            for path in paths.iter().filter(|path| once.remove(*path)) {
-                match whole(path) {
-                    Ok(segment) => {
-                        let part = InputPart::new(path, Status::Read, PartKind::File, segment);
-                        parts.push(part);
-                    }
-                    Err(error @ OpenError::Missing) => parts.push(InputPart::unreadable(
-                        path,
-                        Status::Missing,
-                        error.to_string(),
-                    )),
-                    Err(error) => parts.push(inputs.unreadable(path, error.to_string())),
-                }
-            }
+            let paths = paths.iter().filter(|path| once.remove(*path));
+            let parts = paths.map(|path| InputPart::file(path, whole(path), |_| ""));
+            let parts: Vec<InputPart> = parts.collect();
+            let told = parts.iter().filter(|part| part.status != Status::Missing);
+            inputs
+                .problems
+                .extend(told.filter_map(InputPart::unreadable));
             inputs.add(&log.name, parts, LastState::Unkept);
         }
         for journal in &found.journals {
@@ -207,17 +199,8 @@ impl Inputs {
     pub fn files(files: &[PathBuf], now: i64, hint: fn(&OpenError) -> &'static str) -> Self {
         let mut inputs = Inputs::default();
         for path in &each_once(files.to_vec()) {
-            let part = match named(path, now) {
-                Ok(segment) => InputPart::new(path, Status::Read, PartKind::File, segment),
-                Err(error) => {
-                    let part = inputs.unreadable(path, format!("{error}{}", hint(&error)));
-                    let status = match error {
-                        OpenError::Missing => Status::Missing,
-                        _ => Status::Unreadable,
-                    };
-                    InputPart { status, ..part }
-                }
-            };
+            let part = InputPart::file(path, named(path, now), hint);
+            inputs.problems.extend(part.unreadable());
             inputs.add(path, vec![part], LastState::Unkept);
         }
         inputs
@@ -261,16 +244,13 @@ impl Inputs {
             Ok((segment, progress)) => {
                 InputPart::new(path, Status::Read, PartKind::Journal(progress), segment)
             }
-            Err(error) => self.unreadable(path, error.to_string()),
+            Err(error) => InputPart {
+                error: Some(error.to_string()),
+                ..InputPart::idle(path, Status::Unreadable, 0)
+            },
         };
+        self.problems.extend(part.unreadable());
         self.add(path, vec![part], before);
-    }
-
-    /// Tells that a part can not be opened.
-    fn unreadable(&mut self, path: &Path, error: String) -> InputPart {
-        let told = format!("{}: {error}", Escaped::path(path));
-        self.problems.push(Problem::at(path, told));
-        InputPart::unreadable(path, Status::Unreadable, error)
     }
 
     /// How many bytes are to be read, as they stand on the disk, of how many files and

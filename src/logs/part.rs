@@ -4,11 +4,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::model::{Escaped, Problem, plural};
+use crate::model::{Escaped, PathId, Problem, plural};
 
 use super::blocks::LONGEST_LINE;
 use super::journal::{JournalProgress, journal_named};
-use super::open::Opened;
+use super::open::{OpenError, Opened};
 use super::reading::Reading;
 use super::segment::{Content, Segment};
 use super::status::Status;
@@ -18,6 +18,8 @@ use super::status::Status;
 pub struct InputPart {
     /// The file, or the name of the journal.
     pub path: Arc<Path>,
+    /// What stands for that in failures.
+    pub id: PathId,
     /// What became of it.
     pub status: Status,
     /// The byte from which it is read.
@@ -61,6 +63,7 @@ impl InputPart {
     pub(super) fn idle(path: &Path, status: Status, at: u64) -> Self {
         InputPart {
             path: Arc::from(path),
+            id: PathId::of(path),
             status,
             from: at,
             error: None,
@@ -75,11 +78,25 @@ impl InputPart {
         }
     }
 
-    /// A part that can not be opened.
-    pub(super) fn unreadable(path: &Path, status: Status, error: String) -> Self {
-        InputPart {
-            error: Some(error),
-            ..InputPart::idle(path, status, 0)
+    /// A whole file. `hint` says what is to be done about one that can not be opened.
+    pub(super) fn file(
+        path: &Path,
+        opened: Result<Segment, OpenError>,
+        hint: fn(&OpenError) -> &'static str,
+    ) -> Self {
+        match opened {
+            Ok(segment) => InputPart::new(path, Status::Read, PartKind::File, segment),
+            Err(error) => {
+                let status = match error {
+                    OpenError::Missing => Status::Missing,
+                    _ => Status::Unreadable,
+                };
+                let error = Some(format!("{error}{}", hint(&error)));
+                InputPart {
+                    error,
+                    ..InputPart::idle(path, status, 0)
+                }
+            }
         }
     }
 
@@ -102,15 +119,25 @@ impl InputPart {
         }
     }
 
+    /// Why it can not be opened, for the user.
+    pub(super) fn unreadable(&self) -> Option<Problem> {
+        self.error.as_ref().map(|error| self.problem(error))
+    }
+
+    fn problem(&self, told: &str) -> Problem {
+        Problem::at(
+            &*self.path,
+            format!("{}: {told}", Escaped::path(&self.path)),
+        )
+    }
+
     /// What is wrong with it after `rule` has read it, or why it was not read to its end.
     pub(super) fn problems(&self, rule: &str) -> Vec<Problem> {
         let mut told = told(&self.path, rule, &self.reading);
         if let PartKind::Journal(progress) = &self.kind {
             told.extend(progress.problems());
         }
-        let path = Escaped::path(&self.path);
-        let problem = |text| Problem::at(&*self.path, format!("{path}: {text}"));
-        told.into_iter().map(problem).collect()
+        told.iter().map(|told| self.problem(told)).collect()
     }
 }
 

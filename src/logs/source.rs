@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
-use crate::model::{PathId, Stamp};
+use crate::model::Stamp;
 
 use super::batch::{BlockFailures, Pool};
 use super::budget::{Account, Budget};
 use super::input::Input;
+use super::part::InputPart;
 use super::reader::Reader;
 use super::sink::MatchedFailure;
 use super::sizes::Sizes;
@@ -22,16 +23,16 @@ pub(super) struct Head {
     found: FoundBlocks,
     /// Whether nothing can follow them.
     last: bool,
-    /// Of each reader of the source, what was handed over.
-    handed_over: Vec<HandedOver>,
+    /// The parts of the input: each counts what was handed over of it.
+    parts: Vec<InputPart>,
 }
 
-/// The failures of blocks that come next, those of each block with the reader it is of.
+/// The failures of blocks that come next, those of each block with the part it is of.
 #[derive(Default)]
 struct FoundBlocks(VecDeque<(usize, BlockFailures)>);
 
 impl FoundBlocks {
-    /// The block that has the next failure, with its reader.
+    /// The block that has the next failure, with its part.
     fn front(&mut self) -> Option<&mut (usize, BlockFailures)> {
         let is_read = |(_, found): &(usize, BlockFailures)| found.peek().is_none();
         while self.0.front().is_some_and(is_read) {
@@ -43,13 +44,6 @@ impl FoundBlocks {
     fn weight(&self) -> usize {
         self.0.iter().map(|(_, found)| found.weight()).sum()
     }
-}
-
-/// What the sink was given of a part.
-struct HandedOver {
-    path: PathId,
-    matched: u64,
-    counted: u64,
 }
 
 impl Head {
@@ -76,18 +70,17 @@ impl Head {
         tell: &mut impl FnMut(MatchedFailure<'_>) -> u32,
     ) {
         let mut first = true;
-        while let Some((reader, found)) = self.found.front() {
-            let of_part = &mut self.handed_over[*reader];
+        while let Some((part, found)) = self.found.front() {
+            let part = &mut self.parts[*part];
             while let Some(failure) = found.peek() {
                 if !first && other.is_some_and(|other| other < (failure.at, rank)) {
                     return;
                 }
                 first = false;
                 let (line, user) = found.line();
-                let path = of_part.path;
-                of_part.matched += 1;
-                of_part.counted += u64::from(tell(MatchedFailure {
-                    path,
+                part.matched += 1;
+                part.counted += u64::from(tell(MatchedFailure {
+                    path: part.id,
                     failure,
                     line,
                     user,
@@ -156,25 +149,19 @@ impl SourceReader {
             },
             account: budget.account(),
         };
-        for (n, part) in input.parts.iter_mut().enumerate() {
-            if let Some(segment) = part.segment.take() {
-                let reader = Reader::new(n, segment, sizes, budget.way_back);
-                source.readers.push(reader);
-                source.head.handed_over.push(HandedOver {
-                    path: PathId::of(&part.path),
-                    matched: 0,
-                    counted: 0,
-                });
-            }
+        source.head.parts = std::mem::take(&mut input.parts);
+        for (n, part) in source.head.parts.iter_mut().enumerate() {
+            let reader = |segment| Reader::new(n, segment, sizes, budget.way_back);
+            source.readers.extend(part.segment.take().map(reader));
         }
         source
     }
 
-    /// Puts what came of it into the parts of the input.
+    /// Gives the parts back to the input, with what came of reading them.
     pub(super) fn finish(self, input: &mut Input) {
-        for (reader, handed_over) in self.readers.into_iter().zip(self.head.handed_over) {
+        input.parts = self.head.parts;
+        for reader in self.readers {
             let part = &mut input.parts[reader.part];
-            (part.matched, part.counted) = (handed_over.matched, handed_over.counted);
             part.reading = reader.into_reading();
         }
     }
@@ -212,7 +199,7 @@ impl SourceReader {
             }
             if let Some(found) = reader.hand_over() {
                 weight += found.weight();
-                head.found.0.push_back((self.first, found));
+                head.found.0.push_back((reader.part, found));
             } else if reader.is_over() {
                 self.first += 1;
             } else {
