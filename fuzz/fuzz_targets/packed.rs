@@ -13,7 +13,7 @@ use fuzz::files;
 use fuzz::lines::{clock, shipped};
 use fuzz::reading::in_blocks;
 use libfuzzer_sys::fuzz_target;
-use pyfilter::logs::{More, Sizes, scan, stream, whole};
+use pyfilter::logs::{Budget, Inputs, LogReader, MatchedFailure, Sizes, Counted, stream};
 use pyfilter::rules::Matcher;
 
 /// What a few kilobytes may come to here.
@@ -80,14 +80,19 @@ fn failures(path: &std::path::Path, text: &[u8], block: usize) {
         block: block as u64,
         ..Sizes::for_sources(1)
     };
-    let mut piece = whole(path).expect("it was opened before");
-    piece.clock = clock();
+    let inputs = Inputs::files(&[path.to_owned()], 0, |_| "");
+    let inputs = inputs.with_sizes(sizes).with_clock(&clock());
     let mut found = Vec::new();
-    let readings = scan(vec![vec![piece]], &MATCHER, sizes, |heard| {
-        found.push(heard.failure.clone());
-        More::Wanted
-    });
-    let reading = &readings[0][0];
+    let reader = LogReader {
+        rule: "ssh",
+        matcher: || Ok(MATCHER.clone()),
+        sink: &mut |matched: MatchedFailure<'_>| {
+            found.push(matched.failure.clone());
+            Counted::as_failures(0)
+        },
+    };
+    let report = inputs.read(reader, &mut Budget::unlimited());
+    let reading = &report.parts().next().expect("one file").reading;
     assert!(reading.error.is_none());
     let mut plain = Vec::new();
     MATCHER

@@ -6,10 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::judge::ChangedAddresses;
-use crate::model::{
-    Address, Ban, Cause, Escaped, Evidence, Generation, JournalCursor, Origin, Rule, Thresholds,
-    Unban,
-};
+use crate::logs::SourcePosition;
+use crate::model::{Address, Ban, Cause, Escaped, Evidence, Origin, Rule, Thresholds, Unban};
 use crate::store::{Commit, OpenConnections, OpenRow, Store, StoreError};
 
 use super::shared::Shared;
@@ -50,10 +48,8 @@ pub(super) struct Cleared {
 pub(super) struct RuleReading {
     pub(super) rule: Arc<str>,
     pub(super) thresholds: Thresholds,
-    /// The logs of which something has changed, with their generations.
-    pub(super) logs: Vec<(PathBuf, Vec<Generation>)>,
-    /// The journals of which something was read, with their new cursors.
-    pub(super) journals: Vec<(String, JournalCursor)>,
+    /// The logs and journals that were read further, with where the next run goes on.
+    pub(super) positions: Vec<(PathBuf, SourcePosition)>,
     /// The windows and connections that are other than the stored ones.
     pub(super) changed: ChangedAddresses,
     /// How many more open windows there are by them.
@@ -76,8 +72,7 @@ impl RuleReading {
         RuleReading {
             rule: rule.name.clone(),
             thresholds: rule.thresholds,
-            logs: Vec::new(),
-            journals: Vec::new(),
+            positions: Vec::new(),
             changed: ChangedAddresses::default(),
             opened: 0,
             most_windows: usize::MAX,
@@ -103,11 +98,16 @@ impl RuleReading {
             connections: connections.open(),
         });
         commit.set_connections(&self.rule, connections)?;
-        for (log, generations) in &self.logs {
-            commit.set_generations(&self.rule, log, generations)?;
-        }
-        for (journal, cursor) in &self.journals {
-            commit.set_journal_cursor(&self.rule, journal, cursor, now)?;
+        for (name, position) in &self.positions {
+            match position {
+                SourcePosition::Log(generations) => {
+                    commit.set_generations(&self.rule, name, generations)?;
+                }
+                SourcePosition::Journal(cursor) => {
+                    let name = name.to_string_lossy();
+                    commit.set_journal_cursor(&self.rule, &name, cursor, now)?;
+                }
+            }
         }
         if self.failures > 0 {
             commit.count_failures(&self.rule, self.failures)?;
@@ -221,9 +221,7 @@ impl Changes {
 
     /// Whether there is anything to commit.
     pub(super) fn is_empty(&self) -> bool {
-        let idle = |read: &RuleReading| {
-            read.logs.is_empty() && read.journals.is_empty() && read.changed.is_empty()
-        };
+        let idle = |read: &RuleReading| read.positions.is_empty() && read.changed.is_empty();
         self.bans.is_empty()
             && self.unbans.is_empty()
             && !self.expired
@@ -380,8 +378,7 @@ mod tests {
         changes.read = vec![RuleReading {
             rule: "ssh".into(),
             thresholds,
-            logs: Vec::new(),
-            journals: Vec::new(),
+            positions: Vec::new(),
             changed: judge.into_changed(),
             opened: 0,
             most_windows: 1000,

@@ -1,27 +1,19 @@
 //! Match, count, decide: the failures of one rule go through the judge.
 
 use std::collections::HashMap;
-use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::judge::{AddressState, ChangedAddresses, Connections, Decision, Judge, Window};
-use crate::logs::{self, Budget, More, Reading, Sink, Sizes, Unread};
-use crate::model::{
-    Address, Ban, Escaped, Evidence, Line, LinePlace, Origin, PathId, Problem, Rule,
+use crate::logs::{
+    Budget, Counted, FailureSink, Inputs, LogReader, MatchedFailure, More, ReadReport,
 };
+use crate::model::{Address, Ban, Evidence, Line, LinePlace, Origin, Rule};
 use crate::rules::{Clock, Matcher};
 use crate::store::{Store, StoreError, StoredPast as Remembered, TEXTS_KEPT};
 
 use super::changes::Cleared;
 use super::context::Context;
 use super::progress::ReadingProgress;
-
-/// What of which log stands in which row of the report.
-pub(super) struct SourcePlace {
-    pub(super) path: Arc<Path>,
-    pub(super) row: usize,
-}
 
 /// Which past an address has.
 pub(super) enum KnownPast<'a> {
@@ -50,8 +42,13 @@ pub(super) struct Evaluator<'a> {
     pub(super) cleared: HashMap<Address, i64>,
     /// How many bytes the failures of the bans take.
     evidence: usize,
-    /// The logs that failures were found in.
-    pub(super) paths: Vec<Arc<Path>>,
+    /// How many bytes the windows and the bans may take.
+    room: usize,
+    /// How many failures were taken.
+    taken: u32,
+    /// Since when the store is held, as it is while much is asked of it.
+    held: Option<Instant>,
+    failed: Option<StoreError>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -75,7 +72,10 @@ impl<'a> Evaluator<'a> {
             bans: Vec::new(),
             cleared: HashMap::new(),
             evidence: 0,
-            paths: Vec::new(),
+            room: usize::MAX,
+            taken: 0,
+            held: None,
+            failed: None,
         }
     }
 
@@ -103,79 +103,43 @@ impl<'a> Evaluator<'a> {
         self.stored + self.judge.opened() + bans < TEXTS_KEPT
     }
 
-    /// Reads the pieces of each source and takes their failures in order.
+    /// Reads the inputs and takes their failures in order.
     pub(super) fn evaluate(
         &mut self,
-        places: &[Vec<SourcePlace>],
-        sources: Vec<Unread>,
+        inputs: Inputs,
         budget: &mut Budget,
-        problems: &mut Vec<Problem>,
-    ) -> Result<Vec<Vec<Reading>>, StoreError> {
-        // Compiling the patterns costs more than a run that has nothing to read.
-        if sources.iter().all(|source| source.pieces.is_empty()) {
-            budget.leave_over(sources.len());
-            return Ok(sources.iter().map(|_| Vec::new()).collect());
+    ) -> Result<ReadReport, StoreError> {
+        if !inputs.is_empty() {
+            self.ask_the_store()?;
         }
-        let matcher = match Matcher::new(self.rule, Clock::new(self.context.now)) {
-            Ok(matcher) => matcher,
-            Err(error) => {
-                let rule = Escaped::text(&self.rule.name);
-                problems.push(Problem::new(format!(
-                    "rule {rule} can not be used: {error}"
-                )));
-                budget.leave_over(sources.len());
-                let none = |source: &Unread| source.pieces.iter().map(Reading::none_of).collect();
-                return Ok(sources.iter().map(none).collect());
-            }
+        self.room = budget.room();
+        let _progress = ReadingProgress::over(self.context.shows_progress, &inputs);
+        let (rule, now) = (self.rule, self.context.now);
+        let reader = LogReader {
+            rule: &rule.name,
+            matcher: || Matcher::new(rule, Clock::new(now)),
+            sink: self,
         };
-        let _progress = self.progress(places, &sources);
+        let report = inputs.read(reader, budget);
+        self.let_go();
+        budget.use_room(self.weight());
+        self.failed.take().map_or(Ok(report), Err)
+    }
+
+    /// Asks what saves asking for each address.
+    fn ask_the_store(&mut self) -> Result<(), StoreError> {
         self.first = self.store.as_deref().map_or(Ok(true), Store::is_blank)?;
         if let (KnownPast::Stored(_), Some(store)) = (&self.past, self.store.as_deref()) {
             self.stored = store.count_windows(&self.rule.name)?;
             self.has_connections = store.has_connections(&self.rule.name)?;
         }
-        let met = |place: &SourcePlace| Met {
-            path: PathId::of(&place.path),
-            failures: 0,
-        };
-        let met = places.iter().map(|places| places.iter().map(met).collect());
-        let busy = sources.iter().filter(|source| !source.pieces.is_empty());
-        let sizes = Sizes::for_sources(busy.count());
-        let mut counting = FailureCounter {
-            met: met.collect(),
-            evaluator: self,
-            room: budget.room(),
-            taken: 0,
-            held: None,
-            failed: None,
-        };
-        let mut readings = logs::scan_within(budget, sources, &matcher, sizes, &mut counting);
-        counting.let_go();
-        let met = counting.met.iter().flatten();
-        for (reading, met) in readings.iter_mut().flatten().zip(met) {
-            reading.failures += met.failures;
-        }
-        budget.use_room(counting.evaluator.weight());
-        let failed = counting.failed.take();
-        let read = places.iter().flatten().zip(readings.iter().flatten());
-        let read = read.filter(|(_, reading)| reading.failures > 0);
-        self.paths.extend(read.map(|(place, _)| place.path.clone()));
-        failed.map_or(Ok(readings), Err)
+        Ok(())
     }
 
-    fn progress(&self, places: &[Vec<SourcePlace>], sources: &[Unread]) -> ReadingProgress {
-        let places = places.iter().flatten().map(|place| &*place.path);
-        let pieces = places.zip(sources.iter().flat_map(|source| &source.pieces));
-        ReadingProgress::over(self.context.shows_progress, pieces)
-    }
-
-    /// Takes a failure of the log with that path; says how many new ones it is.
-    fn on_failure(
-        &mut self,
-        path: PathId,
-        matched: &logs::MatchedFailure<'_>,
-    ) -> Result<u32, StoreError> {
-        let failure = matched.failure;
+    /// Takes a failure; says how many new ones it is.
+    fn on_failure(&mut self, matched: &MatchedFailure<'_>) -> Result<u32, StoreError> {
+        self.hold()?;
+        let (failure, path) = (matched.failure, matched.path);
         if !self.judge.knows(failure.address) {
             let (standing, cleared) = self.standing(failure.address)?;
             let cleared = cleared.map(|until| (failure.address, until));
@@ -285,47 +249,20 @@ const HELD: Duration = Duration::from_millis(20);
 /// After how many failures what was found is weighed again: they take some kilobytes.
 const WEIGHED: u32 = 256;
 
-/// What was met in a piece.
-struct Met {
-    path: PathId,
-    /// How many failures of connections.
-    failures: u64,
-}
-
-/// Takes the failures that are read.
-struct FailureCounter<'h, 'a> {
-    evaluator: &'h mut Evaluator<'a>,
-    /// Of each piece of each source.
-    met: Vec<Vec<Met>>,
-    /// How many bytes the windows and the bans may take.
-    room: usize,
-    /// How many failures were taken.
-    taken: u32,
-    /// Since when the store is held, as it is while much is asked of it.
-    held: Option<Instant>,
-    failed: Option<StoreError>,
-}
-
-impl FailureCounter<'_, '_> {
-    fn count(&mut self, matched: &logs::MatchedFailure<'_>) -> Result<(), StoreError> {
+impl Evaluator<'_> {
+    fn hold(&mut self) -> Result<(), StoreError> {
         if self.held.is_none()
-            && let Some(store) = self.evaluator.store.as_deref()
+            && let Some(store) = self.store.as_deref()
         {
             store.begin_read()?;
             self.held = Some(Instant::now());
-        }
-        let (source, piece) = matched.place;
-        let met = &mut self.met[source][piece];
-        let failures = self.evaluator.on_failure(met.path, matched)?;
-        if matched.failure.login.is_some() {
-            met.failures += u64::from(failures);
         }
         Ok(())
     }
 
     fn let_go(&mut self) {
         if self.held.take().is_some()
-            && let Some(store) = self.evaluator.store.as_deref()
+            && let Some(store) = self.store.as_deref()
             && let Err(error) = store.end_read()
         {
             self.failed.get_or_insert(error);
@@ -333,22 +270,30 @@ impl FailureCounter<'_, '_> {
     }
 }
 
-impl Sink for FailureCounter<'_, '_> {
-    fn take(&mut self, matched: logs::MatchedFailure<'_>) -> More {
+impl FailureSink for Evaluator<'_> {
+    /// Counts failures of connections only: how many those are depends on the lines
+    /// before. The others are counted where they are read.
+    fn take(&mut self, matched: MatchedFailure<'_>) -> Counted {
+        let mut counted = Counted {
+            failures: 0,
+            more: More::NoRoom,
+        };
         if self.failed.is_some() {
-            return More::NoRoom;
+            return counted;
         }
-        if let Err(error) = self.count(&matched) {
-            self.failed = Some(error);
+        match self.on_failure(&matched) {
+            Ok(failures) if matched.failure.login.is_some() => counted.failures = failures,
+            Ok(_) => {}
+            Err(error) => self.failed = Some(error),
         }
         self.taken = self.taken.wrapping_add(1);
-        if self.taken.is_multiple_of(WEIGHED) && self.evaluator.weight() > self.room {
-            More::NoRoom
-        } else if self.evaluator.judge.is_done_with(matched.failure.address) {
-            More::Unwanted
-        } else {
-            More::Wanted
+        if !self.taken.is_multiple_of(WEIGHED) || self.weight() <= self.room {
+            counted.more = match self.judge.is_done_with(matched.failure.address) {
+                true => More::Unwanted,
+                false => More::Wanted,
+            };
         }
+        counted
     }
 
     fn pause(&mut self) {

@@ -3,10 +3,10 @@
 //! | file | what |
 //! |---|---|
 //! | `found` | where the lines of remembered failures stand by now |
-//! | `looked` | what the logs hold of an address that is not banned |
+//! | `in_logs` | what the logs hold of an address that is not banned |
 
 mod found;
-mod looked;
+mod in_logs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
@@ -93,7 +93,7 @@ fn gather(context: &Context, address: Address) -> Result<Explanation, StoreError
     if known.never_banned.is_none() && !known.is_banned() {
         let cleared = |rule: &Rule| cleared_until(&known, rule);
         let mut problems = Vec::new();
-        known.in_logs = looked::look(context, store.as_ref(), address, cleared, &mut problems)?;
+        known.in_logs = in_logs::look(context, store.as_ref(), address, cleared, &mut problems)?;
         known.problems.extend(problems);
     }
     if known.is_banned() {

@@ -43,7 +43,6 @@ mod firewall_step;
 pub mod generate;
 pub mod init;
 mod install;
-mod journals;
 mod locate;
 mod match_lines;
 mod metrics;

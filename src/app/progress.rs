@@ -3,7 +3,6 @@
 
 use std::fmt::Write;
 use std::io::{self, IsTerminal as _};
-use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -12,7 +11,7 @@ use indicatif::{
     HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
 };
 
-use crate::logs::{self, Content, Segment};
+use crate::logs::{self, Inputs};
 use crate::system::{self, Output};
 
 /// What takes no longer than this shows no bar.
@@ -39,22 +38,6 @@ pub(super) struct Amount {
     pub(super) files: usize,
 }
 
-impl Amount {
-    /// What is read of these files.
-    fn of<'a>(pieces: impl Iterator<Item = (&'a Path, &'a Segment)>) -> Self {
-        let mut amount = Amount::default();
-        for (path, piece) in pieces {
-            amount.bytes += match &piece.content {
-                Content::Plain(_, range) => range.end.saturating_sub(range.start),
-                // A journal has no size.
-                Content::Stream { .. } => path.metadata().map_or(0, |file| file.len()),
-            };
-            amount.files += 1;
-        }
-        amount
-    }
-}
-
 /// A bar that shows itself after a second, and is gone when dropped.
 #[derive(Debug)]
 pub(super) struct ReadingProgress {
@@ -64,15 +47,9 @@ pub(super) struct ReadingProgress {
 impl ReadingProgress {
     /// Begins to watch how these logs are read; they are looked at only if
     /// somebody waits.
-    pub(super) fn over<'a>(
-        welcome: bool,
-        pieces: impl Iterator<Item = (&'a Path, &'a Segment)>,
-    ) -> Self {
-        if welcome {
-            ReadingProgress::begin(true, Amount::of(pieces))
-        } else {
-            ReadingProgress { drawing: None }
-        }
+    pub(super) fn over(welcome: bool, inputs: &Inputs) -> Self {
+        let (bytes, files) = if welcome { inputs.unread() } else { (0, 0) };
+        ReadingProgress::begin(welcome && files > 0, Amount { bytes, files })
     }
 
     /// Begins to watch how so much is read.

@@ -1,26 +1,22 @@
-//! Discover, plan, read, match, count, decide: from a rule's logs to what is
-//! to be changed.
+//! The logs of a rule → what is to be changed: which inputs are read, and what
+//! came of that.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::config;
 use crate::logs::{
-    self, Budget, Discovered, Followed, JournalError, Left, LogChanged, OpenError, Reading,
-    Segment, Status, Task, Unread,
+    self, Budget, Discovered, Inputs, LastPositions, LogPlaces, NewSource, ReadReport,
 };
-use crate::model::{
-    Address, Ban, Escaped, Evidence, Generation, Problem, Rule, SourceSpec, plural,
-};
+use crate::model::{Address, Ban, Escaped, Evidence, Problem, Rule, SourceSpec};
 use crate::report::SourceRow;
 use crate::store::{Store, StoreError};
 
 use super::changes::{Cleared, RuleReading};
 use super::context::Context;
-use super::evaluator::{Evaluator, KnownPast, SourcePlace};
-use super::journals::Journaled;
-use super::told::{note, row, told};
+use super::evaluator::{Evaluator, KnownPast};
+use super::told::{row, told};
 
 /// What reading a rule's logs came to.
 #[derive(Debug, Default)]
@@ -70,10 +66,38 @@ fn unread_bytes(store: Option<&Store>, rule: &Rule, found: &Discovered) -> Resul
     Ok(found.logs.iter().map(unread).fold(0, u64::saturating_add))
 }
 
+impl RuleOutcome {
+    /// What was read of the inputs, and the bans that came of it.
+    fn of(rule: &Rule, report: &mut ReadReport, bans: Vec<(Ban, Evidence)>) -> Self {
+        let mut outcome = RuleOutcome {
+            bans,
+            problems: std::mem::take(&mut report.problems),
+            ..RuleOutcome::default()
+        };
+        for part in report.parts() {
+            let failures = part.reading.failures + part.counted;
+            outcome.sources.push(row(rule, part, failures));
+            outcome
+                .paths
+                .extend((failures > 0).then(|| part.path.clone()));
+        }
+        outcome
+    }
+}
+
+/// Where the logs of a rule are looked for.
+pub(super) fn places<'a>(context: &'a Context, rule: &'a Rule) -> LogPlaces<'a> {
+    LogPlaces {
+        olddir: &rule.olddir,
+        journal: context.config.journal.as_deref(),
+        now: context.now,
+    }
+}
+
 /// Reads the logs of a rule on from where the last run left them, as far as the
 /// budget goes. `cleared` says who is being un-banned in this run.
 ///
-/// Logs may be rotated while they are read. What was heard of one that turns
+/// Logs may be rotated while they are read. What was found in one that turns
 /// out to be another is forgotten, and all is done again.
 pub(super) fn read_rule(
     context: &Context,
@@ -83,27 +107,36 @@ pub(super) fn read_rule(
     cleared: &HashMap<Address, Cleared>,
     budget: &mut Budget,
 ) -> Result<RuleOutcome, StoreError> {
+    let places = places(context, rule);
     for _ in 0..TRIES {
-        let mut plan = Plan::new(context, store.as_deref(), rule, found)?;
-        let mut evaluator = Evaluator::new(
-            context,
-            rule,
-            store.as_deref_mut(),
-            KnownPast::Stored(cleared),
-        );
-        let unread = std::mem::take(&mut plan.unread);
-        let problems = &mut plan.outcome.problems;
-        let readings = evaluator.evaluate(&plan.places, unread, budget, problems)?;
-        let has_room = budget.room() > 0;
-        if let Ok((mut outcome, mut read)) = plan.settle(context, rule, &readings, has_room) {
-            read.most_windows = context.config.most_windows;
-            (read.opened, read.forgotten) = (evaluator.opened(), evaluator.forgotten());
-            read.changed = evaluator.changed();
-            read.cleared = std::mem::take(&mut evaluator.cleared);
-            outcome.paths = evaluator.paths;
-            (outcome.bans, outcome.read) = (evaluator.bans, Some(read));
-            return Ok(outcome);
-        }
+        let last = last_positions(store.as_deref(), rule, found)?;
+        let new = new_source(context, store.as_deref(), rule)?;
+        let inputs = Inputs::follow(found, last, new, &places);
+        let past = KnownPast::Stored(cleared);
+        let mut evaluator = Evaluator::new(context, rule, store.as_deref_mut(), past);
+        let mut report = evaluator.evaluate(inputs, budget)?;
+        let bans = std::mem::take(&mut evaluator.bans);
+        let mut outcome = RuleOutcome::of(rule, &mut report, bans);
+        let newest = report.newest();
+        let Ok(checkpoints) = report.checkpoints() else {
+            continue;
+        };
+        let bound = bound(context, budget);
+        let told = checkpoints.iter().filter_map(|at| told(&bound, at));
+        outcome.warnings.extend(told);
+        let positions = checkpoints.into_iter();
+        let positions = positions.filter_map(|at| Some((at.name, at.position?)));
+        outcome.read = Some(RuleReading {
+            positions: positions.collect(),
+            opened: evaluator.opened(),
+            forgotten: evaluator.forgotten(),
+            changed: evaluator.changed(),
+            cleared: evaluator.cleared,
+            most_windows: context.config.most_windows,
+            newest,
+            ..RuleReading::new(rule)
+        });
+        return Ok(outcome);
     }
     let name = Escaped::text(&rule.name);
     let message = format!(
@@ -115,189 +148,32 @@ pub(super) fn read_rule(
     })
 }
 
-/// What is to be read of a rule's logs and journals: the logs come first.
-#[derive(Default)]
-struct Plan {
-    outcome: RuleOutcome,
-    logs: Vec<Planned>,
-    journals: Vec<Journaled>,
-    /// Of each source, what is to be read.
-    unread: Vec<Unread>,
-    /// Of each piece, where it stands.
-    places: Vec<Vec<SourcePlace>>,
+/// Where the last run left the logs and journals of a rule.
+fn last_positions(
+    store: Option<&Store>,
+    rule: &Rule,
+    found: &Discovered,
+) -> Result<LastPositions, StoreError> {
+    let mut last = LastPositions::default();
+    let Some(store) = store else {
+        return Ok(last);
+    };
+    last.logs = store.generations(&rule.name)?;
+    for journal in &found.journals {
+        let cursor = store.journal_cursor(&rule.name, &journal.name)?;
+        let cursor = cursor.map(|cursor| (journal.name.clone(), cursor));
+        last.journals.extend(cursor);
+    }
+    Ok(last)
 }
 
-/// A log, what is known of it, and what is to be read of it.
-struct Planned {
-    name: PathBuf,
-    known: Vec<Generation>,
-    now: Vec<Generation>,
-    tasks: Vec<Task>,
-}
-
-impl Plan {
-    fn new(
-        context: &Context,
-        store: Option<&Store>,
-        rule: &Rule,
-        found: &Discovered,
-    ) -> Result<Self, StoreError> {
-        let mut plan = Plan::default();
-        let mut known = store
-            .map(|store| store.generations(&rule.name))
-            .transpose()?
-            .unwrap_or_default();
-        let of_logs = found.logs.iter().map(|log| known.remove(&log.name));
-        let of_logs: Vec<Vec<Generation>> = of_logs.map(Option::unwrap_or_default).collect();
-        let orphans: Vec<Generation> = known.into_values().flatten().collect();
-        let known = of_logs;
-        let wanted: Vec<_> = (found.logs.iter())
-            .zip(known.iter().map(Vec::as_slice))
-            .collect();
-        let followed = logs::follow(&wanted, &orphans, &rule.olddir, context.now);
-        let new_source = NewSource::of(context, store, rule)?;
-        for ((log, known), mut followed) in found.logs.iter().zip(known).zip(followed) {
-            if known.is_empty() {
-                followed.count_from(new_source.since(logs::is_auto(&log.name)));
-            }
-            plan.add_log(rule, &log.name, known, followed);
-        }
-        for journal in &found.journals {
-            let known = store
-                .map(|store| store.journal_cursor(&rule.name, &journal.name))
-                .transpose()?
-                .flatten();
-            let place = context.config.journal.as_deref();
-            let since = new_source.since(*journal == logs::ssh_journal());
-            let begun = Journaled::begin(journal, place, known, since, context.now);
-            plan.add_journal(rule, &journal.name, begun);
-        }
-        Ok(plan)
-    }
-
-    fn add_log(
-        &mut self,
-        rule: &Rule,
-        name: &Path,
-        known: Vec<Generation>,
-        mut followed: Followed,
-    ) {
-        self.outcome.problems.append(&mut followed.problems);
-        if let Some((path, status, at)) = followed.idle {
-            self.outcome.sources.push(row(rule, &path, status, at));
-        }
-        let (mut tasks, mut pieces, mut places) = (Vec::new(), Vec::new(), Vec::new());
-        for (task, piece) in followed.tasks {
-            places.push(self.place(rule, &task.path, task.status, task.from));
-            pieces.push(piece);
-            tasks.push(task);
-        }
-        self.unread.push(Unread {
-            pieces,
-            is_behind: is_behind(&known),
-        });
-        self.places.push(places);
-        self.logs.push(Planned {
-            name: name.to_owned(),
-            known,
-            now: followed.generations,
-            tasks,
-        });
-    }
-
-    fn add_journal(
-        &mut self,
-        rule: &Rule,
-        name: &str,
-        begun: Result<(Journaled, Segment), JournalError>,
-    ) {
-        let path = Path::new(name);
-        match begun {
-            Ok((journal, piece)) => {
-                let place = self.place(rule, path, Status::Read, 0);
-                self.places.push(vec![place]);
-                self.unread.push(Unread {
-                    pieces: vec![piece],
-                    is_behind: journal.is_behind(),
-                });
-                self.journals.push(journal);
-            }
-            Err(error) => {
-                self.outcome.problems.push(Problem::at(
-                    path,
-                    format!("{}: {error}", Escaped::path(path)),
-                ));
-                self.outcome
-                    .sources
-                    .push(row(rule, path, Status::Unreadable, 0));
-            }
-        }
-    }
-
-    fn place(&mut self, rule: &Rule, path: &Path, status: Status, from: u64) -> SourcePlace {
-        self.outcome.sources.push(row(rule, path, status, from));
-        SourcePlace {
-            path: Arc::from(path),
-            row: self.outcome.sources.len() - 1,
-        }
-    }
-
-    /// What the readings came to; the error says that a log has changed
-    /// while it was read.
-    fn settle(
-        mut self,
-        context: &Context,
-        rule: &Rule,
-        readings: &[Vec<Reading>],
-        has_room: bool,
-    ) -> Result<(RuleOutcome, RuleReading), LogChanged> {
-        let bound = if has_room {
-            let seconds = context.config.run_time.as_secs();
-            format!("in its part of the {seconds} s that a run has (settings.run_time)")
-        } else {
-            "in the memory that a run may take, for so many addresses failed".to_owned()
-        };
-        let outcome = &mut self.outcome;
-        let mut read = RuleReading::new(rule);
-        let mut sources = self.places.iter().zip(readings);
-        for (log, (places, readings)) in self.logs.iter_mut().zip(sources.by_ref()) {
-            for ((task, place), reading) in log.tasks.iter().zip(places).zip(readings) {
-                note(rule, place, reading, outcome);
-                let generation = &mut log.now[task.generation];
-                *generation = logs::checkpoint(task, generation, reading)?;
-            }
-            let was_behind = is_behind(&log.known);
-            let left: u64 = log.now.iter().map(|generation| generation.left).sum();
-            outcome.warnings.extend(told(
-                &bound,
-                &log.name,
-                was_behind,
-                (left > 0).then(|| plural(left, "byte", "bytes")),
-            ));
-        }
-        for (journal, (places, readings)) in self.journals.into_iter().zip(sources) {
-            for (place, reading) in places.iter().zip(readings) {
-                note(rule, place, reading, outcome);
-                outcome.sources[place.row].to = journal.entries();
-                outcome.problems.extend(journal.problems());
-            }
-            let was_behind = journal.is_behind();
-            let is_behind = readings.iter().any(|reading| reading.left != Left::Nothing);
-            let left = is_behind.then(|| "entries".to_owned());
-            outcome
-                .warnings
-                .extend(told(&bound, Path::new(journal.name()), was_behind, left));
-            let end = readings.iter().map(|reading| reading.end).sum();
-            read.journals.extend(journal.new_cursor(end, is_behind));
-        }
-        let changed = self.logs.into_iter().filter(|log| log.now != log.known);
-        read.logs = changed.map(|log| (log.name, log.now)).collect();
-        let newest = readings
-            .iter()
-            .flatten()
-            .filter_map(|reading| reading.newest);
-        read.newest = newest.map(|stamp| stamp.secs).max();
-        Ok((self.outcome, read))
+/// What bounds a reading that does not come to its end, in words.
+fn bound(context: &Context, budget: &Budget) -> String {
+    if budget.room() > 0 {
+        let seconds = context.config.run_time.as_secs();
+        format!("in its part of the {seconds} s that a run has (settings.run_time)")
+    } else {
+        "in the memory that a run may take, for so many addresses failed".to_owned()
     }
 }
 
@@ -306,85 +182,40 @@ impl Plan {
 const LOOKS_BACK: i64 = 86_400;
 
 /// From which stamp on a source counts that is new to a rule.
-struct NewSource {
-    /// None: all of it does.
-    of_any: Option<i64>,
-    /// Of a source that `auto` takes in place of another.
-    of_auto: Option<i64>,
+fn new_source(
+    context: &Context,
+    store: Option<&Store>,
+    rule: &Rule,
+) -> Result<NewSource, StoreError> {
+    let of_any = match context.config.first_contact {
+        config::FirstContact::Whole => None,
+        config::FirstContact::End => {
+            let recent = context.now - i64::from(rule.thresholds.request_time);
+            let last_run = store.map(Store::last_run).transpose()?.flatten();
+            // What a log holds that came to be since the last run was logged since then.
+            let since = last_run.map_or(recent, |last_run| last_run.min(recent));
+            Some(since.max(context.now - LOOKS_BACK))
+        }
+    };
+    let newest = match store.filter(|_| rule.sources.contains(&SourceSpec::Auto)) {
+        Some(store) => store.newest(&rule.name)?,
+        None => None,
+    };
+    // What was stamped like the last failure has been read from the other source.
+    let of_auto = newest.map(|newest| newest.min(context.now) + 1).or(of_any);
+    Ok(NewSource { of_any, of_auto })
 }
 
-impl NewSource {
-    fn of(context: &Context, store: Option<&Store>, rule: &Rule) -> Result<Self, StoreError> {
-        let of_any = match context.config.first_contact {
-            config::FirstContact::Whole => None,
-            config::FirstContact::End => {
-                let recent = context.now - i64::from(rule.thresholds.request_time);
-                let last_run = store.map(Store::last_run).transpose()?.flatten();
-                // What a log holds that came to be since the last run was logged since then.
-                let since = last_run.map_or(recent, |last_run| last_run.min(recent));
-                Some(since.max(context.now - LOOKS_BACK))
-            }
-        };
-        let newest = match store.filter(|_| rule.sources.contains(&SourceSpec::Auto)) {
-            Some(store) => store.newest(&rule.name)?,
-            None => None,
-        };
-        // What was stamped like the last failure has been read from the other source.
-        let of_auto = newest.map(|newest| newest.min(context.now) + 1).or(of_any);
-        Ok(NewSource { of_any, of_auto })
-    }
-
-    fn since(&self, is_auto: bool) -> Option<i64> {
-        if is_auto { self.of_auto } else { self.of_any }
-    }
-}
-
-/// Whether the last run left something of a log.
-fn is_behind(known: &[Generation]) -> bool {
-    known.iter().any(|generation| generation.left > 0)
-}
-
-/// Reads files that were named on the command line from their start, with
-/// windows of their own. What an un-ban has cleared, or is banned already, is
-/// no ban again.
-pub(super) fn read_files(
+/// Reads inputs for once, with windows of their own. What an un-ban has cleared, or is
+/// banned already, is no ban again.
+pub(super) fn read_apart(
     context: &Context,
     store: Option<&mut Store>,
     rule: &Rule,
-    files: &[PathBuf],
+    inputs: Inputs,
     budget: &mut Budget,
 ) -> Result<RuleOutcome, StoreError> {
-    let mut outcome = RuleOutcome::default();
-    let (mut sources, mut places) = (Vec::new(), Vec::new());
-    for path in &logs::each_once(files.to_vec()) {
-        let status = match logs::named(path, context.now) {
-            Ok(piece) => {
-                sources.push(vec![piece].into());
-                places.push(vec![SourcePlace {
-                    path: Arc::from(path.as_path()),
-                    row: outcome.sources.len(),
-                }]);
-                Status::Read
-            }
-            Err(error) => {
-                outcome.problems.push(Problem::at(
-                    path,
-                    format!("{}: {error}", Escaped::path(path)),
-                ));
-                if matches!(error, OpenError::Missing) {
-                    Status::Missing
-                } else {
-                    Status::Unreadable
-                }
-            }
-        };
-        outcome.sources.push(row(rule, path, status, 0));
-    }
     let mut evaluator = Evaluator::new(context, rule, store, KnownPast::Apart);
-    let readings = evaluator.evaluate(&places, sources, budget, &mut outcome.problems)?;
-    for (place, reading) in places.iter().flatten().zip(readings.iter().flatten()) {
-        note(rule, place, reading, &mut outcome);
-    }
-    (outcome.bans, outcome.paths) = (evaluator.bans, evaluator.paths);
-    Ok(outcome)
+    let mut report = evaluator.evaluate(inputs, budget)?;
+    Ok(RuleOutcome::of(rule, &mut report, evaluator.bans))
 }

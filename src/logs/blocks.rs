@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 
 use memchr::{memchr, memrchr};
 
-use super::identity::ReadAt;
-use super::unpack::read_some;
+use super::bytes::{ReadAt, read_some};
 
 /// Longer lines are counted and not matched: nothing that logs an attempt
 /// writes a megabyte, and the memory of a run is bounded by it.
@@ -289,9 +288,9 @@ pub(super) fn end_of_lines(file: &impl ReadAt, from: u64, size: u64) -> io::Resu
     let mut end = size;
     while end > first {
         let start = end.saturating_sub(step.len() as u64).max(first);
-        let piece = &mut step[..usize_of(end - start)];
-        let filled = file.read_at(piece, start)?;
-        if let Some(newline) = memrchr(b'\n', &piece[..filled]) {
+        let part = &mut step[..usize_of(end - start)];
+        let filled = file.read_at(part, start)?;
+        if let Some(newline) = memrchr(b'\n', &part[..filled]) {
             return Ok(start + newline as u64 + 1);
         }
         end = start;

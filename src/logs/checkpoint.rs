@@ -1,37 +1,59 @@
-//! What was read of a generation → where the next run goes on.
+//! What was read of an input → where the next run goes on.
 
 use std::io;
+use std::path::PathBuf;
 
-use crate::model::{Cursor, Generation, GenerationState};
+use crate::model::{Cursor, Generation, GenerationState, JournalCursor};
 
-use super::follow::Task;
-use super::identity::{bytes_at, cursor, cursor_of};
-use super::reading::{Left, Reading};
+use super::bytes::bytes_at;
+use super::identity::{cursor, cursor_of};
+use super::open::Opened;
+use super::reading::Reading;
+use super::segment::Left;
 
-/// The file changed while it was read, so that what was heard of it can not
+/// A file changed while it was read, so that what was found in it can not
 /// be trusted: the reading is to be done again.
 #[derive(Debug)]
 pub struct LogChanged;
 
+/// Where the next run goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourcePosition {
+    /// Of a log: its generations, each with its cursor.
+    Log(Vec<Generation>),
+    /// Of a journal.
+    Journal(JournalCursor),
+}
+
+/// How far a run has come with a log or a journal.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// The log, or the name of the journal.
+    pub name: PathBuf,
+    /// Where the next run goes on, if that is not what the last run left.
+    pub position: Option<SourcePosition>,
+    /// Whether the last run left something of it.
+    pub was_behind: bool,
+    /// What this run leaves of it.
+    pub left: Left,
+}
+
 /// The generation after the reading. A plain file is looked at once more: if
 /// it still holds what it had when it was opened, the bytes before the new
 /// cursor, and those before the old one, nobody has cut or replaced it meanwhile.
-///
-/// # Errors
-/// It has changed.
-pub fn checkpoint(
-    task: &Task,
+pub(super) fn checkpoint(
+    opened: &Opened,
     generation: &Generation,
     reading: &Reading,
 ) -> Result<Generation, LogChanged> {
     let old = &generation.cursor;
-    let cursor = match task.opened.packing {
-        None => of_plain(task, old, reading)
+    let cursor = match opened.packing {
+        None => of_plain(opened, old, reading)
             .unwrap_or_default()
             .ok_or(LogChanged)?,
-        Some(_) if reading.end == task.from => old.clone(),
+        Some(_) if reading.end == old.offset => old.clone(),
         Some(_) => {
-            let head = if task.from == 0 {
+            let head = if old.offset == 0 {
                 &reading.head
             } else {
                 &*old.head
@@ -41,15 +63,14 @@ pub fn checkpoint(
     };
     // What is compressed is not written to any more.
     let is_whole = reading.error.is_none() && reading.left == Left::Nothing;
-    let cut = task.opened.packing.is_some() && reading.rest > 0 && is_whole;
-    let kind = if cut {
-        GenerationState::Cut
-    } else {
-        generation.state
-    };
+    let is_cut = opened.packing.is_some() && reading.rest > 0 && is_whole;
     Ok(Generation {
         cursor,
-        state: kind,
+        state: if is_cut {
+            GenerationState::Cut
+        } else {
+            generation.state
+        },
         left: match reading.left {
             Left::Bytes(bytes) => bytes,
             Left::Nothing | Left::Entries => 0,
@@ -59,24 +80,20 @@ pub fn checkpoint(
 }
 
 /// The new cursor; none if the file is not what was read.
-fn of_plain(task: &Task, old: &Cursor, reading: &Reading) -> io::Result<Option<Cursor>> {
-    if reading.cut_short || !task.opened.holds()? {
+fn of_plain(opened: &Opened, old: &Cursor, reading: &Reading) -> io::Result<Option<Cursor>> {
+    if reading.cut_short || !opened.holds()? {
         return Ok(None);
     }
-    let file = &*task.opened.file;
+    let file = &*opened.file;
     let tail = &reading.tail;
     let read = bytes_at(file, reading.end - tail.len() as u64, tail.len() as u64)?;
-    let head = if task.from == 0 {
-        &reading.head[..reading.head.len().min(old_head())]
+    let compared = usize::try_from(Cursor::HEAD).unwrap_or(usize::MAX);
+    let head = if old.offset == 0 {
+        &reading.head[..reading.head.len().min(compared)]
     } else {
         &*old.head
     };
     let new = cursor(file, reading.end)?;
     Ok(new
         .filter(|new| read == *tail && (new.head.starts_with(head) || head.starts_with(&new.head))))
-}
-
-/// How many bytes of a beginning are compared.
-fn old_head() -> usize {
-    usize::try_from(Cursor::HEAD).unwrap_or(usize::MAX)
 }

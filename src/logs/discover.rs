@@ -10,7 +10,7 @@ use crate::model::{Problem, SourceSpec};
 use crate::rules::DEFAULT_RULE;
 
 use super::globs::expand;
-use super::journal::{Journal, journalctl};
+use super::journal::{Journal, journalctl, ssh_journal};
 use super::names::{Age, bases};
 
 /// A log: where it is written, and where its generations are.
@@ -78,19 +78,8 @@ pub fn discover(specs: &[SourceSpec]) -> Discovered {
 }
 
 /// Whether a log is one of those that `auto` looks for.
-#[must_use]
-pub fn is_auto(log: &Path) -> bool {
+pub(super) fn is_auto(log: &Path) -> bool {
     (DEFAULT_RULE.logs.iter()).any(|known| log == Path::new(known))
-}
-
-/// The journal of sshd, as distributions call its unit.
-#[must_use]
-pub fn ssh_journal() -> Journal {
-    let units = DEFAULT_RULE.journal.units;
-    Journal {
-        name: format!("journal:{}", units[0]),
-        units: units.iter().map(|unit| (*unit).to_owned()).collect(),
-    }
 }
 
 /// The logs without those that are another's file under a second name: a link,

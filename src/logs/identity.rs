@@ -8,7 +8,7 @@ use siphasher::sip::SipHasher13;
 
 use crate::model::{Cursor, Fingerprint};
 
-use super::unpack::read_some;
+use super::bytes::{ReadAt, bytes_at, read_some};
 
 /// How much of a stream is read at once.
 const STEP: usize = 256 << 10;
@@ -20,42 +20,6 @@ fn fingerprint(bytes: &[u8]) -> Fingerprint {
         length: bytes.len() as u64,
         hash: hasher.finish(),
     }
-}
-
-/// What can be read at any place.
-pub(super) trait ReadAt {
-    /// Fills `buffer` from the byte at `offset`, less only where the file ends.
-    ///
-    /// # Errors
-    /// The file can not be read.
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
-}
-
-impl ReadAt for std::fs::File {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let mut filled = 0;
-        while filled < buffer.len() {
-            match std::os::unix::fs::FileExt::read_at(
-                self,
-                &mut buffer[filled..],
-                offset + filled as u64,
-            ) {
-                Ok(0) => break,
-                Ok(more) => filled += more,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(filled)
-    }
-}
-
-/// The bytes of `file` from `start` on, `length` of them unless it ends before.
-pub(super) fn bytes_at(file: &impl ReadAt, start: u64, length: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
-    let filled = file.read_at(&mut bytes, start)?;
-    bytes.truncate(filled);
-    Ok(bytes)
 }
 
 /// The cursor of a file that was read up to `offset`; none if it is shorter by now.
@@ -154,15 +118,6 @@ fn more(stream: &mut impl Read, window: &mut Vec<u8>) -> usize {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    impl ReadAt for Vec<u8> {
-        fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-            let rest = self.get(usize::try_from(offset).unwrap()..).unwrap_or(&[]);
-            let length = rest.len().min(buffer.len());
-            buffer[..length].copy_from_slice(&rest[..length]);
-            Ok(length)
-        }
-    }
 
     proptest! {
         #[test]

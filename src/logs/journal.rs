@@ -17,55 +17,31 @@ use super::segment::{Content, Segment};
 mod ask;
 mod between;
 mod entry;
+mod named;
 mod progress;
 mod senders;
 mod unit;
 
 pub(super) use ask::journalctl;
-pub use between::{JournalEntry, entries_between, journal_named};
+pub use between::{JournalEntry, entries_between};
 pub use entry::journal_line;
-pub use progress::JournalProgress;
+pub use named::{Journal, JournalError, journal_named, ssh_journal};
+pub(super) use progress::JournalProgress;
 
 use ask::{Expected, ask, cursor_of, drained};
 use entry::{line, micros};
+use named::LONGEST_ENTRY;
 use senders::Senders;
 
 /// How far back the first run looks, in seconds: a week.
 const FIRST_LOOK: i64 = 7 * 86_400;
 
-/// An entry of more bytes than this is left out.
-const LONGEST_ENTRY: u64 = 8 << 20;
-
 /// How many of the newest entries are looked through for one that counts.
 const NEWEST: &str = "--lines=1000";
 
-/// The journal of some units.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Journal {
-    /// What it is called in reports and in the store: `journal:ssh.service`.
-    pub name: String,
-    /// The units.
-    pub units: Vec<String>,
-}
-
-/// Why the journal can not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    /// There is no `journalctl`.
-    #[error(
-        "journalctl is neither in /usr/bin nor in /bin: let rsyslog write a file and name it in log_files"
-    )]
-    Missing,
-    /// It could not be started.
-    #[error("journalctl can not be started: {0}")]
-    NotStarted(io::Error),
-}
-
-/// Begins to read a journal at `from`, or what it has of the last week. `place` is a directory or file in place of the host's.
-///
-/// # Errors
-/// `journalctl` is missing, or can not be started.
-pub fn journal(
+/// Begins to read a journal at `from`, or from its first entry. `place` is a
+/// directory or file in place of the host's.
+pub(super) fn open_journal(
     journal: &Journal,
     place: Option<&Path>,
     from: Option<&JournalPosition>,
@@ -84,25 +60,14 @@ pub fn journal(
             });
         }
         Some(JournalPosition::Since(secs)) => drop(command.arg(format!("--since=@{secs}"))),
-        None => drop(command.arg(format!("--since=@{}", now - FIRST_LOOK))),
+        None => {}
     }
     begin(command, senders, expected, now)
 }
 
-/// Begins to read a journal from its first entry, or from the second `since` on.
-///
-/// # Errors
-/// `journalctl` is missing, or can not be started.
-pub fn whole_journal(
-    journal: &Journal,
-    place: Option<&Path>,
-    since: Option<i64>,
-    now: i64,
-) -> Result<(Segment, JournalProgress), JournalError> {
-    let senders = Senders::of(&journal.units, Path::new("/"));
-    let mut command = ask(&senders, place)?;
-    command.args(since.map(|since| format!("--since=@{since}")));
-    begin(command, senders, None, now)
+/// Where a journal is read from that is new: a week ago.
+pub(super) fn last_week(now: i64) -> JournalPosition {
+    JournalPosition::Since(now - FIRST_LOOK)
 }
 
 fn begin(
@@ -325,10 +290,10 @@ mod tests {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let senders = Senders::of(&["ssh.service".to_owned()], Path::new("/"));
-        let (piece, progress) = begin(command, senders, None, 0).unwrap();
+        let (segment, progress) = begin(command, senders, None, 0).unwrap();
         let (done, read) = mpsc::channel();
         thread::spawn(move || {
-            let Content::Stream { mut stream, .. } = piece.content else {
+            let Content::Stream { mut stream, .. } = segment.content else {
                 unreachable!("a journal is a stream");
             };
             let mut lines = String::new();

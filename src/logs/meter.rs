@@ -1,8 +1,10 @@
+//! How much was read of logs so far, for the progress display.
+
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What this process has read of logs. One number for all: whoever waits is
-/// told how far everything has come, whichever threads and pieces read it.
+/// What this process has read of logs. One number for all: the display
+/// shows how far everything has come, whichever threads and segments read it.
 static READ: AtomicU64 = AtomicU64::new(0);
 
 /// How many bytes of logs were read so far, as they stand on the disk: of a

@@ -1,3 +1,5 @@
+//! A path → a regular file that is open for reading, and what its bytes are.
+
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -8,7 +10,7 @@ use std::sync::atomic::AtomicU64;
 use crate::model::{CountsFrom, Cursor, FileStat};
 use crate::rules::Clock;
 
-use super::identity::bytes_at;
+use super::bytes::bytes_at;
 use super::meter::Metered;
 use super::segment::{Content, Packed, Segment};
 use super::unpack::{Packing, UnknownPacking, gzip_time, packing, unpack, unpack_counted};
@@ -134,7 +136,7 @@ impl Opened {
 
     /// What is to be read of it: from the byte `from` on, and of a plain file
     /// up to `to`. `ends` says whether its end ends the last line.
-    pub(super) fn piece(&self, from: u64, to: u64, ends: bool) -> io::Result<Segment> {
+    pub(super) fn segment(&self, from: u64, to: u64, ends: bool) -> io::Result<Segment> {
         let content = match self.packing {
             None => Content::Plain(self.file.clone(), from..to.max(from)),
             Some(packing) => {
@@ -159,15 +161,12 @@ impl Opened {
 }
 
 /// The whole file at `path`, whose end ends the last line.
-///
-/// # Errors
-/// It is missing, not to be read, or no file of lines.
-pub fn whole(path: &Path) -> Result<Segment, OpenError> {
+pub(super) fn whole(path: &Path) -> Result<Segment, OpenError> {
     let opened = open_log(path)?;
-    Ok(opened.piece(0, opened.stat.size, true)?)
+    Ok(opened.segment(0, opened.stat.size, true)?)
 }
 
-/// The same as a stream of bytes, with the anchor of its stamps.
+/// The text of the file at `path` as a stream of bytes, with the anchor of its stamps.
 ///
 /// # Errors
 /// It is missing, not to be read, or no file of lines.

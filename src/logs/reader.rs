@@ -1,5 +1,5 @@
-//! A piece of a log, read wave by wave: blocks that are read together and matched in
-//! parallel, while they are hot in the cache.
+//! A segment of a log, read batch by batch: blocks that are read together and matched
+//! in parallel, while they are hot in the cache.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -17,10 +17,10 @@ use crate::rules::Clock;
 
 use super::batch::{BlockFailures, MatchedBlock, Pool};
 use super::blocks::{BlockCutter, LONGEST_LINE};
-use super::identity::bytes_at;
+use super::bytes::bytes_at;
 use super::meter;
-use super::reading::{Left, Reading};
-use super::segment::{Content, Packed, Segment};
+use super::reading::Reading;
+use super::segment::{Content, Left, Packed, Segment};
 use super::sizes::Sizes;
 
 /// How many blocks of a stream are unpacked while as many are matched, and how
@@ -28,8 +28,10 @@ use super::sizes::Sizes;
 /// thread does both when the others have work of their own.
 const UNPACKED: (usize, u64) = (2, 128 << 10);
 
-/// A piece while it is read.
+/// A segment while it is read.
 pub(super) struct Reader {
+    /// Which part of its input it is.
+    pub(super) part: usize,
     state: State,
     clock: Clock,
     counts: CountsFrom,
@@ -38,7 +40,7 @@ pub(super) struct Reader {
     ahead: VecDeque<BlockFailures>,
     reading: Reading,
     from: u64,
-    /// What is left of the piece if nothing of it is read.
+    /// What is left of the segment if nothing of it is read.
     all: Left,
     /// How far the file was read that a stream is unpacked from.
     packed: Option<Packed>,
@@ -51,7 +53,7 @@ pub(super) struct Reader {
 enum State {
     Plain {
         file: Arc<File>,
-        /// Its lines. It begins a byte before the piece where that goes on within
+        /// Its lines. It begins a byte before the segment where that goes on within
         /// a line that is too long: the rest of it is no line of its own.
         whole: Range<u64>,
         at: u64,
@@ -73,11 +75,11 @@ enum State {
 }
 
 impl Reader {
-    /// Begins to read a piece; the way back to where it goes on takes at most `way_back`.
-    pub(super) fn new(piece: Segment, sizes: Sizes, way_back: Duration) -> Self {
-        let (from, all) = (piece.from(), piece.left());
+    /// Begins to read a segment; the way back to where it goes on takes at most `way_back`.
+    pub(super) fn new(part: usize, segment: Segment, sizes: Sizes, way_back: Duration) -> Self {
+        let (from, all) = (segment.from(), segment.left());
         let mut packed_in = None;
-        let state = match piece.content {
+        let state = match segment.content {
             Content::Plain(file, range) => State::Plain {
                 at: from,
                 whole: from - u64::from(is_within_line(&file, from))..range.end,
@@ -95,9 +97,10 @@ impl Reader {
             }
         };
         let mut reader = Reader {
+            part,
             state,
-            clock: piece.clock,
-            counts: piece.counts,
+            clock: segment.clock,
+            counts: segment.counts,
             sizes,
             ahead: VecDeque::new(),
             reading: Reading {

@@ -1,4 +1,4 @@
-//! What came of reading a piece of a log.
+//! What came of reading a segment of a log.
 
 use std::io;
 
@@ -7,24 +7,12 @@ use crate::rules::MatchTotals;
 
 use super::batch::MatchedBlock;
 use super::blocks::Block;
-use super::segment::Segment;
+use super::segment::{Left, Segment};
 
-/// How many of a piece's first and last bytes are kept to recognise it by.
+/// How many of a segment's first and last bytes are kept to recognise it by.
 const ENDS: usize = 1024;
 
-/// What of a piece was left for a later run.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub enum Left {
-    /// Nothing: it was read to its end, or to where it breaks.
-    #[default]
-    Nothing,
-    /// So many bytes, at least one, as they stand on the disk.
-    Bytes(u64),
-    /// Something of a journal, which has no size.
-    Entries,
-}
-
-/// What came of reading a piece.
+/// What came of reading a segment.
 #[derive(Debug, Default)]
 pub struct Reading {
     /// The byte behind the last line that was read, or within a line that is too
@@ -57,17 +45,16 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Nothing was read of a piece.
-    #[must_use]
-    pub fn none_of(piece: &Segment) -> Self {
+    /// Nothing was read of a segment.
+    pub(super) fn none_of(segment: &Segment) -> Self {
         Reading {
-            end: piece.from(),
-            left: piece.left(),
+            end: segment.from(),
+            left: segment.left(),
             ..Reading::default()
         }
     }
 
-    /// Adds what was met in a block of a piece that is read from the byte `from` on.
+    /// Adds what was met in a block of a segment that is read from the byte `from` on.
     pub(super) fn add(&mut self, matched: &MatchedBlock, from: u64) {
         let MatchedBlock { block, tally, .. } = matched;
         self.tally.add(tally);

@@ -6,108 +6,37 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use crate::model::Failure;
 use crate::rules::Matcher;
 
 use super::batch::Pool;
 use super::budget::{Budget, divide};
-use super::reader::Reader;
-use super::reading::Reading;
-use super::segment::Segment;
+use super::input::Input;
+use super::sink::{FailureSink, MatchedFailure, More};
 use super::sizes::Sizes;
 use super::source::{Head, SourceReader, Turn, merge};
 
-/// A failure, in the order in which it counts.
-#[derive(Debug)]
-pub struct MatchedFailure<'a> {
-    /// Which source it is from, and which piece of it.
-    pub place: (usize, usize),
-    /// The failure.
-    pub failure: &'a Failure,
-    /// Its line, without the newline; none if the matcher keeps users, or if more
-    /// failures of its address were not wanted.
-    pub line: &'a [u8],
-    /// The user it names, if the matcher keeps users.
-    pub user: Option<&'a [u8]>,
-}
-
-/// Whether further failures of an address are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum More {
-    /// They may matter.
-    Wanted,
-    /// They need not be handed over, but may be; those of connections are, without
-    /// their lines.
-    Unwanted,
-    /// There is no room for more: the reading ends as if its time were over.
-    NoRoom,
-}
-
-/// Takes the failures that are found, in the order in which they count.
-pub trait Sink: Send {
-    /// Takes the next failure.
-    fn take(&mut self, matched: MatchedFailure<'_>) -> More;
-
-    /// No failure may come for a while: what is held on to should be let go.
-    fn pause(&mut self) {}
-}
-
-impl<F: FnMut(MatchedFailure<'_>) -> More + Send> Sink for F {
-    fn take(&mut self, matched: MatchedFailure<'_>) -> More {
-        self(matched)
-    }
-}
-
-/// What is to be read of a source.
-#[derive(Debug, Default)]
-pub struct Unread {
-    /// The pieces of a log, oldest first.
-    pub pieces: Vec<Segment>,
-    /// Whether it has fallen behind: it is read alone, after all the others.
-    pub is_behind: bool,
-}
-
-impl From<Vec<Segment>> for Unread {
-    fn from(pieces: Vec<Segment>) -> Self {
-        Unread {
-            pieces,
-            is_behind: false,
-        }
-    }
-}
-
-/// Reads all sources in parallel and hands their failures to `sink`: of each
-/// source in the order of its pieces and lines, of several merged by stamp,
-/// then by the order of the sources. Memory does not grow with what is read.
-pub fn scan(
-    sources: Vec<Vec<Segment>>,
-    matcher: &Matcher,
-    sizes: Sizes,
-    mut sink: impl FnMut(MatchedFailure<'_>) -> More + Send,
-) -> Vec<Vec<Reading>> {
-    let sources = sources.into_iter().map(Unread::from).collect();
-    scan_within(&mut Budget::unlimited(), sources, matcher, sizes, &mut sink)
-}
-
-/// The same within a budget.
+/// Reads all inputs in parallel and hands their failures to `sink`, in the order that
+/// [`Inputs::read`](super::inputs::Inputs::read) tells.
 ///
-/// A source that uses up its share of it is left out of that order. It goes on
+/// An input that uses up its share of the budget is left out of that order. It goes on
 /// alone when all others were read, as those do that had fallen behind before, with
 /// the time that is left over, and stops where that is used up.
-pub fn scan_within(
+pub(super) fn scan(
     budget: &mut Budget,
-    sources: Vec<Unread>,
+    inputs: &mut [Input],
     matcher: &Matcher,
     sizes: Sizes,
-    sink: &mut impl Sink,
-) -> Vec<Vec<Reading>> {
-    let source = |unread| SourceReader::new(unread, sizes, budget);
+    sink: &mut impl FailureSink,
+) {
+    let busy = inputs.iter().filter(|input| input.is_unread());
     let mut scan = Scan {
         pool: Pool::new(matcher),
         // Among several sources one failure left out may change the order of others.
-        alone: sources.len() == 1,
-        sources: sources.into_iter().map(source).collect(),
+        alone: busy.count() == 1,
+        sources: Vec::new(),
     };
+    let source = |input| SourceReader::new(input, sizes, budget);
+    scan.sources.extend(inputs.iter_mut().map(source));
     let together = scan.sources.iter().enumerate();
     let together = together.filter(|(_, source)| source.turn == Turn::Together);
     let together: Vec<usize> = together.map(|(n, _)| n).collect();
@@ -122,12 +51,9 @@ pub fn scan_within(
         }
         has_room &= scan.read(&[n], budget, sink);
     }
-    let readings = |source: SourceReader| source.readers.into_iter().map(Reader::into_reading);
-    let readings = scan
-        .sources
-        .into_iter()
-        .map(|source| readings(source).collect());
-    readings.collect()
+    for (source, input) in scan.sources.into_iter().zip(inputs) {
+        source.finish(input);
+    }
 }
 
 /// A reading that goes on.
@@ -141,13 +67,16 @@ struct Scan<'a> {
 impl Scan<'_> {
     /// Reads the sources whose turn it is, until each is read or its time is used
     /// up; false if `sink` has no room for more.
-    fn read(&mut self, turn: &[usize], budget: &mut Budget, sink: &mut impl Sink) -> bool {
+    ///
+    /// One step hands over what the step before has found, while the next blocks are
+    /// being read and matched.
+    fn read(&mut self, turn: &[usize], budget: &mut Budget, sink: &mut impl FailureSink) -> bool {
         if turn.is_empty() {
             return true;
         }
         let mut begun = Instant::now();
         let mut has_room = true;
-        self.read_on();
+        read_on(&mut self.sources, &self.pool);
         self.exchange();
         loop {
             let turn = turn.iter().copied();
@@ -156,32 +85,8 @@ impl Scan<'_> {
                 sink.pause();
                 return has_room;
             }
-            let mut unwanted = Vec::new();
-            let mut heads: Vec<(usize, Head)> = turn
-                .iter()
-                .map(|&n| (n, std::mem::take(&mut self.sources[n].head)))
-                .collect();
-            let mut tell = |matched: MatchedFailure<'_>| {
-                let address = matched.failure.address;
-                match sink.take(matched) {
-                    More::Unwanted if self.alone => unwanted.push(address),
-                    More::Wanted | More::Unwanted => {}
-                    More::NoRoom => has_room = false,
-                }
-            };
-            let (pool, sources) = (&self.pool, &mut self.sources);
-            rayon::join(
-                || {
-                    let its_turn = sources.par_iter_mut().filter(|source| source.is_its_turn());
-                    its_turn.for_each(|source| source.read_on(pool));
-                },
-                || merge(&mut heads, &mut tell),
-            );
+            has_room &= self.step(&turn, sink);
             sink.pause();
-            for (n, head) in heads {
-                self.sources[n].head = head;
-            }
-            self.pool.leave_out(unwanted);
             let now = Instant::now();
             self.spend(&turn, now - begun, budget);
             begun = now;
@@ -201,13 +106,31 @@ impl Scan<'_> {
         }
     }
 
-    fn read_on(&mut self) {
-        let pool = &self.pool;
-        let its_turn = self
-            .sources
-            .par_iter_mut()
-            .filter(|source| source.is_its_turn());
-        its_turn.for_each(|source| source.read_on(pool));
+    /// Hands over what was found in these sources, and reads on meanwhile; false if
+    /// `sink` has no room for more.
+    fn step(&mut self, turn: &[usize], sink: &mut impl FailureSink) -> bool {
+        let (mut has_room, mut unwanted) = (true, Vec::new());
+        let mut heads: Vec<(usize, Head)> = turn
+            .iter()
+            .map(|&n| (n, std::mem::take(&mut self.sources[n].head)))
+            .collect();
+        let mut tell = |matched: MatchedFailure<'_>| {
+            let address = matched.failure.address;
+            let counted = sink.take(matched);
+            match counted.more {
+                More::Unwanted if self.alone => unwanted.push(address),
+                More::Wanted | More::Unwanted => {}
+                More::NoRoom => has_room = false,
+            }
+            counted.failures
+        };
+        let (pool, sources) = (&self.pool, &mut self.sources);
+        rayon::join(|| read_on(sources, pool), || merge(&mut heads, &mut tell));
+        for (n, head) in heads {
+            self.sources[n].head = head;
+        }
+        self.pool.leave_out(unwanted);
+        has_room
     }
 
     fn exchange(&mut self) {
@@ -247,6 +170,12 @@ impl Scan<'_> {
         waiting.sort_by_key(|&n| Reverse(self.sources[n].rest()));
         waiting
     }
+}
+
+/// Reads on in the sources whose turn it is.
+fn read_on(sources: &mut [SourceReader], pool: &Pool<'_>) {
+    let its_turn = sources.par_iter_mut().filter(|source| source.is_its_turn());
+    its_turn.for_each(|source| source.read_on(pool));
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A piece of a log that is to be read: a file or a part of one, or a stream.
+//! A segment of a log that is to be read: a file, a part of one, or a stream.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,21 +9,19 @@ use std::sync::atomic::AtomicU64;
 use crate::model::CountsFrom;
 use crate::rules::Clock;
 
-use super::reading::Left;
-
-/// A piece of a log that is to be read.
+/// A segment of a log that is to be read.
 #[derive(Debug)]
-pub struct Segment {
+pub(super) struct Segment {
     /// What is read.
-    pub content: Content,
+    pub(super) content: Content,
     /// Which year its stamps without one have.
-    pub clock: Clock,
+    pub(super) clock: Clock,
     /// What of it counts.
-    pub counts: CountsFrom,
+    pub(super) counts: CountsFrom,
 }
 
-/// What is read of a piece.
-pub enum Content {
+/// What is read of a segment.
+pub(super) enum Content {
     /// These bytes of a file: whole lines.
     Plain(Arc<File>, Range<u64>),
     /// A stream from the byte `from` on, at which a line starts.
@@ -41,17 +39,28 @@ pub enum Content {
 
 /// How far a compressed file was read.
 #[derive(Debug, Clone)]
-pub struct Packed {
+pub(super) struct Packed {
     /// Its bytes.
     pub(super) size: u64,
     /// How many of them were read so far.
     pub(super) read: Arc<AtomicU64>,
 }
 
+/// What of a segment was left for a later run.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing: it was read to its end, or to where it breaks.
+    #[default]
+    Nothing,
+    /// So many bytes, at least one, as they stand on the disk.
+    Bytes(u64),
+    /// Something of a journal, which has no size.
+    Entries,
+}
+
 impl Segment {
     /// The byte it is read from.
-    #[must_use]
-    pub fn from(&self) -> u64 {
+    pub(super) fn from(&self) -> u64 {
         match &self.content {
             Content::Plain(_, range) => range.start,
             Content::Stream { from, .. } => *from,

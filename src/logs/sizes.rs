@@ -1,3 +1,5 @@
+//! How much is read at once.
+
 /// How much is read at once. What is found never depends on it.
 #[derive(Debug, Clone, Copy)]
 pub struct Sizes {
@@ -5,20 +7,20 @@ pub struct Sizes {
     pub block: u64,
     /// Blocks of a file that are read together.
     pub blocks: usize,
-    /// How many bytes of a piece are read before others have their turn.
+    /// How many bytes of a segment are read before others have their turn.
     pub stride: u64,
-    /// How many pieces of a source are read at the same time.
-    pub pieces: usize,
+    /// How many segments of a source are read at the same time.
+    pub segments: usize,
     /// How many bytes the failures of a source may take that wait to be
     /// merged with those of the others.
     pub room: usize,
-    /// The same of a piece whose turn has not come.
+    /// The same of a segment whose turn has not come.
     pub ahead: usize,
 }
 
 impl Sizes {
     /// Blocks large enough that handing them out costs next to nothing, and so
-    /// small that they stay in a core's cache and that at the end of a wave no
+    /// small that they stay in a core's cache and that at the end of a batch no
     /// thread waits long for another; all sources together stay within some megabytes.
     #[must_use]
     pub fn for_sources(sources: usize) -> Self {
@@ -29,7 +31,7 @@ impl Sizes {
             block: block as u64,
             blocks: (threads * 8).min(share / block).max(1),
             stride: 4 << 20,
-            pieces: threads,
+            segments: threads,
             room: share.clamp(64 << 10, 2 << 20),
             ahead: (share / threads).clamp(64 << 10, 4 << 20),
         }

@@ -1,4 +1,4 @@
-//! A source: a log's pieces while they are read, and the failures that come next;
+//! A source: an input's parts while they are read, and the failures that come next;
 //! those of several merged.
 
 use std::cmp::Reverse;
@@ -11,73 +11,80 @@ use crate::model::Stamp;
 
 use super::batch::{BlockFailures, Pool};
 use super::budget::{Account, Budget};
+use super::input::Input;
+use super::part::InputPart;
 use super::reader::Reader;
-use super::scan::{MatchedFailure, Unread};
+use super::sink::MatchedFailure;
 use super::sizes::Sizes;
 
 /// The failures of a source that come next.
 #[derive(Default)]
 pub(super) struct Head {
-    /// Those of each block with the piece it is of.
-    found: VecDeque<(usize, BlockFailures)>,
+    found: FoundBlocks,
     /// Whether nothing can follow them.
     last: bool,
+    /// The parts of the input: each counts what was handed over of it.
+    parts: Vec<InputPart>,
 }
 
-impl Head {
-    /// The block that has the next failure, with its piece.
+/// The failures of blocks that come next, those of each block with the part it is of.
+#[derive(Default)]
+struct FoundBlocks(VecDeque<(usize, BlockFailures)>);
+
+impl FoundBlocks {
+    /// The block that has the next failure, with its part.
     fn front(&mut self) -> Option<&mut (usize, BlockFailures)> {
-        while self
-            .found
-            .front()
-            .is_some_and(|(_, found)| found.peek().is_none())
-        {
-            self.found.pop_front();
+        let is_read = |(_, found): &(usize, BlockFailures)| found.peek().is_none();
+        while self.0.front().is_some_and(is_read) {
+            self.0.pop_front();
         }
-        self.found.front_mut()
+        self.0.front_mut()
     }
 
     fn weight(&self) -> usize {
-        self.found.iter().map(|(_, found)| found.weight()).sum()
+        self.0.iter().map(|(_, found)| found.weight()).sum()
     }
+}
 
+impl Head {
     fn is_over(&mut self) -> bool {
-        self.front().is_none() && self.last
+        self.found.front().is_none() && self.last
     }
 
     /// Puts the next failure among the others; false if none can be known
     /// before more was read.
     fn offer(&mut self, source: usize, next: &mut BinaryHeap<Reverse<(Stamp, usize)>>) -> bool {
-        match self.front().and_then(|(_, found)| found.peek()) {
+        match self.found.front().and_then(|(_, found)| found.peek()) {
             Some(failure) => next.push(Reverse((failure.at, source))),
             None => return self.last,
         }
         true
     }
 
-    /// Hands over the failures that come before `other`, one at least.
+    /// Hands over the failures that come before `other`, one at least. `tell` says how
+    /// many failures it counts one as.
     fn hand_over(
         &mut self,
-        source: usize,
         rank: usize,
         other: Option<(Stamp, usize)>,
-        sink: &mut impl FnMut(MatchedFailure<'_>),
+        tell: &mut impl FnMut(MatchedFailure<'_>) -> u32,
     ) {
         let mut first = true;
-        while let Some((piece, found)) = self.front() {
-            let place = (source, *piece);
+        while let Some((part, found)) = self.found.front() {
+            let part = &mut self.parts[*part];
             while let Some(failure) = found.peek() {
                 if !first && other.is_some_and(|other| other < (failure.at, rank)) {
                     return;
                 }
                 first = false;
                 let (line, user) = found.line();
-                sink(MatchedFailure {
-                    place,
+                part.matched += 1;
+                part.counted += u64::from(tell(MatchedFailure {
+                    path: part.id,
                     failure,
                     line,
                     user,
-                });
+                }));
                 found.pop();
             }
         }
@@ -85,18 +92,18 @@ impl Head {
 }
 
 /// Hands over failures until those of a source are used up that may have more.
-pub(super) fn merge(heads: &mut [(usize, Head)], tell: &mut impl FnMut(MatchedFailure<'_>)) {
+pub(super) fn merge(heads: &mut [(usize, Head)], tell: &mut impl FnMut(MatchedFailure<'_>) -> u32) {
     let mut next = BinaryHeap::new();
-    for (place, (_, head)) in heads.iter_mut().enumerate() {
-        if !head.offer(place, &mut next) {
+    for (rank, (_, head)) in heads.iter_mut().enumerate() {
+        if !head.offer(rank, &mut next) {
             return;
         }
     }
-    while let Some(Reverse((_, place))) = next.pop() {
+    while let Some(Reverse((_, rank))) = next.pop() {
         let other = next.peek().map(|&Reverse(other)| other);
-        let (source, head) = &mut heads[place];
-        head.hand_over(*source, place, other, tell);
-        if !head.offer(place, &mut next) {
+        let (_, head) = &mut heads[rank];
+        head.hand_over(rank, other, tell);
+        if !head.offer(rank, &mut next) {
             return;
         }
     }
@@ -115,10 +122,10 @@ pub(super) enum Turn {
     Over,
 }
 
-/// A source: the pieces of a log, oldest first.
+/// A source: the parts of an input of which something is to be read, in their order.
 pub(super) struct SourceReader {
-    pub(super) readers: Vec<Reader>,
-    /// The piece whose failures come next.
+    readers: Vec<Reader>,
+    /// The reader whose failures come next.
     first: usize,
     sizes: Sizes,
     /// The failures that come next.
@@ -128,19 +135,34 @@ pub(super) struct SourceReader {
 }
 
 impl SourceReader {
-    pub(super) fn new(unread: Unread, sizes: Sizes, budget: &Budget) -> Self {
-        let reader = |piece| Reader::new(piece, sizes, budget.way_back);
-        SourceReader {
-            readers: unread.pieces.into_iter().map(reader).collect(),
+    /// Takes what is to be read of an input.
+    pub(super) fn new(input: &mut Input, sizes: Sizes, budget: &Budget) -> Self {
+        let mut source = SourceReader {
+            readers: Vec::new(),
             first: 0,
             sizes,
             head: Head::default(),
-            turn: if unread.is_behind {
+            turn: if input.is_behind() {
                 Turn::Waiting
             } else {
                 Turn::Together
             },
             account: budget.account(),
+        };
+        source.head.parts = std::mem::take(&mut input.parts);
+        for (n, part) in source.head.parts.iter_mut().enumerate() {
+            let reader = |segment| Reader::new(n, segment, sizes, budget.way_back);
+            source.readers.extend(part.segment.take().map(reader));
+        }
+        source
+    }
+
+    /// Gives the parts back to the input, with what came of reading them.
+    pub(super) fn finish(self, input: &mut Input) {
+        input.parts = self.head.parts;
+        for reader in self.readers {
+            let part = &mut input.parts[reader.part];
+            part.reading = reader.into_reading();
         }
     }
 
@@ -152,7 +174,7 @@ impl SourceReader {
         self.head.is_over()
     }
 
-    /// Reads and matches on: in the piece whose failures come next, and
+    /// Reads and matches on: in the segment whose failures come next, and
     /// meanwhile in those behind it, as far as their failures fit into memory.
     pub(super) fn read_on(&mut self, pool: &Pool<'_>) {
         let mut open: Vec<(usize, &mut Reader)> = self
@@ -160,7 +182,7 @@ impl SourceReader {
             .iter_mut()
             .skip(self.first)
             .filter(|reader| !reader.is_over())
-            .take(self.sizes.pieces)
+            .take(self.sizes.segments)
             .enumerate()
             .collect();
         open.par_iter_mut()
@@ -170,14 +192,14 @@ impl SourceReader {
     /// Hands over what was read, as far as there is room for it.
     pub(super) fn exchange(&mut self) {
         let head = &mut self.head;
-        let mut weight = head.weight();
+        let mut weight = head.found.weight();
         while let Some(reader) = self.readers.get_mut(self.first) {
             if weight >= self.sizes.room {
                 return;
             }
             if let Some(found) = reader.hand_over() {
                 weight += found.weight();
-                head.found.push_back((self.first, found));
+                head.found.0.push_back((reader.part, found));
             } else if reader.is_over() {
                 self.first += 1;
             } else {
@@ -187,7 +209,7 @@ impl SourceReader {
         head.last = true;
     }
 
-    /// Ends the reading in the piece whose turn it is: what was found in it is
+    /// Ends the reading in the segment whose turn it is: what was found in it is
     /// still handed over, and those behind it are left for a later run.
     pub(super) fn stop(&mut self) {
         let mut rest = self.readers.iter_mut().skip(self.first);

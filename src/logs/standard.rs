@@ -19,10 +19,7 @@ pub fn is_standard(path: &Path) -> bool {
 
 /// The whole of what was named on the command line: a file, or standard input,
 /// whose stamps without a year are of before `now`.
-///
-/// # Errors
-/// The file can not be read.
-pub fn named(path: &Path, now: i64) -> Result<Segment, OpenError> {
+pub(super) fn named(path: &Path, now: i64) -> Result<Segment, OpenError> {
     if !is_standard(path) {
         return whole(path);
     }

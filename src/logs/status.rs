@@ -1,3 +1,5 @@
+//! What became of a log since the last run.
+
 /// What became of a log since the last run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {

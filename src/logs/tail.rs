@@ -1,6 +1,8 @@
+//! The last lines of a file.
+
 use std::path::Path;
 
-use super::identity::bytes_at;
+use super::bytes::bytes_at;
 use super::open::{OpenError, open_log};
 
 /// At most this much is looked at for the last lines.

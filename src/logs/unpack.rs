@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::identity::bytes_at;
+use super::bytes::bytes_at;
 use super::meter;
 
 /// What unpacking a file may take: more than `xz -9` and `zstd -19` need.
@@ -156,22 +156,4 @@ impl<R: Read> Read for TimeLimited<R> {
         }
         self.stream.read(buffer)
     }
-}
-
-/// Fills `bytes` from a stream, less only where it ends or breaks; tells how
-/// many were read, also of one that broke.
-///
-/// A decompressor moves its whole window at each call, so it is asked for much
-/// at once.
-pub(super) fn read_some(stream: &mut impl Read, bytes: &mut [u8]) -> (usize, io::Result<()>) {
-    let mut filled = 0;
-    while filled < bytes.len() {
-        match stream.read(&mut bytes[filled..]) {
-            Ok(0) => break,
-            Ok(more) => filled += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return (filled, Err(error)),
-        }
-    }
-    (filled, Ok(()))
 }

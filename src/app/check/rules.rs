@@ -110,7 +110,7 @@ fn stale(place: Option<&Path>, logs: &[logs::Log], findings: &mut CheckFindings)
 /// Says whether a log can be read.
 fn source(rule: &Rule, path: &Path, findings: &mut CheckFindings) -> bool {
     let (name, shown) = (Escaped::text(&rule.name), Escaped::path(path));
-    match logs::whole(path) {
+    match logs::stream(path) {
         Ok(_) => findings.of_file(CheckLevel::Fine, path, format!("rule {name}: {shown}")),
         Err(error) => {
             findings.of_file(

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::app::context::Context;
-use crate::app::evaluator::{Evaluator, KnownPast, SourcePlace};
 use crate::app::reading;
-use crate::logs::{self, Budget, Journal, Left};
+use crate::logs::{Budget, Discovered, Inputs, Journal, Status};
 use crate::model::{Address, Escaped, Rule, Thresholds, WindowKind, plural};
+use crate::report::SourceRow;
 
 use crate::report::CheckFindings;
 
@@ -34,12 +33,21 @@ pub(super) fn look(
 ) {
     if let Some(file) = file {
         let shown = Escaped::path(file).to_string();
-        compare(rule, &shown, findings, |rule| of_file(context, rule, file));
+        let files = [file.to_owned()];
+        compare(rule, &shown, findings, |rule| {
+            of(context, rule, Inputs::files(&files, context.now, |_| ""))
+        });
     }
     for journal in journals {
         let shown = format!("the last 7 days of {}", Escaped::text(&journal.name));
+        let found = Discovered {
+            journals: vec![journal.clone()],
+            ..Discovered::default()
+        };
+        let since = Some(context.now - WEEK);
         compare(rule, &shown, findings, |rule| {
-            of_journal(context, rule, journal)
+            let places = reading::places(context, rule);
+            of(context, rule, Inputs::whole(&found, since, &places))
         });
     }
 }
@@ -86,38 +94,16 @@ fn compare(
     ));
 }
 
-fn of_file(context: &Context, rule: &Rule, file: &Path) -> Option<Banned> {
+/// The addresses that a rule bans in what is read for once.
+fn of(context: &Context, rule: &Rule, inputs: Inputs) -> Option<Banned> {
     let mut budget = Budget::new(LIMIT, 1);
-    let files = [file.to_owned()];
-    let outcome = reading::read_files(context, None, rule, &files, &mut budget).ok()?;
+    // What is wrong with them has been told.
+    let outcome = reading::read_apart(context, None, rule, inputs, &mut budget).ok()?;
+    let is_read = |row: &SourceRow| row.status == Status::Read.as_str();
+    if !outcome.sources.iter().all(is_read) {
+        return None;
+    }
     let banned = outcome.bans.iter().map(|(ban, _)| ban.address);
     let is_whole = outcome.sources.iter().all(|row| row.left == Some(0));
-    Some((banned.collect(), is_whole))
-}
-
-fn of_journal(context: &Context, rule: &Rule, journal: &Journal) -> Option<Banned> {
-    let place = context.config.journal.as_deref();
-    let since = Some(context.now - WEEK);
-    let (piece, _) = logs::whole_journal(journal, place, since, context.now).ok()?;
-    let places = vec![vec![SourcePlace {
-        path: Arc::from(Path::new(&journal.name)),
-        row: 0,
-    }]];
-    let mut budget = Budget::new(LIMIT, 1);
-    let mut evaluator = Evaluator::new(context, rule, None, KnownPast::Apart);
-    // What is wrong with the journal has been told.
-    let mut problems = Vec::new();
-    let readings = evaluator.evaluate(
-        &places,
-        vec![vec![piece].into()],
-        &mut budget,
-        &mut problems,
-    );
-    let readings = readings.ok()?;
-    let is_whole = readings
-        .iter()
-        .flatten()
-        .all(|reading| reading.left == Left::Nothing);
-    let banned = evaluator.bans.iter().map(|(ban, _)| ban.address);
     Some((banned.collect(), is_whole))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::logs::{Budget, Discovered};
+use crate::logs::{Budget, Discovered, Inputs};
 use crate::model::{Address, Cause, Evidence, Rule, Unban};
 use crate::report::SourceRow;
 use crate::store::{Store, StoreError};
@@ -46,7 +46,8 @@ pub(super) fn work(
         Job::Files(rule, files) => {
             console.begin(&rule.name, true);
             let mut budget = Budget::unlimited();
-            let outcome = reading::read_files(context, store, rule, files, &mut budget)?;
+            let inputs = Inputs::files(files, context.now, |_| "");
+            let outcome = reading::read_apart(context, store, rule, inputs, &mut budget)?;
             take(context, outcome, changes);
         }
         Job::Ban(bans) => changes.bans.extend(

@@ -8,10 +8,11 @@ use std::io::{self, Read};
 use crate::model::Cursor;
 
 use super::super::budget::WAY_BACK;
-use super::super::identity::{bytes_at, is_part_of};
+use super::super::bytes::bytes_at;
+use super::super::identity::is_part_of;
 use super::super::open::{Opened, open_log};
 use super::super::unpack::{TimeLimited, unpack};
-use super::{Candidate, Is};
+use super::look::Candidate;
 
 /// A file's text, by its ends.
 struct Ends {
@@ -155,10 +156,4 @@ pub(super) fn is_read_copy(opened: &Opened, cursor: &Cursor) -> io::Result<bool>
     let head = text_at(opened, 0, Cursor::HEAD)?;
     Ok(is_part_of(cursor, &head, head.len() as u64)
         && is_part_of(cursor, &head, length_of(opened, cursor.offset)?))
-}
-
-impl Candidate {
-    pub(super) fn is_new(&self) -> bool {
-        matches!(self.is, Is::New)
-    }
 }

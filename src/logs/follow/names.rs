@@ -9,11 +9,12 @@ use std::os::unix::fs::MetadataExt as _;
 
 use crate::model::{Cursor, Generation, GenerationState};
 
-use super::super::identity::{bytes_at, is_of};
+use super::super::bytes::bytes_at;
+use super::super::identity::is_of;
 use super::super::open::Opened;
 use super::copies::{is_copy, text_at};
+use super::look::{Candidate, Is, Look};
 use super::recognise::{held, is_file_of};
-use super::{Candidate, Is, Look};
 
 /// Device and inode of a file.
 type File = (u64, u64);

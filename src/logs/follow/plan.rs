@@ -1,4 +1,10 @@
 //! What of each generation is to be read, and what was lost.
+//!
+//! Rotated files come first, oldest first, then the live one. Of each file a generation
+//! is remembered; what is new in it becomes a part that is read, from the generation's
+//! cursor (or byte 0) to the last newline. A known generation that no file holds is
+//! remembered for 30 days, for a file system may come back. If it was live, may have
+//! been written to, or had unread bytes, the loss is told once.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -11,8 +17,9 @@ use super::super::blocks::end_of_lines;
 use super::super::budget::WAY_BACK;
 use super::super::identity::{cursor, unread};
 use super::super::open::{OpenError, Opened};
+use super::super::part::{InputPart, PartKind};
 use super::super::status::Status;
-use super::{Candidate, Followed, Is, KEPT, LINGERS, Look, Task, is_plain, unreadable};
+use super::look::{Candidate, Followed, Is, KEPT, LINGERS, Look, is_plain, unreadable};
 
 impl Look<'_> {
     pub(super) fn plan(mut self) -> Followed {
@@ -175,7 +182,8 @@ impl Look<'_> {
             (Is::Elsewhere, _) => {}
             (Is::Same(known), _) => {
                 let generation = self.known[known].clone();
-                followed.idle = Some((path, Status::Unchanged, generation.cursor.offset));
+                let at = generation.cursor.offset;
+                followed.idle = Some(InputPart::idle(&path, Status::Unchanged, at));
                 followed.generations.push(Generation {
                     live: true,
                     seen: self.today,
@@ -213,7 +221,7 @@ impl Look<'_> {
     /// The log is not there: it is being rotated, or it is gone.
     fn without_live(&mut self, lost: Option<usize>, followed: &mut Followed) {
         let rotating = lost.is_none() && self.known.iter().any(|known| known.live)
-            || !followed.tasks.is_empty();
+            || !followed.parts.is_empty();
         let Some(error) = self.live_error.take().filter(|_| self.log.live) else {
             return;
         };
@@ -227,10 +235,10 @@ impl Look<'_> {
             Status::Unreadable
         };
         followed.problems.push(unreadable(&self.log.name, &error));
-        followed.idle = Some((self.log.name.clone(), status, 0));
+        followed.idle = Some(InputPart::idle(&self.log.name, status, 0));
     }
 
-    /// Puts what is to be read of a file among the tasks.
+    /// Puts what is to be read of a file among the parts.
     fn read_on(
         &self,
         path: PathBuf,
@@ -244,7 +252,50 @@ impl Look<'_> {
             Is::Known(known) => Some(&self.known[*known]),
             _ => None,
         };
-        let kind = match known.map_or(GenerationState::Followed, |known| known.state) {
+        let state = self.state_of(known, &opened, live);
+        let cursor = known.map_or_else(unread, |known| known.cursor.clone());
+        let from = cursor.offset;
+        let to = match (state, opened.packing) {
+            (GenerationState::Skipped | GenerationState::SkippedPacked, _) => Ok(from),
+            (_, None) => {
+                let size = opened.stat.size;
+                end_of_lines(&*opened.file, from.min(size), size)
+            }
+            (_, Some(_)) => Ok(u64::MAX),
+        };
+        let mut generation = self.met(path.clone(), &opened, cursor, live, state);
+        generation.counts = self.counts(known, live);
+        let counts = generation.counts;
+        let planned = to.and_then(|to| Ok((to, opened.segment(from, to, false)?)));
+        if planned.is_err() {
+            // Else the next run would take it for read.
+            generation.left = opened.stat.size.max(1);
+        }
+        let number = followed.generations.len();
+        followed.generations.push(generation);
+        match planned {
+            Err(error) => followed.problems.push(unreadable(&path, &error.into())),
+            Ok((to, _)) if to <= from && (known.is_some() || to == 0) => {
+                if live {
+                    let status = match status {
+                        Status::Read => Status::Unchanged,
+                        other => other,
+                    };
+                    followed.idle = Some(InputPart::idle(&path, status, from));
+                }
+            }
+            Ok((_, mut segment)) => {
+                segment.counts = counts;
+                let kind = PartKind::Generation(number, opened);
+                let part = InputPart::new(&path, status, kind, segment);
+                followed.parts.push(part);
+            }
+        }
+    }
+
+    /// What is to be made of a generation that is there.
+    fn state_of(&self, known: Option<&Generation>, opened: &Opened, live: bool) -> GenerationState {
+        match known.map_or(GenerationState::Followed, |known| known.state) {
             GenerationState::Followed | GenerationState::Resting
                 if !live && (opened.packing.is_some() || self.rests(opened.stat)) =>
             {
@@ -252,52 +303,6 @@ impl Look<'_> {
             }
             GenerationState::Followed | GenerationState::Resting => GenerationState::Followed,
             other => other,
-        };
-        let cursor = known.map_or_else(unread, |known| known.cursor.clone());
-        let from = cursor.offset;
-        let mut generation = self.met(path.clone(), &opened, cursor, live, kind);
-        let skipped = matches!(
-            kind,
-            GenerationState::Skipped | GenerationState::SkippedPacked
-        );
-        let to = match opened.packing {
-            _ if skipped => Ok(from),
-            None => end_of_lines(&*opened.file, from.min(opened.stat.size), opened.stat.size),
-            Some(_) => Ok(u64::MAX),
-        };
-        generation.counts = self.counts(known, live);
-        let planned = to.and_then(|to| Ok((to, opened.piece(from, to, false)?)));
-        if planned.is_err() {
-            // Else the next run would take it for read.
-            generation.left = opened.stat.size.max(1);
-        }
-        followed.generations.push(generation);
-        match planned {
-            Err(error) => followed.problems.push(unreadable(&path, &error.into())),
-            Ok((to, _)) if to <= from && (known.is_some() || to == 0) => {
-                if live {
-                    let status = if status == Status::Read {
-                        Status::Unchanged
-                    } else {
-                        status
-                    };
-                    followed.idle = Some((path, status, from));
-                }
-            }
-            Ok((_, mut piece)) => {
-                piece.counts = self.counts(known, live);
-                let generation = followed.generations.len() - 1;
-                followed.tasks.push((
-                    Task {
-                        path,
-                        generation,
-                        status,
-                        from,
-                        opened,
-                    },
-                    piece,
-                ));
-            }
         }
     }
 

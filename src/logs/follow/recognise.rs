@@ -1,4 +1,13 @@
 //! Which generation each file is.
+//!
+//! A file whose name, size, times and inode are what the last run noted is that
+//! generation, and is not even opened. Any other is known by its bytes alone, since a
+//! rotation gives names and inodes to other files: each known generation goes to the
+//! file that holds what was read of it. Of several such files the live one gets it, else
+//! the longest: the others are copies. Say `log` was read up to byte 900, and
+//! `copytruncate` has copied it to `log.1` and not cut it yet. Both hold the 900 bytes;
+//! `log` is live and gets the generation, `log.1` begins with what stands in `log`, so it
+//! is a copy that is being made. After the cut only `log.1` holds them: it is read on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -13,13 +22,13 @@ use super::super::names::{Age, sort_by_age};
 use super::super::open::{OpenError, Opened, open_log, stat_of};
 use super::super::unpack::{TimeLimited, unpack};
 use super::copies::{Originals, is_read_copy, length_of};
-use super::{Candidate, Is, Look, Moment, plain_name, unreadable};
+use super::look::{Candidate, Is, Look, LookMoment, plain_name, unreadable};
 
 impl Log {
     /// The files that are called like generations. Of a plain one and a
     /// compressed one of the same name only the plain one: the other is being
     /// made from it.
-    pub(super) fn paths(
+    pub(in crate::logs) fn paths(
         &self,
         others: &[PathBuf],
         directories: &mut Directories,
@@ -51,7 +60,7 @@ impl Look<'_> {
     pub(super) fn gather(
         &mut self,
         paths: Vec<(PathBuf, Age)>,
-        watch: &mut impl FnMut(Moment),
+        watch: &mut impl FnMut(LookMoment),
     ) -> bool {
         let mut moved = false;
         let mut inodes = BTreeSet::new();
@@ -64,7 +73,7 @@ impl Look<'_> {
                 Err(error) => self.live_error = Some(error),
             }
         }
-        watch(Moment::LiveOpened);
+        watch(LookMoment::LiveOpened);
         for (path, age) in paths {
             match self.candidate(path.clone(), age) {
                 // The same file under another name is no other generation.
@@ -116,7 +125,7 @@ impl Look<'_> {
     }
 
     /// Finds out which generation each file is.
-    pub(super) fn recognise(&mut self, watch: &mut impl FnMut(Moment)) {
+    pub(super) fn recognise(&mut self, watch: &mut impl FnMut(LookMoment)) {
         let mut live = self.live.take();
         let mut rotated = std::mem::take(&mut self.rotated);
         for candidate in live.iter().chain(&rotated) {
@@ -125,7 +134,7 @@ impl Look<'_> {
             }
         }
         let claimed = self.claims(live.as_mut(), &mut rotated);
-        watch(Moment::Claimed);
+        watch(LookMoment::Claimed);
         self.copies(live.as_ref(), &mut rotated);
         for (n, known) in claimed {
             // It goes on behind what we read, elsewhere than the other one does.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::super::open::{Opened, stat_of};
-use super::{Candidate, Is, Look};
+use super::look::{Candidate, Is, Look};
 use crate::model::FileStat;
 
 /// The files that a look saw.
@@ -17,7 +17,7 @@ enum SeenFile {
 
 impl Look<'_> {
     /// What was seen; nothing if all is as the last run left it.
-    pub(super) fn kept_failure(&self) -> Option<SeenFiles> {
+    pub(super) fn seen_files(&self) -> Option<SeenFiles> {
         let candidates = || self.live.iter().chain(&self.rotated);
         let same = |candidate: &Candidate| matches!(candidate.is, Is::Same(_) | Is::Elsewhere);
         if candidates().all(same) && !self.is_lost() && self.live_error.is_none() {

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 
-use super::super::checkpoint::checkpoint;
+use super::super::bytes::bytes_at;
+use super::super::checkpoint::{LogChanged, checkpoint};
 use super::super::discover::discover;
-use super::super::identity::bytes_at;
+use super::super::part::PartKind;
 use super::super::reading::Reading;
 use super::super::segment::Content;
 use super::*;
@@ -209,7 +210,7 @@ impl Runs {
     }
 
     /// The same, with `at` moving it.
-    fn run_watched(&mut self, world: &mut World, at: &mut dyn FnMut(&mut World, Moment)) {
+    fn run_watched(&mut self, world: &mut World, at: &mut dyn FnMut(&mut World, LookMoment)) {
         let log = Log {
             name: world.path("log"),
             live: true,
@@ -220,25 +221,22 @@ impl Runs {
             let mut watch = |moment| at(world, moment);
             let mut all = follow_watched(&logs, &[], &[], 1_800_000_000, &mut watch);
             let mut followed = all.pop().unwrap();
-            watch(Moment::Planned);
-            let readings: Vec<_> = followed
-                .tasks
-                .drain(..)
-                .map(|(task, piece)| {
-                    let (text, reading) = read(&task, piece);
-                    watch(Moment::Planned);
-                    (task, text, reading)
-                })
-                .collect();
-            let settled = readings.iter().try_for_each(|(task, _, reading)| {
-                let generation = &mut followed.generations[task.generation];
-                *generation = checkpoint(task, generation, reading)?;
-                Ok::<(), super::super::checkpoint::LogChanged>(())
-            });
-            if settled.is_err() {
+            watch(LookMoment::Planned);
+            let mut texts = Vec::new();
+            for part in &mut followed.parts {
+                texts.push(read(part));
+                watch(LookMoment::Planned);
+            }
+            let parts = std::mem::take(&mut followed.parts);
+            let generations = &mut followed.generations;
+            if parts
+                .iter()
+                .try_for_each(|part| go_on(part, generations))
+                .is_err()
+            {
                 continue;
             }
-            for (_, text, _) in &readings {
+            for text in &texts {
                 let numbers = text.lines().map(|line| line[..8].parse::<u32>().unwrap());
                 self.counted.extend(numbers);
             }
@@ -250,14 +248,24 @@ impl Runs {
     }
 }
 
-/// Reads a piece as the scanner does.
-fn read(task: &Task, piece: Segment) -> (String, Reading) {
+/// Notes how far a part was read.
+fn go_on(part: &InputPart, generations: &mut [Generation]) -> Result<(), LogChanged> {
+    let PartKind::Generation(number, opened) = &part.kind else {
+        unreachable!("what is followed is a generation");
+    };
+    let generation = &mut generations[*number];
+    *generation = checkpoint(opened, generation, &part.reading)?;
+    Ok(())
+}
+
+/// Reads a part as the scanner does, and returns its text.
+fn read(part: &mut InputPart) -> String {
     let mut reading = Reading {
-        end: task.from,
+        end: part.from,
         ..Reading::default()
     };
     let mut bytes = Vec::new();
-    match piece.content {
+    match part.segment.take().unwrap().content {
         Content::Plain(file, range) => {
             bytes = bytes_at(&*file, range.start, range.end - range.start).unwrap();
             reading.cut_short = (bytes.len() as u64) < range.end - range.start;
@@ -274,11 +282,12 @@ fn read(task: &Task, piece: Segment) -> (String, Reading) {
     reading.rest = (bytes.len() - end) as u64;
     bytes.truncate(end);
     reading.end += end as u64;
-    if task.from == 0 {
+    if part.from == 0 {
         reading.head = bytes[..bytes.len().min(1024)].to_vec();
     }
     reading.tail = bytes[bytes.len().saturating_sub(1024)..].to_vec();
-    (String::from_utf8(bytes).unwrap(), reading)
+    part.reading = reading;
+    String::from_utf8(bytes).unwrap()
 }
 
 fn hold(mode: Mode, script: Vec<u8>, powerless: bool) {
@@ -444,15 +453,14 @@ impl Named {
             let all = follow_watched(&wanted, &orphans, &[], 1_800_000_000, &mut watch);
             let (mut now, mut counted) = (Vec::new(), Vec::new());
             let settled = all.into_iter().try_for_each(|mut followed| {
-                for (task, piece) in followed.tasks.drain(..) {
-                    let (text, reading) = read(&task, piece);
-                    watch(Moment::Planned);
-                    let generation = &mut followed.generations[task.generation];
-                    *generation = checkpoint(&task, generation, &reading)?;
+                for part in &mut followed.parts {
+                    let text = read(part);
+                    watch(LookMoment::Planned);
+                    go_on(part, &mut followed.generations)?;
                     counted.extend(text.lines().map(|line| line[..8].parse::<u32>().unwrap()));
                 }
                 now.push(followed.generations);
-                Ok::<(), super::super::checkpoint::LogChanged>(())
+                Ok::<(), LogChanged>(())
             });
             if settled.is_ok() {
                 let names = logs.into_iter().map(|log| log.name);

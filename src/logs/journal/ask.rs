@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use serde_json::{Map, Value};
 
-use super::JournalError;
+use super::named::JournalError;
 use super::senders::{self, Senders};
 
 /// Where `journalctl` is. Never looked for on the path: cron's is short, and

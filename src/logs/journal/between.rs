@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 
 use super::ask::{ask, cursor_of};
 use super::entry::line;
+use super::named::{Journal, JournalError, LONGEST_ENTRY};
 use super::senders::Senders;
-use super::{Journal, JournalError, LONGEST_ENTRY};
 
 /// How many entries are handed over before they are taken.
 const AHEAD: usize = 256;
@@ -85,21 +85,4 @@ pub fn entries_between(
     let _ = child.kill();
     let _ = child.wait();
     Ok(whole)
-}
-
-/// The journal of that name, as [`discover`](fn@crate::logs::discover) calls it; none
-/// if it is the name of a file.
-#[must_use]
-pub fn journal_named(name: &Path) -> Option<Journal> {
-    let name = name.to_str()?;
-    let unit = name.strip_prefix("journal:")?;
-    let ssh = super::super::ssh_journal();
-    Some(if name == ssh.name {
-        ssh
-    } else {
-        Journal {
-            name: name.to_owned(),
-            units: vec![unit.to_owned()],
-        }
-    })
 }

@@ -9,7 +9,7 @@ const MARKED: u64 = 8 << 20;
 
 /// What was read of a journal so far, told while it is being read.
 #[derive(Debug, Clone, Default)]
-pub struct JournalProgress(Arc<Mutex<JournalProgressState>>);
+pub(in crate::logs) struct JournalProgress(Arc<Mutex<JournalProgressState>>);
 
 #[derive(Debug, Default)]
 pub(super) struct JournalProgressState {
@@ -35,8 +35,7 @@ impl JournalProgress {
     /// The cursor of the last entry whose line ends at or before the byte `end` of
     /// the lines, which lies no more than 8 MiB behind what was read; else the
     /// one from which the reading began.
-    #[must_use]
-    pub fn cursor_at(&self, end: u64) -> Option<String> {
+    pub(in crate::logs) fn cursor_at(&self, end: u64) -> Option<String> {
         self.with(|state| {
             let mut before = state.marks.iter().rev().filter(|(at, _)| *at <= end);
             let last = before.next().map(|(_, cursor)| cursor.clone());
@@ -45,14 +44,12 @@ impl JournalProgress {
     }
 
     /// How many entries were read.
-    #[must_use]
-    pub fn entries(&self) -> u64 {
+    pub(in crate::logs) fn entries(&self) -> u64 {
         self.with(|state| state.entries)
     }
 
     /// What could not be read, each a sentence.
-    #[must_use]
-    pub fn problems(&self) -> Vec<String> {
+    pub(in crate::logs) fn problems(&self) -> Vec<String> {
         self.with(|state| {
             let lost = "the entry up to which it was read is gone (vacuumed, or another journal): what was written between is lost, how much is not known";
             let lost = state.lost.then(|| lost.to_owned());

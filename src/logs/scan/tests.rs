@@ -7,12 +7,16 @@ use std::path::{Path, PathBuf};
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
 
-use super::super::checkpoint::checkpoint;
-use super::super::discover::Log;
-use super::super::follow::follow;
-use super::super::reading::Left;
+use super::super::checkpoint::SourcePosition;
+use super::super::discover::discover;
+use super::super::input::LastState;
+use super::super::inputs::{Inputs, LastPositions, LogPlaces, LogReader, NewSource};
+use super::super::part::{InputPart, PartKind};
+use super::super::segment::{Left, Segment};
+use super::super::sink::Counted;
+use super::super::status::Status;
 use super::*;
-use crate::model::{Generation, Pattern, Positions, Rule, SourceSpec, Thresholds, Urls};
+use crate::model::{Generation, PathId, Pattern, Positions, Rule, SourceSpec, Thresholds, Urls};
 use crate::rules::Clock;
 
 /// So small that any run leaves something of what the tests write.
@@ -20,7 +24,7 @@ const SMALL: Sizes = Sizes {
     block: 512,
     blocks: 2,
     stride: 1024,
-    pieces: 2,
+    segments: 2,
     room: 4096,
     ahead: 1024,
 };
@@ -104,34 +108,60 @@ fn write(path: &Path, first: usize, parts: &[Part], packs: bool) -> Vec<String> 
     (first..first + lines).map(address).collect()
 }
 
-fn log(path: &Path) -> Log {
-    let found = super::super::discover::discover(&[SourceSpec::Files(path.to_owned())]);
-    found.logs.into_iter().next().unwrap()
-}
-
 /// The addresses that one run finds, going on from what is known, which then is
 /// what the next run knows; and whether something was left.
 fn run(path: &Path, known: &mut Vec<Generation>, matcher: &Matcher) -> (Vec<String>, bool) {
-    let log = log(path);
-    let followed = follow(&[(&log, known)], &[], &[], 0).pop().unwrap();
-    assert!(followed.problems.is_empty(), "{:?}", followed.problems);
-    *known = followed.generations;
-    let (tasks, pieces): (Vec<_>, Vec<Segment>) = followed.tasks.into_iter().unzip();
-    let mut found = Vec::new();
-    let mut budget = Budget::new(Duration::ZERO, 1);
-    let mut sink = |matched: MatchedFailure<'_>| {
-        found.push(matched.failure.address.to_string());
-        More::Wanted
+    let log = discover(&[SourceSpec::Files(path.to_owned())]);
+    let last = LastPositions {
+        logs: [(path.to_owned(), known.clone())].into(),
+        ..LastPositions::default()
     };
-    let readings = scan_within(&mut budget, vec![pieces.into()], matcher, SMALL, &mut sink);
-    for (task, reading) in tasks.iter().zip(&readings[0]) {
-        let generation = &mut known[task.generation];
-        *generation = checkpoint(task, generation, reading).expect("nobody writes to it");
+    let new = NewSource {
+        of_any: None,
+        of_auto: None,
+    };
+    let places = LogPlaces {
+        olddir: &[],
+        journal: None,
+        now: 0,
+    };
+    let inputs = Inputs::follow(&log, last, new, &places).with_sizes(SMALL);
+    let mut found = Vec::new();
+    let reader = LogReader {
+        rule: "test",
+        matcher: || Ok(matcher.clone()),
+        sink: &mut |matched: MatchedFailure<'_>| {
+            found.push(matched.failure.address.to_string());
+            Counted::as_failures(0)
+        },
+    };
+    // With no time at all a log that is behind would never be read.
+    let mut budget = Budget::new(Duration::from_nanos(1), 1);
+    let report = inputs.read(reader, &mut budget);
+    let told = report.problems.iter().map(|problem| &problem.message);
+    let wrong: Vec<&String> = told.filter(|told| !told.contains("left out")).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    let is_left = report
+        .parts()
+        .any(|part| part.reading.left != Left::Nothing);
+    let checkpoints = report.checkpoints().expect("nobody writes to it");
+    for checkpoint in checkpoints {
+        assert_eq!(checkpoint.left != Left::Nothing, is_left);
+        if let Some(SourcePosition::Log(now)) = checkpoint.position {
+            *known = now;
+        }
     }
-    let left = readings[0]
-        .iter()
-        .any(|reading| reading.left != Left::Nothing);
-    (found, left)
+    (found, is_left)
+}
+
+/// An input that is this segment alone.
+fn input(path: &Path, segment: Segment) -> Input {
+    let part = InputPart::new(path, Status::Read, PartKind::File, segment);
+    Input {
+        name: path.to_owned(),
+        parts: vec![part],
+        before: LastState::Unkept,
+    }
 }
 
 proptest! {
@@ -188,19 +218,12 @@ fn a_byte_of_a_compressed_log_that_can_not_be_reached_in_time_is_told() {
     let matcher = Matcher::new(&rule(), Clock::new(0)).unwrap();
     let from = line(0).len() as u64;
     let read = |time| {
-        let piece = opened.piece(from, 0, false).unwrap();
+        let mut inputs = [input(&path, opened.segment(from, 0, false).unwrap())];
         let mut budget = Budget::unlimited().with_way_back(time);
-        let mut sink = |_: MatchedFailure<'_>| More::Wanted;
-        scan_within(
-            &mut budget,
-            vec![vec![piece].into()],
-            &matcher,
-            SMALL,
-            &mut sink,
-        )
-        .pop()
-        .and_then(|mut readings| readings.pop())
-        .unwrap()
+        let mut sink = |_: MatchedFailure<'_>| Counted::as_failures(1);
+        scan(&mut budget, &mut inputs, &matcher, SMALL, &mut sink);
+        let [input] = inputs;
+        input.parts.into_iter().next().unwrap().reading
     };
     let reading = read(Duration::MAX);
     assert_eq!((reading.failures, reading.out_of_reach), (19_999, false));
@@ -214,21 +237,25 @@ fn a_byte_of_a_compressed_log_that_can_not_be_reached_in_time_is_told() {
 fn a_source_that_uses_up_its_time_holds_up_no_other() {
     let dir = tempfile::tempdir().unwrap();
     let matcher = Matcher::new(&rule(), Clock::new(0)).unwrap();
-    let unread = |name: &str, lines: usize, year: &str| {
+    let input = |name: &str, lines: usize, year: &str| {
         let path = dir.path().join(name);
         let text: String = (0..lines).map(|n| line(n).replace("2026", year)).collect();
         std::fs::write(&path, text).unwrap();
-        Unread::from(vec![super::super::open::whole(&path).unwrap()])
+        input(&path, super::super::open::whole(&path).unwrap())
     };
-    let sources = vec![unread("old", 30_000, "1970"), unread("new", 100, "2026")];
-    let mut found = [0; 2];
+    let mut inputs = [input("old", 30_000, "1970"), input("new", 100, "2026")];
+    let (old, mut found) = (PathId::of(&dir.path().join("old")), [0; 2]);
     let mut sink = |matched: MatchedFailure<'_>| {
-        found[matched.place.0] += 1;
-        More::Wanted
+        found[usize::from(matched.path != old)] += 1;
+        Counted::as_failures(1)
     };
     let mut budget = Budget::new(Duration::from_micros(2), 2);
-    let readings = scan_within(&mut budget, sources, &matcher, SMALL, &mut sink);
-    assert_ne!(readings[0][0].left, Left::Nothing);
-    assert_eq!(readings[0][0].failures, found[0]);
+    scan(&mut budget, &mut inputs, &matcher, SMALL, &mut sink);
+    let old = &inputs[0].parts[0];
+    assert_ne!(old.reading.left, Left::Nothing);
+    assert_eq!(
+        (old.reading.failures, old.matched, old.counted),
+        (found[0], found[0], found[0])
+    );
     assert!(found[0] < 30_000 && found[1] > 0);
 }

@@ -1,0 +1,348 @@
+//! The one reading of logs: what is to be read, opened; then read, and its failures
+//! handed to a sink in order.
+//!
+//! ```text
+//! discover -> follow | whole | kept | files -> Inputs -> read -> ReadReport -> checkpoints
+//!                                                         |
+//!                                          failures in order -> FailureSink
+//! ```
+//!
+//! | inputs | are read | for |
+//! |---|---|---|
+//! | [`Inputs::follow`] | on from where the last run left them | `scan` |
+//! | [`Inputs::whole`] | from their starts, with all their generations | `audit`, `check` |
+//! | [`Inputs::kept`] | from their starts, as far as runs have read them | `explain` |
+//! | [`Inputs::files`] | from their starts | files on the command line |
+//!
+//! Several rules may come to read one log in one pass. Then an input has several
+//! [`LogReader`]s, and each of its parts a cursor, a [`Reading`](super::reading::Reading)
+//! and a kind for each of them; a block is matched by each matcher from that rule's
+//! cursor on, and each reader has its own queues to merge. Not done yet: a source must
+//! stop when the queue of one rule is full, though another rule waits for its next
+//! failure, so memory and progress need an answer first. Whoever makes it starts at
+//! `MatchedBlock::find` and `SourceReader::exchange`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::model::{Escaped, Generation, GenerationState, JournalCursor, JournalPosition, Problem};
+use crate::rules::{Clock, Matcher};
+
+use super::budget::Budget;
+use super::checkpoint::{Checkpoint, LogChanged};
+use super::discover::{Discovered, Log, each_once, is_auto};
+use super::follow::follow;
+use super::input::{Input, LastState};
+use super::journal::{Journal, last_week, open_journal, ssh_journal};
+use super::open::{OpenError, whole};
+use super::part::{InputPart, PartKind};
+use super::scan::scan;
+use super::sink::FailureSink;
+use super::sizes::Sizes;
+use super::standard::named;
+use super::status::Status;
+use super::whole::generations;
+
+/// What is to be read for a rule.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    inputs: Vec<Input>,
+    problems: Vec<Problem>,
+    sizes: Option<Sizes>,
+}
+
+/// Where logs and journals are looked for, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct LogPlaces<'a> {
+    /// Further directories in which generations may be.
+    pub olddir: &'a [PathBuf],
+    /// The directory or file of the journal, in place of the host's.
+    pub journal: Option<&'a Path>,
+    /// The time of the run, in Unix seconds.
+    pub now: i64,
+}
+
+/// Where the last run of a rule left its logs and journals.
+#[derive(Debug, Default)]
+pub struct LastPositions {
+    /// The generations of each log.
+    pub logs: BTreeMap<PathBuf, Vec<Generation>>,
+    /// The cursor of each journal.
+    pub journals: BTreeMap<String, JournalCursor>,
+}
+
+/// From which stamp on a source counts that is new to a rule.
+#[derive(Debug, Clone, Copy)]
+pub struct NewSource {
+    /// None: all of it does.
+    pub of_any: Option<i64>,
+    /// Of a source that `auto` takes in place of another.
+    pub of_auto: Option<i64>,
+}
+
+impl NewSource {
+    fn since(self, is_auto: bool) -> Option<i64> {
+        if is_auto { self.of_auto } else { self.of_any }
+    }
+}
+
+/// A rule that reads inputs.
+#[derive(Debug)]
+pub struct LogReader<'a, M, S> {
+    /// Its name.
+    pub rule: &'a str,
+    /// Makes its matcher. Not called if there is nothing to read: compiling the patterns
+    /// costs more than such a run.
+    pub matcher: M,
+    /// Takes its failures.
+    pub sink: &'a mut S,
+}
+
+/// What came of a reading.
+#[derive(Debug)]
+pub struct ReadReport {
+    inputs: Vec<Input>,
+    /// What could not be read, and what was lost.
+    pub problems: Vec<Problem>,
+}
+
+impl Inputs {
+    /// The logs and journals of a rule, on from where the last run left them.
+    #[must_use]
+    pub fn follow(
+        found: &Discovered,
+        mut last: LastPositions,
+        new: NewSource,
+        places: &LogPlaces<'_>,
+    ) -> Self {
+        let known = |log: &Log| last.logs.remove(&log.name).unwrap_or_default();
+        let known: Vec<Vec<Generation>> = found.logs.iter().map(known).collect();
+        let orphans: Vec<Generation> = last.logs.into_values().flatten().collect();
+        let wanted = found.logs.iter().zip(known.iter().map(Vec::as_slice));
+        let wanted: Vec<(&Log, &[Generation])> = wanted.collect();
+        let followed = follow(&wanted, &orphans, places.olddir, places.now);
+        let mut inputs = Inputs::default();
+        for ((log, known), mut followed) in found.logs.iter().zip(known).zip(followed) {
+            if known.is_empty() {
+                followed.count_from(new.since(is_auto(&log.name)));
+            }
+            let now = std::mem::take(&mut followed.generations);
+            let parts = followed.idle.take().into_iter().chain(followed.parts);
+            inputs.add(&log.name, parts.collect(), LastState::Log { known, now });
+            inputs.problems.extend(followed.problems);
+        }
+        for journal in &found.journals {
+            let cursor = last.journals.remove(&journal.name);
+            let from = cursor.as_ref().map(|cursor| cursor.position.clone());
+            let since = new.since(*journal == ssh_journal());
+            let from = from.or(since.map(JournalPosition::Since));
+            let begin = from.clone().unwrap_or_else(|| last_week(places.now));
+            let before = LastState::Journal { cursor, from };
+            inputs.add_journal(journal, places, Some(&begin), before);
+        }
+        inputs
+    }
+
+    /// The logs of a rule with all their generations, and the journals from the second
+    /// `since` on, if that is given.
+    #[must_use]
+    pub fn whole(found: &Discovered, since: Option<i64>, places: &LogPlaces<'_>) -> Self {
+        let mut inputs = Inputs::default();
+        let followed = generations(&found.logs, places.olddir);
+        for (log, followed) in found.logs.iter().zip(followed) {
+            inputs.problems.extend(followed.problems);
+            inputs.add(&log.name, followed.parts, LastState::Unkept);
+        }
+        let since = since.map(JournalPosition::Since);
+        for journal in &found.journals {
+            inputs.add_journal(journal, places, since.as_ref(), LastState::Unkept);
+        }
+        inputs
+    }
+
+    /// The logs of a rule with the generations that runs have read, which are `known`,
+    /// and the journals of the last week. A file that is not there is no problem.
+    #[must_use]
+    pub fn kept(
+        found: &Discovered,
+        mut known: BTreeMap<PathBuf, Vec<Generation>>,
+        places: &LogPlaces<'_>,
+    ) -> Self {
+        let mut inputs = Inputs::default();
+        let mut paths: Vec<Vec<PathBuf>> = Vec::new();
+        for log in &found.logs {
+            let known = known.remove(&log.name).unwrap_or_default();
+            paths.push(kept_files(log, known));
+        }
+        // A file that two logs name is one.
+        let mut once: BTreeSet<PathBuf> = each_once(paths.concat()).into_iter().collect();
+        for (log, paths) in found.logs.iter().zip(paths) {
+            let paths = paths.iter().filter(|path| once.remove(*path));
+            let parts = paths.map(|path| InputPart::file(path, whole(path), |_| ""));
+            let parts: Vec<InputPart> = parts.collect();
+            let told = parts.iter().filter(|part| part.status != Status::Missing);
+            inputs
+                .problems
+                .extend(told.filter_map(InputPart::unreadable));
+            inputs.add(&log.name, parts, LastState::Unkept);
+        }
+        for journal in &found.journals {
+            let begin = last_week(places.now);
+            inputs.add_journal(journal, places, Some(&begin), LastState::Unkept);
+        }
+        inputs
+    }
+
+    /// Files that were named on the command line, each a source of its own. `hint` says
+    /// what is to be done about one that can not be read.
+    #[must_use]
+    pub fn files(files: &[PathBuf], now: i64, hint: fn(&OpenError) -> &'static str) -> Self {
+        let mut inputs = Inputs::default();
+        for path in &each_once(files.to_vec()) {
+            let part = InputPart::file(path, named(path, now), hint);
+            inputs.problems.extend(part.unreadable());
+            inputs.add(path, vec![part], LastState::Unkept);
+        }
+        inputs
+    }
+
+    /// The same read in steps of another size: what is found never depends on it.
+    #[must_use]
+    pub fn with_sizes(self, sizes: Sizes) -> Self {
+        let sizes = Some(sizes);
+        Inputs { sizes, ..self }
+    }
+
+    /// The same with this clock for stamps without a year, whenever the files were written.
+    #[must_use]
+    pub fn with_clock(mut self, clock: &Clock) -> Self {
+        let parts = self.inputs.iter_mut().flat_map(|input| &mut input.parts);
+        for segment in parts.filter_map(|part| part.segment.as_mut()) {
+            segment.clock = clock.clone();
+        }
+        self
+    }
+
+    fn add(&mut self, name: &Path, parts: Vec<InputPart>, before: LastState) {
+        let name = name.to_owned();
+        self.inputs.push(Input {
+            name,
+            parts,
+            before,
+        });
+    }
+
+    fn add_journal(
+        &mut self,
+        journal: &Journal,
+        places: &LogPlaces<'_>,
+        from: Option<&JournalPosition>,
+        before: LastState,
+    ) {
+        let path = Path::new(&journal.name);
+        let part = match open_journal(journal, places.journal, from, places.now) {
+            Ok((segment, progress)) => {
+                InputPart::new(path, Status::Read, PartKind::Journal(progress), segment)
+            }
+            Err(error) => InputPart {
+                error: Some(error.to_string()),
+                ..InputPart::idle(path, Status::Unreadable, 0)
+            },
+        };
+        self.problems.extend(part.unreadable());
+        self.add(path, vec![part], before);
+    }
+
+    /// How many bytes are to be read, as they stand on the disk, of how many files and
+    /// journals.
+    #[must_use]
+    pub fn unread(&self) -> (u64, usize) {
+        let parts = self.inputs.iter().flat_map(|input| &input.parts);
+        let parts = parts.filter(|part| part.segment.is_some());
+        parts.fold((0, 0), |(bytes, files), part| {
+            (bytes + part.size(), files + 1)
+        })
+    }
+
+    /// Whether nothing is to be read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.inputs.iter().any(Input::is_unread)
+    }
+
+    /// Reads them within a budget, and hands the failures to the reader's sink: of each
+    /// input in the order of its parts and lines, of several merged by stamp, then by
+    /// the order of the inputs. Memory does not grow with what is read.
+    pub fn read<M, S>(mut self, reader: LogReader<'_, M, S>, budget: &mut Budget) -> ReadReport
+    where
+        M: FnOnce() -> Result<Matcher, String>,
+        S: FailureSink,
+    {
+        match (!self.is_empty()).then(reader.matcher).transpose() {
+            Ok(Some(matcher)) => {
+                let busy = self.inputs.iter().filter(|input| input.is_unread());
+                let sizes = self.sizes.unwrap_or(Sizes::for_sources(busy.count()));
+                scan(budget, &mut self.inputs, &matcher, sizes, reader.sink);
+            }
+            nothing => {
+                budget.leave_over(self.inputs.len());
+                if let Err(error) = nothing {
+                    let rule = Escaped::text(reader.rule);
+                    let told = format!("rule {rule} can not be used: {error}");
+                    self.problems.push(Problem::new(told));
+                }
+            }
+        }
+        let parts = self.inputs.iter().flat_map(|input| &input.parts);
+        let told = parts.flat_map(|part| part.problems(reader.rule));
+        self.problems.extend(told);
+        ReadReport {
+            inputs: self.inputs,
+            problems: self.problems,
+        }
+    }
+}
+
+/// The files of a log, oldest first: what runs have read of it, what the
+/// configuration names, and the log itself.
+fn kept_files(log: &Log, known: Vec<Generation>) -> Vec<PathBuf> {
+    let read = known.into_iter().filter(|generation| {
+        let is_there = generation.live || generation.path.exists();
+        is_there
+            && matches!(
+                generation.state,
+                GenerationState::Followed | GenerationState::Resting | GenerationState::Cut
+            )
+    });
+    let mut paths: Vec<PathBuf> = read.map(|generation| generation.path).collect();
+    paths.extend(log.named.iter().cloned());
+    if log.live {
+        paths.retain(|path| *path != log.name);
+        paths.push(log.name.clone());
+    }
+    paths
+}
+
+impl ReadReport {
+    /// All files and journals, also those of which nothing was read, in the order of
+    /// the inputs.
+    pub fn parts(&self) -> impl Iterator<Item = &InputPart> {
+        self.inputs.iter().flat_map(|input| &input.parts)
+    }
+
+    /// The newest stamp of the failures, in Unix seconds.
+    #[must_use]
+    pub fn newest(&self) -> Option<i64> {
+        let newest = self.parts().filter_map(|part| part.reading.newest);
+        newest.map(|stamp| stamp.secs).max()
+    }
+
+    /// How far each log and journal was read.
+    ///
+    /// # Errors
+    /// A log has changed while it was read.
+    pub fn checkpoints(self) -> Result<Vec<Checkpoint>, LogChanged> {
+        let checkpoints = self.inputs.into_iter().map(Input::checkpoint);
+        checkpoints.filter_map(Result::transpose).collect()
+    }
+}
