@@ -1,3 +1,5 @@
+//! How far each rule has read each log and journal.
+
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -13,10 +15,10 @@ use super::error::StoreError;
 use super::query::{Commit, Store, first};
 use super::read_back::{Seconds, UnsignedCount, damaged, path};
 
-/// Cursors and windows that nothing has asked for are kept this long: 30 days.
+/// A log that no run has met is remembered for 30 days.
 const KEPT: i64 = 30 * 86_400;
 
-/// The words of the store.
+/// The words of the column `kind`.
 const KINDS: [(GenerationState, &str); 5] = [
     (GenerationState::Followed, "followed"),
     (GenerationState::Resting, "resting"),
@@ -41,7 +43,7 @@ fn generation(row: &Row<'_>) -> rusqlite::Result<Generation> {
         .map(|(kind, _)| *kind);
     let head: Vec<u8> = row.get(8)?;
     let (UnsignedCount(offset), UnsignedCount(length)) = (row.get(7)?, row.get(9)?);
-    // What is read of a file to know it again is as long as these say.
+    // These lengths decide how much of a file is read to recognize it.
     if length > Cursor::TAIL.min(offset) || head.len() as u64 > Cursor::HEAD.min(offset) {
         let why = "a cursor is to be known by more bytes than were read";
         return Err(damaged(9, why));
@@ -200,7 +202,7 @@ impl Commit<'_> {
                     AND name NOT IN (SELECT rule FROM journal)";
         let names: Vec<String> = self.rows(gone, [], first)?;
         for name in names {
-            // Looks through all windows, so only when there is one.
+            // This looks through all windows, and is done only for a rule that is gone.
             self.execute("DELETE FROM open_window WHERE rule = ?", [&name])?;
             self.execute("DELETE FROM connection WHERE rule = ?", [&name])?;
             self.execute("DELETE FROM rule WHERE name = ?", [name])?;

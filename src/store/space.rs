@@ -6,14 +6,14 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::error::StoreError;
 
-/// Less than this is kept for what comes, in bytes.
+/// Less free space than this is kept for later rows, in bytes.
 const KEPT: i64 = 16 << 20;
 
-/// How long after an attempt that failed the next one comes, in seconds.
+/// The seconds between an attempt that failed and the next one.
 const AGAIN: i64 = 3600;
 
-/// Notes that rows have become shorter by so many bytes: SQLite gives their
-/// pages to nobody else while something is left in them.
+/// Notes that rows have become shorter by so many bytes: SQLite uses their pages
+/// for nothing else while a row is left in them.
 pub(super) fn note_sparse(connection: &Connection, bytes: usize) -> rusqlite::Result<()> {
     if bytes == 0 {
         return Ok(());
@@ -24,11 +24,10 @@ pub(super) fn note_sparse(connection: &Connection, bytes: usize) -> rusqlite::Re
     connection.execute(note, [bytes]).map(drop)
 }
 
-/// Gives back what is free, where that is more than half of the file: pages that are
-/// free, and what a run that was killed within `VACUUM` has left behind the last page. `VACUUM`
-/// needs room for what is not free twice over, and takes time in proportion to
-/// that. Where there is not so much room the file stays as it is, and a later
-/// run tries again: nothing depends on it.
+/// Gives free space back to the disk where it is more than half of the file: free
+/// pages, and bytes behind the last page that a run left which was killed within
+/// `VACUUM`. `VACUUM` needs twice the room of the used pages, and time in proportion
+/// to it. Without that room the file stays as it is, and a later run tries again.
 pub(super) fn give_back(connection: &Connection, path: &Path, now: i64) -> Result<(), StoreError> {
     let wrap = |error| StoreError::of(path, &error);
     if !is_worth_it(connection, path).map_err(wrap)?
@@ -77,13 +76,13 @@ fn is_too_soon(connection: &Connection, now: i64) -> rusqlite::Result<bool> {
     Ok(tried.is_some_and(|tried| tried <= now && now.saturating_sub(tried) < AGAIN))
 }
 
-/// The copy that `VACUUM` makes is a temporary file, not memory: beside the
-/// store, where the room is.
+/// The copy that `VACUUM` makes is a temporary file beside the store, where the
+/// room is, and not in memory.
 fn vacuum(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     connection.pragma_update(None, "temp_store", "FILE")?;
-    // Deprecated, and the only way that does not change the environment. A path
-    // that is no text leaves it with the usual places.
+    // The pragma is deprecated, and the only way that does not change the environment. With a
+    // path that is not UTF-8 SQLite uses its usual directories.
     if let Some(directory) = directory.to_str() {
         let _ = connection.pragma_update(None, "temp_store_directory", directory);
     }

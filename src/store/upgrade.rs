@@ -1,12 +1,11 @@
-//! The rows of a store of the first version hold texts and paths without a
-//! bound: a store of a million windows takes 4 GB. They are rewritten in steps,
-//! each a transaction of its own, so that a run that is killed or a disk that
-//! is full ends it at any place, and the next run goes on there. Until it is
-//! done, rows of both kinds are read.
+//! Rewrites the rows of a store of the first version, which hold texts and paths
+//! without a bound: with a million windows such a store takes 4 GB. Each step is a
+//! transaction of its own. Where a run is killed or the disk is full, the next run
+//! goes on after the last step. Until all is done, rows of both kinds are read.
 //!
-//! `meta` has `upgrade`: `windows`, then `windows ADDRESS RULE` behind the last
-//! one that was rewritten, the address in hexadecimal, then `bans ID`; and
-//! nothing when it is done.
+//! The value `upgrade` of `meta` is the place of the next step: `windows` at first,
+//! then `windows ADDRESS RULE` of the last window that was rewritten, the address in
+//! hexadecimal (`windows c0000201 ssh`), then `bans ID`. It is gone when all is done.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -25,14 +24,11 @@ use super::windows::TEXTS_KEPT;
 const ROWS: i64 = 4096;
 const BYTES: usize = 8 << 20;
 
-/// A run goes on with it for so long; what is left is the next one's.
+/// How long one run rewrites rows.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Rewrites rows until all are done, or for some seconds. Where there is no
-/// room it says so, and the store is used as it is.
-///
-/// # Errors
-/// The store can not be read, or written for another reason.
+/// Rewrites rows until all are done, or for some seconds; returns why rows are left.
+/// The store is used as it is then.
 pub(super) fn go_on(
     connection: &mut Connection,
     path: &Path,
@@ -61,7 +57,7 @@ fn step(connection: &mut Connection) -> rusqlite::Result<bool> {
     let paths = Paths::default();
     let next = match at.strip_prefix("bans ").map(str::parse) {
         Some(Ok(id)) => bans(&transaction, &paths, id)?,
-        // What nobody wrote begins anew: a row that was rewritten is left as it is.
+        // A value of another form begins anew: a row that was rewritten is left as it is.
         _ => windows(&transaction, &paths, &at)?,
     };
     paths.write(&transaction)?;
@@ -93,7 +89,7 @@ fn windows(connection: &Connection, paths: &Paths, at: &str) -> rusqlite::Result
     let update = "UPDATE open_window SET failures = ? WHERE address = ? AND rule = ?";
     let mut update = connection.prepare_cached(update)?;
     for (address, rule, old) in &rows {
-        // One that is damaged is told when somebody asks for it.
+        // Damaged failures are reported when they are asked for.
         let Ok(mut failures) = paths.failures(old, 2) else {
             continue;
         };
@@ -152,7 +148,7 @@ fn bans(connection: &Connection, paths: &Paths, after: i64) -> rusqlite::Result<
     Ok(rows.last().map(|(id, _)| format!("bans {id}")))
 }
 
-/// Rows, until so many bytes were read.
+/// The first rows: up to the one with which `BYTES` bytes were read.
 fn some<T>(
     rows: impl Iterator<Item = rusqlite::Result<T>>,
     bytes: impl Fn(&T) -> usize,
@@ -169,7 +165,7 @@ fn some<T>(
     Ok(some)
 }
 
-/// Counts what was there before it was counted.
+/// Sets the counters that a store of the first version does not have.
 fn finish(connection: &Connection) -> rusqlite::Result<usize> {
     let count = "UPDATE rule SET open = (SELECT count(*) FROM open_window WHERE rule = rule.name)";
     connection.execute(count, [])?;
