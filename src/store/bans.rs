@@ -31,7 +31,7 @@ static INSERT_BAN: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The first 16 letters of an address: all of an IPv4 address. They sort as the
-/// address does.
+/// texts do.
 fn first_letters(ip: &str) -> [u8; 16] {
     let mut letters = [0; 16];
     let length = ip.len().min(letters.len());

@@ -1,4 +1,4 @@
-//! What is sent, and the bytes of it: those of PyFilter 2, and the event.
+//! Sends bans and un-bans: as PyFilter 2 writes them, and as an event of the stream.
 
 use std::collections::BTreeSet;
 
@@ -14,12 +14,12 @@ use super::reply::{Reply, Word as _, command};
 const LATEST: &str = "latest_10_keys";
 const CHANNEL: &str = "PyFilter";
 
-/// How many bans travel at once.
+/// How many events are sent by one round trip.
 const BANS: usize = 250;
 
 impl Exchange {
-    /// Sends all of `outgoing`, each in one transaction; the numbers that
-    /// Redis has taken, and what kept it from taking the rest.
+    /// Sends all of `outgoing`, each in one transaction; returns the numbers that Redis
+    /// has taken, what it refused, and the error that ended the sending.
     pub fn send(
         &mut self,
         outgoing: &[OutboundEvent],
@@ -73,7 +73,7 @@ impl Exchange {
         Ok(())
     }
 
-    /// The commands that tell everybody of one ban or un-ban: all or none.
+    /// The commands for one ban or un-ban: all or none of them are executed.
     fn transaction(
         &self,
         out: &OutboundEvent,
@@ -85,7 +85,7 @@ impl Exchange {
             .word(length.to_string())
             .word("*");
         let mut commands = match &out.action {
-            // It has ended while Redis could not be reached.
+            // The ban has ended while Redis could not be reached.
             OutboundAction::Ban {
                 ends: Some(ends), ..
             } if *ends <= now => return Vec::new(),
@@ -115,7 +115,7 @@ impl Exchange {
         commands
     }
 
-    /// What every event has.
+    /// The fields that every event has.
     fn facts(&self, event: Cmd, kind: &str, out: &OutboundEvent) -> Cmd {
         let (number, at) = (out.number.to_string(), out.at.to_string());
         let facts = [
@@ -131,8 +131,8 @@ impl Exchange {
     }
 }
 
-/// What PyFilter 2 and PyFilter-Admin know of a ban: the hash comes first, an
-/// old receiver dies on a message without it. What it tells is put into `event`, too.
+/// A ban as PyFilter 2 and PyFilter-Admin know it. The hash comes first, since an old
+/// receiver fails at a message without it. Its fields are added to `event`, too.
 fn ban(out: &OutboundEvent, event: &mut Cmd) -> Vec<Cmd> {
     let OutboundAction::Ban {
         server,
