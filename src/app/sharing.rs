@@ -98,20 +98,20 @@ impl Sharing {
             commit.commit()?;
         }
         let length = context.config.redis.stream_length;
-        let (taken, refused, error) = exchange.send(&outgoing, length, context.now);
-        for RejectedEntry { entry, why, .. } in refused {
+        let sent = exchange.send(&outgoing, length, context.now);
+        for RejectedEntry { entry, why, .. } in sent.refused {
             let place = context.config.redis.place();
             let told = format!(
                 "Redis at {place}: {entry}: {why}; the other servers of this version were told all the same"
             );
             context.problems.push(Problem::new(told));
         }
-        context.problems.extend(error.as_ref().map(problem));
-        if taken.is_empty() {
+        context.problems.extend(sent.error.as_ref().map(problem));
+        if sent.taken.is_empty() {
             return Ok(());
         }
         let commit = store.begin()?;
-        commit.set_sent(&taken)?;
+        commit.set_sent(&sent.taken)?;
         commit.commit()
     }
 }

@@ -11,7 +11,6 @@ use crate::model::{Address, Ban, Cause, Country, CountryCode, Evidence, Origin, 
 use super::error::StoreError;
 use super::query::{Commit, Store, columns, first};
 use super::read_back::{AddressText, Seconds, damaged, optional_seconds};
-use super::space;
 use super::windows::{TEXTS_KEPT, stamp};
 
 /// The columns of a ban, in the order in which [`ban`] reads them.
@@ -240,7 +239,7 @@ impl Commit<'_> {
                 }
             }
         }
-        self.wrap(space::note_sparse(&self.connection, shorter))?;
+        self.note_sparse(shorter)?;
         self.set_meta("texts", until)
     }
 

@@ -140,22 +140,13 @@ impl Commit<'_> {
         let insert = "INSERT INTO generation(rule, log, sequence, path, device, inode, size, modified, changed, offset, head, tail_length, tail_hash, live, kind, seen, left, known_until, counts_from) \
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         for (sequence, generation) in (0i64..).zip(generations) {
-            let Generation {
-                path,
-                stat,
-                cursor,
-                live,
-                state: kind,
-                left,
-                seen,
-                counts,
-            } = generation;
+            let Generation { stat, cursor, .. } = generation;
             let signed = u64::cast_signed;
             let values = params![
                 rule,
                 log,
                 sequence,
-                path.as_os_str().as_bytes(),
+                generation.path.as_os_str().as_bytes(),
                 signed(stat.device),
                 signed(stat.inode),
                 signed(stat.size),
@@ -165,12 +156,12 @@ impl Commit<'_> {
                 &*cursor.head,
                 signed(cursor.tail.length),
                 signed(cursor.tail.hash),
-                live,
-                word(*kind),
-                seen,
-                signed(*left),
-                signed(counts.byte),
-                counts.secs
+                generation.live,
+                word(generation.state),
+                generation.seen,
+                signed(generation.left),
+                signed(generation.counts.byte),
+                generation.counts.secs
             ];
             self.execute(insert, values)?;
         }

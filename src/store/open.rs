@@ -12,7 +12,7 @@ use super::error::StoreError;
 use super::files::{copy_aside, is_there, prepare, private_file};
 use super::query::Store;
 use super::times::RunClock;
-use super::{schema, space, takeover, upgrade};
+use super::{schema, takeover, upgrade};
 
 impl Store {
     /// Opens the store for a run whose clock shows `now`. Creates a store that is
@@ -42,9 +42,9 @@ impl Store {
         } else {
             schema::migrate(&mut store.connection, path)?;
         }
-        store.opened.unfinished = upgrade::go_on(&mut store.connection, path)?;
+        store.opened.unfinished = upgrade::go_on(&mut store)?;
         if store.opened.unfinished.is_none() {
-            space::give_back(&store.connection, path, now)?;
+            store.give_back(now)?;
         }
         store.begin_times(now)?;
         store.begin_read()?;

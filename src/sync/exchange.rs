@@ -149,16 +149,13 @@ impl Exchange {
             }
             let last = received.position.last.as_deref().unwrap_or("0-0");
             let asked = self.connection.ask(&[read_from(last)]);
-            batch = match asked.map(|mut replies| replies.pop().unwrap_or(Value::Nil)) {
-                Ok(batch) => batch,
+            let asked = asked.map(|mut replies| replies.pop().unwrap_or(Value::Nil));
+            match asked.and_then(|batch| self.refused(&batch).map_or(Ok(batch), Err)) {
+                Ok(next) => batch = next,
                 Err(error) => {
                     received.error = Some(error);
                     return Ok(received);
                 }
-            };
-            if let Some(error) = self.refused(&batch) {
-                received.error = Some(error);
-                return Ok(received);
             }
         }
     }

@@ -39,3 +39,4 @@ pub use examine::{Examined, examine};
 pub use exchange::{Ahead, Exchange, Received};
 pub use look::HashSearch;
 pub use merge::{Merged, merge};
+pub use sending::SendOutcome;

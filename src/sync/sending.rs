@@ -17,18 +17,24 @@ const CHANNEL: &str = "PyFilter";
 /// How many events are sent by one round trip.
 const BANS: usize = 250;
 
+/// What came of sending.
+#[derive(Debug, Default)]
+pub struct SendOutcome {
+    /// The numbers of the events that Redis has taken.
+    pub taken: Vec<i64>,
+    /// The entries that it refused in taken transactions.
+    pub refused: Vec<RejectedEntry>,
+    /// The error that ended the sending.
+    pub error: Option<SyncError>,
+}
+
 impl Exchange {
-    /// Sends all of `outgoing`, each in one transaction; returns the numbers that Redis
-    /// has taken, what it refused, and the error that ended the sending.
-    pub fn send(
-        &mut self,
-        outgoing: &[OutboundEvent],
-        length: u32,
-        now: i64,
-    ) -> (Vec<i64>, Vec<RejectedEntry>, Option<SyncError>) {
-        let (mut taken, mut refused) = (Vec::new(), Vec::new());
-        let error = self.try_send(outgoing, length, now, &mut taken, &mut refused);
-        (taken, refused, error.err())
+    /// Sends all of `outgoing`, each in one transaction.
+    pub fn send(&mut self, outgoing: &[OutboundEvent], length: u32, now: i64) -> SendOutcome {
+        let mut outcome = SendOutcome::default();
+        let done = self.try_send(outgoing, length, now, &mut outcome);
+        outcome.error = done.err();
+        outcome
     }
 
     fn try_send(
@@ -36,8 +42,7 @@ impl Exchange {
         outgoing: &[OutboundEvent],
         length: u32,
         now: i64,
-        taken: &mut Vec<i64>,
-        refused: &mut Vec<RejectedEntry>,
+        outcome: &mut SendOutcome,
     ) -> Result<(), SyncError> {
         let mut latest = Vec::new();
         if !outgoing.iter().all(OutboundEvent::is_ban) {
@@ -65,9 +70,10 @@ impl Exchange {
                 let done = answers.last().map_or(&[][..], Reply::list);
                 if let Some(error) = done.iter().find_map(Reply::error) {
                     let why = Why::of_reply(error).to_string();
-                    refused.push(RejectedEntry::new(format!("key {}", out.address), why));
+                    let rejected = RejectedEntry::new(format!("key {}", out.address), why);
+                    outcome.refused.push(rejected);
                 }
-                taken.push(out.number);
+                outcome.taken.push(out.number);
             }
         }
         Ok(())
