@@ -9,17 +9,19 @@ use crate::sync::RemoteUnban;
 /// What a run has to note of its exchange with the other servers.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    /// Whether what is done here is for the other servers, too.
+    /// Whether bans and un-bans of this server are sent to the others.
     pub(super) tells: bool,
     /// Whether un-bans by hand are for this server alone.
     pub(super) only_here: bool,
+    /// Un-bans by other servers.
     pub(super) remote_unbans: Vec<RemoteUnban>,
     /// The entries in Redis of the bans that are in force now.
     pub(super) redis_entries: Vec<RedisBanEntry>,
     /// Until when the others have those bans.
     pub(super) until: BTreeMap<Address, i64>,
+    /// How far the stream was read, with the numbers that have changed.
     pub(super) position: Option<StreamPosition>,
-    /// The highest of this server's own numbers that was read.
+    /// The highest number of this server's own events that was read.
     pub(super) own: Option<i64>,
     /// The numbers of what waits to be sent, and had been.
     pub(super) read_back: Vec<i64>,
@@ -29,14 +31,16 @@ pub(super) struct Shared {
     pub(super) renewed: Option<Renewed>,
     /// Whether the bans in force are told again.
     pub(super) bans_again: BansAgain,
+    /// Where the search of the hashes goes on, if there was one.
     pub(super) hashes_searched: Option<HashSearchPosition>,
+    /// Whether this server's name was left in Redis.
     pub(super) announced: bool,
     /// The hashes of the entries that were reported.
     pub(super) reported: Vec<i64>,
-    /// Whether this server begins or ends to tell the others what it does.
+    /// Whether this server begins or ends to share its bans.
     pub(super) sharing: Option<bool>,
-    /// The addresses that were banned before it began to, and until when the others
-    /// have them.
+    /// The addresses that were banned before it began, and until when the others have
+    /// them.
     pub(super) held: BTreeMap<Address, Option<i64>>,
 }
 
@@ -57,14 +61,14 @@ pub(super) struct Renewed {
     pub(super) former: Option<String>,
 }
 
-/// That the hashes were looked through, and where that goes on.
+/// Where the next search of the hashes goes on; none if this one came to their end.
 #[derive(Debug)]
 pub(super) struct HashSearchPosition {
     pub(super) scan: Option<String>,
 }
 
 impl Shared {
-    /// Nothing to note yet, for the same job.
+    /// The same for the next commit of the run, with nothing to note yet.
     pub(super) fn next(self) -> Self {
         Shared {
             tells: self.tells,
@@ -142,7 +146,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Notes how far was read, and what was done here before this was shared.
+    /// Notes how far the stream was read, and the bans from before they were shared.
     pub(super) fn note(&self, commit: &Commit<'_>, now: i64) -> Result<(), StoreError> {
         commit.set_read_back(&self.read_back)?;
         if let Some(number) = self.own {
@@ -165,7 +169,7 @@ impl Shared {
         if let Some(HashSearchPosition { scan }) = &self.hashes_searched {
             commit.set_hashes_searched(scan.as_deref(), now)?;
         }
-        // One that was left under an id of before is to be left anew.
+        // A name that was left under a former id is to be left again.
         if self.announced && self.never_given.is_none() {
             commit.set_announced(now)?;
         }

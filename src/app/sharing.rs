@@ -1,4 +1,4 @@
-//! What this server and the others tell each other in the course of a run.
+//! The exchange with the other servers in the course of a run.
 //!
 //! | file | does |
 //! |---|---|
@@ -19,10 +19,10 @@ mod report;
 
 use report::report;
 
-/// How often a server leaves its name in Redis, in seconds.
+/// The seconds between two times that a server leaves its name in Redis.
 const ANNOUNCED: i64 = 3600;
 
-/// How much a run sends at most.
+/// How many events a run sends at most.
 const SENT: usize = 20_000;
 
 /// One run's connection.
@@ -32,14 +32,14 @@ pub(super) struct Sharing {
 }
 
 impl Sharing {
-    /// Asks nobody. What is to be sent waits for a later run.
+    /// Asks no server. What is to be sent waits for a later run.
     pub(super) fn none(context: &Context, changes: &mut Changes) -> Self {
         changes.shared.tells = context.config.database == Database::Redis;
         Sharing { exchange: None }
     }
 
-    /// Asks what the other servers did, and puts it into `changes`. Trouble
-    /// with Redis is a problem, and keeps nothing from being done here.
+    /// Reads what the other servers did, and puts it into `changes`. An error of Redis
+    /// is a problem of the report, and the run goes on.
     pub(super) fn receive(
         context: &mut Context,
         store: &Store,
@@ -51,7 +51,7 @@ impl Sharing {
             return Ok(alone);
         }
         if !context.is_clock_set {
-            // What is read with a wrong clock is never read again.
+            // An event that is read with a wrong clock would not be read again.
             return Ok(alone);
         }
         let mut received = ReceivedEntries::default();
@@ -73,7 +73,7 @@ impl Sharing {
                 false
             }
         };
-        // What is not read yet may lift what would be sent.
+        // An event that is not read yet may lift a ban that would be sent.
         Ok(Sharing {
             exchange: whole.then_some(exchange),
         })
@@ -85,7 +85,7 @@ impl Sharing {
             return Ok(());
         };
         let mut outgoing: Vec<OutboundEvent> = store.outbox(SENT)?;
-        // One that is over now, and perhaps not when the clock is right, waits.
+        // A ban waits that is over now, and perhaps not when the clock is right.
         let (now, age) = (context.now, store.age());
         outgoing.retain(|out| match out.action {
             OutboundAction::Ban {
@@ -96,27 +96,27 @@ impl Sharing {
         let Some(last) = outgoing.last() else {
             return Ok(());
         };
-        // What comes back from Redis with a higher number was sent by somebody else.
+        // An event that comes back with a higher number was sent by another server.
         if store.highest_sent()? < last.number {
             let commit = store.begin()?;
             commit.set_perhaps_sent(last.number)?;
             commit.commit()?;
         }
         let length = context.config.redis.stream_length;
-        let (taken, refused, error) = exchange.send(&outgoing, length, context.now);
-        for RejectedEntry { entry, why, .. } in refused {
+        let sent = exchange.send(&outgoing, length, context.now);
+        for RejectedEntry { entry, why, .. } in sent.refused {
             let place = context.config.redis.place();
             let told = format!(
                 "Redis at {place}: {entry}: {why}; the other servers of this version were told all the same"
             );
             context.notices.problems.push(Problem::new(told));
         }
-        context.notices.problems.extend(error.as_ref().map(problem));
-        if taken.is_empty() {
+        context.notices.problems.extend(sent.error.as_ref().map(problem));
+        if sent.taken.is_empty() {
             return Ok(());
         }
         let commit = store.begin()?;
-        commit.set_sent(&taken)?;
+        commit.set_sent(&sent.taken)?;
         commit.commit()
     }
 }
@@ -131,8 +131,8 @@ struct ReceivedEntries {
 }
 
 impl ReceivedEntries {
-    /// Reads the stream, and the hashes if it is time to; says whether the
-    /// stream was read to its end.
+    /// Reads the stream, and the hashes if it is time to; returns whether the stream
+    /// was read to its end.
     fn ask(
         &mut self,
         context: &Context,
@@ -145,7 +145,7 @@ impl ReceivedEntries {
             self.shared.held = held.map(|address| (address, None)).collect();
         }
         let has_held = !self.shared.held.is_empty();
-        // What is held here may have been un-banned by others long ago.
+        // Other servers may have un-banned a held address long ago.
         let mut position = store.stream_position()?;
         if position.last.is_none() && has_held {
             position.last = Some("0-0".to_owned());
@@ -171,7 +171,7 @@ impl ReceivedEntries {
             .retain(|store, number| known.get(store) != Some(number));
         self.shared.position = is_new.then_some(reached);
         if let Some(error) = received.error {
-            // The gap is not to be forgotten.
+            // A later run has to look through the hashes, because of the gap.
             let begin = || HashSearchPosition {
                 scan: Some("0".to_owned()),
             };
@@ -238,7 +238,7 @@ impl ReceivedEntries {
             *theirs = shared.until.get(address).copied();
         }
         if shared.sharing.is_none() {
-            // The rest not before it is known what the others have.
+            // The others wait until it is known which bans Redis has.
             shared.held.retain(|_, theirs| theirs.is_some());
         }
         report(refused, ahead, context, store, &mut shared)?;
@@ -251,7 +251,7 @@ impl ReceivedEntries {
     }
 }
 
-/// Whether something that is done `every` so many seconds is to be done.
+/// Whether something is to be done that is done `every` so many seconds.
 fn is_due(last: Option<i64>, every: i64, now: i64) -> bool {
     last.is_none_or(|last| now - last >= every || last > now)
 }

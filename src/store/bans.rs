@@ -11,10 +11,9 @@ use crate::model::{Address, Ban, Cause, Country, CountryCode, Evidence, Origin, 
 use super::error::StoreError;
 use super::query::{Commit, Store, columns, first};
 use super::read_back::{AddressText, Seconds, damaged, optional_seconds};
-use super::space;
 use super::windows::{TEXTS_KEPT, stamp};
 
-/// The columns of a ban, as [`ban`] reads them.
+/// The columns of a ban, in the order in which [`ban`] reads them.
 pub(super) const BAN_COLUMNS: &str = "ban.ip, ban.rule, ban.server, ban.at, ban.nanos, ban.digits, ban.ends, \
     ban.failures, ban.instant, ban.origin, ban.reason, ban.country, ban.country_code";
 
@@ -30,7 +29,8 @@ static INSERT_BAN: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// The first letters of an address: those of most, and all of an IPv4 one.
+/// The first 16 letters of an address: all of an IPv4 address. They sort as the
+/// texts do.
 fn first_letters(ip: &str) -> [u8; 16] {
     let mut letters = [0; 16];
     let length = ip.len().min(letters.len());
@@ -38,7 +38,7 @@ fn first_letters(ip: &str) -> [u8; 16] {
     letters
 }
 
-/// The names that the row before had: of a million bans most have the same.
+/// The names of the row before: of a million bans most have the same names.
 #[derive(Debug, Default)]
 pub(super) struct RepeatedNames {
     rule: Option<Arc<str>>,
@@ -46,7 +46,7 @@ pub(super) struct RepeatedNames {
     country: Option<Arc<str>>,
 }
 
-/// A name, which is that of the row before if it is the same.
+/// A name of a row, shared with the row before if it is the same.
 fn name(row: &Row<'_>, column: usize, last: &mut Option<Arc<str>>) -> rusqlite::Result<Arc<str>> {
     let name = row.get_ref(column)?.as_str()?;
     if let Some(last) = last.as_ref().filter(|last| &***last == name) {
@@ -137,8 +137,8 @@ impl Store {
         self.exists(select, [address.to_string()])
     }
 
-    /// Whether this very ban was decided before, or another of its rule runs
-    /// at its time.
+    /// Whether this very ban was decided before, or another ban by its rule is in
+    /// force at its time.
     pub fn is_covered(&self, rule: &str, address: Address, at: i64) -> Result<bool, StoreError> {
         let select = "SELECT 1 FROM ban WHERE ip = ?1 AND rule = ?2 \
                       AND (lifted IS NULL OR (cause = 'expired' AND at <= ?3 AND ends > ?3))";
@@ -160,7 +160,7 @@ impl Store {
         Ok(rows.into_iter().filter_map(unban).collect())
     }
 
-    /// Whether a ban has come to its end that still counts as running.
+    /// Whether a ban has come to its end that still counts as in force.
     pub fn has_ended(&self, now: i64) -> Result<bool, StoreError> {
         let select =
             "SELECT 1 FROM ban WHERE lifted IS NULL AND ends IS NOT NULL AND ends <= ? LIMIT 1";
@@ -189,13 +189,13 @@ impl Commit<'_> {
                 last_text = Some(id);
             }
         }
-        // In the order of the other tables' keys: at a hundred thousand bans their pages would
-        // be written out and read again for each.
+        // The other tables are written in the order of their keys. In the order of the bans the
+        // pages of a hundred thousand bans would be written out and read again for each.
         in_force.sort_unstable();
         for (_, place) in in_force {
             let (ban, _) = bans[place as usize];
             let ip = ban.address.to_string();
-            // Where nothing of it was in force this is its first ban.
+            // An address without a row there has no other ban in force: this one is its first.
             if self.show_first(&ip, ban)? {
                 self.change(&ip, true)?;
             } else {
@@ -205,12 +205,12 @@ impl Commit<'_> {
         last_text.map_or(Ok(()), |id| self.forget_texts(id))
     }
 
-    /// Forgets the texts of bans that have so many newer ones behind them; the
-    /// last one that may have texts is `last`.
+    /// Forgets the texts of all bans but the newest [`TEXTS_KEPT`]; the last one
+    /// that may have texts is `last`.
     fn forget_texts(&self, last: i64) -> Result<(), StoreError> {
         let from = self.meta("texts")?.unwrap_or(0);
         let newest: i64 = self.row("SELECT coalesce(max(id), 0) FROM ban", [], first)?;
-        // Not at each ban: a step takes a thousand of them.
+        // This is done for a thousand bans at once, not for each.
         if newest.saturating_sub(from) <= TEXTS_KEPT + 1000 {
             return Ok(());
         }
@@ -228,7 +228,7 @@ impl Commit<'_> {
             };
             after = *id;
             for (id, failures) in rows {
-                // One that is damaged is told when somebody asks for it.
+                // Damaged failures are reported when they are asked for.
                 let before = failures.as_ref().map_or(0, |old| old.as_bytes().len());
                 if let Some(mut failures) = failures
                     && failures.forget_texts()
@@ -239,11 +239,11 @@ impl Commit<'_> {
                 }
             }
         }
-        self.wrap(space::note_sparse(&self.connection, shorter))?;
+        self.note_sparse(shorter)?;
         self.set_meta("texts", until)
     }
 
-    /// Makes an address' row of PyFilter's table, unless there is one.
+    /// Adds the row of an address to PyFilter's table; false if there is one.
     fn show_first(&self, ip: &str, ban: &Ban) -> Result<bool, StoreError> {
         let insert = "INSERT INTO banned_ip(ip, time_banned, server_name, log_msg, country) VALUES (?, ?, ?, ?, ?) ON CONFLICT(ip) DO NOTHING";
         let country = ban.country.as_ref().map_or("", |country| &country.name);
@@ -251,8 +251,8 @@ impl Commit<'_> {
         Ok(self.affected(insert, values)? > 0)
     }
 
-    /// Records a ban that another program told long ago; with a time in
-    /// `lifted`, one that somebody has lifted by then.
+    /// Records a ban by PyFilter, of which nobody is notified; with a time in
+    /// `lifted`, one that was lifted by then.
     pub(super) fn add_old(&self, ban: &Ban, lifted: Option<i64>) -> Result<(), StoreError> {
         let ip = ban.address.to_string();
         let over = lifted.map(|at| (at, Cause::Snapshot));

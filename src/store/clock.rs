@@ -1,10 +1,9 @@
-//! What is mended where the clock has gone back: a run whose clock was wrong does
-//! no lasting harm.
+//! Repairs what a run with a wrong clock has left, so that it does no lasting harm.
 //!
-//! A clock that shows less than [`EARLIEST_NOW`] is not set yet; such a run
-//! takes the time of the last one for its own. Any other clock is believed for
-//! what is done at once. What can not be undone, forgetting by age, waits until
-//! the clock has been there for a day.
+//! A clock that shows less than [`EARLIEST_NOW`] is not set yet: the run takes the
+//! time of the last run. Any other clock counts for what can be undone. To forget
+//! rows by age can not be undone: that waits until the clock has shown the time
+//! for a day.
 
 use rusqlite::params;
 
@@ -17,8 +16,8 @@ use super::times::{RunClock, RunTimes};
 
 const DAY: i64 = 86_400;
 
-/// Begins the keys in `meta` of addresses whose un-ban lay ahead; the value is
-/// the time that it had.
+/// The keys in `meta` of the times of un-bans that are set aside begin with this;
+/// the address follows.
 const AHEAD: &str = "un-ban ahead of ";
 
 impl Store {
@@ -29,14 +28,14 @@ impl Store {
         self.times.now
     }
 
-    /// By what time things are old enough to be given up: not later than now,
-    /// and not far from the runs before, for the clock may be wrong.
+    /// The time by which rows are old enough to be forgotten: not later than now,
+    /// and not far from the times of earlier runs, since the clock may be wrong.
     #[must_use]
     pub fn age(&self) -> i64 {
         self.times.age
     }
 
-    /// When the last run before this one was that changed something.
+    /// The time of the last run before this one that changed something.
     pub fn last_run(&self) -> Result<Option<i64>, StoreError> {
         let is_looked_at = self.times.now == 0;
         let earlier = if is_looked_at {
@@ -52,17 +51,13 @@ impl Store {
         Ok(times.as_deref().and_then(RunTimes::parse))
     }
 
-    /// Learns the time of this run, whose clock shows `clock`, and mends what a
+    /// Finds the time of this run, whose clock shows `clock`, and repairs what a
     /// run with a wrong clock has left.
     pub(super) fn begin_times(&mut self, clock: i64) -> Result<(), StoreError> {
         let earlier = self.run_times()?;
         if clock < EARLIEST_NOW {
             let now = earlier.map_or(clock, |earlier| earlier.last);
-            self.times = RunClock {
-                now,
-                age: earlier.map_or(clock, |earlier| earlier.age_at(now)),
-                earlier,
-            };
+            self.times = RunClock::new(now, earlier);
             return Ok(());
         }
         let is_first = earlier.is_none();
@@ -70,11 +65,7 @@ impl Store {
             Some(earlier) => Some(earlier),
             None => self.newest_day()?.map(RunTimes::new),
         };
-        self.times = RunClock {
-            now: clock,
-            age: earlier.map_or(clock, |earlier| earlier.age_at(clock)),
-            earlier,
-        };
+        self.times = RunClock::new(clock, earlier);
         let ahead = earlier.map_or(0, |earlier| earlier.last - clock);
         let is_unknown = is_first && earlier.is_some();
         let has_come = earlier.is_some_and(|earlier| earlier.set_aside) && self.has_come(clock)?;
@@ -91,7 +82,7 @@ impl Store {
         Ok(())
     }
 
-    /// Whether the time of an un-ban that lay ahead has come.
+    /// Whether the time of an un-ban that was set aside has come.
     fn has_come(&self, now: i64) -> Result<bool, StoreError> {
         let any = "SELECT 1 FROM meta WHERE key >= ?1 AND key < ?1 || 'z' AND value <= ?2";
         self.exists(any, params![AHEAD, now + MOST_SKEW])
@@ -120,9 +111,9 @@ impl Commit<'_> {
         self.set_meta("clock", times.to_text())
     }
 
-    /// Mends what a run has left whose clock was ahead: what it dated later than
-    /// now counts as now, and the bans that it ended too early go on. Says how
-    /// many bans that are.
+    /// Repairs what a run has left whose clock was ahead: its times that are later
+    /// than now become now, and the bans that it ended too early go on. Returns the
+    /// number of these bans.
     fn mend(&mut self, now: i64) -> Result<usize, StoreError> {
         let mut earlier = self.times.earlier.unwrap_or(RunTimes::new(now));
         earlier.set_aside = self.mend_unbans(now)?;
@@ -141,7 +132,7 @@ impl Commit<'_> {
 
     /// An un-ban that is dated later than now counts as of now. The clock of this
     /// run may be the wrong one, so the time that it had is set aside, and counts
-    /// again when it has come. Says whether any time is set aside.
+    /// again when it has come. Returns whether any time is set aside.
     fn mend_unbans(&self, now: i64) -> Result<bool, StoreError> {
         let latest = now + MOST_SKEW;
         let range = "key >= ?1 AND key < ?1 || 'z'";

@@ -1,3 +1,5 @@
+//! The connections of ssh clients to which further lines may belong.
+
 use rusqlite::params;
 
 use crate::model::{Address, LoginConnection, connections_from_bytes, connections_to_bytes};
@@ -70,8 +72,8 @@ impl Commit<'_> {
         self.execute(forget, params![rule, behind])
     }
 
-    /// Forgets the connections of addresses that have no open window under a rule: there
-    /// are no more of them then than windows and addresses that are banned.
+    /// Forgets the connections of addresses that have no open window under a rule, so
+    /// that their number is bounded as that of the windows is.
     pub(super) fn forget_connections_without_window(&self, rule: &str) -> Result<(), StoreError> {
         let forget = "DELETE FROM connection WHERE rule = ?1 AND address NOT IN \
                       (SELECT address FROM open_window WHERE rule = ?1)";

@@ -1,3 +1,5 @@
+//! How far each rule has read each log and journal.
+
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -13,10 +15,10 @@ use super::error::StoreError;
 use super::query::{Commit, Store, first};
 use super::read_back::{Seconds, UnsignedCount, damaged, path};
 
-/// Cursors and windows that nothing has asked for are kept this long: 30 days.
+/// A log that no run has met is remembered for 30 days.
 const KEPT: i64 = 30 * 86_400;
 
-/// The words of the store.
+/// The words of the column `kind`.
 const KINDS: [(GenerationState, &str); 5] = [
     (GenerationState::Followed, "followed"),
     (GenerationState::Resting, "resting"),
@@ -41,7 +43,7 @@ fn generation(row: &Row<'_>) -> rusqlite::Result<Generation> {
         .map(|(kind, _)| *kind);
     let head: Vec<u8> = row.get(8)?;
     let (UnsignedCount(offset), UnsignedCount(length)) = (row.get(7)?, row.get(9)?);
-    // What is read of a file to know it again is as long as these say.
+    // These lengths decide how much of a file is read to recognize it.
     if length > Cursor::TAIL.min(offset) || head.len() as u64 > Cursor::HEAD.min(offset) {
         let why = "a cursor is to be known by more bytes than were read";
         return Err(damaged(9, why));
@@ -138,22 +140,13 @@ impl Commit<'_> {
         let insert = "INSERT INTO generation(rule, log, sequence, path, device, inode, size, modified, changed, offset, head, tail_length, tail_hash, live, kind, seen, left, known_until, counts_from) \
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         for (sequence, generation) in (0i64..).zip(generations) {
-            let Generation {
-                path,
-                stat,
-                cursor,
-                live,
-                state: kind,
-                left,
-                seen,
-                counts,
-            } = generation;
+            let Generation { stat, cursor, .. } = generation;
             let signed = u64::cast_signed;
             let values = params![
                 rule,
                 log,
                 sequence,
-                path.as_os_str().as_bytes(),
+                generation.path.as_os_str().as_bytes(),
                 signed(stat.device),
                 signed(stat.inode),
                 signed(stat.size),
@@ -163,12 +156,12 @@ impl Commit<'_> {
                 &*cursor.head,
                 signed(cursor.tail.length),
                 signed(cursor.tail.hash),
-                live,
-                word(*kind),
-                seen,
-                signed(*left),
-                signed(counts.byte),
-                counts.secs
+                generation.live,
+                word(generation.state),
+                generation.seen,
+                signed(generation.left),
+                signed(generation.counts.byte),
+                generation.counts.secs
             ];
             self.execute(insert, values)?;
         }
@@ -200,7 +193,7 @@ impl Commit<'_> {
                     AND name NOT IN (SELECT rule FROM journal)";
         let names: Vec<String> = self.rows(gone, [], first)?;
         for name in names {
-            // Looks through all windows, so only when there is one.
+            // This looks through all windows, and is done only for a rule that is gone.
             self.execute("DELETE FROM open_window WHERE rule = ?", [&name])?;
             self.execute("DELETE FROM connection WHERE rule = ?", [&name])?;
             self.execute("DELETE FROM rule WHERE name = ?", [name])?;

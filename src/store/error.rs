@@ -1,3 +1,5 @@
+//! Why the store can not be used.
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -37,7 +39,7 @@ pub enum StoreError {
         /// One of its tables.
         table: String,
     },
-    /// Somebody else holds its lock.
+    /// Another process holds its lock.
     #[error("{}: the store is in use by another program; try again", Escaped::path(.0))]
     Busy(PathBuf),
     /// No rights, or a file system that is mounted read-only.
@@ -71,7 +73,7 @@ impl StoreError {
             Some(ErrorCode::ReadOnly) => StoreError::ReadOnly(path),
             Some(ErrorCode::PermissionDenied) => StoreError::Denied(path),
             Some(ErrorCode::DiskFull) => StoreError::Full(path),
-            // Cells of another type than the schema's: somebody's editor, or bit rot.
+            // Cells of another type than the schema's: an editor, or bit rot.
             None if matches!(
                 error,
                 rusqlite::Error::InvalidColumnType(..)
@@ -98,7 +100,7 @@ impl StoreError {
         }
     }
 
-    /// Whether it is only that we may not.
+    /// Whether only the rights are missing.
     #[must_use]
     pub fn is_denied(&self) -> bool {
         matches!(self, StoreError::Denied(_) | StoreError::ReadOnly(_))

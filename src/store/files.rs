@@ -1,5 +1,7 @@
 //! The store's file: whether it is there, how it is opened, and its copy.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,8 +11,15 @@ use tempfile::TempDir;
 
 use super::error::StoreError;
 
-/// Whether there is a file. Anything else is an error: opening a named pipe
-/// would wait for somebody at its other end.
+/// Options to write a file that only its owner may read.
+pub(super) fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).mode(0o600);
+    options
+}
+
+/// Whether there is a file. Anything else there is an error: to open a named pipe
+/// would wait for a process at its other end.
 pub(super) fn is_there(path: &Path) -> Result<bool, StoreError> {
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(true),
@@ -23,21 +32,23 @@ pub(super) fn is_there(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
+/// Sets how a connection works.
 pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     // Readers meet a run's commit for some milliseconds at most.
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(32);
-    // Else a statement is prepared anew for each address that is bound to it: the plan might be
-    // another. There are partial indices, and no plan here depends on a value.
+    // Without this, a statement is prepared anew for each address that is bound to it, since
+    // its plan might change. No plan here depends on a value.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    // What is much is written in the order of its keys, so that each page is met once; but the
-    // indices of a hundred thousand bans are not, and SQLite's 2 MB would be written out and read
-    // again for each.
+    // Large tables are written in the order of their keys, so each page is needed once. The
+    // indices of a hundred thousand bans are not: with SQLite's 2 MB of cache their pages
+    // would be written out and read again for each ban.
     connection.pragma_update(None, "cache_size", -16_384)?;
-    // Temporary B-trees of large queries belong into memory, not into /tmp.
+    // Temporary B-trees of large queries are kept in memory, not in /tmp.
     connection.pragma_update(None, "temp_store", "MEMORY")
 }
 
+/// Copies a store and its journal into a temporary directory.
 pub(super) fn copy_aside(path: &Path) -> std::io::Result<(TempDir, PathBuf)> {
     let dir = TempDir::new()?;
     let copy = dir.path().join("store");

@@ -1,9 +1,9 @@
-//! What of ours is in the firewall, and where: remembered so that it can be
-//! taken away, whatever the host's firewall program is by then.
+//! The chains and hooks that pyfilter made in the firewall: remembered so that they
+//! can be removed, even when the host uses another firewall program by then.
 //!
-//! It is one value of `meta`, a JSON array. The table `made` is where the first
-//! version kept chain and hook, and not where they stood; the first commit of a
-//! later one empties it.
+//! They are one value of `meta`, a JSON array. The first version kept chain and hook
+//! in the table `made`, without their place; the first commit of a later version
+//! empties it.
 
 use serde_json::{Value, json};
 
@@ -15,10 +15,7 @@ use super::query::{Commit, Store, columns};
 const KEY: &str = "made";
 
 impl Store {
-    /// The chains that were made, where, and their hooks.
-    ///
-    /// # Errors
-    /// The store can not be read, or what it says of them can not be understood.
+    /// The chains that were made, with their places and hooks.
     pub fn made(&self) -> Result<Vec<InstalledChain>, StoreError> {
         let found: Option<String> = self.meta(KEY)?;
         let Some(text) = found else {
@@ -28,7 +25,7 @@ impl Store {
         understood(&text).ok_or_else(|| self.damaged(said))
     }
 
-    /// What a version remembered that did not note where it made it.
+    /// The chains of the first version, without their places.
     fn made_somewhere(&self) -> Result<Vec<InstalledChain>, StoreError> {
         let select = "SELECT chain, hook FROM made ORDER BY chain, hook";
         let rows: Vec<(String, String)> = self.rows(select, [], columns)?;
@@ -137,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_first_version_remembered_stands_somewhere() {
+    fn what_the_first_version_remembered_has_no_place() {
         let dir = tempfile::tempdir().unwrap();
         let mut store = Store::open(&dir.path().join("db"), 0, || None).unwrap();
         let table = "INSERT INTO made VALUES ('PYFILTER', 'INPUT'), ('PYFILTER', 'FORWARD')";

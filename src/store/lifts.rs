@@ -17,13 +17,14 @@ impl Store {
 }
 
 impl Commit<'_> {
-    /// Ends all bans of an address; by another server those that are not
-    /// later. By a person or another server, its failures up to then never
-    /// count again. Says whether the address is free by that.
+    /// Ends all bans of an address; an un-ban by another server ends those that are
+    /// not later than it. After an un-ban by a person or another server, failures
+    /// of the address up to then never count again. Returns whether the address was
+    /// banned and is free now.
     pub fn lift(&self, unban: &Unban) -> Result<bool, StoreError> {
         let Unban { address, cause, at } = *unban;
         let ip = address.to_string();
-        // Another server's un-ban may come late: what is later than it stays.
+        // An un-ban by another server may arrive late: later bans stay.
         let until = if cause == Cause::Redis { at } else { i64::MAX };
         // A ban of a log that is ahead of the clock was sent as of the time of its run.
         let ahead = self.times.now + MOST_SKEW;

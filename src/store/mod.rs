@@ -7,28 +7,28 @@
 //! | `opened` | what opening it has changed, and what is left to do |
 //! | `error` | why it can not be used |
 //! | `schema` | the tables, as numbered migrations that are never edited |
-//! | `upgrade` | the rows of an older version are rewritten in small steps |
-//! | `takeover` | the database of a PyFilter 1 or 2 |
+//! | `upgrade` | rewrites the rows of an older version in small steps |
+//! | `takeover` | turns the database of a PyFilter 1 or 2 into a store |
 //! | `files` | the file itself, and its copies |
-//! | `space` | what is free in the file is given back to the disk |
-//! | `read_back` | what is read is checked before it is reckoned with |
-//! | `times` | the times of earlier runs; pure |
-//! | `clock` | the time of a run, and what a wrong clock has left |
+//! | `space` | gives free space of the file back to the disk |
+//! | `read_back` | values that are checked when they are read back |
+//! | `times` | whether a clock is believed, by the times of earlier runs; pure |
+//! | `clock` | the time of a run, and the repair of what a wrong clock has left |
 //! | `cursors` | how far each rule has read each log |
 //! | `windows` | the open windows, and what is remembered of an address under a rule |
 //! | `connections` | the connections to which further lines may belong |
 //! | `paths` | the paths of the logs that failures are kept of |
-//! | `bans` | bans in force |
+//! | `bans` | bans in force, and how a ban is a row |
 //! | `lifts` | how bans end |
 //! | `past` | what `explain` shows |
-//! | `counts` | what `metrics` shows |
+//! | `counts` | what `metrics` shows of failures and bans |
 //! | `sets` | the numbers of the sets of bans in force, and the changes between them |
 //! | `effects` | the notifications of a commit, and what firewall and snapshot show |
 //! | `installed_chains` | the chains that pyfilter made in the firewall |
-//! | `exchange` | what other servers told |
+//! | `exchange` | what was read of other servers in Redis |
 //! | `outbox` | what is still to be sent to them |
-//! | `sender` | under which id, and what is sent again under another |
-//! | `last_good` | what files of `conf.d` said when they were last whole |
+//! | `sender` | the id under which that is sent, and what is sent again under another |
+//! | `last_good` | what each file of `conf.d` said when it was last whole |
 //!
 //! # Errors
 //! A method fails with a [`StoreError`] where the store can not be read, a method

@@ -1,8 +1,7 @@
 //! How a store is opened: for a run, or only to be looked at.
 
 use std::collections::BTreeSet;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::File;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
@@ -10,16 +9,16 @@ use rusqlite::{Connection, OpenFlags};
 use crate::model::Address;
 
 use super::error::StoreError;
-use super::files::{copy_aside, is_there, prepare};
+use super::files::{copy_aside, is_there, prepare, private_file};
 use super::query::Store;
 use super::times::RunClock;
-use super::{schema, space, takeover, upgrade};
+use super::{schema, takeover, upgrade};
 
 impl Store {
-    /// Opens the store for a run whose clock shows `now`: makes it if it is not
-    /// there, brings an older one up to date, mends what a run with a wrong clock
-    /// has left, takes over a PyFilter database; `blacklisted` finds the
-    /// addresses in the blacklists beside that, if there are any.
+    /// Opens the store for a run whose clock shows `now`. Creates a store that is
+    /// not there, brings an older one up to date, repairs what a run with a wrong
+    /// clock has left, and takes over a PyFilter database: `blacklisted` reads the
+    /// addresses of the blacklists beside it, if there are any.
     ///
     /// # Errors
     /// It can not be opened or written, is damaged, or from a newer version.
@@ -30,35 +29,30 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let wrap = |error| StoreError::of(path, &error);
         is_there(path)?;
-        // SQLite would make it readable for all.
-        let made = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path);
-        made.map_err(|error| StoreError::of_io(path, &error))?;
+        // SQLite would make a file that all can read.
+        let created = private_file().create(true).truncate(false).open(path);
+        created.map_err(|error| StoreError::of_io(path, &error))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(wrap)?;
         prepare(&connection).map_err(wrap)?;
-        let mut store = Store::new(connection, path, RunClock::first(now));
+        let mut store = Store::new(connection, path, RunClock::new(now, None));
         if let Some(old) = takeover::find(&store.connection, path)? {
             let taken = takeover::take_over(&mut store, &old, blacklisted().as_ref(), now)?;
             store.opened.takeover = Some(taken);
         } else {
             schema::migrate(&mut store.connection, path)?;
         }
-        store.opened.unfinished = upgrade::go_on(&mut store.connection, path)?;
+        store.opened.unfinished = upgrade::go_on(&mut store)?;
         if store.opened.unfinished.is_none() {
-            space::give_back(&store.connection, path, now)?;
+            store.give_back(now)?;
         }
         store.begin_times(now)?;
         store.begin_read()?;
         Ok(store)
     }
 
-    /// Opens the store to look at, without changing a byte of it; none if
-    /// there is none.
+    /// Opens the store to be looked at, without changing a byte of it; none if
+    /// there is no store.
     ///
     /// # Errors
     /// It can not be read, is damaged, or from another version.
@@ -69,7 +63,7 @@ impl Store {
         File::open(path).map_err(|error| StoreError::of_io(path, &error))?;
         let mut copy = None;
         let opened = match connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY) {
-            // A run was killed in its commit. Rolling that back is for the next run, so a copy is rolled back.
+            // A run was killed in its commit. The next run rolls the file back; here a copy is rolled back.
             Err(rusqlite::Error::SqliteFailure(error, _))
                 if error.extended_code == rusqlite::ffi::SQLITE_READONLY_ROLLBACK =>
             {
@@ -82,14 +76,14 @@ impl Store {
         };
         let (connection, version) = opened.map_err(|error| StoreError::of(path, &error))?;
         match version {
-            // The first run takes PyFilter's over.
+            // An empty file, or a PyFilter database that the first run will take over.
             ..=0 => return Ok(None),
             1..=schema::VERSION => {}
             newer => return Err(schema::newer(path, newer)),
         }
         schema::view(&connection, version).map_err(|error| StoreError::of(path, &error))?;
         // It is not written, so nothing grows old.
-        let store = Store::new(connection, path, RunClock::first(0));
+        let store = Store::new(connection, path, RunClock::new(0, None));
         Ok(Some(Store {
             _copy: copy,
             ..store
@@ -97,7 +91,7 @@ impl Store {
     }
 }
 
-/// A connection to be looked at, and the schema that stands there.
+/// A connection to a file, and the version of its schema.
 fn connect(path: &Path, rights: OpenFlags) -> rusqlite::Result<(Connection, i64)> {
     let connection = Connection::open_with_flags(path, rights | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     prepare(&connection)?;

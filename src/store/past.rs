@@ -42,8 +42,8 @@ impl Store {
         rows.into_iter().map(past).collect()
     }
 
-    /// The open windows of `address`: of a rule the one with the later stamps,
-    /// and then the one beside it, if there is one.
+    /// The open windows of `address`: for each rule the one with the later stamps,
+    /// then the one with the earlier stamps, if there is one.
     pub fn open_windows(&self, address: Address) -> Result<Vec<OpenWindow>, StoreError> {
         let select =
             "SELECT rule, failures, earlier FROM open_window WHERE address = ? ORDER BY rule";
@@ -65,8 +65,8 @@ impl Store {
         Ok(windows)
     }
 
-    /// Until when the failures of `address` do not count, because somebody
-    /// un-banned it then.
+    /// The time up to which failures of `address` do not count, because it was
+    /// un-banned then.
     pub fn cleared_until(&self, address: Address) -> Result<Option<i64>, StoreError> {
         self.cleared(&address.to_string())
     }

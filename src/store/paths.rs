@@ -14,7 +14,7 @@ use crate::model::{Evidence, PathId};
 
 use super::read_back::damaged;
 
-/// The paths that were met: in rows of an older version, which hold them
+/// The paths that were met: in rows of an older version, which hold the paths
 /// themselves, and in the table.
 #[derive(Debug, Default)]
 pub(super) struct Paths(RefCell<BTreeMap<PathId, Arc<Path>>>);
@@ -25,7 +25,7 @@ impl Paths {
         self.0.borrow_mut().entry(id).or_insert_with(|| path.into());
     }
 
-    /// The failures of a row; `column` says of which.
+    /// The failures that the bytes of a column hold.
     pub(super) fn failures(&self, bytes: &[u8], column: usize) -> rusqlite::Result<Evidence> {
         let failures = Evidence::from_bytes(bytes, |path| self.note(path));
         failures.ok_or_else(|| damaged(column, "the failures of a window are not readable"))
@@ -46,7 +46,7 @@ impl Paths {
         Ok(path)
     }
 
-    /// Writes those that are not in the table yet.
+    /// Writes the paths that are not in the table yet.
     pub(super) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
         for path in self.0.borrow().values() {
             write(connection, path)?;

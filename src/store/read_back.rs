@@ -1,5 +1,5 @@
-//! What is read back is checked: a file that bits rotted in, or that somebody
-//! edited, must not make a run reckon with a time or a length that can not be.
+//! Values that are checked when they are read back: a damaged or edited file must
+//! not make a run calculate with an impossible time or length.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -31,7 +31,7 @@ impl From<Seconds> for i64 {
     }
 }
 
-/// The same, or `i64::MAX` for never.
+/// Unix seconds, or `i64::MAX` for never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct End(pub(super) i64);
 

@@ -1,5 +1,5 @@
-//! As which server this one sends, what of that may have been sent, and what is
-//! told once more when another has sent under the same id.
+//! The id under which this server sends, what may have been sent, and what is sent
+//! again when another server has sent under the same id.
 
 use rusqlite::params;
 
@@ -65,13 +65,13 @@ impl Commit<'_> {
         self.forget_meta("announced")
     }
 
-    /// Notes that what waits is sent now, up to this number: it may have been
-    /// taken whatever becomes of the run.
+    /// Notes that the events up to this number are sent now: from now on they may
+    /// have been sent, even if the run is killed.
     pub fn set_perhaps_sent(&self, number: i64) -> Result<(), StoreError> {
         self.set_meta("sent", number)
     }
 
-    /// Removes what Redis has taken. Un-bans are remembered until this server
+    /// Removes the events that Redis has taken. Un-bans are remembered until this server
     /// has read its own events of them.
     pub fn set_sent(&self, numbers: &[i64]) -> Result<(), StoreError> {
         let note = "INSERT OR REPLACE INTO meta SELECT ?2 || number, at || ' ' || ip FROM outbox WHERE number = ?1 AND server IS NULL";
@@ -81,7 +81,7 @@ impl Commit<'_> {
         self.set_read_back(numbers)
     }
 
-    /// Removes those of what waits that were read back from Redis.
+    /// Removes the events that were read back from Redis.
     pub fn set_read_back(&self, numbers: &[i64]) -> Result<(), StoreError> {
         let delete = "DELETE FROM outbox WHERE number = ?";
         (numbers.iter()).try_for_each(|number| self.execute(delete, [number]))

@@ -35,8 +35,8 @@ impl Store {
         Ok(self.meta("number")?.unwrap_or(0))
     }
 
-    /// What has become of the set with this number, in the order of the
-    /// addresses, if that is still known.
+    /// The changes since the set had this number, in the order of the addresses, if
+    /// they are still known.
     pub fn changes_since(&self, number: i64) -> Result<Option<Since>, StoreError> {
         let now = self.number()?;
         let oldest: Option<i64> = self.row("SELECT min(number) FROM change", [], first)?;
@@ -48,7 +48,8 @@ impl Store {
         }
         let select = "SELECT ip, added FROM change WHERE number > ? ORDER BY number";
         let changes: Vec<(AddressText, bool)> = self.rows(select, [number], columns)?;
-        // Of each address the first and the last change: to enter the set it was not in it.
+        // The first and the last change of each address. An address whose first change is that it
+        // entered the set was not in it before: (false, true) for one that is new.
         let mut ways: BTreeMap<Address, (bool, bool)> = BTreeMap::new();
         for (AddressText(address), added) in changes {
             if let Some(address) = address {

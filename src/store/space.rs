@@ -2,95 +2,85 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension as _};
-
 use super::error::StoreError;
+use super::query::{Commit, Store, first};
 
-/// Less than this is kept for what comes, in bytes.
+/// Less free space than this is kept for later rows, in bytes.
 const KEPT: i64 = 16 << 20;
 
-/// How long after an attempt that failed the next one comes, in seconds.
+/// The seconds between an attempt that failed and the next one.
 const AGAIN: i64 = 3600;
 
-/// Notes that rows have become shorter by so many bytes: SQLite gives their
-/// pages to nobody else while something is left in them.
-pub(super) fn note_sparse(connection: &Connection, bytes: usize) -> rusqlite::Result<()> {
-    if bytes == 0 {
-        return Ok(());
+impl Commit<'_> {
+    /// Notes that rows have become shorter by so many bytes: SQLite uses their pages
+    /// for nothing else while a row is left in them.
+    pub(super) fn note_sparse(&self, bytes: usize) -> Result<(), StoreError> {
+        if bytes == 0 {
+            return Ok(());
+        }
+        let note = "INSERT INTO meta VALUES ('sparse', ?) \
+                    ON CONFLICT(key) DO UPDATE SET value = value + excluded.value";
+        self.execute(note, [i64::try_from(bytes).unwrap_or(i64::MAX)])
     }
-    let note = "INSERT INTO meta VALUES ('sparse', ?) \
-                ON CONFLICT(key) DO UPDATE SET value = value + excluded.value";
-    let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-    connection.execute(note, [bytes]).map(drop)
 }
 
-/// Gives back what is free, where that is more than half of the file: pages that are
-/// free, and what a run that was killed within `VACUUM` has left behind the last page. `VACUUM`
-/// needs room for what is not free twice over, and takes time in proportion to
-/// that. Where there is not so much room the file stays as it is, and a later
-/// run tries again: nothing depends on it.
-pub(super) fn give_back(connection: &Connection, path: &Path, now: i64) -> Result<(), StoreError> {
-    let wrap = |error| StoreError::of(path, &error);
-    if !is_worth_it(connection, path).map_err(wrap)?
-        || is_too_soon(connection, now).map_err(wrap)?
-    {
-        return Ok(());
-    }
-    match vacuum(connection, path) {
-        Ok(()) => {
-            let dense = "DELETE FROM meta WHERE key IN ('sparse', 'vacuum')";
-            connection.execute(dense, []).map(drop).map_err(wrap)
+impl Store {
+    /// Gives free space back to the disk where it is more than half of the file: free
+    /// pages, and bytes behind the last page that a run left which was killed within
+    /// `VACUUM`. `VACUUM` needs twice the room of the used pages, and time in proportion
+    /// to it. Without that room the file stays as it is, and a later run tries again.
+    pub(super) fn give_back(&self, now: i64) -> Result<(), StoreError> {
+        if !self.is_mostly_free()? || self.is_too_soon(now)? {
+            return Ok(());
         }
-        Err(error) => match wrap(error) {
-            StoreError::Full(_) | StoreError::Busy(_) => {
+        match self.vacuum() {
+            Ok(()) => {
+                let dense = "DELETE FROM meta WHERE key IN ('sparse', 'vacuum')";
+                self.wrap(self.connection.execute(dense, [])).map(drop)
+            }
+            Err(StoreError::Full(_) | StoreError::Busy(_)) => {
                 // Where there is no room for this either, the next run tries again.
                 let note = "INSERT OR REPLACE INTO meta VALUES ('vacuum', ?)";
-                let _ = connection.execute(note, [now]);
+                let _ = self.connection.execute(note, [now]);
                 Ok(())
             }
-            other => Err(other),
-        },
+            Err(other) => Err(other),
+        }
     }
-}
 
-fn is_worth_it(connection: &Connection, path: &Path) -> rusqlite::Result<bool> {
-    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let sparse = "SELECT value FROM meta WHERE key = 'sparse'";
-    let sparse: Option<i64> = connection
-        .query_row(sparse, [], |row| row.get(0))
-        .optional()?;
-    let length = std::fs::metadata(path).map_or(0, |file| file.len());
-    let length = i64::try_from(length).unwrap_or(i64::MAX);
-    let (free, sparse) = (number("freelist_count")?, sparse.unwrap_or(0));
-    let (pages, size) = (number("page_count")?, number("page_size")?);
-    let (free, all) = (free.saturating_mul(size), pages.saturating_mul(size));
-    let behind = length.saturating_sub(all).max(0);
-    let free = free.saturating_add(sparse).saturating_add(behind);
-    Ok(free > KEPT && free > all.saturating_add(behind) / 2)
-}
-
-fn is_too_soon(connection: &Connection, now: i64) -> rusqlite::Result<bool> {
-    let tried = "SELECT value FROM meta WHERE key = 'vacuum'";
-    let tried: Option<i64> = connection
-        .query_row(tried, [], |row| row.get(0))
-        .optional()?;
-    Ok(tried.is_some_and(|tried| tried <= now && now.saturating_sub(tried) < AGAIN))
-}
-
-/// The copy that `VACUUM` makes is a temporary file, not memory: beside the
-/// store, where the room is.
-fn vacuum(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    connection.pragma_update(None, "temp_store", "FILE")?;
-    // Deprecated, and the only way that does not change the environment. A path
-    // that is no text leaves it with the usual places.
-    if let Some(directory) = directory.to_str() {
-        let _ = connection.pragma_update(None, "temp_store_directory", directory);
+    fn is_mostly_free(&self) -> Result<bool, StoreError> {
+        let number = |name| self.row::<i64>(&format!("PRAGMA {name}"), [], first);
+        let length = std::fs::metadata(&self.path).map_or(0, |file| file.len());
+        let length = i64::try_from(length).unwrap_or(i64::MAX);
+        let (free, sparse) = (number("freelist_count")?, self.meta("sparse")?.unwrap_or(0));
+        let (pages, size) = (number("page_count")?, number("page_size")?);
+        let (free, all) = (free.saturating_mul(size), pages.saturating_mul(size));
+        let behind = length.saturating_sub(all).max(0);
+        let free = free.saturating_add(sparse).saturating_add(behind);
+        Ok(free > KEPT && free > all.saturating_add(behind) / 2)
     }
-    let done = connection.execute_batch("VACUUM");
-    let _ = connection.pragma_update(None, "temp_store_directory", "");
-    connection.pragma_update(None, "temp_store", "MEMORY")?;
-    done
+
+    fn is_too_soon(&self, now: i64) -> Result<bool, StoreError> {
+        let tried: Option<i64> = self.meta("vacuum")?;
+        Ok(tried.is_some_and(|tried| tried <= now && now.saturating_sub(tried) < AGAIN))
+    }
+
+    /// The copy that `VACUUM` makes is a temporary file beside the store, where the
+    /// room is, and not in memory.
+    fn vacuum(&self) -> Result<(), StoreError> {
+        let set = |name, value| self.wrap(self.connection.pragma_update(None, name, value));
+        set("temp_store", "FILE")?;
+        // The pragma is deprecated, and the only way that does not change the environment. With a
+        // path that is not UTF-8 SQLite uses its usual directories.
+        let directory = self.path.parent().unwrap_or(Path::new("."));
+        if let Some(directory) = directory.to_str() {
+            let _ = set("temp_store_directory", directory);
+        }
+        let done = self.connection.execute_batch("VACUUM");
+        let _ = set("temp_store_directory", "");
+        set("temp_store", "MEMORY")?;
+        self.wrap(done)
+    }
 }
 
 #[cfg(test)]

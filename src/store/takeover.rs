@@ -1,4 +1,4 @@
-//! The database of a PyFilter 1 or 2 becomes ours, its bans included.
+//! Turns the database of a PyFilter 1 or 2 into a store, with its bans.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::model::{Address, Ban, Country, Origin, Stamp};
 
 use super::error::StoreError;
-use super::files::beside;
+use super::files::{beside, private_file};
 use super::opened::Takeover;
 use super::query::Store;
 use super::schema;
@@ -79,7 +79,7 @@ fn seconds(value: ValueRef<'_>) -> Option<i64> {
     }
 }
 
-/// What stands there, whatever it is: one bad cell must not keep the rest.
+/// The text of a cell of whatever type: one bad cell must not keep out the rest.
 fn text(value: ValueRef<'_>) -> Option<String> {
     let text = match value {
         ValueRef::Null => return None,
@@ -92,9 +92,9 @@ fn text(value: ValueRef<'_>) -> Option<String> {
     Some(text.trim_end().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// Makes the old database ours in one transaction, and keeps a copy of it.
-/// Only what is `blacklisted` becomes a ban, if there is a blacklist: the
-/// tutorial's un-ban took the line out of it and left the row.
+/// Turns the old database into a store in one transaction, and keeps a copy of it.
+/// If there is a blacklist, only a `blacklisted` address becomes a ban: the un-ban
+/// of PyFilter's tutorial removed the line from the blacklist and left the row.
 pub(super) fn take_over(
     store: &mut Store,
     old: &FormerRows,
@@ -102,7 +102,8 @@ pub(super) fn take_over(
     now: i64,
 ) -> Result<Takeover, StoreError> {
     let copy = keep_copy(&store.path).map_err(|error| StoreError::of_io(&store.path, &error))?;
-    // The old rows stand in no order: of 300,000 the pages would be written out and read again.
+    // The old rows are in no order: without a larger cache the pages of 300,000 rows would be
+    // written out and read again.
     store.wrap((store.connection).pragma_update(None, "cache_size", -65_536))?;
     let commit = store.begin()?;
     commit.execute("DROP TABLE banned_ip", [])?;
@@ -122,11 +123,11 @@ pub(super) fn take_over(
         if !seen.insert(address) {
             continue;
         }
-        let stands = blacklisted.is_none_or(|blacklisted| blacklisted.contains(&address));
+        let is_banned = blacklisted.is_none_or(|blacklisted| blacklisted.contains(&address));
         let ban = row.ban(address, now);
-        commit.add_old(&ban, (!stands).then_some(now))?;
-        taken.bans += usize::from(stands);
-        taken.history += usize::from(!stands);
+        commit.add_old(&ban, (!is_banned).then_some(now))?;
+        taken.bans += usize::from(is_banned);
+        taken.history += usize::from(!is_banned);
     }
     commit.bump_number(now)?;
     commit.commit()?;
@@ -135,7 +136,7 @@ pub(super) fn take_over(
 
 impl Row {
     fn ban(&self, address: Address, now: i64) -> Ban {
-        // A time in the future would outlive every un-ban.
+        // A ban of a time in the future would survive every un-ban.
         let at = self.banned.unwrap_or(now).clamp(0, now);
         let reason = self
             .message
@@ -156,8 +157,8 @@ impl Row {
     }
 }
 
-/// Copies a PyFilter's database, which may be in use, to where a store will be:
-/// all of it or nothing.
+/// Copies the database of a PyFilter, which may be in use, to the place of a new
+/// store: all of it or nothing.
 ///
 /// # Errors
 /// It can not be read, or the copy not be written.
@@ -168,9 +169,7 @@ pub fn copy_database(from: &Path, to: &Path) -> Result<(), StoreError> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
         _ => {}
     }
-    let mut options = std::fs::OpenOptions::new();
-    std::os::unix::fs::OpenOptionsExt::mode(options.write(true).create_new(true), 0o600);
-    let file = options.open(&new).map_err(io)?;
+    let file = private_file().create_new(true).open(&new).map_err(io)?;
     let copy = || {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let old = Connection::open_with_flags(from, flags)?;
@@ -185,15 +184,13 @@ pub fn copy_database(from: &Path, to: &Path) -> Result<(), StoreError> {
     std::fs::rename(&new, to).map_err(io)
 }
 
-/// Copies the old database to a name that nothing has.
+/// Copies the old database to a name that no file has.
 fn keep_copy(path: &Path) -> std::io::Result<PathBuf> {
     let names =
         std::iter::once(String::from(".pyfilter")).chain((1..).map(|n| format!(".pyfilter-{n}")));
     for name in names {
         let copy = beside(path, &name);
-        let mut options = std::fs::OpenOptions::new();
-        std::os::unix::fs::OpenOptionsExt::mode(options.write(true).create_new(true), 0o600);
-        match options.open(&copy) {
+        match private_file().create_new(true).open(&copy) {
             Ok(mut file) => {
                 std::io::copy(&mut std::fs::File::open(path)?, &mut file)?;
                 file.sync_all()?;

@@ -2,8 +2,8 @@
 
 const DAY: i64 = 86_400;
 
-/// Two runs further apart say nothing of one another: a run with the right clock
-/// after a rest, and one with a wrong clock, must not agree.
+/// Two runs further apart do not confirm one another: a run with the right clock
+/// after a pause and a run with a wrong clock must not agree.
 const APART: i64 = 2 * DAY;
 
 /// The times of earlier runs, as `meta` holds them: `LAST REACHED DOUBTED SET_ASIDE`.
@@ -13,7 +13,7 @@ pub(super) struct RunTimes {
     pub(super) last: i64,
     /// The time that counts as reached.
     reached: i64,
-    /// When a run first found the clock more than a day from there.
+    /// When a run first found the clock more than a day from `reached`.
     doubted: Option<i64>,
     /// Whether the times of un-bans that lay ahead were set aside.
     pub(super) set_aside: bool,
@@ -100,12 +100,12 @@ pub(super) struct RunClock {
 }
 
 impl RunClock {
-    /// Of a store without any run.
-    pub(super) fn first(now: i64) -> Self {
+    /// Of a run at `now` after the `earlier` ones; none in a new store.
+    pub(super) fn new(now: i64, earlier: Option<RunTimes>) -> Self {
         RunClock {
             now,
-            age: now,
-            earlier: None,
+            age: earlier.map_or(now, |earlier| earlier.age_at(now)),
+            earlier,
         }
     }
 }

@@ -1,23 +1,20 @@
-//! The rows of a store of the first version hold texts and paths without a
-//! bound: a store of a million windows takes 4 GB. They are rewritten in steps,
-//! each a transaction of its own, so that a run that is killed or a disk that
-//! is full ends it at any place, and the next run goes on there. Until it is
-//! done, rows of both kinds are read.
+//! Rewrites the rows of a store of the first version, which hold texts and paths
+//! without a bound: with a million windows such a store takes 4 GB. Each step is a
+//! transaction of its own. Where a run is killed or the disk is full, the next run
+//! goes on after the last step. Until all is done, rows of both kinds are read.
 //!
-//! `meta` has `upgrade`: `windows`, then `windows ADDRESS RULE` behind the last
-//! one that was rewritten, the address in hexadecimal, then `bans ID`; and
-//! nothing when it is done.
+//! The value `upgrade` of `meta` is the place of the next step: `windows` at first,
+//! then `windows ADDRESS RULE` of the last window that was rewritten, the address in
+//! hexadecimal (`windows c0000201 ssh`), then `bans ID`. It is gone when all is done.
 
 use std::fmt::Write as _;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Params, Row, params};
 
 use super::error::StoreError;
 use super::opened::Unfinished;
-use super::paths::Paths;
-use super::space;
+use super::query::{Commit, Store, columns, first};
 use super::windows::TEXTS_KEPT;
 
 /// A step rewrites at most so many rows, and ends with the row by which it has
@@ -25,21 +22,15 @@ use super::windows::TEXTS_KEPT;
 const ROWS: i64 = 4096;
 const BYTES: usize = 8 << 20;
 
-/// A run goes on with it for so long; what is left is the next one's.
+/// How long one run rewrites rows.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Rewrites rows until all are done, or for some seconds. Where there is no
-/// room it says so, and the store is used as it is.
-///
-/// # Errors
-/// The store can not be read, or written for another reason.
-pub(super) fn go_on(
-    connection: &mut Connection,
-    path: &Path,
-) -> Result<Option<Unfinished>, StoreError> {
+/// Rewrites rows until all are done, or for some seconds; returns why rows are left.
+/// The store is used as it is then.
+pub(super) fn go_on(store: &mut Store) -> Result<Option<Unfinished>, StoreError> {
     let begun = Instant::now();
     loop {
-        match step(connection).map_err(|error| StoreError::of(path, &error)) {
+        match step(store) {
             Ok(false) => return Ok(None),
             Ok(true) if begun.elapsed() < PATIENCE => {}
             Ok(true) => return Ok(Some(Unfinished::NoTime)),
@@ -50,58 +41,46 @@ pub(super) fn go_on(
 }
 
 /// Rewrites the next rows; false if there was none left.
-fn step(connection: &mut Connection) -> rusqlite::Result<bool> {
-    let at = "SELECT value FROM meta WHERE key = 'upgrade'";
-    let at: Option<String> = connection.query_row(at, [], |row| row.get(0)).optional()?;
+fn step(store: &mut Store) -> Result<bool, StoreError> {
+    let at: Option<String> = store.meta("upgrade")?;
     let Some(at) = at else {
         return Ok(false);
     };
-    let transaction =
-        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let paths = Paths::default();
+    let commit = store.begin()?;
     let next = match at.strip_prefix("bans ").map(str::parse) {
-        Some(Ok(id)) => bans(&transaction, &paths, id)?,
-        // What nobody wrote begins anew: a row that was rewritten is left as it is.
-        _ => windows(&transaction, &paths, &at)?,
+        Some(Ok(id)) => bans(&commit, id)?,
+        // A value of another form begins anew: a row that was rewritten is left as it is.
+        _ => windows(&commit, &at)?,
     };
-    paths.write(&transaction)?;
     match next {
-        Some(next) => {
-            let note = "UPDATE meta SET value = ? WHERE key = 'upgrade'";
-            transaction.execute(note, [next])?
-        }
-        None => finish(&transaction)?,
-    };
-    transaction.commit()?;
+        Some(next) => commit.set_meta("upgrade", next)?,
+        None => finish(&commit)?,
+    }
+    commit.commit()?;
     Ok(true)
 }
 
 /// A window's address, rule and failures.
 type Window = (Vec<u8>, String, Vec<u8>);
 
-fn windows(connection: &Connection, paths: &Paths, at: &str) -> rusqlite::Result<Option<String>> {
-    let many = "SELECT 1 FROM open_window LIMIT 1 OFFSET ?";
-    let many = connection.prepare_cached(many)?.exists([TEXTS_KEPT])?;
+fn windows(commit: &Commit<'_>, at: &str) -> Result<Option<String>, StoreError> {
+    let many = commit.exists("SELECT 1 FROM open_window LIMIT 1 OFFSET ?", [TEXTS_KEPT])?;
     let (address, rule) = place(at).unwrap_or_default();
     let select = "SELECT address, rule, failures FROM open_window \
                   WHERE (address, rule) > (?, ?) ORDER BY address, rule LIMIT ?";
-    let mut select = connection.prepare_cached(select)?;
-    let rows = select.query_map(params![address, rule, ROWS], |row| {
-        Ok::<Window, _>((row.get(0)?, row.get(1)?, row.get(2)?))
-    })?;
-    let rows = some(rows, |(.., failures)| failures.len())?;
+    let bytes = |(.., failures): &Window| failures.len();
+    let rows = some(commit, select, params![address, rule, ROWS], bytes)?;
     let update = "UPDATE open_window SET failures = ? WHERE address = ? AND rule = ?";
-    let mut update = connection.prepare_cached(update)?;
     for (address, rule, old) in &rows {
-        // One that is damaged is told when somebody asks for it.
-        let Ok(mut failures) = paths.failures(old, 2) else {
+        // Damaged failures are reported when they are asked for.
+        let Ok(mut failures) = commit.paths.failures(old, 2) else {
             continue;
         };
         if many {
             failures.forget_texts();
         }
         if failures.as_bytes() != old {
-            update.execute(params![failures.as_bytes(), address, rule])?;
+            commit.execute(update, params![failures.as_bytes(), address, rule])?;
         }
     }
     Ok(Some(match rows.last() {
@@ -124,57 +103,62 @@ fn place(at: &str) -> Option<(Vec<u8>, &str)> {
     Some((bytes.collect::<Option<_>>()?, rule))
 }
 
-fn bans(connection: &Connection, paths: &Paths, after: i64) -> rusqlite::Result<Option<String>> {
-    let newest = "SELECT coalesce(max(id), 0) FROM ban";
-    let newest: i64 = connection.query_row(newest, [], |row| row.get(0))?;
+fn bans(commit: &Commit<'_>, after: i64) -> Result<Option<String>, StoreError> {
+    let newest: i64 = commit.row("SELECT coalesce(max(id), 0) FROM ban", [], first)?;
     let select =
         "SELECT id, witnesses FROM ban WHERE id > ? AND witnesses IS NOT NULL ORDER BY id LIMIT ?";
-    let mut select = connection.prepare_cached(select)?;
-    let rows = select.query_map([after, ROWS], |row| {
-        Ok::<(i64, Vec<u8>), _>((row.get(0)?, row.get(1)?))
-    })?;
-    let rows = some(rows, |(_, failures)| failures.len())?;
-    let mut update = connection.prepare_cached("UPDATE ban SET witnesses = ? WHERE id = ?")?;
+    let bytes = |(_, failures): &(i64, Vec<u8>)| failures.len();
+    let rows = some(commit, select, [after, ROWS], bytes)?;
     let mut shorter = 0;
     for (id, old) in &rows {
-        let Ok(mut failures) = paths.failures(old, 1) else {
+        let Ok(mut failures) = commit.paths.failures(old, 1) else {
             continue;
         };
         if *id <= newest - TEXTS_KEPT {
             failures.forget_texts();
         }
         if failures.as_bytes() != old {
-            update.execute(params![failures.as_bytes(), id])?;
+            let update = "UPDATE ban SET witnesses = ? WHERE id = ?";
+            commit.execute(update, params![failures.as_bytes(), id])?;
             shorter += old.len().saturating_sub(failures.as_bytes().len());
         }
     }
-    space::note_sparse(connection, shorter)?;
+    commit.note_sparse(shorter)?;
     Ok(rows.last().map(|(id, _)| format!("bans {id}")))
 }
 
-/// Rows, until so many bytes were read.
+/// The first rows of a query: up to the one with which `BYTES` bytes were read.
 fn some<T>(
-    rows: impl Iterator<Item = rusqlite::Result<T>>,
+    commit: &Commit<'_>,
+    select: &str,
+    values: impl Params,
     bytes: impl Fn(&T) -> usize,
-) -> rusqlite::Result<Vec<T>> {
-    let (mut read, mut some) = (0, Vec::new());
-    for row in rows {
-        let row = row?;
-        read += bytes(&row);
-        some.push(row);
-        if read >= BYTES {
-            break;
+) -> Result<Vec<T>, StoreError>
+where
+    T: for<'r> TryFrom<&'r Row<'r>, Error = rusqlite::Error>,
+{
+    let read = || {
+        let (mut read, mut some) = (0, Vec::new());
+        let mut select = commit.connection.prepare_cached(select)?;
+        for row in select.query_map(values, columns)? {
+            let row = row?;
+            read += bytes(&row);
+            some.push(row);
+            if read >= BYTES {
+                break;
+            }
         }
-    }
-    Ok(some)
+        Ok(some)
+    };
+    commit.wrap(read())
 }
 
-/// Counts what was there before it was counted.
-fn finish(connection: &Connection) -> rusqlite::Result<usize> {
+/// Sets the counters that a store of the first version does not have.
+fn finish(commit: &Commit<'_>) -> Result<(), StoreError> {
     let count = "UPDATE rule SET open = (SELECT count(*) FROM open_window WHERE rule = rule.name)";
-    connection.execute(count, [])?;
+    commit.execute(count, [])?;
     let texts = "INSERT OR REPLACE INTO meta \
                  SELECT 'texts', max(0, coalesce(max(id), 0) - ?) FROM ban";
-    connection.execute(texts, [TEXTS_KEPT])?;
-    connection.execute("DELETE FROM meta WHERE key = 'upgrade'", [])
+    commit.execute(texts, [TEXTS_KEPT])?;
+    commit.forget_meta("upgrade")
 }

@@ -16,24 +16,23 @@ use super::read_back::{End, Seconds, damaged};
 /// Windows this much behind the newest stamp of their rule may be forgotten.
 const BEHIND: i64 = 86_400;
 
-/// How many windows a statement writes: to begin and to end one takes as long as
-/// a row.
+/// How many windows one statement writes: to start a statement takes as long as to
+/// write a row.
 const AT_ONCE: usize = 64;
 
-/// With so many open windows of a rule, or bans, the texts of further lines are
-/// not kept.
+/// How many open windows of a rule, and how many bans, keep the texts of their lines.
 pub const TEXTS_KEPT: i64 = 10_000;
 
 /// What is remembered of an address under a rule.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoredPast {
-    /// Until when its failures never count: it was un-banned then.
+    /// The time up to which its failures never count: it was un-banned then.
     pub cleared: Option<i64>,
     /// Until when it is banned: `i64::MAX` for good.
     pub banned: Option<i64>,
     /// The failures of its open window.
     pub later: Evidence,
-    /// Those of the second one, with the earlier stamps.
+    /// The failures of the second one, with the earlier stamps.
     pub earlier: Evidence,
 }
 
@@ -44,7 +43,7 @@ pub struct OpenRow<'a> {
     pub address: Address,
     /// Its failures with the later stamps.
     pub later: &'a Evidence,
-    /// Those with the earlier ones.
+    /// Its failures with the earlier stamps.
     pub earlier: Option<&'a Evidence>,
 }
 
@@ -98,7 +97,7 @@ impl Store {
         self.past_since(rule, address, i64::MIN)
     }
 
-    /// The same, of what is later than `since` alone.
+    /// What is remembered of `address` under `rule` and is later than `since`.
     pub fn past_since(
         &self,
         rule: &str,
@@ -107,7 +106,7 @@ impl Store {
     ) -> Result<StoredPast, StoreError> {
         let ip = address.to_string();
         let cleared = self.cleared(&ip)?;
-        // A ban that somebody lifted no longer runs: what came before counts no more, by `cleared`.
+        // A ban that was lifted by an un-ban is not looked for: `cleared` tells of it.
         let until = "SELECT max(coalesce(ends, 9223372036854775807)) FROM ban \
                      WHERE ip = ? AND rule = ? AND (lifted IS NULL OR cause = 'expired') AND at > ?";
         let until: Option<End> = self.row(until, params![ip, rule, since], first)?;
@@ -122,13 +121,13 @@ impl Store {
         })
     }
 
-    /// How many open windows `rule` has; while rows of an older version are
-    /// left, more than anybody counts.
+    /// How many open windows `rule` has. While rows of an older version are left
+    /// they are not counted, and this is a number above every bound.
     pub fn count_windows(&self, rule: &str) -> Result<i64, StoreError> {
         if self.exists("SELECT 1 FROM meta WHERE key = 'upgrade'", [])? {
             return Ok(i64::from(u32::MAX));
         }
-        // One that was never counted right is bounded all the same.
+        // An edited store may hold any number.
         Ok(self.counted(rule)?.clamp(0, u32::MAX.into()))
     }
 
@@ -137,8 +136,8 @@ impl Store {
         Ok(open.unwrap_or(0))
     }
 
-    /// Whether nothing is remembered of any address: no window, ban or un-ban. What is
-    /// remembered of connections is asked for apart.
+    /// Whether no address has a window, ban or un-ban. For connections there is
+    /// [`Store::has_connections`].
     pub fn is_blank(&self) -> Result<bool, StoreError> {
         let select = "SELECT NOT (EXISTS (SELECT 1 FROM open_window) OR EXISTS (SELECT 1 FROM ban) OR EXISTS (SELECT 1 FROM cleared))";
         self.row(select, [], first)
@@ -158,8 +157,8 @@ impl Store {
     }
 }
 
-/// The failures of a window, and those of the second one, from a row's columns
-/// `first` and the one behind it.
+/// The failures of a window and of the second one, from the columns `first` and
+/// `first + 1` of a row.
 pub(super) fn both(
     row: &Row<'_>,
     first: usize,
@@ -181,8 +180,8 @@ impl Commit<'_> {
         self.wrap(paths::write(&self.connection, path))
     }
 
-    /// Replaces the open windows of these addresses under `rule`: fastest where
-    /// they are in the order of the addresses.
+    /// Replaces the open windows of these addresses under `rule`. It is fastest in
+    /// the order of the addresses.
     pub fn set_windows<'a>(
         &self,
         rule: &str,
@@ -217,7 +216,7 @@ impl Commit<'_> {
         self.wrap(write())
     }
 
-    /// Writes rows by a statement for that many, which is made when there is none.
+    /// Writes rows by one statement for that many, and prepares it the first time.
     fn put<'a>(
         &'a self,
         statement: &mut Option<CachedStatement<'a>>,
@@ -259,7 +258,7 @@ impl Commit<'_> {
         let key = AddressKey::of(address);
         let select = "SELECT rule, failures, earlier FROM open_window WHERE address = ?";
         let windows: Vec<(String, (Evidence, Evidence))> = self.rows(select, [&key], |row| {
-            // One that is dropped whole need not be readable.
+            // A window that is dropped as a whole need not be readable.
             if until == i64::MAX {
                 return Ok((row.get(0)?, Default::default()));
             }
@@ -286,7 +285,7 @@ impl Commit<'_> {
         Ok(())
     }
 
-    /// Counts the open windows of a rule that has so many more by now.
+    /// Adds `more`, which may be negative, to the number of open windows of a rule.
     pub fn count_opened(&self, rule: &str, more: i64) -> Result<(), StoreError> {
         if more == 0 {
             return Ok(());
@@ -295,14 +294,14 @@ impl Commit<'_> {
         self.execute(count, params![more, rule])
     }
 
-    /// Forgets the oldest windows of a rule that has more than `most`, and a
-    /// sixteenth more; says how many.
+    /// Forgets the oldest windows of a rule above `most`, once it has a sixteenth
+    /// more than that; returns how many.
     pub fn forget_surplus(&self, rule: &str, most: usize) -> Result<usize, StoreError> {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         if self.counted(rule)? <= most.saturating_add(most / 16) {
             return Ok(0);
         }
-        // What was counted may be wrong where somebody has edited the store.
+        // In an edited store the number may be wrong.
         let surplus = self.recount(rule)?.saturating_sub(most);
         if surplus <= 0 {
             return Ok(0);
@@ -315,7 +314,7 @@ impl Commit<'_> {
         Ok(forgotten)
     }
 
-    /// Counts the open windows of a rule anew, which takes looking through all.
+    /// Counts the open windows of a rule anew, which reads all of them.
     fn recount(&self, rule: &str) -> Result<i64, StoreError> {
         let count = "UPDATE rule SET open = (SELECT count(*) FROM open_window WHERE rule = ?1) \
                      WHERE name = ?1 RETURNING open";
@@ -334,7 +333,7 @@ impl Commit<'_> {
                       RETURNING newest, swept";
         let (Seconds(newest), Seconds(swept)) = self.row(upsert, params![rule, newest], columns)?;
         let behind = BEHIND.max(i64::from(reach) + 3600);
-        // Looking through all windows costs: once for each day of the log is enough.
+        // To look through all windows is slow: once for each day of the log is enough.
         if newest - swept < behind {
             return Ok(());
         }

@@ -1,16 +1,17 @@
-//! What a reply may come to: RESP on its way to the crate that understands it,
-//! with what is too long for anybody's entry taken out.
+//! Bounds for replies: a reader of RESP between the socket and the parser of the
+//! crate, which takes out what is too long for any entry of a server.
 //!
-//! The crate keeps a reply as large as it comes. Here each text that is too
-//! long becomes a number, its length, and what goes beyond the bounds of a
-//! whole reply becomes nothing; so a reply is always understood to its end,
-//! and never held in memory at its own size.
+//! The crate keeps a reply as large as it comes. Here each text that is too long
+//! becomes a number, its length, and what goes beyond the bounds of a whole reply
+//! becomes nil. So a reply is always read to its end, and never held in memory at
+//! its own size. For example `*2`, `$9000`, 9000 bytes, `:1` becomes `*2`, `(9000`,
+//! `:1`.
 
 use std::io::{self, BufRead as _, BufReader, Read};
 
 use redis::{Parser, Value};
 
-/// A longer text is no field of ours.
+/// A longer text is no field of an entry, in bytes.
 pub(super) const LONGEST: usize = 8 * 1024;
 
 /// More elements than any reply that is asked for has.
@@ -19,7 +20,7 @@ const ELEMENTS: usize = 1 << 15;
 /// More bytes than any reply that is asked for has, of texts.
 const BYTES: usize = 16 << 20;
 
-/// Replies of whoever is at the other end, one after the other.
+/// The replies of the other end, one after the other.
 pub(super) struct Replies<R> {
     from: Bounded<R>,
     parser: Parser,
@@ -44,8 +45,8 @@ impl<R: Read> Replies<R> {
     /// The next reply.
     ///
     /// # Errors
-    /// `InvalidData` for what is not RESP2, `UnexpectedEof`, and what the
-    /// reader says.
+    /// `InvalidData` for what is not RESP2, `UnexpectedEof`, and errors of the
+    /// reader.
     pub(super) fn next(&mut self) -> io::Result<Value> {
         self.parser.parse_value(&mut self.from).map_err(|_| {
             let failed = self.from.failed.take();
@@ -54,8 +55,8 @@ impl<R: Read> Replies<R> {
     }
 }
 
-/// What stands in place of what goes beyond the bounds of a reply.
-const NOTHING: &[u8] = b"_\r\n";
+/// Nil, in place of what goes beyond the bounds of a reply.
+const NIL: &[u8] = b"_\r\n";
 
 /// A reader of RESP2 replies that hands on what is within bounds.
 #[derive(Debug)]
@@ -63,7 +64,7 @@ struct Bounded<R> {
     from: BufReader<R>,
     /// How many bytes were taken from it.
     taken: u64,
-    /// Why it gave no more, in its own words.
+    /// The error with which it ended.
     failed: Option<io::Error>,
     part: Part,
     /// The line that is being read.
@@ -114,7 +115,8 @@ impl<R: Read> Bounded<R> {
         self.taken += count as u64;
     }
 
-    /// Takes a part of what has come; none if nothing more comes.
+    /// Takes a part of the bytes that have come: how many went into the buffer, none at
+    /// the end of the stream.
     fn step(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         let there = self.from.fill_buf()?;
         if there.is_empty() {
@@ -140,7 +142,7 @@ impl<R: Read> Bounded<R> {
                 };
             }
             Part::Line => {
-                // What is not Redis is told by its first byte, and its line is never waited for.
+                // The first byte tells what is not Redis: the rest of its line may never come.
                 if self.line.is_empty() && !b"+-:$*".contains(&there[0]) {
                     return Err(garbage());
                 }
@@ -160,7 +162,7 @@ impl<R: Read> Bounded<R> {
         Ok(Some(0))
     }
 
-    /// Decides what becomes of the value that the line begins.
+    /// Hands on or takes out the value that the line begins.
     fn value(&mut self) -> io::Result<()> {
         let is_skipped = self.skipped > 0;
         if is_skipped {
@@ -190,7 +192,7 @@ impl<R: Read> Bounded<R> {
             self.ready.extend_from_slice(&self.line);
         } else {
             self.skipped = count;
-            self.ready.extend_from_slice(NOTHING);
+            self.ready.extend_from_slice(NIL);
         }
     }
 
@@ -206,7 +208,7 @@ impl<R: Read> Bounded<R> {
                     self.ready.extend_from_slice(&self.line);
                     self.part = Part::Kept(count + 2);
                 } else {
-                    self.ready.extend_from_slice(NOTHING);
+                    self.ready.extend_from_slice(NIL);
                 }
             }
             _ => self
@@ -216,8 +218,8 @@ impl<R: Read> Bounded<R> {
     }
 }
 
-/// What a line says of the length of what follows; none for a value that
-/// stands in the line itself, or is nothing.
+/// The length of what follows a line; none for a value that is in the line
+/// itself, or is nil.
 fn length(line: &[u8]) -> io::Result<Option<u64>> {
     if !b"$*".contains(&line[0]) {
         return Ok(None);
@@ -240,7 +242,7 @@ impl<R: Read> Read for Bounded<R> {
                 filled += count;
                 continue;
             }
-            // What is there is not kept waiting for what may never come.
+            // Bytes that are there are handed on at once: more may never come.
             if filled > 0 && self.from.buffer().is_empty() {
                 break;
             }

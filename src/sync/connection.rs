@@ -1,4 +1,4 @@
-//! Commands and replies, and the deadline all of them end by.
+//! A connection: commands and replies, all of them before one deadline.
 
 use std::cell::Cell;
 use std::io;
@@ -14,7 +14,7 @@ use super::error::{SyncError, Why};
 use super::reply::{Reply as _, Word as _, command};
 use super::socket::{Deadline, Stream, connect};
 
-/// How long a connection waits for a Redis that speaks first.
+/// How long a connection waits for a Redis that says at once why it refuses.
 const LISTENS: Duration = Duration::from_millis(500);
 
 /// What a connection has cost so far.
@@ -28,8 +28,8 @@ pub struct Cost {
     pub received: u64,
 }
 
-/// A connection that is greeted and in its database. All the waiting for it
-/// together stays within the limit, whatever the other side does.
+/// A connection that has its password, name and database. All its waiting together
+/// stays within the limit, whatever the other end does.
 pub(super) struct Connection {
     stream: Replies<Box<dyn Stream>>,
     place: String,
@@ -37,7 +37,7 @@ pub(super) struct Connection {
     /// What is left of the limit.
     left: Duration,
     is_encrypted: bool,
-    /// When what is being asked has to be answered.
+    /// When the commands that were sent have to be answered.
     deadline: Deadline,
     pub(super) cost: Cost,
 }
@@ -92,7 +92,7 @@ impl Connection {
         if settings.database != 0 {
             commands.push(command(["SELECT"]).word(settings.database));
         }
-        // Names of connections hold no blanks. Only for those who look at CLIENT LIST.
+        // A name of a connection holds no blanks. It is only shown by CLIENT LIST.
         let name: String = name
             .chars()
             .filter(char::is_ascii_graphic)
@@ -104,7 +104,7 @@ impl Connection {
             let Some(error) = reply.error() else { continue };
             let said = error.details().unwrap_or_default();
             let why = match Why::of_reply(error) {
-                // The name is a courtesy that an ACL may forbid.
+                // An ACL may forbid the name, which is not needed.
                 Why::NoRight(_) if at == named => continue,
                 Why::Refused(_) if at == named && said.contains("unknown") => continue,
                 Why::Refused(_) if said.contains("DB index") => Why::Database(settings.database),
@@ -126,7 +126,7 @@ impl Connection {
         self.left = self.left.saturating_sub(begun.elapsed());
         asked.map_err(|error| {
             let why = match Why::of_io(&error, self.limit) {
-                // A Redis without encryption waits for the end of what it takes for a command.
+                // A Redis without TLS takes the greeting for a command, and waits for its end.
                 Why::Slow(_) if self.is_encrypted && self.cost.received == 0 => {
                     Why::Tls("no answer to the greeting; does that port speak TLS?".to_owned())
                 }
@@ -144,7 +144,7 @@ impl Connection {
         self.cost.round_trips += 1;
         self.cost.sent += bytes.len() as u64;
         let stream = self.stream.get_mut();
-        // A peer that refuses at once has said why before it closed.
+        // A Redis that refuses at once says why before it closes, so its reply counts first.
         let sent = stream.write_all(&bytes).and_then(|()| stream.flush());
         let replies = commands.iter().map(|_| self.stream.next());
         let replies: io::Result<Vec<Value>> = replies.collect();
@@ -155,7 +155,7 @@ impl Connection {
         }
     }
 
-    /// Whether so much of the limit is left that another batch may be asked for.
+    /// Whether enough of the limit is left for another batch.
     pub(super) fn has_time(&self) -> bool {
         self.left > self.limit / 3
     }
@@ -169,8 +169,8 @@ impl Connection {
 }
 
 /// Why Redis refuses every connection, as in protected mode or with too many
-/// clients: it says so first and closes at once. Where the greeting arrives after
-/// that, the system resets the connection and what Redis said is lost; so this
+/// clients. It says so first and closes at once. If the greeting arrives after that,
+/// the system resets the connection and the reason is lost; so this second
 /// connection sends nothing.
 fn refusal(settings: &RedisSettings, left: Duration) -> Option<Why> {
     let deadline: Deadline = Rc::new(Cell::new(Instant::now() + left.min(LISTENS)));

@@ -1,4 +1,5 @@
-//! The entries of Redis, checked as if a stranger wrote them.
+//! The entries of Redis, which anybody may have written: an event of the stream or a
+//! hash becomes a ban or an un-ban, or is skipped.
 
 use std::sync::Arc;
 
@@ -20,14 +21,13 @@ const LONGEST_NAME: usize = 255;
 /// The longest id under which a server sends its events.
 const LONGEST_ID: usize = 64;
 
-/// A naive time may be ahead by the widest difference of zones, too.
+/// A time without a zone may be ahead by the widest difference of zones, too.
 const ZONES: i64 = 2 * 86_400;
 
-/// The end of the year 9999, behind which no ban of ours ends: a later one
-/// could not be told to anybody.
+/// The end of the year 9999: a later end of a ban could not be written.
 const LAST_END: i64 = 253_402_300_799;
 
-/// A higher number was never given: behind it a store would run out of them.
+/// The highest number of an event that is believed: no server comes near it.
 const LAST_NUMBER: i64 = 1 << 62;
 
 /// A ban of another server.
@@ -75,9 +75,9 @@ impl Event {
 pub struct RejectedEntry {
     /// Which: `hash 127.0.0.1`, `event 1-0`.
     pub entry: String,
-    /// Reason: a half sentence behind it.
+    /// Why: a half sentence behind it.
     pub why: String,
-    /// The address that it would have banned, where all else of it is understood.
+    /// The address that it would have banned, if all else of it is valid.
     pub address: Option<Address>,
 }
 
@@ -103,15 +103,15 @@ pub(super) struct Sent {
     pub(super) address: Address,
     /// Its time as it was sent, in Unix seconds.
     pub(super) at: i64,
-    /// What it is, with a time that is not ahead; or why it is skipped here.
-    /// Others may take an event that is skipped here, so the number counts.
+    /// The ban or un-ban, with a time that is not ahead; or why it is skipped.
+    /// Other servers may accept an event that is skipped here, so its number counts.
     pub(super) event: Result<Event, Reason>,
 }
 
-/// Reason an entry is skipped: a half sentence behind it.
+/// Why an entry is skipped: a half sentence behind it.
 type Reason = String;
 
-/// What is known of an address that is never banned; nothing of any other.
+/// Says why an address is never banned; none for any other address.
 pub(super) type AllowListLookup<'a> = &'a dyn Fn(Address) -> Option<&'static str>;
 
 /// The fields of a stream's entry, name and value in turn.
@@ -135,8 +135,8 @@ impl<'a> Fields<'a> {
             .map_err(|_| format!("has a field {name} that is no number"))
     }
 
-    /// What it is, with the time at which it is taken: `ahead` seconds earlier
-    /// than it says.
+    /// The ban or un-ban, with all its times `ahead` seconds earlier than they are
+    /// in the entry.
     fn event(
         &self,
         address: Address,
@@ -168,7 +168,7 @@ impl<'a> Fields<'a> {
                     country: self.get("country"),
                 };
                 let mut remote = facts.ban(redis_entry, never)?;
-                // It lasts as long as it was to last.
+                // The ban lasts as long as it was to last.
                 remote.ban.ends = remote.ban.ends.map(|ends| ends.saturating_sub(ahead));
                 Ok(Event::Ban(remote))
             }
@@ -177,8 +177,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The fields of a stream's entry → an event. What lies further ahead than
-/// clocks differ is taken as of `now`.
+/// The fields of a stream's entry → an event. A time that is further ahead than
+/// clocks differ becomes `now`.
 pub(super) fn event(
     fields: &[Value],
     now: i64,
@@ -219,7 +219,7 @@ pub(super) struct Hash {
     pub(super) server: String,
     reason: Value,
     country: Value,
-    /// How long it stays, in milliseconds.
+    /// How long the hash stays, in milliseconds; for ever if none.
     stays: Option<i64>,
 }
 
@@ -298,7 +298,7 @@ impl Hash {
     }
 }
 
-/// What a hash and an event have in common.
+/// The fields of a ban that a hash and an event have in common.
 struct Facts<'a> {
     at: i64,
     ends: Option<i64>,
@@ -343,7 +343,7 @@ impl Facts<'_> {
     }
 }
 
-/// What PyFilter writes behind a reason.
+/// The sentence that PyFilter writes behind a reason.
 pub(super) fn country_sentence(country: &str) -> String {
     if country.is_empty() {
         String::new()
@@ -375,8 +375,8 @@ fn server(reply: &Value) -> Result<String, Reason> {
     }
 }
 
-/// `%Y-%m-%d %H:%M:%S` of this host's clock → Unix seconds. A year of two digits is
-/// one of antiquity to the parser: before 1970 no ban was.
+/// `%Y-%m-%d %H:%M:%S` in this host's zone → Unix seconds; none before 1970. The
+/// parser reads a year of two digits as one of the first century.
 fn naive(text: &str) -> Option<i64> {
     let naive = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok()?;
     let secs = match Local.from_local_datetime(&naive) {
@@ -428,7 +428,7 @@ mod tests {
         event(&fields(&pairs), NOW, &nobody)
     }
 
-    /// Reason it is skipped, whatever of it is understood all the same.
+    /// Why it is skipped, however much of it is understood.
     fn refused(sent: Result<Sent, Reason>) -> Reason {
         match sent {
             Ok(sent) => sent.event.unwrap_err(),
@@ -550,7 +550,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_stands_there_is_an_event_or_refused(pairs: Vec<(String, Vec<u8>)>, which in 0usize..8, value: Vec<u8>) {
+        fn any_entry_is_an_event_or_refused(pairs: Vec<(String, Vec<u8>)>, which in 0usize..8, value: Vec<u8>) {
             let mut list = fields(&BAN);
             list[which * 2 + 1] = Value::BulkString(value);
             list.extend(pairs.into_iter().flat_map(|(name, value)| [Value::BulkString(name.into()), Value::BulkString(value)]));

@@ -1,11 +1,13 @@
+//! Why Redis could not be used, and what to do about it.
+
 use std::io;
 
 use redis::ServerError;
 
 use crate::model::Escaped;
 
-/// Why Redis could not be used, and where it was looked for. Nothing is lost:
-/// what could not be sent is still to be sent.
+/// Why the Redis at a place could not be used. Nothing is lost: what could not be
+/// sent is sent by a later run.
 #[derive(Debug, thiserror::Error)]
 #[error("Redis at {place}: {why}")]
 pub struct SyncError {
@@ -33,7 +35,7 @@ pub enum Why {
     /// What answered is something else.
     #[error("what answers there is not Redis; see redis.host, redis.port and redis.tls")]
     NotRedis,
-    /// No agreement on encryption, or on who it is.
+    /// The encryption failed, or the certificate of the other end.
     #[error("the encrypted connection failed: {0}; see redis.tls and redis.tls_ca")]
     Tls(String),
     /// `OOM`.
@@ -65,7 +67,7 @@ pub enum Why {
     /// `SELECT` failed.
     #[error("has no database {0}; see redis.database")]
     Database(u32),
-    /// One of ours is of another type, such as `pyfilter:events`.
+    /// A key of pyfilter, such as `pyfilter:events`, is of another type.
     #[error(
         "a key that pyfilter uses there is of another type ({0}); use another redis.database, or remove the key"
     )]
@@ -121,12 +123,12 @@ impl Why {
     }
 }
 
-/// What Redis says behind `DENIED`, of which the rest is a page of advice.
+/// The first sentence of what Redis says behind `DENIED`: the rest is a page of advice.
 fn first_sentence(said: &str) -> String {
     let words = said.strip_prefix("DENIED ").unwrap_or(said);
     let sentence = words.split(". ").next().unwrap_or_default();
     let sentence = sentence.trim_end_matches('.');
-    // The place stands before it: "Redis at HOST: is running in protected mode ...".
+    // The message begins with the place: "Redis at HOST: is running in protected mode ...".
     let sentence = sentence.strip_prefix("Redis ").unwrap_or(sentence);
     Escaped::text(cut(sentence)).to_string()
 }

@@ -17,9 +17,9 @@ const RECENT: i64 = 86_400;
 pub struct Examined {
     /// The version, as Redis calls it.
     pub version: String,
-    /// How far its clock is ahead of ours, in seconds.
+    /// How far its clock is ahead of this host's, in seconds.
     pub ahead: i64,
-    /// What the user may not do, or Redis does not take now.
+    /// What the user may not do, or Redis does not accept now.
     pub missing: Vec<Why>,
     /// How many events the stream holds.
     pub events: i64,
@@ -29,8 +29,8 @@ pub struct Examined {
     pub servers: usize,
 }
 
-/// Looks at Redis as the server of this name that sends, or sent, under these
-/// ids, and writes nothing.
+/// Looks at Redis without writing anything: as the server of this name, which
+/// sends, or sent, under these ids.
 ///
 /// # Errors
 /// Redis can not be used at all; see [`Why`].
@@ -85,8 +85,8 @@ fn errors(replies: &[Value]) -> Vec<Why> {
     refusals.map(Why::of_reply).collect()
 }
 
-/// Puts every command of a run into a transaction that is not executed: Redis
-/// refuses at once what the user may not do, and a write that it would not take.
+/// Sends every command of a run in a transaction that is not executed: Redis refuses
+/// at once what the user may not do, and writes that it would not accept.
 fn rights(connection: &mut Connection) -> Result<Vec<Why>, SyncError> {
     const ADDRESS: &str = "192.0.2.1";
     let commands = [

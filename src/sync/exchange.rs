@@ -1,4 +1,4 @@
-//! A run's connection, and the stream it reads.
+//! A run's connection, and how it reads the stream of events.
 
 use redis::{Cmd, Value};
 
@@ -12,17 +12,17 @@ use super::reply::{Reply, Word as _, command};
 pub(super) const STREAM: &str = "pyfilter:events";
 pub(super) const SERVERS: &str = "pyfilter:servers";
 
-/// How many events travel at once.
+/// How many events one command reads.
 const EVENTS: usize = 1000;
 
-/// What one run takes in at most; the next one goes on.
+/// How many events or hashes one run takes in at most; the next run goes on.
 pub(super) const MOST: usize = 200_000;
 
-/// How many other servers' numbers are followed at once. Beyond that an event
-/// that comes twice is taken twice, which changes nothing.
+/// How many other servers' numbers are kept. Beyond that an event that comes twice
+/// is taken twice, which changes nothing.
 const MOST_SERVERS: usize = 20_000;
 
-/// An event that was taken as of now.
+/// An event whose time was ahead, and became the time of the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ahead {
     /// Which: `event 1-0`.
@@ -38,24 +38,24 @@ pub struct Received {
     pub events: Vec<Event>,
     /// What was skipped.
     pub refused: Vec<RejectedEntry>,
-    /// What lay too far ahead, and was taken as of now.
+    /// The events whose times were too far ahead.
     pub ahead: Vec<Ahead>,
-    /// The highest of our own numbers, before any that we never gave.
+    /// The highest number of this server's own events, before any that it never gave.
     pub own: Option<i64>,
-    /// Those of what waits to be sent that had been, likewise.
+    /// The numbers of events that wait to be sent, and were sent already; likewise.
     pub read_back: Vec<i64>,
-    /// The highest number under our id that we never gave.
+    /// The highest number under this server's id that it never gave.
     pub never_given: Option<i64>,
     /// Where it goes on.
     pub position: StreamPosition,
     /// Whether it was read to its end.
     pub whole: bool,
-    /// Whether it does not reach back to what was read before: the hashes
-    /// have to be looked through.
+    /// Whether events may be missing between what was read before and what is there
+    /// now: then the hashes have to be looked through.
     pub lost: bool,
     /// Whether this server's name was left there.
     pub announced: bool,
-    /// What kept it from being read on; what was read before counts.
+    /// The error that ended the reading; what was read before it counts.
     pub error: Option<SyncError>,
 }
 
@@ -80,7 +80,7 @@ impl Exchange {
         })
     }
 
-    /// From now on sends under this id; gives the one of before.
+    /// From now on sends under this id; returns the former one.
     pub fn send_under(&mut self, id: String) -> String {
         std::mem::replace(&mut self.sender.id, id)
     }
@@ -96,8 +96,8 @@ impl Exchange {
         Some(self.connection.error(Why::of_reply(error)))
     }
 
-    /// Reads the stream from `position` on; with `announce` leaves this
-    /// server's name, for those who would take the same one.
+    /// Reads the stream from `position` on; with `announce` leaves this server's name,
+    /// so that another server does not take the same one.
     ///
     /// # Errors
     /// Redis can not be used; see [`Why`].
@@ -149,22 +149,20 @@ impl Exchange {
             }
             let last = received.position.last.as_deref().unwrap_or("0-0");
             let asked = self.connection.ask(&[read_from(last)]);
-            batch = match asked.map(|mut replies| replies.pop().unwrap_or(Value::Nil)) {
-                Ok(batch) => batch,
+            let asked = asked.map(|mut replies| replies.pop().unwrap_or(Value::Nil));
+            match asked.and_then(|batch| self.refused(&batch).map_or(Ok(batch), Err)) {
+                Ok(next) => batch = next,
                 Err(error) => {
                     received.error = Some(error);
                     return Ok(received);
                 }
-            };
-            if let Some(error) = self.refused(&batch) {
-                received.error = Some(error);
-                return Ok(received);
             }
         }
     }
 
-    /// Takes in what one XREAD gave; says how many events that were. What was
-    /// cut off behind the first is for the next XREAD.
+    /// Takes in the answer to one XREAD; returns how many events it had. From the
+    /// first event on that was cut off, unless it is the first of all, the next XREAD
+    /// reads again.
     fn take_in(
         &self,
         batch: &Value,
@@ -205,7 +203,7 @@ impl Exchange {
         let waiting = self.sender.waiting.get(&sent.number);
         sent.number <= self.sender.sent
             && waiting.is_none_or(|waiting| {
-                // An event that is skipped for its content is compared by what was understood of it.
+                // An event that is skipped is compared by what is valid of it.
                 let kind = sent.event.as_ref();
                 let kind = kind.map(|event| matches!(event, Event::Ban(_)));
                 (waiting.address, waiting.at) == (sent.address, sent.at)
@@ -213,13 +211,13 @@ impl Exchange {
             })
     }
 
-    /// Takes in one event. One under our id with a number that we never gave is
-    /// somebody else's, and is taken as such.
+    /// Takes in one event. An event under this server's id with a number that it never
+    /// gave was sent by another server, and is taken as such.
     fn take_one(&self, id: &str, sent: Sent, now: i64, received: &mut Received) {
         let number = Some(sent.number);
         if sent.store == self.sender.id {
             if self.is_own(&sent) {
-                // Behind a higher number the others have passed it over.
+                // After a higher number, the other servers have skipped it.
                 if received.never_given.is_none() {
                     received.own = received.own.max(number);
                     let waits = self.sender.waiting.contains_key(&sent.number);
@@ -241,7 +239,7 @@ impl Exchange {
         };
         let last_numbers = &mut received.position.last_numbers;
         let before = last_numbers.get(&sent.store).copied();
-        // Sending is at least once.
+        // An event may be sent twice.
         if before >= number {
             return;
         }
@@ -276,9 +274,9 @@ fn is_behind(id: Option<&str>, other: Option<&str>) -> bool {
     id.and_then(parts) < other.and_then(parts)
 }
 
-/// Whether nothing can be missing between what was read and what is there.
-/// Only what was read and still stands there is proof of that; a stream that
-/// was not there when it was last looked for has it all, unless it is trimmed.
+/// Whether no event can be missing between what was read and what is there. The
+/// proof is that the last event that was read, `from`, is between the oldest and
+/// the newest one. `0-0` says that there was no stream, so all of it is new.
 fn reaches_back(from: Option<&str>, oldest: Option<&str>, newest: Option<&str>) -> bool {
     match (from, oldest) {
         (Some("0-0"), _) => true,
@@ -292,7 +290,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stream_reaches_back_while_what_was_read_stands_there() {
+    fn a_stream_reaches_back_while_what_was_read_is_there() {
         let reaches = |from, oldest, newest| reaches_back(from, oldest, newest);
         assert!(!reaches(None, None, None), "first contact");
         assert!(reaches(Some("0-0"), None, None));

@@ -1,4 +1,4 @@
-//! The look through the hashes, for what PyFilter 2 and PyFilter-Admin wrote.
+//! The search of the hashes, for bans that PyFilter 2 and PyFilter-Admin wrote.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use super::error::SyncError;
 use super::exchange::{Exchange, MOST};
 use super::reply::{Reply, Word as _, command};
 
-/// How many keys travel at once: few at first, for a slow Redis gives these, too.
+/// How many keys one SCAN asks for: few at first, which a slow Redis can answer, too.
 const KEYS: std::ops::RangeInclusive<usize> = 250..=2000;
 
 /// What a look through the hashes found.
@@ -23,14 +23,14 @@ pub struct HashSearch {
     pub refused: Vec<RejectedEntry>,
     /// Where the next run goes on; none if it is through.
     pub scan: Option<String>,
-    /// What kept it from going on; what was found before counts.
+    /// The error that ended it; what was found before it counts.
     pub error: Option<SyncError>,
 }
 
-/// What a SCAN has begun: its keys are asked for by the next round trip, and
-/// the times of what stands there by the one after that.
+/// What earlier round trips have found, and the next one asks for: the hashes at
+/// the keys of the last SCAN, and the times of the hashes of the SCAN before it.
 #[derive(Debug, Default)]
-struct Under {
+struct Unfetched {
     keys: Vec<(String, Address)>,
     hashes: Vec<Hash>,
     /// Where the scan of these keys ended, and that of these hashes.
@@ -38,8 +38,8 @@ struct Under {
 }
 
 impl Exchange {
-    /// Looks through the hashes from `scan` on for addresses that are not
-    /// `known`. Ends in time; what is left is for the next run.
+    /// Looks through the hashes from `scan` on for addresses that are not `known`.
+    /// Ends before the deadline; the next run looks at the rest.
     pub fn look(
         &mut self,
         scan: Option<String>,
@@ -62,25 +62,25 @@ impl Exchange {
         now: i64,
         never: AllowListLookup<'_>,
     ) -> Result<(), SyncError> {
-        let (mut under, mut met) = (Under::default(), BTreeSet::new());
+        let (mut unfetched, mut met) = (Unfetched::default(), BTreeSet::new());
         let (mut next, mut count) = (look.scan.clone(), *KEYS.start());
         let mut goes_on = true;
-        // Each round trip scans for keys, asks for what stands at those of the
-        // one before, and for the times of those before these.
-        while goes_on || !under.keys.is_empty() || !under.hashes.is_empty() {
+        // Round trip n sends SCAN number n, asks for the hashes of SCAN n - 1, and for the times
+        // of the hashes of SCAN n - 2: three steps of a pipeline in one answer.
+        while goes_on || !unfetched.keys.is_empty() || !unfetched.hashes.is_empty() {
             let scans = next.as_deref().filter(|_| goes_on);
-            let commands = under.commands(scans.map(|cursor| (cursor, count)));
+            let commands = unfetched.commands(scans.map(|cursor| (cursor, count)));
             let scans = scans.is_some();
             let mut replies = self.connection.ask(&commands)?.into_iter();
             let scanned = if scans { replies.next() } else { None };
             if let Some(error) = scanned.as_ref().and_then(|scanned| self.refused(scanned)) {
                 return Err(error);
             }
-            look.take_in(&mut under, replies, now, never);
+            look.take_in(&mut unfetched, replies, now, never);
             if let Some(scanned) = scanned {
                 next = cursor(&scanned);
-                under.ends[0].clone_from(&next);
-                under.keys = look.unknown(&scanned, known, &mut met);
+                unfetched.ends[0].clone_from(&next);
+                unfetched.keys = look.unknown(&scanned, known, &mut met);
                 let full = look.found.len() + look.refused.len() >= MOST;
                 goes_on = next.is_some() && !full && self.connection.has_time();
                 count = (count * 2).min(*KEYS.end());
@@ -91,7 +91,7 @@ impl Exchange {
     }
 }
 
-impl Under {
+impl Unfetched {
     fn commands(&self, scan: Option<(&str, usize)>) -> Vec<Cmd> {
         let mut commands = Vec::new();
         if let Some((cursor, count)) = scan {
@@ -117,13 +117,13 @@ impl HashSearch {
     /// Takes in the hashes at the keys, and the times of the hashes before.
     fn take_in(
         &mut self,
-        under: &mut Under,
+        unfetched: &mut Unfetched,
         mut replies: impl Iterator<Item = Value>,
         now: i64,
         never: AllowListLookup<'_>,
     ) {
         let mut next = Vec::new();
-        for (key, address) in std::mem::take(&mut under.keys) {
+        for (key, address) in std::mem::take(&mut unfetched.keys) {
             let fields = replies.next().unwrap_or(Value::Nil);
             let stays = replies.next().unwrap_or(Value::Nil);
             match Hash::begin(key.clone(), address, fields, &stays) {
@@ -131,7 +131,7 @@ impl HashSearch {
                 Err(why) => self.refuse(&key, why, None),
             }
         }
-        for hash in std::mem::replace(&mut under.hashes, next) {
+        for hash in std::mem::replace(&mut unfetched.hashes, next) {
             let field = replies.next().unwrap_or(Value::Nil);
             let (key, address) = (hash.key.clone(), hash.address);
             match hash.ban(&field, now, never) {
@@ -139,7 +139,7 @@ impl HashSearch {
                 Err(why) => self.refuse(&key, why, Some(address)),
             }
         }
-        let [keys, hashes] = &mut under.ends;
+        let [keys, hashes] = &mut unfetched.ends;
         if let Some(end) = std::mem::replace(hashes, keys.take()) {
             self.scan = Some(end);
         }
@@ -180,7 +180,7 @@ impl HashSearch {
     }
 }
 
-/// `::/0` and its like, which PyFilter would have banned.
+/// Whether a key is a network such as `::/0`, which PyFilter would have banned.
 fn is_network(key: &str) -> bool {
     let address = key.split_once('/').map(|(address, _)| address.as_bytes());
     address.and_then(Address::parse).is_some()

@@ -2,23 +2,23 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `connection` | commands and replies, and the deadline all of it ends by |
+//! | `connection` | a connection: commands and replies before one deadline |
 //! | `socket` | how Redis is reached: TCP or Unix, and TLS |
-//! | `bounded` | what a reply may come to |
-//! | `reply` | what the crate's commands and values are asked here |
-//! | `error` | why Redis could not be used, a line each |
-//! | `entry` | an event or a hash, checked as if a stranger wrote it |
-//! | `exchange` | a run's connection, and the stream it reads |
-//! | `look` | the look through the hashes |
-//! | `sending` | what is sent, and its bytes |
-//! | `merge` | pure: which of all that stands |
+//! | `bounded` | bounds for replies |
+//! | `reply` | short ways to build commands and to read values |
+//! | `error` | why Redis could not be used |
+//! | `entry` | an event or a hash becomes a ban or an un-ban, or is skipped |
+//! | `exchange` | a run's connection, and how it reads the stream |
+//! | `look` | the search of the hashes |
+//! | `sending` | sends bans and un-bans |
+//! | `merge` | merges bans and un-bans with what is known here; pure |
 //! | `examine` | what `check` tells |
 //!
-//! The protocol, its commands and values are those of the crate `redis`. The
-//! socket is ours because of two promises: a run waits no longer than its
-//! deadline, even for an answer that comes byte by byte, and what somebody put
-//! into Redis is never held in memory at its own size. The crate's own
-//! connections know a limit for each read, and none for what is read.
+//! Protocol, commands and values are those of the crate `redis`. The sockets are
+//! made here, for two promises: a run waits no longer than its deadline, even for
+//! an answer that comes byte by byte, and an entry of Redis is never held in memory
+//! at its own size. The crate's own connections have a limit for each read, and no
+//! limit for the size of an answer.
 
 mod bounded;
 mod connection;
@@ -39,3 +39,4 @@ pub use examine::{Examined, examine};
 pub use exchange::{Ahead, Exchange, Received};
 pub use look::HashSearch;
 pub use merge::{Merged, merge};
+pub use sending::SendOutcome;

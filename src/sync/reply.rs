@@ -1,4 +1,4 @@
-//! What the crate's commands and values are asked here.
+//! Short ways to build the crate's commands and to read its values.
 
 use redis::{Cmd, ServerError, ToRedisArgs, Value};
 
@@ -22,7 +22,7 @@ impl Word for Cmd {
     }
 }
 
-/// What Redis answers, seen as what was asked for.
+/// An answer of Redis, read as the type that is expected.
 pub(super) trait Reply {
     /// A text: of a status, or a value.
     fn text(&self) -> Option<&[u8]>;
@@ -49,7 +49,7 @@ impl Reply for Value {
 
     fn too_long(&self) -> Option<usize> {
         match self {
-            // No version of the protocol that is spoken here has such numbers.
+            // RESP2 has no big numbers: `bounded` puts them in place of long texts.
             Value::BigNumber(length) => std::str::from_utf8(length).ok()?.parse().ok(),
             _ => None,
         }

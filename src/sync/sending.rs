@@ -1,4 +1,4 @@
-//! What is sent, and the bytes of it: those of PyFilter 2, and the event.
+//! Sends bans and un-bans: as PyFilter 2 writes them, and as an event of the stream.
 
 use std::collections::BTreeSet;
 
@@ -14,21 +14,27 @@ use super::reply::{Reply, Word as _, command};
 const LATEST: &str = "latest_10_keys";
 const CHANNEL: &str = "PyFilter";
 
-/// How many bans travel at once.
+/// How many events are sent by one round trip.
 const BANS: usize = 250;
 
+/// What came of sending.
+#[derive(Debug, Default)]
+pub struct SendOutcome {
+    /// The numbers of the events that Redis has taken.
+    pub taken: Vec<i64>,
+    /// The entries that it refused in taken transactions.
+    pub refused: Vec<RejectedEntry>,
+    /// The error that ended the sending.
+    pub error: Option<SyncError>,
+}
+
 impl Exchange {
-    /// Sends all of `outgoing`, each in one transaction; the numbers that
-    /// Redis has taken, and what kept it from taking the rest.
-    pub fn send(
-        &mut self,
-        outgoing: &[OutboundEvent],
-        length: u32,
-        now: i64,
-    ) -> (Vec<i64>, Vec<RejectedEntry>, Option<SyncError>) {
-        let (mut taken, mut refused) = (Vec::new(), Vec::new());
-        let error = self.try_send(outgoing, length, now, &mut taken, &mut refused);
-        (taken, refused, error.err())
+    /// Sends all of `outgoing`, each in one transaction.
+    pub fn send(&mut self, outgoing: &[OutboundEvent], length: u32, now: i64) -> SendOutcome {
+        let mut outcome = SendOutcome::default();
+        let done = self.try_send(outgoing, length, now, &mut outcome);
+        outcome.error = done.err();
+        outcome
     }
 
     fn try_send(
@@ -36,8 +42,7 @@ impl Exchange {
         outgoing: &[OutboundEvent],
         length: u32,
         now: i64,
-        taken: &mut Vec<i64>,
-        refused: &mut Vec<RejectedEntry>,
+        outcome: &mut SendOutcome,
     ) -> Result<(), SyncError> {
         let mut latest = Vec::new();
         if !outgoing.iter().all(OutboundEvent::is_ban) {
@@ -65,15 +70,16 @@ impl Exchange {
                 let done = answers.last().map_or(&[][..], Reply::list);
                 if let Some(error) = done.iter().find_map(Reply::error) {
                     let why = Why::of_reply(error).to_string();
-                    refused.push(RejectedEntry::new(format!("key {}", out.address), why));
+                    let rejected = RejectedEntry::new(format!("key {}", out.address), why);
+                    outcome.refused.push(rejected);
                 }
-                taken.push(out.number);
+                outcome.taken.push(out.number);
             }
         }
         Ok(())
     }
 
-    /// The commands that tell everybody of one ban or un-ban: all or none.
+    /// The commands for one ban or un-ban: all or none of them are executed.
     fn transaction(
         &self,
         out: &OutboundEvent,
@@ -85,7 +91,7 @@ impl Exchange {
             .word(length.to_string())
             .word("*");
         let mut commands = match &out.action {
-            // It has ended while Redis could not be reached.
+            // The ban has ended while Redis could not be reached.
             OutboundAction::Ban {
                 ends: Some(ends), ..
             } if *ends <= now => return Vec::new(),
@@ -115,7 +121,7 @@ impl Exchange {
         commands
     }
 
-    /// What every event has.
+    /// The fields that every event has.
     fn facts(&self, event: Cmd, kind: &str, out: &OutboundEvent) -> Cmd {
         let (number, at) = (out.number.to_string(), out.at.to_string());
         let facts = [
@@ -131,8 +137,8 @@ impl Exchange {
     }
 }
 
-/// What PyFilter 2 and PyFilter-Admin know of a ban: the hash comes first, an
-/// old receiver dies on a message without it. What it tells is put into `event`, too.
+/// A ban as PyFilter 2 and PyFilter-Admin know it. The hash comes first, since an old
+/// receiver fails at a message without it. Its fields are added to `event`, too.
 fn ban(out: &OutboundEvent, event: &mut Cmd) -> Vec<Cmd> {
     let OutboundAction::Ban {
         server,

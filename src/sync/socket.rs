@@ -20,7 +20,7 @@ use crate::model::{Escaped, RedisSettings};
 
 use super::error::Why;
 
-/// The end of what is going on, seen by the socket.
+/// When the command that is going on has to end, as the socket sees it.
 pub(super) type Deadline = Rc<Cell<Instant>>;
 
 pub(super) trait Stream: Read + Write {}
@@ -52,8 +52,8 @@ impl Socket for UnixStream {
 }
 
 impl<S: Socket> Timed<S> {
-    /// Does it until the deadline, as often as a signal interrupts it: not every
-    /// reader of the redis crate asks again.
+    /// Repeats the work while a signal interrupts it, until the deadline: not every
+    /// reader of the redis crate does so.
     fn again<T>(&mut self, mut work: impl FnMut(&mut S) -> io::Result<T>) -> io::Result<T> {
         loop {
             self.socket.set_limit(left(self.deadline.get())?)?;
@@ -81,7 +81,7 @@ impl<S: Socket> Write for Timed<S> {
     }
 }
 
-/// What is left until then.
+/// The time that is left until the deadline.
 fn left(deadline: Instant) -> io::Result<Duration> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left.is_zero() {
@@ -114,9 +114,9 @@ pub(super) fn connect(
     }
 }
 
-/// Connects to the socket at `path`, or gives up at the deadline: where the
-/// backlog of its listener is full, the system waits for as long as it may wait
-/// to send, which is without end unless it is limited before.
+/// Connects to the socket at `path`, or fails at the deadline. Where the backlog of
+/// the listener is full, the system waits as long as the limit for sending says,
+/// and without a limit for ever; so the limit is set first.
 fn connect_unix(path: &Path, deadline: Instant) -> io::Result<UnixStream> {
     let address = SocketAddrUnix::new(path)?;
     let cloexec = SocketFlags::CLOEXEC;
@@ -153,7 +153,8 @@ fn dial(settings: &RedisSettings, deadline: Instant) -> Result<TcpStream, Why> {
     Err(last)
 }
 
-/// The system's resolver knows no deadline: it is left behind in its thread.
+/// Looks up the host's addresses. The system's resolver has no deadline: where it is
+/// late, its thread is left behind.
 fn resolve(settings: &RedisSettings, deadline: Instant) -> Result<Vec<SocketAddr>, Why> {
     let port = settings.port;
     let host = settings.host.trim_matches(['[', ']']);

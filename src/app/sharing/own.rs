@@ -21,7 +21,7 @@ impl ReceivedEntries {
         let (id, former) = if let Some(id) = store.stream_id()? {
             (id, store.former_stream_id()?)
         } else {
-            // The first version sent under the store's.
+            // The first version sent under the store's id.
             let is_first_contact = store.stream_position()?.last.is_none();
             let former = (!is_first_contact).then(|| store.id());
             let (id, former) = (store.new_stream_id()?, former.transpose()?);
@@ -41,9 +41,9 @@ impl ReceivedEntries {
         })
     }
 
-    /// What was read of this server's own events, and whether somebody else has
-    /// sent under its id: then it goes on under another, and tells again what
-    /// may have been passed over.
+    /// Notes which of this server's own events were read. If another server has sent
+    /// under its id, it goes on under a new id, and sends again what the others may
+    /// have skipped.
     pub(super) fn own(
         &mut self,
         received: &Received,
@@ -60,7 +60,7 @@ impl ReceivedEntries {
             let former = Some(exchange.send_under(id.clone()));
             shared.renewed = Some(Renewed { id, former });
         } else if received.whole && store.has_sent_unbans()? {
-            // All that was sent was before this reading.
+            // The stream was read to its end, behind all that was sent.
             shared.own = Some(i64::MAX);
         }
         if received.never_given.is_some() || is_left {

@@ -1,4 +1,4 @@
-//! What is told of the entries in Redis.
+//! What the report tells of the entries in Redis.
 
 use crate::app::context::Context;
 use crate::app::shared::Shared;
@@ -9,7 +9,7 @@ use crate::sync::{Ahead, RejectedEntry};
 /// How many skipped entries are named one by one.
 const NAMED: usize = 5;
 
-/// What is said of one more, and of several more, that are not named.
+/// The words for one more entry, and for several more, that are not named.
 const SKIPPED: [&str; 2] = ["such entry is skipped", "such entries are skipped"];
 
 /// Tells which entries were skipped or not taken as they were, each once, and
@@ -30,7 +30,7 @@ pub(super) fn report(
         let told = |RejectedEntry { entry, why, .. }| (entry, format!("{why}; it is skipped"));
         refused.into_iter().map(told)
     };
-    // Another server may ban an address that this one never bans: nothing is wrong with that.
+    // It is no problem that another server bans an address that this one never bans.
     let mut note = |told: String| {
         let told = format!("Redis at {place}: {told}");
         context.notices.warnings.push(told);
@@ -59,7 +59,7 @@ pub(super) fn report(
     tell_once(ahead, taken, store, shared, &mut tell)
 }
 
-/// Tells of each entry once, and of the first few by name.
+/// Tells of each entry once, and names the first few.
 fn tell_once(
     entries: impl Iterator<Item = (String, String)>,
     [one, more]: [&str; 2],
