@@ -16,13 +16,13 @@
 //! | [`judge`] | failures → bans; pure | `judge/window.rs`, `judge/decide.rs` |
 //! | [`audit`] | failures → what happened in whole logs; pure | `audit/fold.rs` |
 //! | [`store`] | what is remembered: one commit a run | `store/schema/1.sql` |
-//! | [`firewall`] | bans → the kernel's table, and the blacklist files | `firewall/ruleset.rs` |
+//! | [`firewall`] | bans → the kernel's firewall, and the blacklist files | `firewall/mod.rs` |
 //! | [`geo`] | addresses → countries | `geo/countries.rs` |
 //! | [`report`] | what was done → text, JSON, event log | `report/text.rs` |
 //! | [`system`] | the host: clock, lock, addresses | `system/lock.rs` |
 //!
 //! A line becomes a failure in `rules/matcher.rs` (several of one login count once by
-//! `judge/connections.rs`), a failure a ban in `judge/decide.rs`, and a ban a rule of the kernel in `firewall/ruleset.rs`.
+//! `judge/connections.rs`), a failure a ban in `judge/decide.rs`, and a ban a rule of the kernel in `firewall/iptables/ruleset.rs`.
 pub mod app;
 pub mod audit;
 pub mod cli;

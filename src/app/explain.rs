@@ -113,9 +113,11 @@ impl Known {
             known.session = system::sessions().remove(&address);
         }
         known.locate(context);
-        if known.cleared.is_some() && !known.is_banned(context) {
-            let seen = firewall::backend(&context.config.firewall).inspect_others();
-            known.blocked_by = seen.other_rules_blocking(address);
+        if known.cleared.is_some()
+            && !known.is_banned(context)
+            && let Some(backend) = firewall::backend(&context.config.firewall)
+        {
+            known.blocked_by = backend.inspect_others().other_rules_blocking(address);
         }
         Ok(known)
     }
