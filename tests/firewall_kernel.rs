@@ -65,7 +65,7 @@ fn reconcile(
     made: &[InstalledChain],
     seen: Option<Box<dyn FirewallInspection>>,
 ) -> ReconcileOutcome {
-    let seen = seen.unwrap_or_else(|| backend(firewall).inspect());
+    let seen = seen.unwrap_or_else(|| backend(firewall).unwrap().inspect());
     seen.reconcile(&CommittedBans {
         store: store.to_owned(),
         bans: bans.clone(),
@@ -197,10 +197,10 @@ fn kernel_a_reboot_is_repaired_by_the_next_run() {
         let programs = netns.programs(variant);
         let firewall = firewall(&programs);
         let bans = set(&["203.0.113.13", "2001:db8::13"]);
-        let seen = backend(&firewall).inspect();
+        let seen = backend(&firewall).unwrap().inspect();
         assert_eq!(seen.missing(), Family::BOTH, "{variant:?}");
         assert!(reconcile(&firewall, STORE, &bans, &[], Some(seen)).changed);
-        let seen = backend(&firewall).inspect();
+        let seen = backend(&firewall).unwrap().inspect();
         assert_eq!(seen.missing(), [], "{variant:?}");
         assert!(!reconcile(&firewall, STORE, &bans, &[], Some(seen)).changed);
     }
@@ -299,7 +299,7 @@ fn kernel_a_rule_lost_after_the_listing_does_not_lose_the_run() {
         let firewall = firewall(&programs);
         let mut bans = many(50);
         brought(&firewall, &bans, &[]);
-        let seen = backend(&firewall).inspect();
+        let seen = backend(&firewall).unwrap().inspect();
         bans.remove(&Address::parse(b"10.0.0.7").unwrap());
         programs.run("iptables -F PYFILTER");
         let outcome = reconcile(&firewall, STORE, &bans, &[], Some(seen));
@@ -361,7 +361,7 @@ fn kernel_rules_of_the_other_variant_are_a_note_for_check() {
     let netns = Netns::new();
     brought(&firewall(&netns.programs(Variant::Legacy)), &many(1), &[]);
     let firewall = firewall(&netns.programs(Variant::Nft));
-    let findings = backend(&firewall).inspect().check(None, None);
+    let findings = backend(&firewall).unwrap().inspect().check(None, None);
     assert!(matches!(&findings[0], FirewallFinding::Fine(said) if said.contains("nf_tables")));
     let FirewallFinding::Warning(note) = &findings[1] else {
         panic!("{findings:?}");

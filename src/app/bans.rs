@@ -140,7 +140,10 @@ pub(super) fn unban(context: Context, args: &cli::UnbanArgs, console: Console) -
 
 /// Rules that are not ours may block the address all the same.
 fn warn_of_other_rules<'a>(settings: &Firewall, addresses: impl IntoIterator<Item = &'a Address>) {
-    let seen = firewall::backend(settings).inspect_others();
+    let Some(backend) = firewall::backend(settings) else {
+        return;
+    };
+    let seen = backend.inspect_others();
     for address in addresses {
         for command in seen.other_rules_blocking(*address) {
             Console::warn(&format!(

@@ -100,9 +100,11 @@ fn gather(context: &Context, address: Address) -> Result<Explanation, StoreError
         known.session = system::sessions().remove(&address);
     }
     locate(&mut known, config.geoip.as_deref());
-    if known.cleared.is_some() && !known.is_banned() {
-        let seen = firewall::backend(&config.firewall).inspect_others();
-        known.blocked_by = seen.other_rules_blocking(address);
+    if known.cleared.is_some()
+        && !known.is_banned()
+        && let Some(backend) = firewall::backend(&config.firewall)
+    {
+        known.blocked_by = backend.inspect_others().other_rules_blocking(address);
     }
     Ok(known)
 }

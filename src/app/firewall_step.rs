@@ -9,14 +9,14 @@ use crate::store::{BannedAddresses, ShownSet, Store, StoreError};
 
 use super::context::Context;
 
-/// The firewall in the course of a run: listed at most once between two writes,
-/// and not at all where nobody has changed it since it was right.
+/// What a run knows and does of the firewall. It is listed at most once between two
+/// writes, and not at all where nobody has changed it since it was right.
 #[derive(Debug, Default)]
 pub(super) struct FirewallStep {
     /// A state in which our chain shows the ban set with this number.
     known: Option<(RulesetFingerprint, i64)>,
-    /// What was listed, and the state before the listing.
-    seen: Option<(Option<RulesetFingerprint>, Box<dyn FirewallInspection>)>,
+    /// What this run has listed and not yet used.
+    seen: Option<Seen>,
     /// The number of the ban set that was applied last, or failed.
     tried: Option<i64>,
     /// What came of that.
@@ -32,8 +32,8 @@ pub(super) struct FirewallStep {
 }
 
 impl FirewallStep {
-    /// Finishes what the last run committed: if that did not end well, or our
-    /// chain is missing or another now, the firewall comes before the reading.
+    /// Finishes what the last run committed. If that run failed, or our chain is missing
+    /// or configured otherwise now, the firewall comes before the reading.
     pub(super) fn finish(
         &mut self,
         context: &Context,
@@ -46,7 +46,7 @@ impl FirewallStep {
                 (Some(now), Some(shown)) if now.text() == shown.fingerprint => {
                     self.known = Some((now, shown.number));
                 }
-                (now, _) => self.seen = Some((now, firewall::backend(settings).inspect())),
+                (before, _) => self.seen = inspect(settings, before),
             }
         }
         let missing = self
@@ -59,9 +59,9 @@ impl FirewallStep {
         Ok(())
     }
 
-    /// Whether the chain is another store's, and this one has no ban to put into it
-    /// before it has read: a state directory was lost, and what it banned stays
-    /// blocked until the logs are read again.
+    /// Whether the chain is another store's, and this store has no ban yet to put into
+    /// it. So it is where a state directory was lost: the lost bans stay blocked until
+    /// the logs are read again.
     fn protects_for_another(&self, store: &Store) -> Result<bool, StoreError> {
         let Some((_, seen)) = &self.seen else {
             return Ok(false);
@@ -69,8 +69,8 @@ impl FirewallStep {
         Ok(seen.is_of_another_store(&store.id()?) && !store.has_bans()?)
     }
 
-    /// Brings the firewall to what was committed, and says what came of it.
-    /// What failed before is not tried twice for the same bans.
+    /// Brings the firewall to what was committed, and tells what came of it. An attempt
+    /// that failed is not repeated for the same bans.
     pub(super) fn apply(
         &mut self,
         context: &mut Context,
@@ -99,31 +99,39 @@ impl FirewallStep {
         if self.apply_delta(settings, store)? {
             return Ok(());
         }
-        let (before, seen) = self
-            .seen
-            .take()
-            .unwrap_or_else(|| (fingerprint(settings), firewall::backend(settings).inspect()));
         let committed = committed(store)?;
+        let seen = self.seen.take();
+        let seen = seen.or_else(|| inspect(settings, fingerprint(settings)));
+        let Some((before, seen)) = seen else {
+            let outcome = firewall::remove(settings, Some(&committed.store), &committed.made);
+            self.keep(outcome);
+            return Ok(());
+        };
         let was_right = store.is_applied()? && !is_made_otherwise(settings, store)?;
         let difference = was_right.then(|| difference(&*seen, &settings.chain));
         remember_to_make(&*seen, &committed.made, store)?;
         let before = before.filter(|before| seen.is_covered_by(before));
-        let mut outcome = seen.reconcile(&committed);
-        outcome.problems.append(&mut outcome.leftovers);
-        self.changed |= outcome.changed;
+        let outcome = seen.reconcile(&committed);
         if outcome.changed && self.repaired.is_none() {
             self.repaired = difference;
         }
         // Each run has to repeat a problem or a warning, so the next run lists again.
         if let Some(before) = before
             && outcome.problems.is_empty()
+            && outcome.leftovers.is_empty()
             && outcome.warnings.is_empty()
         {
-            let after = firewall::backend(settings)
-                .fingerprint()
-                .filter(|now| now.follows(&before, outcome.commits));
+            let after = fingerprint(settings).filter(|now| now.follows(&before, outcome.commits));
             self.known = after.zip(self.tried);
         }
+        self.keep(outcome);
+        Ok(())
+    }
+
+    /// Keeps what came of an attempt, and what is to be told of it.
+    fn keep(&mut self, mut outcome: ReconcileOutcome) {
+        outcome.problems.append(&mut outcome.leftovers);
+        self.changed |= outcome.changed;
         for problem in &outcome.taken_over {
             if !self.taken_over.contains(problem) {
                 self.taken_over.push(problem.clone());
@@ -135,11 +143,10 @@ impl FirewallStep {
             }
         }
         self.outcome = Some(outcome);
-        Ok(())
     }
 
-    /// Writes only what has changed since the chain was known to be right; says
-    /// whether it is again.
+    /// Writes only what has changed since the chain was known to be right; says whether
+    /// the chain is known to be right again.
     fn apply_delta(&mut self, settings: &Firewall, store: &Store) -> Result<bool, StoreError> {
         let Some((before, number)) = self.known.take() else {
             return Ok(false);
@@ -152,7 +159,9 @@ impl FirewallStep {
         let Some(since) = store.changes_since(number)? else {
             return Ok(false);
         };
-        let backend = firewall::backend(settings);
+        let Some(backend) = firewall::backend(settings) else {
+            return Ok(false);
+        };
         let DeltaOutcome {
             changed,
             fingerprint,
@@ -162,8 +171,8 @@ impl FirewallStep {
         Ok(self.known.is_some())
     }
 
-    /// Notes what was done, so that the next run need not do it again: here, and
-    /// with the snapshots that were written.
+    /// Notes in the store what was done here, and which snapshots were `written`, so that
+    /// the next run does not do it again.
     pub(super) fn close(
         &self,
         store: &mut Store,
@@ -207,8 +216,8 @@ impl FirewallStep {
         commit.commit()
     }
 
-    /// What the report says of it; none without a backend. Where nothing was
-    /// listed, the chain holds what was committed, as far as is known.
+    /// The row of the report; none without a backend. Where nothing was listed, the chain
+    /// holds what was committed, as far as is known.
     pub(super) fn into_row(
         self,
         backend: Backend,
@@ -236,11 +245,18 @@ impl FirewallStep {
     }
 }
 
+/// What was listed, and the state before the listing.
+type Seen = (Option<RulesetFingerprint>, Box<dyn FirewallInspection>);
+
+/// Lists the firewall; nothing without a backend.
+fn inspect(settings: &Firewall, before: Option<RulesetFingerprint>) -> Option<Seen> {
+    Some((before, firewall::backend(settings)?.inspect()))
+}
+
 /// The state of the firewall now, if each run compares it.
 fn fingerprint(settings: &Firewall) -> Option<RulesetFingerprint> {
-    firewall::backend(settings)
-        .fingerprint()
-        .filter(|_| settings.compare)
+    let backend = firewall::backend(settings).filter(|_| settings.compare);
+    backend?.fingerprint()
 }
 
 /// Remembers what is about to be made: a run that is killed in between must not forget
@@ -283,5 +299,9 @@ pub(super) fn committed(store: &Store) -> Result<CommittedBans, StoreError> {
 /// Whether the configuration names another chain, or other hooks, than were made, or no
 /// backend; or something else may stand besides, or elsewhere.
 pub(super) fn is_made_otherwise(settings: &Firewall, store: &Store) -> Result<bool, StoreError> {
-    Ok(!firewall::backend(settings).is_made_as_configured(&store.made()?))
+    let made = store.made()?;
+    Ok(match firewall::backend(settings) {
+        Some(backend) => !backend.is_made_as_configured(&made),
+        None => !made.is_empty(),
+    })
 }

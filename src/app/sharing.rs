@@ -111,7 +111,10 @@ impl Sharing {
             );
             context.notices.problems.push(Problem::new(told));
         }
-        context.notices.problems.extend(sent.error.as_ref().map(problem));
+        context
+            .notices
+            .problems
+            .extend(sent.error.as_ref().map(problem));
         if sent.taken.is_empty() {
             return Ok(());
         }

@@ -1,5 +1,20 @@
-//! `blacklist.v4` and `blacklist.v6`: the bans of a family as a text that a
-//! person may edit and iptables-restore can read. Pure.
+//! `blacklist.v4` and `blacklist.v6`: the bans of a family as a text that a person may
+//! edit and iptables-restore can read. Pure.
+//!
+//! An example of an edit. The file shows the bans of number 1234, and a person has
+//! deleted the line of 192.0.2.1 and added one for 192.0.2.9:
+//!
+//! ```text
+//! # pyfilter snapshot: store 3f9c2a, bans 1234
+//! *filter
+//! :PYFILTER - [0:0]
+//! -A PYFILTER -s 192.0.2.2/32 -j DROP
+//! -A PYFILTER -s 192.0.2.9/32 -j DROP
+//! COMMIT
+//! ```
+//!
+//! The bans in force at number 1234 were 192.0.2.1 and 192.0.2.2, so 192.0.2.1 is
+//! un-banned and 192.0.2.9 is banned by hand.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -80,21 +95,21 @@ pub fn render(
     text
 }
 
-/// A digest of a snapshot's text, by which it is known again. Nobody but its
-/// owner writes it, so no key is needed.
+/// A digest by which a snapshot's text is recognized. Nobody but its owner writes the
+/// file, so no key is needed.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {
     let digest = siphasher::sip128::SipHasher13::new().hash(bytes);
     format!("{:016x}{:016x}", digest.h1, digest.h2)
 }
 
-/// Reads a snapshot, or a file that PyFilter 1 or 2 wrote with iptables-save; of
-/// the latter only the single addresses that INPUT drops or rejects count, and
-/// all other lines are passed over.
+/// Reads a snapshot, or a file that PyFilter 1 or 2 wrote with iptables-save. In such a
+/// file only the single addresses count that INPUT drops or rejects; all other lines are
+/// passed over.
 ///
 /// # Errors
-/// A file that is cut, or has a line that is no ban of a single address of its
-/// family, is not whole: nothing may be concluded from what is missing in it.
+/// The file is cut, or has a line that is no ban of a single address of its family. Then
+/// nothing may be concluded from what is missing in it.
 pub fn parse(bytes: &[u8], family: Family, chain: &str) -> Result<Edited, SnapshotFault> {
     let mut reader = Reader {
         family,
@@ -139,10 +154,9 @@ pub fn parse(bytes: &[u8], family: Family, chain: &str) -> Result<Edited, Snapsh
     }
 }
 
-/// What a person did to a snapshot that showed the bans `in_force` (of both
-/// families); none if that is not known, and then its lines are bans and
-/// nothing is lifted. A line that was shown and stands is no edit, even if the
-/// ban has been lifted since.
+/// What a person did to a snapshot that showed the bans `in_force` (of both families). If
+/// those are not known, all lines are bans, and nothing is lifted. A line that was shown
+/// and is still there is no edit, even if the ban has been lifted since.
 #[must_use]
 pub fn edits(edited: &Edited, in_force: Option<&BTreeSet<Address>>) -> Edits {
     let none = BTreeSet::new();

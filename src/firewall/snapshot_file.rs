@@ -1,4 +1,4 @@
-//! The edge to `blacklist.v4` and `blacklist.v6`: a person may save them at any
+//! Reads and replaces `blacklist.v4` and `blacklist.v6`. A person may save them at any
 //! moment, with any editor, and no save may be lost.
 
 use std::fs::{self, File, OpenOptions};
@@ -9,19 +9,19 @@ use std::path::{Path, PathBuf};
 use crate::firewall::snapshot::SnapshotFault;
 use crate::model::{Escaped, Problem};
 
-/// The largest snapshot that is written, and so the largest that is read: five
-/// million bans, whatever their addresses and the chain. What is larger is none.
+/// The largest snapshot that is written or read. Five million bans fit into it, whatever
+/// their addresses and the chain.
 pub(super) const LARGEST: u64 = 512 << 20;
 
 /// What became of a new snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
-    /// It stands.
+    /// It is written.
     Yes,
-    /// It stood already, byte for byte.
+    /// The file held it already, byte for byte.
     AsBefore,
-    /// Somebody has saved the file since it was read: it is left as it is, for
-    /// the next run to read.
+    /// Somebody has saved the file since it was read. It is left as it is, and the next
+    /// run reads it.
     SavedMeanwhile,
 }
 
@@ -53,12 +53,12 @@ fn read_up_to(largest: u64, path: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// Replaces the file by `text`, all at once and readable by its owner alone, if
-/// it still is as it was read (`was`; none for no file).
+/// Replaces the file by `text`, all at once and readable by its owner alone, if it still
+/// holds what was read (`was`; none for no file).
 ///
 /// # Errors
 /// The directory can not be written, the disk is full, the text is larger than
-/// what [`read`] takes, …: the old file stands.
+/// what [`read`] takes, …: the old file is still there.
 pub fn write_if_unchanged(path: &Path, was: Option<&[u8]>, text: &str) -> io::Result<Written> {
     write_up_to(LARGEST, path, was, text)
 }
@@ -70,8 +70,8 @@ fn write_up_to(largest: u64, path: &Path, was: Option<&[u8]>, text: &str) -> io:
     if was == Some(text.as_bytes()) && read(path)?.as_deref() == was && is_private(path)? {
         return Ok(Written::AsBefore);
     }
-    // One fixed name: only one run is at work, so what stands there is what a
-    // killed run left, and no such litter piles up.
+    // One fixed name is enough, since only one run is at work. A file of that name was
+    // left by a run that was killed, and is replaced.
     let new = beside(path, ".new");
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -111,7 +111,7 @@ pub fn keep_aside(path: &Path) -> io::Result<PathBuf> {
         match create_new(&aside) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
-            // The name is ours now, so the rename replaces only our empty file.
+            // The name is reserved now, so the rename replaces only our empty file.
             Ok(_) => {
                 if let Err(error) = fs::rename(path, &aside) {
                     let _ = fs::remove_file(&aside);
@@ -126,8 +126,8 @@ pub fn keep_aside(path: &Path) -> io::Result<PathBuf> {
     ))
 }
 
-/// The sentence for a snapshot that is not whole, and now stands at `aside`, or
-/// still where it was.
+/// The sentence for a snapshot that is not whole, and is now at `aside`, or still where
+/// it was.
 #[must_use]
 pub fn broken(path: &Path, fault: &SnapshotFault, aside: Option<&Path>) -> Problem {
     let kept = aside.map_or_else(String::new, |aside| {
@@ -143,7 +143,7 @@ pub fn broken(path: &Path, fault: &SnapshotFault, aside: Option<&Path>) -> Probl
     Problem::at(path, message)
 }
 
-/// Editors make the file anew, and with their own mode.
+/// Whether the mode is 0600. An editor may make the file anew with another mode.
 fn is_private(path: &Path) -> io::Result<bool> {
     Ok(fs::metadata(path)?.permissions().mode() & 0o777 == 0o600)
 }
@@ -162,7 +162,7 @@ fn fill(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-/// So that the rename outlives a power cut.
+/// Makes the rename survive a power cut.
 fn sync_directory(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(directory) if directory != Path::new("") => File::open(directory)?.sync_all(),

@@ -23,9 +23,9 @@ impl Hash for Address {
 /// The two firewalls of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
-    /// IPv4, `iptables`.
+    /// IPv4.
     V4,
-    /// IPv6, `ip6tables`.
+    /// IPv6.
     V6,
 }
 

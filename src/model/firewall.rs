@@ -40,7 +40,7 @@ impl Backend {
     pub const NAMED: [(&str, Backend); 2] =
         [("iptables", Backend::Iptables), ("none", Backend::None)];
 
-    /// Its word.
+    /// Its word in the configuration and in reports.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         let named = Backend::NAMED.iter().find(|(_, backend)| *backend == self);
@@ -135,8 +135,8 @@ impl Deny {
     }
 }
 
-/// The two programs that iptables can be. Each has rules of its own in the
-/// kernel, and a packet passes both.
+/// The two variants of iptables. Each has rules of its own in the kernel, and a packet
+/// passes both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum IptablesVariant {
     /// `iptables-nft`: its rules are `nf_tables`' tables `ip filter` and `ip6 filter`.
@@ -155,7 +155,7 @@ impl IptablesVariant {
         }
     }
 
-    /// The one that this is not.
+    /// The other variant.
     #[must_use]
     pub fn other(self) -> Self {
         match self {
@@ -172,7 +172,7 @@ pub enum ChainLocation {
     Iptables {
         /// Whose table.
         family: Family,
-        /// Which of the two tables of that name.
+        /// Whose table of that name.
         variant: IptablesVariant,
     },
 }

@@ -2,13 +2,13 @@
 
 use crate::app::firewall_step;
 use crate::firewall::{self, CommittedBans, FirewallFinding};
-use crate::model::{Backend, Ban, Family};
+use crate::model::{Ban, Family};
 use crate::store::{Store, StoreError};
 
 use crate::app::context::Context;
 use crate::report::CheckFindings;
 
-/// More bans than this in one chain cost the kernel time on every packet.
+/// With more bans than this in one chain, each packet takes the kernel noticeable time.
 const MANY: usize = 20_000;
 
 /// How many un-banned addresses are looked for among other people's rules.
@@ -16,11 +16,11 @@ const UNBANNED: usize = 1000;
 
 pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut CheckFindings) {
     let settings = &context.config.firewall;
-    if settings.backend == Backend::None {
+    let Some(backend) = firewall::backend(settings) else {
         findings.warn("firewall: \"backend\" is \"none\", so bans are decided and recorded only");
         return;
-    }
-    let seen = firewall::backend(settings).inspect();
+    };
+    let seen = backend.inspect();
     let id = store.and_then(|store| store.id().ok());
     let committed = match store.map(|store| applied(context, store)).transpose() {
         Ok(committed) => committed.flatten(),

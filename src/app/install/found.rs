@@ -76,7 +76,9 @@ impl Placed {
 /// # Errors
 /// A sentence: it does not work on this host.
 fn try_firewall(settings: &Firewall) -> Result<bool, String> {
-    let backend = firewall::backend(settings);
+    let Some(backend) = firewall::backend(settings) else {
+        return Ok(false);
+    };
     let needs_more_rights = backend.needs_more_rights()?;
     // Without root's rights the only finding would be that they are missing.
     let failure = system::is_root().then(|| backend.inspect().failure(Family::V4));

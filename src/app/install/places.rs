@@ -12,7 +12,7 @@ pub(crate) const SERVICE: &str = "pyfilter.service";
 /// The unit that brings the bans back at boot.
 pub(crate) const RESTORE: &str = "pyfilter-restore.service";
 /// Units of the administrator: the services, the timer, and what the service
-/// needs besides for the legacy iptables.
+/// needs besides for a backend with more rights.
 pub(crate) const SERVICE_FILE: &str = "/etc/systemd/system/pyfilter.service";
 pub(crate) const RESTORE_FILE: &str = "/etc/systemd/system/pyfilter-restore.service";
 pub(crate) const TIMER_FILE: &str = "/etc/systemd/system/pyfilter.timer";
@@ -60,7 +60,7 @@ pub(super) fn timer() -> String {
     TIMER_TEXT.to_owned()
 }
 
-/// What the service needs besides for the legacy iptables.
+/// What the service needs besides for a backend with more rights: the legacy variant.
 pub(super) fn legacy() -> String {
     LEGACY.to_owned()
 }

@@ -55,15 +55,14 @@ impl AppliedFamily {
 
 /// Applies the plan to IPv4, then to IPv6, whether or not IPv4 failed.
 pub(super) fn both(
-    firewall: &Firewall,
     seen: FilterTables,
     plan: impl Fn(&Listing) -> RulesetPlan,
 ) -> [AppliedFamily; 2] {
-    [(Family::V4, seen.v4), (Family::V6, seen.v6)].map(|(family, seen)| AppliedFamily {
+    [(Family::V4, seen.v4), (Family::V6, seen.v6)].map(|(family, listing)| AppliedFamily {
         family,
         result: one(
-            IptablesPrograms::new(family, firewall.programs.as_deref()),
-            seen,
+            IptablesPrograms::new(family, seen.firewall.programs.as_deref()),
+            listing,
             &plan,
         ),
     })

@@ -14,14 +14,11 @@ use FirewallFinding::{Error, Fine, Warning};
 
 /// What is to be told of both families.
 pub(super) fn check(
-    firewall: &Firewall,
     tables: &FilterTables,
     store: Option<&str>,
     committed: Option<&CommittedBans>,
 ) -> Vec<FirewallFinding> {
-    let differing = committed.map_or_else(Vec::new, |committed| {
-        needs_change(firewall, committed, tables)
-    });
+    let differing = committed.map_or_else(Vec::new, |committed| needs_change(tables, committed));
     let mut findings = Vec::new();
     for (family, table) in Family::BOTH.into_iter().zip([&tables.v4, &tables.v6]) {
         match table {
@@ -29,7 +26,7 @@ pub(super) fn check(
             Ok(Some(listing)) => {
                 let bans = committed.map(|committed| &committed.bans);
                 let should_hold = bans.filter(|_| differing.contains(&family));
-                findings.extend(of_table(firewall, listing, store, should_hold));
+                findings.extend(of_table(&tables.firewall, listing, store, should_hold));
             }
             Err(error) => findings.push(Error(format!("firewall: {error}"))),
         }

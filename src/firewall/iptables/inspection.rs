@@ -1,56 +1,41 @@
-//! What was listed of both filter tables, and what follows from it.
+//! What follows from what was listed of both filter tables.
 
 use super::tables::FilterTables;
 use super::{check, leftover, obstacles, owner, reconcile};
 use crate::firewall::{
     CommittedBans, FirewallFinding, FirewallInspection, ReconcileOutcome, RulesetFingerprint,
 };
-use crate::model::{Address, Family, Firewall, InstalledChain, IptablesVariant};
+use crate::model::{Address, Family, InstalledChain, IptablesVariant};
 use crate::system;
 
-#[derive(Debug)]
-pub(super) struct IptablesInspection {
-    firewall: Firewall,
-    tables: FilterTables,
-}
-
-impl IptablesInspection {
-    pub(super) fn new(firewall: &Firewall, tables: FilterTables) -> Self {
-        IptablesInspection {
-            firewall: firewall.clone(),
-            tables,
-        }
-    }
-}
-
-impl FirewallInspection for IptablesInspection {
+impl FirewallInspection for FilterTables {
     fn failure(&self, family: Family) -> Option<String> {
         let table = match family {
-            Family::V4 => &self.tables.v4,
-            Family::V6 => &self.tables.v6,
+            Family::V4 => &self.v4,
+            Family::V6 => &self.v6,
         };
         table.as_ref().err().map(ToString::to_string)
     }
 
     fn missing(&self) -> Vec<Family> {
-        let listings = self.tables.listings();
+        let listings = self.listings();
         let missing = listings.filter(|listing| listing.chain(&self.firewall.chain).is_none());
         missing.map(|listing| listing.family).collect()
     }
 
     fn is_of_another_store(&self, store: &str) -> bool {
-        let mut listings = self.tables.listings();
+        let mut listings = self.listings();
         listings.any(|listing| owner::other_than(store, &self.firewall.chain, listing).is_some())
     }
 
     fn to_make(&self) -> Vec<InstalledChain> {
-        reconcile::to_make(&self.firewall, &self.tables)
+        reconcile::to_make(self)
     }
 
     /// Only the rules of `nf_tables` count its generation up, so each table has to be of
     /// the nft variant, with our chain in it.
     fn is_covered_by(&self, fingerprint: &RulesetFingerprint) -> bool {
-        let tables = [&self.tables.v4, &self.tables.v6];
+        let tables = [&self.v4, &self.v6];
         Family::BOTH.into_iter().zip(tables).all(|(family, table)| {
             let has_chain = fingerprint.rules(family).is_some();
             match table {
@@ -62,12 +47,12 @@ impl FirewallInspection for IptablesInspection {
     }
 
     fn reconcile(self: Box<Self>, committed: &CommittedBans) -> ReconcileOutcome {
-        reconcile::reconcile(&self.firewall, committed, self.tables)
+        reconcile::reconcile(*self, committed)
     }
 
     fn other_rules_blocking(&self, address: Address) -> Vec<String> {
         let chain = &self.firewall.chain;
-        let listings = self.tables.listings();
+        let listings = self.listings();
         listings
             .flat_map(|listing| obstacles::still_blocking(listing, address, chain))
             .collect()
@@ -78,10 +63,10 @@ impl FirewallInspection for IptablesInspection {
         store: Option<&str>,
         committed: Option<&CommittedBans>,
     ) -> Vec<FirewallFinding> {
-        check::check(&self.firewall, &self.tables, store, committed)
+        check::check(self, store, committed)
     }
 
     fn leftovers(&self, made: &[InstalledChain]) -> Vec<String> {
-        leftover::leftovers(&self.firewall, made, &self.tables)
+        leftover::leftovers(self, made)
     }
 }

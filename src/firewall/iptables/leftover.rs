@@ -175,11 +175,7 @@ pub(super) fn remove_leftovers(
 
 /// What the other variant of iptables still has of `made`, or may have where nothing can
 /// look into it: a sentence a family, with the command that removes it. Loads no module.
-pub(super) fn leftovers(
-    firewall: &Firewall,
-    made: &[InstalledChain],
-    seen: &FilterTables,
-) -> Vec<String> {
+pub(super) fn leftovers(seen: &FilterTables, made: &[InstalledChain]) -> Vec<String> {
     let mut found = Vec::new();
     for listing in seen.listings() {
         let leftover = Leftover {
@@ -187,7 +183,7 @@ pub(super) fn leftovers(
             variant: listing.variant().other(),
             made,
             store: None,
-            programs: firewall.programs.as_deref(),
+            programs: seen.firewall.programs.as_deref(),
         };
         let mut there = leftover.there();
         let Leftover {

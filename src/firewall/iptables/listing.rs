@@ -1,4 +1,5 @@
-//! What iptables-save prints -> chains and rules. Pure, and total on any bytes.
+//! What iptables-save prints -> chains and rules. Pure; any bytes are a listing or an
+//! error.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +29,7 @@ pub(super) struct Chain {
     pub(super) rules: Vec<ListedRule>,
 }
 
-/// A listing that can not be trusted to show everything.
+/// Why a listing may not show everything.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unreadable {
     /// The end is missing, so rules may be.
@@ -82,8 +83,8 @@ impl Listing {
         Ok(listing)
     }
 
-    /// Takes in what the program said on stderr: the nft variant warns there of
-    /// rules that it can not show.
+    /// Adds what the program said on stderr: the nft variant warns there of rules that it
+    /// can not show.
     ///
     /// # Errors
     /// When that means that the listing does not show the whole table.
@@ -95,8 +96,8 @@ impl Listing {
         Ok(self)
     }
 
-    /// Which of the two programs printed it. Legacy prints nothing at all of a
-    /// table that nobody has used yet, and names itself from 1.8 on at most.
+    /// The variant that printed it. Legacy prints nothing at all of a table that nobody
+    /// has used yet, and names itself only from 1.8 on.
     pub(super) fn variant(&self) -> IptablesVariant {
         match &self.version {
             Some(version) if version.ends_with("(nf_tables)") => IptablesVariant::Nft,
@@ -167,7 +168,7 @@ impl Listing {
     fn append(&mut self, line: &str) -> Result<(), Unreadable> {
         let rest = line.strip_prefix("-A ").ok_or_else(|| garbled(line))?;
         let (name, spec) = rest.split_once(' ').unwrap_or((rest, ""));
-        // By reference first: an owned key for each of 20,000 rules is waste.
+        // Looked up by reference first: no key is copied for each of 20,000 rules.
         if !self.chains.contains_key(name) {
             self.chains.insert(name.to_owned(), Chain::default());
         }
@@ -178,8 +179,13 @@ impl Listing {
     }
 }
 
-/// The lines of a listing. A comment may hold line ends, which iptables-save
-/// prints as they are: such a rule is one line, whatever stands in its comment.
+/// The lines of a listing. A comment may hold line ends, which iptables-save prints as
+/// they are. Such a rule is one line here:
+///
+/// ```text
+/// -A INPUT -m comment --comment "a
+/// COMMIT" -j ACCEPT
+/// ```
 fn whole_lines(text: &str) -> Vec<&str> {
     let mut lines = Vec::new();
     let (mut begin, mut quoted, mut escaped) = (0, false, false);
@@ -187,7 +193,7 @@ fn whole_lines(text: &str) -> Vec<&str> {
         match byte {
             _ if escaped => escaped = false,
             b'\\' if quoted => escaped = true,
-            // Words of warnings are quoted as they please.
+            // A quote in a warning has no meaning.
             b'"' => quoted = !quoted && !text[begin..].starts_with('#'),
             b'\n' if !quoted => {
                 lines.push(&text[begin..at]);

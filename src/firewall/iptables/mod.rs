@@ -45,7 +45,6 @@ use crate::firewall::{
     DeltaOutcome, FirewallBackend, FirewallInspection, ReconcileOutcome, RulesetFingerprint,
 };
 use crate::model::{Address, Family, Firewall, InstalledChain};
-use inspection::IptablesInspection;
 use programs::IptablesPrograms;
 use tables::FilterTables;
 
@@ -56,13 +55,11 @@ pub(super) struct Iptables<'a> {
 
 impl FirewallBackend for Iptables<'_> {
     fn inspect(&self) -> Box<dyn FirewallInspection> {
-        let tables = FilterTables::list(self.firewall);
-        Box::new(IptablesInspection::new(self.firewall, tables))
+        Box::new(FilterTables::list(self.firewall))
     }
 
     fn inspect_others(&self) -> Box<dyn FirewallInspection> {
-        let tables = FilterTables::list_others(self.firewall);
-        Box::new(IptablesInspection::new(self.firewall, tables))
+        Box::new(FilterTables::list_others(self.firewall))
     }
 
     fn fingerprint(&self) -> Option<RulesetFingerprint> {

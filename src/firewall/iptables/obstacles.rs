@@ -1,4 +1,4 @@
-//! What in a listing makes a ban, or the lifting of one, idle: for `check`,
+//! Other people's rules that make a ban idle, or the lifting of one: for `check`,
 //! `explain` and `unban`. Pure.
 
 use std::collections::BTreeSet;
@@ -25,7 +25,7 @@ pub(super) enum Obstacle {
     },
 }
 
-/// What stands in `hook` before its jump to `chain`; nothing where there is no jump.
+/// The obstacles in `hook` before its jump to `chain`; none where there is no jump.
 pub(super) fn before_hook(listing: &Listing, hook: &str, chain: &str) -> Vec<Obstacle> {
     let Some(&(place, _)) = listing.jumps(hook, chain).first() else {
         return Vec::new();
@@ -43,9 +43,8 @@ pub(super) fn before_hook(listing: &Listing, hook: &str, chain: &str) -> Vec<Obs
     obstacles
 }
 
-/// The commands that remove the rules outside `chain` by which `address` alone
-/// is still blocked. PyFilter and people put such rules into INPUT; we never
-/// remove them ourselves.
+/// The commands that remove the rules outside `chain` by which `address` alone is still
+/// blocked. PyFilter and people put such rules into INPUT; we never remove them.
 pub(super) fn still_blocking(listing: &Listing, address: Address, chain: &str) -> Vec<String> {
     if address.family() != listing.family {
         return Vec::new();
@@ -98,12 +97,12 @@ fn accepts(listing: &Listing, rule: &ListedRule, seen: &mut BTreeSet<String>) ->
     let Some(chain) = listing.chain(&target) else {
         return false;
     };
-    // A chain is looked into once, so a hundred jumps to it cost one look.
+    // Each chain is looked into once, however many jumps lead to it.
     seen.insert(target) && chain.rules.iter().any(|rule| accepts(listing, rule, seen))
 }
 
-/// False for what every sound rule set accepts first: loopback, packets of
-/// connections that stand already, ICMP.
+/// False for what every sound rule set accepts first: loopback, packets of connections
+/// that are established, ICMP.
 fn may_match_a_new_connection(rule: &ListedRule) -> bool {
     let words = rule.words();
     let mut before = "";

@@ -1,8 +1,8 @@
-//! Whose chain it is: the id of its store, carried by the chain itself. Pure.
+//! Whose chain it is: the chain itself carries the id of its store. Pure.
 //!
-//! The id is the chain's first rule, which matches every packet and does nothing
-//! with it: a comment, or, where the kernel has no comment match, a jump to an
-//! empty chain that is named after the id.
+//! The id is in the chain's first rule, which matches every packet and does nothing with
+//! it. The rule has a comment, or, where the kernel has no comment match, it jumps to an
+//! empty chain that is named after the id:
 //!
 //! ```text
 //! -A PYFILTER -m comment --comment "pyfilter store 3f9c2a0011223344"
@@ -18,8 +18,8 @@ const CHAIN: &str = "pyfilter-";
 /// The longest id whose chain has a name that iptables takes.
 const LONGEST: usize = 28 - CHAIN.len();
 
-/// Whether `id` can be carried: in a rule set, one with a blank or a line end
-/// would be a command.
+/// Whether a chain can carry `id`. In a rule set, an id with a blank or a line end would
+/// be a command.
 pub(super) fn is_id(id: &str) -> bool {
     let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     (1..=LONGEST).contains(&id.len()) && id.bytes().all(hex)
@@ -37,7 +37,7 @@ pub(super) fn chain_of(id: &str) -> String {
 
 /// The id that the rule carries, if that is all it does.
 pub(super) fn id_of(rule: &ListedRule) -> Option<String> {
-    // Most rules are bans, and there may be a million.
+    // A short way out for bans, of which there may be a million.
     if rule.spec().starts_with("-s ") {
         return None;
     }
@@ -51,7 +51,7 @@ pub(super) fn id_of(rule: &ListedRule) -> Option<String> {
     is_id(id).then(|| id.to_owned())
 }
 
-/// The ids that the chain carries: one, if it is as pyfilter left it.
+/// The ids that the chain carries. A chain as pyfilter left it carries one.
 pub(super) fn ids(chain: &Chain) -> impl Iterator<Item = String> {
     chain.rules.iter().filter_map(id_of)
 }

@@ -14,10 +14,10 @@ use crate::model::{
 };
 
 /// What [`reconcile`] makes where `tables` was listed.
-pub(super) fn to_make(firewall: &Firewall, tables: &FilterTables) -> Vec<InstalledChain> {
+pub(super) fn to_make(tables: &FilterTables) -> Vec<InstalledChain> {
     let places = tables.listings().map(Listing::place);
     places
-        .map(|place| InstalledChain::of(firewall, Some(place)))
+        .map(|place| InstalledChain::of(&tables.firewall, Some(place)))
         .collect()
 }
 
@@ -26,12 +26,9 @@ pub(super) fn to_make(firewall: &Firewall, tables: &FilterTables) -> Vec<Install
 ///
 /// Without `compare` the whole chain is written, so the caller does it only when bans
 /// have changed; the listing then only says which hooks are there.
-pub(super) fn reconcile(
-    firewall: &Firewall,
-    committed: &CommittedBans,
-    tables: FilterTables,
-) -> ReconcileOutcome {
+pub(super) fn reconcile(tables: FilterTables, committed: &CommittedBans) -> ReconcileOutcome {
     let CommittedBans { store, bans, made } = committed;
+    let firewall = &tables.firewall.clone();
     if let Err(error) = check_words(firewall, store) {
         return ReconcileOutcome {
             problems: vec![Problem::new(error.to_string())],
@@ -39,10 +36,10 @@ pub(super) fn reconcile(
             ..ReconcileOutcome::default()
         };
     }
-    let ours = to_make(firewall, &tables);
+    let ours = to_make(&tables);
     let target = Wanted::of(firewall, store, bans);
     let plan = |listing: &Listing| ruleset::plan(&target, made, listing);
-    let families = apply::both(firewall, tables, plan);
+    let families = apply::both(tables, plan);
     let mut outcome = report::outcome(&families);
     outcome.v4 = families[0].blocked(firewall, bans);
     outcome.v6 = families[1].blocked(firewall, bans);
@@ -70,7 +67,7 @@ pub(super) fn remove(
     made: &[InstalledChain],
 ) -> ReconcileOutcome {
     let plan = |listing: &Listing| ruleset::removal(made, store, listing);
-    let families = apply::both(firewall, FilterTables::list(firewall), plan);
+    let families = apply::both(FilterTables::list(firewall), plan);
     let missing = |family: &AppliedFamily| match &family.result {
         FamilyResult::Failed { error, .. } => matches!(error, FirewallError::Missing { .. }),
         _ => false,
@@ -95,15 +92,11 @@ pub(super) fn remove(
 
 /// The families in which [`reconcile`] would write something: the chain is gone, or it
 /// or its hooks are not right. Nothing is written.
-pub(super) fn needs_change(
-    firewall: &Firewall,
-    committed: &CommittedBans,
-    tables: &FilterTables,
-) -> Vec<Family> {
+pub(super) fn needs_change(tables: &FilterTables, committed: &CommittedBans) -> Vec<Family> {
     let CommittedBans { store, bans, made } = committed;
     let target = Wanted {
         whole: false,
-        ..Wanted::of(firewall, store, bans)
+        ..Wanted::of(&tables.firewall, store, bans)
     };
     let differs = |listing: &&Listing| ruleset::plan(&target, made, listing).text.is_some();
     let listings = tables.listings().filter(differs);

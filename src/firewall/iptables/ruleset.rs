@@ -39,10 +39,9 @@ pub(super) use cost::amendment;
 use draft::Draft;
 pub(super) use wanted::{RulesetPlan, Wanted};
 
-/// What makes `listing` hold what is wanted: our chain the store's id and exactly
-/// the addresses of its family, one jump from each hook, and nothing of `former`
-/// that the configuration no longer names. Total: whatever the listing shows is
-/// repaired.
+/// The text that makes the listed table right: our chain with the store's id and exactly
+/// the addresses of the family, one jump from each hook, and nothing of `former` that the
+/// configuration no longer names. Whatever the listing shows is repaired.
 pub(super) fn plan(
     wanted: &Wanted<'_>,
     former: &[InstalledChain],
@@ -64,9 +63,9 @@ pub(super) fn plan(
     draft.finish()
 }
 
-/// What takes all of `made` out of `listing`: jumps, rules and chains of ours,
-/// and nothing else. A chain that carries the id of another store than `store`
-/// is left to that one.
+/// The text that takes all of `made` out of the listed table: jumps, rules and chains of
+/// ours, and nothing else. A chain with the id of another store than `store` is left to
+/// that store.
 pub(super) fn removal(
     made: &[InstalledChain],
     store: Option<&str>,
@@ -77,7 +76,7 @@ pub(super) fn removal(
     draft.finish()
 }
 
-/// What of `made` may stand in the table that is listed.
+/// What of `made` may be in the table that is listed.
 fn of_table(made: &[InstalledChain], listing: &Listing) -> Vec<InstalledChain> {
     let place = listing.place();
     let there = made.iter().filter(|made| made.may_stand_in(place));

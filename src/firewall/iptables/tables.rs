@@ -8,9 +8,10 @@ use crate::model::{Family, Firewall};
 /// One family's filter table; none if the host has no such family.
 pub(super) type FamilyListing = Result<Option<Listing>, FirewallError>;
 
-/// The filter tables of iptables and ip6tables.
+/// The filter tables of iptables and ip6tables, listed for these settings.
 #[derive(Debug)]
 pub(super) struct FilterTables {
+    pub(super) firewall: Firewall,
     pub(super) v4: FamilyListing,
     pub(super) v6: FamilyListing,
 }
@@ -20,7 +21,8 @@ impl FilterTables {
     pub(super) fn list(firewall: &Firewall) -> Self {
         let programs = firewall.programs.as_deref();
         let [v4, v6] = Family::BOTH.map(|family| IptablesPrograms::new(family, programs).save());
-        FilterTables { v4, v6 }
+        let firewall = firewall.clone();
+        FilterTables { firewall, v4, v6 }
     }
 
     /// Lists both tables, our chain perhaps left out.
@@ -31,7 +33,8 @@ impl FilterTables {
             let others = iptables.save_beside(&firewall.chain);
             others.map_or_else(|| iptables.save(), |listing| Ok(Some(listing)))
         });
-        FilterTables { v4, v6 }
+        let firewall = firewall.clone();
+        FilterTables { firewall, v4, v6 }
     }
 
     /// The tables that could be read.

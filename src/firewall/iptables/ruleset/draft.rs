@@ -20,6 +20,8 @@ pub(super) struct Draft {
 }
 
 impl Draft {
+    /// Our chain: its id, and exactly the wanted addresses of the family. It is written
+    /// whole, or as the difference; see the example at [`super`].
     pub(super) fn chain(
         &mut self,
         wanted: &Wanted<'_>,
@@ -36,7 +38,7 @@ impl Draft {
         let there = Contents::of(wanted, listing);
         self.tell_of(&there, wanted, former);
         let named = owner::chain_of(store);
-        // Once it stands it is used: a kernel without the comment match has none later.
+        // An earlier run found no comment match and made this chain, so it is used again.
         let by_chain = listing.chain(&named);
         let id = match by_chain {
             Some(_) => format!("-j {named}"),
@@ -79,7 +81,7 @@ impl Draft {
         }
     }
 
-    /// What a person should know of what stands in our chain.
+    /// What a person should know of the rules in our chain.
     fn tell_of(&mut self, there: &Contents<'_>, wanted: &Wanted<'_>, former: &[InstalledChain]) {
         let Wanted { store, chain, .. } = *wanted;
         if there.strangers > 0 {
@@ -101,8 +103,8 @@ impl Draft {
         }
     }
 
-    /// Deletes the empty chain that is named after `id`, unless a rule outside
-    /// the chains that are `flushed` names it.
+    /// Deletes the empty chain that is named after `id`, unless a rule outside the
+    /// `flushed` chains names it.
     fn delete_chain_of(&mut self, id: &str, flushed: &[&str], listing: &Listing) {
         let name = owner::chain_of(id);
         let empty = listing
@@ -121,6 +123,7 @@ impl Draft {
         }
     }
 
+    /// One jump to `chain` from `hook`, wherever in the hook it is.
     pub(super) fn hook(&mut self, hook: &str, chain: &str, listing: &Listing) {
         let jumps = listing.jumps(hook, chain);
         match jumps[..] {
@@ -128,9 +131,9 @@ impl Draft {
                 let _ = writeln!(self.body, "-I {hook} 1 -j {chain}");
             }
             [_] => {}
-            // `-D` takes the first that matches, and the first is the one to
-            // keep: all of them go, and the first comes back to its place.
-            // Deleting by number instead could hit somebody else's rule.
+            // `-D` deletes the first rule that matches, but the first is the one to keep.
+            // So all jumps are deleted, and the first is put back into its place. To
+            // delete by number could hit somebody else's rule.
             [(place, first), ..] => {
                 self.unhook(hook, &jumps);
                 let _ = writeln!(self.body, "-I {hook} {place} {}", first.spec());
@@ -144,7 +147,14 @@ impl Draft {
         }
     }
 
-    /// Takes out what was made and is no longer wanted.
+    /// Removes what was made and is no longer wanted: jumps first, then chains. Where our
+    /// chain was called OLD and now is PYFILTER, with the hook INPUT:
+    ///
+    /// ```text
+    /// -D INPUT -j OLD
+    /// -F OLD
+    /// -X OLD
+    /// ```
     pub(super) fn without(
         &mut self,
         made: &[InstalledChain],
@@ -187,8 +197,9 @@ impl Draft {
         }
     }
 
-    /// A chain that somebody else's rule still names can not be deleted, and
-    /// trying would make the whole text fail: it is left empty.
+    /// Empties all chains before it deletes any, since they may jump to each other. A
+    /// chain that somebody else's rule names can not be deleted, and to try it would make
+    /// the whole text fail. So it is left empty.
     fn delete_chains(&mut self, leaving: &[(&str, &[InstalledChain])], listing: &Listing) {
         for (chain, _) in leaving {
             if listing
