@@ -10,12 +10,12 @@ use ipnet::IpNet;
 use super::conf_d::ConfD;
 use crate::model::{Firewall, Rule, Thresholds};
 
-/// Everything the program may be told, checked.
+/// The whole configuration, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The file it was read from; none for the built-in defaults.
     pub path: Option<PathBuf>,
-    /// What the file names this server; the host name if nothing.
+    /// The name of this server in the file; the host name if none.
     pub server_name: Option<String>,
     /// What `conf.d` adds.
     pub conf_d: ConfD,
@@ -35,7 +35,7 @@ pub struct Config {
     pub run_time: Duration,
     /// The rules of the file, in its order.
     pub rules: Vec<Rule>,
-    /// The servers' exchange.
+    /// The connection to Redis.
     pub redis: Redis,
     /// Where the event log stands; none if it is switched off.
     pub event_log: Option<PathBuf>,
@@ -47,8 +47,8 @@ pub struct Config {
     pub metrics: Option<PathBuf>,
     /// How many open windows of a rule are remembered at most.
     pub most_windows: usize,
-    /// What is understood and may not be what was meant, such as keys without
-    /// effect: a sentence each, for `check`.
+    /// Notes for `check`, a sentence each: what is valid but may not be what was meant,
+    /// such as keys without effect.
     pub notes: Vec<String>,
 }
 
@@ -70,7 +70,7 @@ pub enum Database {
     Redis,
 }
 
-/// How the servers' Redis is reached, and what is done there.
+/// How Redis is reached, and what is exchanged there.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Redis {
     /// Host name, address, or path of a socket.
@@ -91,11 +91,11 @@ pub struct Redis {
     pub stream_length: u32,
     /// Whether bans of other servers are taken over.
     pub take_over: bool,
-    /// Seconds between two looks through the hashes.
+    /// Seconds between two readings of the hashes.
     pub check_time: u32,
 }
 
-/// Without the password, since what is debugged ends in logs.
+/// Without the password: debug output may end up in logs.
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redis")

@@ -73,9 +73,8 @@ fn page(url: &str, failures: Option<&'static [u16]>) -> LoginPage {
     }
 }
 
-/// The built-in patterns, with the pages for which they are: the built-in ones,
-/// or those of `urls`. Unless the section says with which statuses these answer a
-/// failed login, each has its own.
+/// The built-in patterns with their pages: the built-in ones, or those of `urls`. Each
+/// page has its own statuses of a failed login, unless the section sets them.
 fn inherited(
     section: &Section,
     builtin: Option<&'static BuiltinRule>,
@@ -96,7 +95,7 @@ fn inherited(
             page.failures = None;
         }
     }
-    // There are urls in ssh's section, too, if a person writes them there.
+    // A section of another rule, such as ssh, may have urls as well; they are not used.
     let urls = if builtin.web.is_none() {
         Urls::Unused
     } else {
@@ -112,7 +111,7 @@ fn inherited(
     builtin.patterns.iter().map(pattern).collect()
 }
 
-/// What PyFilter's own patterns are filled with where the section has no urls.
+/// PyFilter's urls, which fill the user's own patterns if the section has none.
 fn pyfilters(web: WebServer) -> Option<Vec<String>> {
     Some(web.urls.iter().map(|url| (*url).to_owned()).collect())
 }
@@ -217,8 +216,8 @@ fn fill(text: &str, urls: &[String]) -> Result<String, String> {
     Ok(out)
 }
 
-/// The urls as literal text, one of them; a group of their own, so that a
-/// pattern that has `{}` without one means what it says.
+/// The urls as alternatives, each as literal text. They are in a group, so that a
+/// pattern that has `{}` without one works.
 fn alternatives(urls: &[String]) -> String {
     let urls: Vec<String> = urls.iter().map(|url| regex::escape(url)).collect();
     format!("(?:{})", urls.join("|"))

@@ -1,9 +1,9 @@
-//! What OpenSSH's server says of a failed login, and of a connection that
-//! never came to one.
+//! The messages of OpenSSH's server about a failed login, and about a connection that
+//! ended before a login.
 //!
-//! One failed login counts once, however many of these lines tell of it: [`TELLS`]
-//! says what each is to its connection, and `judge/connections.rs` counts. What
-//! would never be the first line to tell is left out: the ends of connections of
+//! One failed login counts once, however many of these lines tell of it: [`TELLS`] says
+//! what each is to its connection, and `judge/connections.rs` counts. Messages that
+//! always come after another one that counts are left out: the ends of connections of
 //! invalid users, `PAM: … for illegal user`, `pam_unix(sshd:auth)`, `Received
 //! disconnect` and `Disconnecting … Too many authentication failures`.
 //!
@@ -70,7 +70,7 @@ macro_rules! key_or_end {
     };
 }
 
-/// Also a host's name, or sshd's `UNKNOWN`: that is for the matcher to refuse.
+/// It may also be a host name, or sshd's `UNKNOWN`: the matcher refuses these.
 macro_rules! ip {
     () => {
         r"(?P<ip>\S+)"
@@ -83,9 +83,9 @@ macro_rules! port {
     };
 }
 
-/// The user whom a connection is authenticating: an account that exists, whose
-/// name no attacker typed and that has no blank. What the client sent may stand
-/// behind the address, so the first address is the true one.
+/// The user of a connection: an account that exists. Its name has no blank, and no
+/// client chose it. The client's text may stand behind the address, so the first
+/// address is the true one.
 macro_rules! account {
     () => {
         r" authenticating user (?P<user>\S+)"
@@ -106,9 +106,9 @@ macro_rules! address_first {
     };
 }
 
-/// A method by which a login of an existing user failed: any word but
-/// `publickey` and `none`, that is, one that begins with neither `pu` nor `no`.
-/// A client offers key after key, and asks with `none` what it may try.
+/// A method by which a login of an existing user failed: any word but `publickey` and
+/// `none`, so one that begins with neither `pu` nor `no`. A client offers one key after
+/// the other, and asks with `none` what it may try.
 macro_rules! method {
     () => {
         r"(?:[^\spn]\S*|p[^\su]\S*|n[^\so]\S*)"
@@ -118,9 +118,9 @@ macro_rules! method {
 /// Any text without `ssh2: ` (or another digit), which divides a key from what
 /// is before it.
 ///
-/// User name and key (a certificate's ID, a client's user and host) are both
-/// the attacker's. With one `ssh2: ` in the line the address stands before it;
-/// with two, nobody can say which.
+/// The client chooses both the user name and the key's text (a certificate's ID, a
+/// client's user and host). With one `ssh2: ` in the line the address stands before it.
+/// With two it is not known which one is sshd's.
 ///
 /// It is spelled out, since the engine has no look-ahead: a byte other than `s`; or
 /// from an `s` on as far as `ssh2:` goes, and a byte that does not go on with it. What
@@ -152,8 +152,8 @@ macro_rules! fingerprint {
 }
 
 const PATTERNS: &[BuiltinPattern] = &[
-    // An account that exists has a name that no attacker typed: the first
-    // address is the true one, whatever a key has to say behind it.
+    // No client chose the name of an account that exists: the first address is the true
+    // one, whatever the text of a key behind it is.
     BuiltinPattern::new(
         concat!(
             head!(),
@@ -167,7 +167,7 @@ const PATTERNS: &[BuiltinPattern] = &[
         &["Failed "],
     )
     .of(ConnectionMessage::Failed),
-    // A name that somebody typed, and no key: the last address.
+    // A name that the client chose, and no key: the last address.
     BuiltinPattern::new(
         concat!(
             head!(),
@@ -181,8 +181,8 @@ const PATTERNS: &[BuiltinPattern] = &[
         &["Failed "],
     )
     .of(ConnectionMessage::Failed),
-    // A name that somebody typed, and a key, which ends in a fingerprint or,
-    // for a client's host, in a quote.
+    // A name that the client chose, and a key, which ends in a fingerprint or, for a
+    // client's host, in a quote.
     BuiltinPattern::new(
         concat!(
             head!(),
@@ -334,8 +334,8 @@ const PATTERNS: &[BuiltinPattern] = &[
         &["Timeout before authentication for "],
     )
     .of(ConnectionMessage::SignWithPid),
-    // Guessing at a server that takes keys only leaves no other trace. Without
-    // `authenticating user` it may be a probe that looks whether sshd is alive.
+    // An attack on a server that takes only keys leaves no other trace. Without
+    // `authenticating user` it may be a probe that checks whether sshd is alive.
     BuiltinPattern::new(
         concat!(
             head!(),
@@ -400,8 +400,8 @@ const PATTERNS: &[BuiltinPattern] = &[
     .of(ConnectionMessage::SignOfListener),
 ];
 
-/// A login that went well. Whoever is let in has a name that no attacker typed
-/// and that has no blank; a key's text stands behind the address.
+/// A login that went well. The name of an account has no blank, and no client chose it.
+/// The text of a key stands behind the address.
 const LOGINS: &[&str] = &[concat!(
     head!(),
     r"Accepted \S+ for (?P<user>\S+) from ",
