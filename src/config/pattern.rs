@@ -4,7 +4,7 @@ use super::check::{Checker, Field, Section};
 use super::raw::Value;
 use super::shown::shown;
 use crate::model::{LoginPage, Pattern, Positions, Urls};
-use crate::rules::{self, BuiltinPattern, BuiltinRule, WebServer};
+use crate::rules::{self, BuiltinPattern, BuiltinRule};
 
 /// The patterns of a rule: its own, else the built-in ones.
 pub(super) fn patterns(
@@ -17,7 +17,18 @@ pub(super) fn patterns(
     let Some(field) = section.get("regex_patterns") else {
         return inherited(section, builtin, urls);
     };
-    let urls = urls.or_else(|| pyfilters(builtin?.web?));
+    // PyFilter's urls fill the user's own patterns if the section has none.
+    let pyfilters = || {
+        Some(
+            builtin?
+                .web?
+                .urls
+                .iter()
+                .map(|url| (*url).to_owned())
+                .collect(),
+        )
+    };
+    let urls = urls.or_else(pyfilters);
     let items = field.list("patterns", check).unwrap_or_default();
     if matches!(&field.node.value, Value::List(items) if items.is_empty()) {
         let message = "must hold a pattern; a rule without this key has the built-in ones";
@@ -109,11 +120,6 @@ fn inherited(
         built_in: true,
     };
     builtin.patterns.iter().map(pattern).collect()
-}
-
-/// PyFilter's urls, which fill the user's own patterns if the section has none.
-fn pyfilters(web: WebServer) -> Option<Vec<String>> {
-    Some(web.urls.iter().map(|url| (*url).to_owned()).collect())
 }
 
 /// The list of urls; none if the section has none.
