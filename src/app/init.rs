@@ -30,7 +30,7 @@ pub struct Host {
     pub logs: Vec<FoundSource>,
     /// Whether containers run on it.
     pub docker: bool,
-    /// Built-in rules that it could have, but whose logs anybody can forge.
+    /// Built-in rules that it could have, but whose logs a client can forge.
     pub forgeable: Vec<&'static str>,
 }
 
@@ -129,7 +129,7 @@ fn any_file(root: &Path, paths: &[&str]) -> bool {
 /// When a file is there and `force` is not given, or it can not be written.
 pub fn init(path: &Path, force: bool, host: &Host) -> Result<String> {
     let shown = Escaped::path(path);
-    // Behind a link stands the file that somebody wants to keep where it is.
+    // Of a link the file behind it is replaced, and the link stays.
     let target = match path.canonicalize() {
         Ok(target) if force => target,
         Ok(_) => bail!("{shown} is there already: --force replaces it"),

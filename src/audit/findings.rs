@@ -1,4 +1,4 @@
-//! What came of an audit, the worst first.
+//! The result of an audit, the worst first.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -15,18 +15,18 @@ use super::trials::Tried;
 /// A country that addresses are from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CountryTotals {
-    /// The country; none for those whose country is not known.
+    /// The country; none if it is not known.
     pub country: Option<Country>,
     /// What came from there.
     pub totals: Totals,
 }
 
-/// How much came from somewhere.
+/// Sums over several addresses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
     /// How many addresses failed.
     pub addresses: u64,
-    /// How often.
+    /// How many failures.
     pub failures: u64,
     /// How many of the addresses would have been banned.
     pub banned: u64,
@@ -43,7 +43,7 @@ impl Totals {
 /// An address that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedAddress {
-    /// Who.
+    /// The address.
     pub address: Address,
     /// How often.
     pub failures: u64,
@@ -57,7 +57,8 @@ pub struct FailedAddress {
     pub never: bool,
     /// Whether it would have been banned.
     pub banned: bool,
-    /// Which of the places it is from; none before countries were looked up.
+    /// Its country, as a place in [`Findings::places`]; none before countries were
+    /// looked up.
     pub place: Option<u32>,
     /// Its number in the counts of the rules.
     number: u32,
@@ -76,14 +77,14 @@ pub struct RuleSeen {
     pub bans: u64,
     /// How many logins went well; none if its logs do not tell.
     pub logins: Option<u64>,
-    /// The longest stretches without anything, the longest first.
+    /// The longest gaps without a line that counts, the longest first.
     pub gaps: Vec<Gap>,
-    /// By the number of an address.
+    /// Failures, by the number of an address.
     counts: Vec<u64>,
 }
 
 impl RuleSeen {
-    /// How often `seen` failed under this rule.
+    /// How many failures of `seen` this rule has.
     #[must_use]
     pub fn failures_of(&self, seen: &FailedAddress) -> u64 {
         self.counts
@@ -98,7 +99,7 @@ impl RuleSeen {
 pub struct Network {
     /// Its first address.
     pub start: Address,
-    /// How many bits of it are the network's.
+    /// The length of its prefix in bits.
     pub bits: u8,
     /// What came from there.
     pub totals: Totals,
@@ -113,10 +114,10 @@ pub struct Future {
     pub newest: Stamp,
 }
 
-/// What thresholds would have done.
+/// What other thresholds would have done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrialRow {
-    /// The thresholds; what is none is as the rules have it.
+    /// The thresholds. A field that is none is as the rules have it.
     pub variant: Variant,
     /// How many addresses would have been banned.
     pub banned: u64,
@@ -124,11 +125,11 @@ pub struct TrialRow {
     pub bans: u64,
     /// How many failures would have come while a ban of their rule ran.
     pub stopped: u64,
-    /// How many of the banned ever logged in; none if no log tells.
+    /// How many of the banned addresses also logged in; none if no log has logins.
     pub logged_in: Option<u64>,
 }
 
-/// What came of an audit.
+/// The result of an audit.
 #[derive(Debug, Clone)]
 pub struct Findings {
     /// How many failures within the period.
@@ -137,17 +138,17 @@ pub struct Findings {
     pub outside: u64,
     /// How many failures would have come while a ban of their rule ran.
     pub stopped: u64,
-    /// Who failed, the worst first.
+    /// The addresses that failed, the worst first.
     pub addresses: Vec<FailedAddress>,
     /// The rules, in the order in which they were read.
     pub rules: Vec<RuleSeen>,
-    /// In the order in which they were decided, rule by rule.
+    /// The bans, in the order in which they were decided, rule by rule.
     pub bans: Vec<Decided>,
-    /// From where, the worst first; empty before countries were looked up.
+    /// The countries, the worst first; empty before countries were looked up.
     pub places: Vec<CountryTotals>,
     /// Networks with more than one address that failed, the worst first.
     pub networks: Vec<Network>,
-    /// The names, the most often tried first.
+    /// The user names, the most often tried first.
     pub users: Vec<FailedUser>,
     /// How many failures name a user.
     pub named: u64,
@@ -159,15 +160,15 @@ pub struct Findings {
     pub week: Option<Week>,
     /// Failures that are stamped later than now.
     pub future: Option<Future>,
-    /// How many of those who would have been banned ever logged in; none if no
-    /// log tells.
+    /// How many of the addresses that would have been banned also logged in; none if no
+    /// log has logins.
     pub logged_in: Option<u64>,
     /// What other thresholds would have done.
     pub trials: Vec<TrialRow>,
 }
 
 impl Fold<'_> {
-    /// What came of it. `zone` says how many seconds east of Greenwich local
+    /// Ends the audit; its result. `zone` says how many seconds east of Greenwich local
     /// clocks are at a moment.
     #[must_use]
     pub fn finish(self, zone: impl Fn(i64) -> i32) -> Findings {
@@ -255,7 +256,8 @@ fn trial(tried: &Tried, logged_in: &impl Fn(&dyn Fn(usize) -> bool) -> Option<u6
     }
 }
 
-/// Those who failed, the worst first, and where each number has come.
+/// The addresses that failed, the worst first; and by the number of an address its
+/// place among them.
 fn ranked(rows: &[Row], rules: &[RuleSeen]) -> (Vec<FailedAddress>, Vec<usize>) {
     let failures = |number: usize| -> u64 {
         let of = |rule: &RuleSeen| rule.counts.get(number).copied().unwrap_or_default();
@@ -283,7 +285,7 @@ fn ranked(rows: &[Row], rules: &[RuleSeen]) -> (Vec<FailedAddress>, Vec<usize>) 
     (seen, places)
 }
 
-/// The network that an address is counted in: what one customer usually has.
+/// The network that an address is counted in: as large as one customer usually has.
 fn network_of(address: Address) -> (Address, u8) {
     match address.ip() {
         IpAddr::V4(ip) => (Ipv4Addr::from_bits(ip.to_bits() & !0xff).into(), 24),
@@ -318,7 +320,7 @@ fn networks(seen: &[FailedAddress]) -> Vec<Network> {
 }
 
 impl Findings {
-    /// Looks up where everybody is from.
+    /// Looks up the country of each address.
     pub fn locate(&mut self, country: impl Fn(IpAddr) -> Option<Country>) {
         let mut numbers: HashMap<Option<Country>, usize> = HashMap::new();
         let mut places: Vec<CountryTotals> = Vec::new();

@@ -1,4 +1,4 @@
-//! Failures go in one after the other, rule by rule.
+//! Takes the failures one after the other, rule by rule.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,11 +11,12 @@ use super::histogram::Histogram;
 use super::names::NameCounts;
 use super::trials::Trials;
 
-/// A stamp that much behind now is no clock that is a little fast.
+/// In seconds: a clock that is a little fast does not write stamps so far in the
+/// future.
 const FUTURE: i64 = 86_400;
 
-/// What is looked at: from `since` on, and up to but not including `until`, in
-/// Unix seconds. What lies outside is as if it had never been logged.
+/// The period that is audited: from `since` on, up to but not including `until`, in
+/// Unix seconds. A line outside counts as if it had never been logged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Period {
     /// The first second; from the beginning if none.
@@ -39,7 +40,7 @@ impl Period {
 /// What holds for a whole audit.
 #[derive(Debug, Clone, Default)]
 pub struct AuditSettings {
-    /// What is looked at.
+    /// The period that is audited.
     pub period: Period,
     /// Which other thresholds are tried.
     pub variants: Vec<Variant>,
@@ -47,13 +48,13 @@ pub struct AuditSettings {
     pub now: i64,
 }
 
-/// What a line was to the audit.
+/// What a line is to the audit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Was {
-    /// So many new failures within the period: none where the line is of a login that
-    /// has counted.
+    /// So many new failures within the period: 0 if the line is of a login that has
+    /// already counted.
     Failures(u32),
-    /// A login that went well, within the period.
+    /// A successful login within the period.
     Login,
     /// Either of them outside the period.
     Outside,
@@ -97,12 +98,12 @@ impl RuleFold {
     }
 }
 
-/// What is known of an address under the rule that is being read: all that each
-/// of its failures changes, side by side.
+/// What is known of an address under the rule that is being read. Everything that a
+/// failure changes stands here side by side, for the processor's cache.
 #[derive(Debug)]
 struct AddressFold {
     failures: u64,
-    /// How many of its lines counted something, by which they are told apart.
+    /// How many of its lines counted something. A line's number is its place.
     lines: u64,
     connections: Connections,
     first: Stamp,
@@ -125,7 +126,7 @@ impl AddressFold {
     }
 }
 
-/// What is known of the address with that number, of which `rows` are all.
+/// What is known of the address with that number; `rows` are all addresses.
 fn seen<'s>(all: &'s mut Vec<AddressFold>, rows: &[Row], number: usize) -> &'s mut AddressFold {
     let known = all.len();
     if known <= number {
@@ -134,9 +135,9 @@ fn seen<'s>(all: &'s mut Vec<AddressFold>, rows: &[Row], number: usize) -> &'s m
     &mut all[number]
 }
 
-/// Follows everything that the logs tell, rule by rule. Its memory grows with
-/// the number of addresses and bans, and with that of the failures only where
-/// other thresholds are to be tried.
+/// Collects what the logs say, rule by rule. Its memory grows with the number of
+/// addresses and bans. It grows with the number of failures only if other thresholds
+/// are to be tried.
 #[derive(Debug)]
 pub struct Fold<'a> {
     pub(super) settings: AuditSettings,
@@ -158,7 +159,7 @@ pub struct Fold<'a> {
 }
 
 impl<'a> Fold<'a> {
-    /// Knows nobody yet.
+    /// An audit that has read nothing.
     #[must_use]
     pub fn new(settings: AuditSettings, never: &'a AllowList) -> Self {
         Fold {
@@ -184,8 +185,8 @@ impl<'a> Fold<'a> {
         self.settings.period.since
     }
 
-    /// Begins a rule. `logins_from` is the number of the first of its patterns
-    /// that is a login, if its logs tell of logins.
+    /// Begins a rule. `logins_from` is the number of its first pattern that is a login,
+    /// if its logs have logins.
     pub fn begin_rule(&mut self, name: Arc<str>, thresholds: Thresholds, logins_from: Option<u16>) {
         self.rules.push(RuleFold {
             name,
@@ -252,7 +253,7 @@ impl<'a> Fold<'a> {
         Was::Failures(counts.new)
     }
 
-    /// Notes a failure and decides as a run does; true if it has brought a ban.
+    /// Counts a failure and decides as a run does. Whether it leads to a ban.
     fn see(
         &mut self,
         rule: usize,

@@ -1,4 +1,4 @@
-//! Failures over time, in buckets that grow with what they must hold.
+//! Failures over time, in buckets that become wider if there are too many.
 
 use std::collections::HashMap;
 
@@ -35,8 +35,8 @@ pub(super) struct Histogram {
     /// Which of [`WIDTHS`].
     width: usize,
     buckets: HashMap<i64, Bucket, RandomState>,
-    /// The bucket that was last added to, which is not in the map: most often
-    /// it is the next one, too.
+    /// The bucket that was last added to. It is not in the map, since most often the
+    /// next failure falls into it too.
     open: Option<(i64, Bucket)>,
 }
 

@@ -1,5 +1,5 @@
-//! Failures → what happened: who failed, when, from where, who would be banned.
-//! Pure: the same code decides as in a run, and nothing is asked of the host.
+//! Failures → what happened: which addresses failed, when, from where, and which would
+//! be banned. Pure: the same code decides as in a run, and the host is not asked.
 //!
 //! | file | what it does |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! How often which name was tried, in bounded memory: names are the attacker's.
+//! How often each user name was tried, in bounded memory: attackers choose the names.
 
 use std::collections::HashMap;
 
@@ -13,14 +13,14 @@ const MOST: usize = 2 * KEPT;
 /// A name that was tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedUser {
-    /// The name, as somebody typed it.
+    /// The name as the client sent it.
     pub name: Box<[u8]>,
     /// How often.
     pub failures: u64,
 }
 
-/// A count of names. Beyond [`MOST`] different ones the rarest are dropped, so
-/// that a count may be too low by what was dropped of it.
+/// Counts of names. Beyond [`MOST`] different names the rarest are dropped. A name that
+/// comes back begins at 0, so its count may be too low.
 #[derive(Debug, Default)]
 pub(super) struct NameCounts {
     counts: HashMap<Box<[u8]>, u64, RandomState>,

@@ -33,7 +33,7 @@ const COLUMNS: [i64; 24] = [
 /// How many columns a timeline has at most.
 const MOST_COLUMNS: i64 = 60;
 
-/// A stretch without a single line that counts is worth telling from here on.
+/// In seconds: a shorter gap is not reported.
 const GAP: i64 = 86_400;
 
 /// The widest bucket of which the hour of the day is known.
@@ -48,7 +48,7 @@ pub struct TimelineColumn {
     pub bans: u64,
 }
 
-/// Failures and bans over time; empty columns are there, too.
+/// Failures and bans over time, with empty columns.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Timeline {
     /// When the first column begins, in Unix seconds.

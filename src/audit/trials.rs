@@ -1,5 +1,5 @@
-//! The same failures under other thresholds: they are kept, sixteen bytes each,
-//! and tried address by address when a rule has been read.
+//! The same failures under other thresholds. They are kept, sixteen bytes each, and
+//! tried address by address when a rule has been read.
 
 use rayon::prelude::*;
 
@@ -8,7 +8,7 @@ use crate::model::{Failure, LinePlace, Thresholds, Variant};
 
 use super::addresses::Row;
 
-/// Whether a failure bans at once, beside its count.
+/// The bit of a count that says that the failure bans at once.
 const INSTANT: u32 = 1 << 31;
 
 /// A line that counts something.
@@ -25,8 +25,8 @@ struct Line {
     at: u32,
     /// How many failures it adds, with [`INSTANT`].
     count: u32,
-    /// The number of the line among those of its address of which it takes over the
-    /// failure, or [`Line::MOVES_NONE`].
+    /// The line whose failure it takes over, as its number among the lines of the
+    /// address; or [`Line::MOVES_NONE`].
     moves: u32,
 }
 
@@ -34,7 +34,7 @@ impl Line {
     const MOVES_NONE: u32 = u32::MAX;
 }
 
-/// What came of one variant so far, over all rules.
+/// The result of one variant so far, over all rules.
 #[derive(Debug, Clone)]
 pub(super) struct Tried {
     pub(super) variant: Variant,
@@ -65,7 +65,8 @@ impl Trials {
         }
     }
 
-    /// Keeps a failure of the address with that number, which `counts` that.
+    /// Keeps a failure of the address with that number; `counts` says how many failures
+    /// it is.
     pub(super) fn keep(&mut self, address: usize, failure: &Failure, counts: Counts) {
         if self.tried.is_empty() {
             return;

@@ -1,4 +1,4 @@
-//! The tools of all checks: a value with its path, and the faults found so far.
+//! What all checks use: a value with its path, and the faults found so far.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use super::keys::{self, Keys};
 use super::raw::{Node, RawEntry, Value};
 use super::shown::{escaped, shown};
 
-/// More faults than this are counted, not told.
+/// Further faults are counted and not reported.
 const MOST: usize = 100;
 
 /// What the checks have found so far.
@@ -27,8 +27,8 @@ impl<'t> Checker<'t> {
         Checker::of_part(text, 0..text.len())
     }
 
-    /// For the file that is `part` of a text of several files. What is wrong in
-    /// another part has no place in this file.
+    /// For the file that is `part` of a text of several files. A fault in another part
+    /// gets no position.
     pub(super) fn of_part(text: &'t str, part: Range<usize>) -> Self {
         let line_ends = text[part.clone()].match_indices('\n');
         let line_ends = line_ends.map(|(at, _)| part.start + at + 1);
@@ -42,7 +42,7 @@ impl<'t> Checker<'t> {
         }
     }
 
-    /// Reports what stands at byte `offset`.
+    /// Reports a fault at the byte `offset`.
     pub(super) fn fault(&mut self, offset: usize, path: &str, message: impl Into<String>) {
         if self.faults.len() == MOST {
             self.more += 1;
@@ -55,7 +55,7 @@ impl<'t> Checker<'t> {
         });
     }
 
-    /// Reports something that is right and yet not what one may think.
+    /// Adds a note: the value is valid, but may not mean what the user thinks.
     pub(super) fn note(&mut self, path: &str, sentence: &str) {
         self.notes.push(format!("{path}: {sentence}"));
     }
@@ -99,7 +99,7 @@ impl<'t> Field<'t> {
         check.fault(self.node.offset, &self.path, message);
     }
 
-    /// Reports that the value is not `expected`, and says what it is.
+    /// Reports that the value is not `expected`, and what it is.
     pub(super) fn unexpected(&self, check: &mut Checker, expected: &str) {
         self.fault(
             check,
@@ -236,7 +236,8 @@ impl<'t> Field<'t> {
         let entries = self.entries(check)?;
         for entry in entries {
             if !keys.names.contains(&&*entry.key) {
-                // Looking for the right word is slow, and past the limit in vain.
+                // To look for the right word is slow, and further faults are not
+                // reported.
                 let message = match check.faults.len() {
                     MOST => String::new(),
                     _ => format!("unknown key; {}", keys::advice(&entry.key, keys)),
@@ -264,7 +265,7 @@ pub(super) struct Section<'t> {
 }
 
 impl<'t> Section<'t> {
-    /// One that sets nothing.
+    /// A section that sets nothing.
     pub(super) fn empty(keys: &'static Keys) -> Self {
         Section {
             path: String::new(),
@@ -310,7 +311,7 @@ fn join(path: &str, key: &str) -> String {
     }
 }
 
-/// What a value is, for people.
+/// What a value is, for a message.
 fn describe(node: &Node) -> String {
     match &node.value {
         Value::Null => "null".to_owned(),

@@ -9,12 +9,12 @@ use ipnet::IpNet;
 use super::conf_d::ConfD;
 use crate::model::{Firewall, RedisSettings, Rule, Thresholds};
 
-/// Everything the program may be told, checked.
+/// The whole configuration, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The file it was read from; none for the built-in defaults.
     pub path: Option<PathBuf>,
-    /// What the file names this server; the host name if nothing.
+    /// The name of this server in the file; the host name if none.
     pub server_name: Option<String>,
     /// What `conf.d` adds.
     pub conf_d: ConfD,
@@ -46,8 +46,8 @@ pub struct Config {
     pub metrics: Option<PathBuf>,
     /// How many open windows of a rule are remembered at most.
     pub most_windows: usize,
-    /// What is understood and may not be what was meant, such as keys without
-    /// effect: a sentence each, for `check`.
+    /// Notes for `check`, a sentence each: what is valid but may not be what was meant,
+    /// such as keys without effect.
     pub notes: Vec<String>,
 }
 

@@ -13,19 +13,19 @@ use super::fault::Faults;
 use super::text::{read_opened, reason};
 use crate::model::Escaped;
 
-/// What was read of a `conf.d`.
+/// The files of a `conf.d`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConfD {
-    /// The directory; none if none is looked at.
+    /// The directory; none if none is read.
     pub dir: Option<PathBuf>,
-    /// The files that hold, in the order in which they were laid over.
+    /// The files that are in force, in the order in which they were applied.
     pub files: Vec<ConfFile>,
     /// What is not in force, and why.
     pub left_out: Vec<LeftOut>,
 }
 
 impl ConfD {
-    /// The file that keeps a network from being banned, if one of these does.
+    /// The file that ignores a network, if one of these does.
     #[must_use]
     pub fn file_of(&self, network: IpNet) -> Option<&Path> {
         let file = self
@@ -36,12 +36,12 @@ impl ConfD {
     }
 }
 
-/// A file that holds.
+/// A file that is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfFile {
     /// Its path.
     pub path: PathBuf,
-    /// The addresses and networks that it keeps from being banned.
+    /// The addresses and networks that it ignores.
     pub ignored: Vec<IpNet>,
 }
 
@@ -87,8 +87,8 @@ pub(super) struct ConfDFiles {
 }
 
 impl ConfDFiles {
-    /// Reads the files `*.json` of `dir`. Files that somebody else than root or the
-    /// running user may write to are left out.
+    /// Reads the files `*.json` of `dir`. Files that other users than root and the
+    /// running one may write to are left out.
     ///
     /// # Errors
     /// There is no such directory, or it can not be read.
@@ -118,7 +118,7 @@ impl ConfDFiles {
         Ok(files)
     }
 
-    /// The same for a directory that need not be there.
+    /// The same for a directory that may not exist.
     pub(super) fn read_if_there(dir: &Path) -> Self {
         match ConfDFiles::read(dir) {
             Ok(files) => files,
@@ -138,7 +138,7 @@ impl ConfDFiles {
 /// The bytes of a file, or what is wrong with it: half a sentence behind its name.
 fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     match fs::metadata(path) {
-        // A named pipe would not be opened before somebody writes into it.
+        // To open a named pipe would wait until a process writes into it.
         Ok(metadata) if !metadata.is_file() => return Err("is not a regular file".to_owned()),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Err("is a link to nothing".to_owned());
@@ -151,7 +151,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     read_opened(file)
 }
 
-/// Whether nobody but root and the running user can change a file or directory.
+/// Whether only root and the running user can change a file or directory.
 fn is_trusted(metadata: &Metadata, path: &Path) -> Result<(), String> {
     let shown = Escaped::path(path);
     let user = rustix::process::geteuid().as_raw();

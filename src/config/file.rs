@@ -1,4 +1,4 @@
-//! Which file is the configuration, and its bytes.
+//! Which file is the configuration.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -11,7 +11,7 @@ use super::fault::Faults;
 use super::layers::read_all;
 use super::text::{decode, read_opened, reason};
 
-/// The configuration of a host where nobody named another.
+/// The configuration if no other file is named.
 pub const DEFAULT_FILE: &str = "/etc/pyfilter/config.json";
 
 impl Config {
@@ -34,8 +34,8 @@ impl Config {
         load(explicit, environment, conf_d, default, base)
     }
 
-    /// What a text says; relative paths in it are taken from `base`, the state
-    /// directory. `path` is the file it comes from.
+    /// The configuration of a text. Relative paths in it are taken from `base`, the
+    /// state directory. `path` is the file it comes from.
     ///
     /// # Errors
     /// All that is wrong with the text.
@@ -44,8 +44,8 @@ impl Config {
         read_all(text, path, ConfDFiles::default(), base)
     }
 
-    /// What `text` says as the file at [`DEFAULT_FILE`] would, with the files of the
-    /// directory `conf.d` beside it.
+    /// The configuration if `text` were the file at [`DEFAULT_FILE`], with the files of
+    /// the directory `conf.d` beside it.
     ///
     /// # Errors
     /// All that is wrong with the text.
@@ -57,8 +57,8 @@ impl Config {
     }
 }
 
-/// The file that is read, be it there or not, and so the one to write: as for
-/// [`Config::load`].
+/// The file that [`Config::load`] reads, whether it exists or not; also the one to
+/// write.
 #[must_use]
 pub fn chosen(explicit: Option<&Path>, environment: Option<&OsStr>) -> PathBuf {
     let named = named(explicit, environment);
@@ -95,8 +95,8 @@ fn load(
     read_all(text, path, files, base)
 }
 
-/// The `conf.d` of a configuration, if it is in the directory of the default one:
-/// what stands beside any other file may be anybody's.
+/// The `conf.d` of a configuration, if it is in the directory of the default one.
+/// Beside any other file such a directory may belong to another user.
 fn beside(file: &Path, default: &Path) -> Option<PathBuf> {
     let dir = |file: &Path| {
         let file = std::path::absolute(file).ok()?;
@@ -107,7 +107,8 @@ fn beside(file: &Path, default: &Path) -> Option<PathBuf> {
     Some(dir.join("conf.d"))
 }
 
-/// The path, unless nothing is there; a link to nowhere is something.
+/// The path, unless nothing is there. A link to a file that does not exist is
+/// something.
 fn is_there(path: &Path) -> Option<&Path> {
     match path.symlink_metadata() {
         Err(error) if error.kind() == ErrorKind::NotFound => None,

@@ -1,4 +1,4 @@
-//! The keys of the file, and the right one for a wrong one.
+//! The keys of the file, and which key was meant by a wrong one.
 
 use strsim::damerau_levenshtein;
 
@@ -102,7 +102,7 @@ pub(super) static ALL: [&Keys; 9] = [
     &ROOT, &SETTINGS, &FIREWALL, &RULE, &SQLITE, &REDIS, &SYNC_BANS, &LOGGING, &GEOIP,
 ];
 
-/// All keys that the file may hold, but for those without effect and the old
+/// All keys that the file may hold, without those that have no effect and without old
 /// spellings.
 pub fn keys() -> impl Iterator<Item = &'static str> {
     let old = ["log_file", "check_time", "run_once"];
@@ -139,7 +139,7 @@ const SYNONYMS: [(&str, &str); 8] = [
     ("failregex", "regex_patterns"),
 ];
 
-/// What to write for `key`, which `here` does not have.
+/// What to write in place of `key`, which does not exist in `here`.
 pub(super) fn advice(key: &str, here: &Keys) -> String {
     if [CONF_D.place, CONF_D_SETTINGS.place].contains(&here.place) && places_of(key).is_some() {
         return "a file of conf.d sets settings.rules and settings.ignored_ips alone: write it into config.json".to_owned();
@@ -160,7 +160,7 @@ pub(super) fn advice(key: &str, here: &Keys) -> String {
     format!("the keys here are {}", here.names.join(", "))
 }
 
-/// The one of `names` that `wrong` was probably meant to be.
+/// The name that was probably meant by `wrong`.
 pub(super) fn nearest<'n>(wrong: &str, names: &[&'n str]) -> Option<&'n str> {
     if wrong.len() > 64 {
         return None;

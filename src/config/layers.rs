@@ -1,8 +1,8 @@
 //! The text of the file, and the texts of `conf.d` laid over it → [`Config`].
 //!
-//! A file is laid over what was read before it: a key of a rule takes the place
-//! of the same key, lists of ignored addresses are joined. A file with a mistake
-//! is left out as a whole, and the others hold.
+//! A file is laid over what was read before it: a key of a rule replaces the same key,
+//! and lists of ignored addresses are joined. A file with a mistake is left out as a
+//! whole; the others stay in force.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use super::text::decode;
 use super::{keys, top};
 use crate::rules::DEFAULT_RULE;
 
-/// The configuration that is `text`, of the file at `path`, with what `files` add.
+/// The configuration of `text`, which is the file at `path`, with what `files` add.
 ///
 /// # Errors
 /// All that is wrong with the file itself.
@@ -76,7 +76,8 @@ pub(super) fn read_all(
     })
 }
 
-/// The tree, and what it means, with the file that is `part` of the text laid over it.
+/// The tree with the file that is `part` of the text laid over it, and its
+/// configuration.
 fn lay_over<'t>(
     root: &Node<'t>,
     text: &'t str,
@@ -102,7 +103,7 @@ fn lay_over<'t>(
     Ok((merged, config, ConfFile { path, ignored }))
 }
 
-/// Looks whether a file holds what one of `conf.d` may, and each key once; gives the
+/// Checks that a file of `conf.d` holds only what it may, and each key once. The
 /// addresses that it ignores.
 fn check_shape(added: &Node, check: &mut Checker) -> Vec<IpNet> {
     let root = Field {
@@ -153,7 +154,7 @@ fn merge<'t>(root: &mut Node<'t>, added: Node<'t>) {
     }
 }
 
-/// Puts the items behind those of the list at `key`.
+/// Appends items to the list at `key`.
 fn join_list<'t>(
     settings: &mut Vec<RawEntry<'t>>,
     key: &str,

@@ -25,7 +25,7 @@ impl Config {
             .collect()
     }
 
-    /// What to tell somebody who asked for a rule that is not there.
+    /// The message for a rule name that does not exist.
     #[must_use]
     pub fn no_such_rule(&self, name: &str) -> String {
         let names = self.rule_names();

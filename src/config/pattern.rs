@@ -4,7 +4,7 @@ use super::check::{Checker, Field, Section};
 use super::raw::Value;
 use super::shown::shown;
 use crate::model::{LoginPage, Pattern, Positions, Urls};
-use crate::rules::{self, BuiltinPattern, BuiltinRule, WebServer};
+use crate::rules::{self, BuiltinPattern, BuiltinRule};
 
 /// The patterns of a rule: its own, else the built-in ones.
 pub(super) fn patterns(
@@ -17,7 +17,18 @@ pub(super) fn patterns(
     let Some(field) = section.get("regex_patterns") else {
         return inherited(section, builtin, urls);
     };
-    let urls = urls.or_else(|| pyfilters(builtin?.web?));
+    // PyFilter's urls fill the user's own patterns if the section has none.
+    let pyfilters = || {
+        Some(
+            builtin?
+                .web?
+                .urls
+                .iter()
+                .map(|url| (*url).to_owned())
+                .collect(),
+        )
+    };
+    let urls = urls.or_else(pyfilters);
     let items = field.list("patterns", check).unwrap_or_default();
     if matches!(&field.node.value, Value::List(items) if items.is_empty()) {
         let message = "must hold a pattern; a rule without this key has the built-in ones";
@@ -73,9 +84,8 @@ fn page(url: &str, failures: Option<&'static [u16]>) -> LoginPage {
     }
 }
 
-/// The built-in patterns, with the pages for which they are: the built-in ones,
-/// or those of `urls`. Unless the section says with which statuses these answer a
-/// failed login, each has its own.
+/// The built-in patterns with their pages: the built-in ones, or those of `urls`. Each
+/// page has its own statuses of a failed login, unless the section sets them.
 fn inherited(
     section: &Section,
     builtin: Option<&'static BuiltinRule>,
@@ -96,7 +106,7 @@ fn inherited(
             page.failures = None;
         }
     }
-    // There are urls in ssh's section, too, if a person writes them there.
+    // A section of another rule, such as ssh, may have urls as well; they are not used.
     let urls = if builtin.web.is_none() {
         Urls::Unused
     } else {
@@ -110,11 +120,6 @@ fn inherited(
         built_in: true,
     };
     builtin.patterns.iter().map(pattern).collect()
-}
-
-/// What PyFilter's own patterns are filled with where the section has no urls.
-fn pyfilters(web: WebServer) -> Option<Vec<String>> {
-    Some(web.urls.iter().map(|url| (*url).to_owned()).collect())
 }
 
 /// The list of urls; none if the section has none.
@@ -217,8 +222,8 @@ fn fill(text: &str, urls: &[String]) -> Result<String, String> {
     Ok(out)
 }
 
-/// The urls as literal text, one of them; a group of their own, so that a
-/// pattern that has `{}` without one means what it says.
+/// The urls as alternatives, each as literal text. They are in a group, so that a
+/// pattern that has `{}` without one works.
 fn alternatives(urls: &[String]) -> String {
     let urls: Vec<String> = urls.iter().map(|url| regex::escape(url)).collect();
     format!("(?:{})", urls.join("|"))

@@ -1,6 +1,6 @@
 //! The file's text → a tree of values that know where they stand.
 //!
-//! `serde_json` reads the syntax; we keep what it does not tell: the place of
+//! `serde_json` reads the syntax. The tree keeps what `serde_json` drops: the place of
 //! every value, keys that are there twice, and numbers as they were written.
 
 use std::fmt;
@@ -38,7 +38,7 @@ pub(super) struct RawEntry<'t> {
     pub(super) node: Node<'t>,
 }
 
-/// Text that is no tree: what, and the byte at which it is.
+/// Text that is no JSON: what is wrong, and at which byte.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Malformed {
     pub(super) offset: usize,
@@ -48,8 +48,8 @@ pub(super) struct Malformed {
 /// The tree of the JSON in a part of a text; offsets count from the start of the
 /// whole text. Entries whose key begins with `//` are comments and are left out.
 pub(super) fn parse(text: &str, part: Range<usize>) -> Result<Node<'_>, Malformed> {
-    // The outermost raw value is checked to its last byte; what the levels
-    // below can still find wrong is the content of strings.
+    // The outermost raw value is checked to its last byte. The levels below can only
+    // find faults in the content of strings.
     let raw: &RawValue = serde_json::from_str(&text[part.clone()])
         .map_err(|error| syntax(text, part.start, part.end, &error))?;
     node(text, raw, 0)
@@ -99,7 +99,8 @@ fn entries<'t>(
     Ok(entries)
 }
 
-/// One level of `raw`, which is known to be well-formed but for its strings.
+/// One level of `raw`. It is known to be well-formed, except for the content of
+/// strings.
 fn inner<'t, T: Deserialize<'t>>(text: &str, raw: &'t RawValue) -> Result<T, Malformed> {
     let start = offset_in(text, raw.get());
     let end = start + raw.get().len();
@@ -120,7 +121,7 @@ fn syntax(text: &str, start: usize, end: usize, error: &serde_json::Error) -> Ma
             breaks.nth(line - 2).map_or(end, |(at, _)| start + at + 1)
         }
     };
-    // serde_json counts bytes, the last one it has read included.
+    // serde_json counts bytes, including the last one that it has read.
     let mut offset = (line_start + error.column().saturating_sub(1)).min(end);
     while !text.is_char_boundary(offset) {
         offset -= 1;
@@ -139,8 +140,7 @@ fn syntax(text: &str, start: usize, end: usize, error: &serde_json::Error) -> Ma
     Malformed { offset, message }
 }
 
-/// What to do about an error between `before` and `rest`, for the mistakes that
-/// people make.
+/// What to do about an error between `before` and `rest`, for common mistakes.
 fn advice(said: &str, before: &str, rest: &str) -> Option<&'static str> {
     let before = before.trim_end();
     let rest = rest.trim_start();

@@ -158,8 +158,8 @@ fn flatten<'t>(field: &Field<'t>, texts: &mut Vec<(Field<'t>, &'t str)>, check: 
     }
 }
 
-/// The rule's own formats. A rule that keeps the built-in patterns keeps their
-/// formats too, and one that is nobody's and has none tries all that are known.
+/// The rule's own formats. A rule that keeps the built-in patterns keeps their formats
+/// too. A rule that is not built in and has no formats tries all known ones.
 fn time_formats(
     section: &Section,
     builtin: Option<&'static BuiltinRule>,

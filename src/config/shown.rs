@@ -1,4 +1,4 @@
-//! What a person typed, made fit to be printed back.
+//! Text that the user wrote, made safe to print.
 
 use crate::model::Escaped;
 

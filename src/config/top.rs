@@ -1,7 +1,7 @@
 //! The sections of the file → [`Config`], all but the rules and the firewall.
 //!
-//! After a fault each check goes on with a default: the faults come first, and
-//! what is returned beside them is thrown away.
+//! After a fault each check goes on with a default. The faults are reported, and what
+//! is returned beside them is thrown away.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::rules;
 /// How long a run reads, by default. A timer starts one each minute.
 const RUN_TIME: Duration = Duration::from_secs(30);
 
-/// What the tree of a file means; the faults are in `check`.
+/// The configuration of a tree; the faults are in `check`.
 pub(super) fn of_tree(root: &Node, base: &Path, check: &mut Checker) -> Config {
     let root = Field {
         path: String::new(),
@@ -31,7 +31,7 @@ pub(super) fn of_tree(root: &Node, base: &Path, check: &mut Checker) -> Config {
 }
 
 impl Config {
-    /// What holds without a file: ssh, from its usual places.
+    /// The configuration without a file: the rule ssh, with its usual logs.
     #[must_use]
     pub fn defaults(base: &Path) -> Self {
         config(&Section::empty(&keys::ROOT), base, &mut Checker::new(""))
@@ -89,7 +89,7 @@ fn first_contact(settings: &Section, check: &mut Checker) -> FirstContact {
     chosen.unwrap_or(FirstContact::Whole)
 }
 
-/// Fewer than a thousand would forget what a host without attackers has open.
+/// At least a thousand: even a host without attackers has some open windows.
 fn most_windows(settings: &Section, check: &mut Checker) -> usize {
     let field = settings.get("most_windows");
     let most = field.and_then(|field| field.whole(1000, u32::MAX, check));
@@ -98,7 +98,7 @@ fn most_windows(settings: &Section, check: &mut Checker) -> usize {
     })
 }
 
-/// The path under the key `database` of the sections that have one there.
+/// The path at the key `database` of a section.
 fn file(section: &Section, base: &Path, check: &mut Checker) -> Option<PathBuf> {
     section.given("database")?.path_from(base, check)
 }
@@ -110,7 +110,7 @@ fn database(settings: &Section, check: &mut Checker) -> Database {
     database.unwrap_or(Database::Sqlite)
 }
 
-/// A server has one name: its own key's, else with Redis the one it has there.
+/// The server's name: that of its own key, else with Redis the name in that section.
 fn server_name(
     settings: &Section,
     sync_bans: &Section,

@@ -3,12 +3,12 @@ use crate::model::{Evidence, Stamp, Thresholds};
 use super::connections::Counts;
 use super::window::{Kept, Window};
 
-/// Where an address stands under one rule.
+/// What is known of one address under one rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddressState<K = Evidence> {
-    /// Failures stamped before this never count, in Unix seconds: somebody
-    /// un-banned the address, or a ban of the rule runs. `i64::MIN` for all
-    /// count, `i64::MAX` for none ever does.
+    /// Failures stamped before this never count, in Unix seconds: the address was
+    /// un-banned, or a ban of the rule runs. `i64::MIN`: all failures count;
+    /// `i64::MAX`: none ever counts.
     pub counts_from: i64,
     /// Its open window.
     pub window: Window<K>,
@@ -35,7 +35,7 @@ pub struct FilledWindow<K> {
 }
 
 impl AddressState {
-    /// Whom no rule bans: no failure of his counts.
+    /// The state of an address that no rule bans: none of its failures counts.
     #[must_use]
     pub fn never_banned() -> Self {
         AddressState {
@@ -44,8 +44,8 @@ impl AddressState {
         }
     }
 
-    /// Where an address stands that somebody un-banned at `cleared_until`, whose
-    /// ban runs until before `banned_until`, and whose open window is `window`.
+    /// The state of an address that was un-banned at `cleared_until`, is banned until
+    /// before `banned_until`, and has the open window `window`.
     #[must_use]
     pub fn of(cleared_until: Option<i64>, banned_until: Option<i64>, window: Window) -> Self {
         let cleared = cleared_until.map(|until| until.saturating_add(1));
@@ -69,9 +69,9 @@ impl<K: Kept> AddressState<K> {
         self.counts_from == i64::MAX
     }
 
-    /// Takes the next failure of the log, which `counts` that, and of which `keep`
-    /// takes in what is kept of it, given the second at which it counts and how many
-    /// failures it is.
+    /// Takes the next failure of the log; `counts` says how many failures it is. `keep`
+    /// puts what is kept of it into the window; it gets the second at which the failure
+    /// counts, and the number of failures.
     pub fn on_failure(
         &mut self,
         thresholds: &Thresholds,

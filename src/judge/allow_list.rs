@@ -40,8 +40,8 @@ impl AllowList {
             .then_some("is in ignored_ips")
     }
 
-    /// Whether it is this host alone that never bans `address`: it is in `ignored_ips`
-    /// or an address of the host, and not one that no host bans.
+    /// Whether only this host never bans `address`: it is in `ignored_ips` or an
+    /// address of the host, and is not one that no host bans.
     #[must_use]
     pub fn is_ignored_here(&self, address: Address) -> bool {
         special(address.ip()).is_none() && self.why(address).is_some()
@@ -55,8 +55,8 @@ impl AllowList {
         around.max_by_key(|network| network.prefix_len()).copied()
     }
 
-    /// Another number when other addresses are never banned, whatever the order
-    /// in which they were given.
+    /// A number that changes with the addresses that are never banned. The order in
+    /// which they were given does not matter.
     #[must_use]
     pub fn fingerprint(&self) -> i64 {
         // Link-local addresses come and go with containers, and are never banned anyway.
@@ -65,7 +65,7 @@ impl AllowList {
         all.extend(self.networks.iter().map(|network| format!("in {network}")));
         all.sort_unstable();
         all.dedup();
-        // Which addresses are special is this program's to say.
+        // A new version of the program may have other special addresses.
         all.push(env!("CARGO_PKG_VERSION").to_owned());
         let mut hasher = siphasher::sip::SipHasher13::new();
         all.hash(&mut hasher);

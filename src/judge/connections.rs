@@ -10,21 +10,20 @@
 //! sshd[7]: error: maximum authentication attempts …     3        0     0
 //! ```
 //!
-//! Each line is decided when it is read, and nothing is taken back. What is
-//! remembered depends on the lines alone: not on thresholds, bans, un-bans, or on who
-//! is never banned. So a connection goes on while a ban of its address runs: its
-//! lines fill no window then, and what they have told does not count once more when
-//! the ban is over.
+//! Each line is decided when it is read, and nothing is taken back. What is remembered
+//! depends on the lines alone: not on thresholds, bans, un-bans or the allow list. So a
+//! connection goes on while its address is banned: its lines fill no window then, and
+//! what they say does not count again when the ban is over.
 
 use smallvec::SmallVec;
 
 use crate::model::{Failure, LinePlace, LoginConnection, Role};
 
-/// So many connections of a subject are remembered.
+/// How many connections of an address are remembered.
 const MOST: usize = 16;
 
-/// A line so many seconds behind the last one of its connection, or before it, is of
-/// another connection: pids come again.
+/// A line this many seconds after the last line of its connection, or before it, is of
+/// another connection: pids are used again.
 const TOGETHER: u64 = 600;
 
 /// What a line counts.
@@ -32,7 +31,7 @@ const TOGETHER: u64 = 600;
 pub struct Counts {
     /// How many failures it adds.
     pub new: u32,
-    /// Of which line it takes over the failure, while that is in the window.
+    /// The line whose failure it takes over, as long as that one is in the window.
     pub moves: Option<LinePlace>,
 }
 
@@ -50,15 +49,16 @@ impl Counts {
     }
 }
 
-/// The connections of one subject to which further lines may belong, at most
-/// sixteen: the one with the oldest last line in the order of the log is forgotten
-/// first, and counts anew if it comes back.
+/// The connections of one address to which further lines may belong, at most sixteen.
+/// The connection whose last line comes first in the log is forgotten first; it counts
+/// anew if it comes back.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Connections {
-    /// The one with the oldest last line first. Most subjects have one, which stands
-    /// here: the processor then waits for memory once less for each line.
+    /// The connection with the oldest last line first. Most addresses have one, which
+    /// is stored in this value itself: the processor waits for memory once less for
+    /// each line.
     open: SmallVec<[LoginConnection; 1]>,
-    /// Whether they are others than the stored ones.
+    /// Whether they differ from the stored ones.
     changed: bool,
 }
 
@@ -100,7 +100,7 @@ impl Connections {
         }
     }
 
-    /// Decides what the next line of the log counts, which stands at `place`.
+    /// How many failures the next line of the log is. It stands at `place`.
     #[must_use]
     pub fn count_line(&mut self, failure: &Failure, place: LinePlace) -> Counts {
         let Some(login) = failure.login else {
@@ -120,7 +120,7 @@ impl Connections {
         if let Some(known) = known
             && is_together(&self.open[known], at)
         {
-            // The last line of all is its.
+            // The newest line is one of this connection.
             self.open[known..].rotate_left(1);
             let last = self.open.len() - 1;
             let connection = &mut self.open[last];
@@ -145,7 +145,7 @@ impl Connections {
         Counts::new(connection.failures())
     }
 
-    /// Adds a connection, in place of the one of the same id that was there.
+    /// Adds a connection; it replaces one with the same id.
     fn begin(&mut self, connection: LoginConnection, known: Option<usize>) {
         if let Some(known) = known {
             self.open.remove(known);

@@ -30,13 +30,13 @@ pub struct Judged {
     pub decision: Option<Decision>,
 }
 
-/// What a judge knows that is other than what is stored, in the order of the
-/// addresses. It is what the judge knew, for there may be a million of them.
+/// What a judge knows that differs from what is stored, in the order of the addresses.
+/// These are the judge's own rows, not copies: there may be a million.
 #[derive(Debug, Default)]
 pub struct ChangedAddresses(Vec<Known>);
 
 impl ChangedAddresses {
-    /// Whether nothing is.
+    /// Whether nothing differs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -50,7 +50,7 @@ impl ChangedAddresses {
             .filter(|(_, window)| window.is_changed())
     }
 
-    /// The same, to take something out of them.
+    /// The same, mutable.
     pub fn windows_mut(&mut self) -> impl Iterator<Item = (Address, &mut Window)> {
         let known = self.0.iter_mut();
         known
@@ -82,7 +82,8 @@ impl AddressRow for Known {
 }
 
 impl Known {
-    /// When its open window is newest; none if it has none.
+    /// The second at which the newest failure of its open window counts; none if it has
+    /// no open window.
     fn newest(&self) -> Option<i64> {
         self.state.window.newest()
     }
@@ -99,11 +100,11 @@ impl Known {
     }
 }
 
-/// A window this much behind the newest stamp may be forgotten, in seconds,
-/// unless `request_time` is more.
+/// In seconds: a window whose newest failure is this much behind the newest stamp may
+/// be forgotten, unless `request_time` is longer.
 const BEHIND: i64 = 86_400;
 
-/// So many addresses are followed before it is looked whom to forget.
+/// With fewer addresses than this nothing is forgotten.
 const FEW: usize = 1 << 16;
 
 /// Follows every address of one rule through its logs.
@@ -111,25 +112,25 @@ const FEW: usize = 1 << 16;
 pub struct Judge<'a> {
     thresholds: Thresholds,
     never: &'a AllowList,
-    /// How many open windows are remembered at most, and a sixteenth more.
+    /// More open windows than this, and a sixteenth of it, are not remembered.
     most_windows: usize,
     known: AddressTable<Known>,
     /// The newest stamp of a failure.
     newest: i64,
     /// How many windows are open.
     open: usize,
-    /// How many more there are by this than the store has.
+    /// How many more open windows there are than in the store.
     opened: i64,
-    /// How many bytes the failures of the windows and the connections take.
+    /// Invariant: the sum of the weights of all rows.
     kept: usize,
-    /// With so many addresses it is looked again whom to forget.
+    /// With this many addresses something may be forgotten again.
     tidy_at: usize,
     /// How many windows were forgotten because there were too many.
     forgotten: u64,
 }
 
 impl<'a> Judge<'a> {
-    /// A judge who knows nobody yet.
+    /// A judge that knows no address.
     #[must_use]
     pub fn new(thresholds: Thresholds, never: &'a AllowList) -> Self {
         Judge {
@@ -146,7 +147,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// The same, which forgets the oldest of more open windows than that.
+    /// The same; if there are more open windows than this, it forgets the oldest.
     #[must_use]
     pub fn with_most_windows(self, most_windows: usize) -> Self {
         Judge {
@@ -161,8 +162,7 @@ impl<'a> Judge<'a> {
         self.known.weight() + self.kept
     }
 
-    /// How many more open windows there are by it than the store has; fewer,
-    /// if negative.
+    /// How many more open windows it has than the store; negative if fewer.
     #[must_use]
     pub fn opened(&self) -> i64 {
         self.opened
@@ -180,12 +180,13 @@ impl<'a> Judge<'a> {
         self.known.find(address).is_some()
     }
 
-    /// Tells what is known of `address`, once, before its first failure.
+    /// Adds what the store knows of `address`. To be called once, before its first
+    /// failure.
     pub fn introduce(&mut self, address: Address, state: AddressState, connections: Connections) {
         self.enter(address, state, connections);
     }
 
-    /// The place of who was not known; none if there is no room for him.
+    /// Adds an address that is not known; its number. None if there is no room.
     fn enter(
         &mut self,
         address: Address,
@@ -210,9 +211,10 @@ impl<'a> Judge<'a> {
         self.known.add(known)
     }
 
-    /// Takes the next failure of the log, whose line stands at `line`, and of which
-    /// `keep` takes in what is kept of it, given the failure with as many as it counts,
-    /// and the second at which it does. An address that was not introduced has no past.
+    /// Takes the next failure of the log. Its line stands at `line`. `keep` puts the
+    /// failure into the evidence of the window; it gets the failure with the number
+    /// that counts, and the second at which it counts. An address that was not
+    /// introduced has no past.
     pub fn on_failure(
         &mut self,
         failure: &Failure,
@@ -262,8 +264,8 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Whether no further failure of `address` can come to anything: it is never
-    /// banned, or for good.
+    /// Whether no further failure of `address` can lead to a ban: it is never banned,
+    /// or it is banned for ever.
     #[must_use]
     pub fn is_done_with(&self, address: Address) -> bool {
         let place = self.known.find(address);
@@ -274,9 +276,8 @@ impl<'a> Judge<'a> {
         self.open > self.most_windows.saturating_add(self.most_windows / 16)
     }
 
-    /// Forgets the windows that are far behind the newest stamp, and if there
-    /// are too many, the oldest. Of those that the store has it is the store's
-    /// to forget them.
+    /// Forgets the windows that are far behind the newest stamp, and if there are too
+    /// many, the oldest. The store forgets its own.
     fn tidy(&mut self) {
         let reach = i64::from(self.thresholds.request_time) + 3600;
         let behind = self.newest.saturating_sub(BEHIND.max(reach));
@@ -298,9 +299,9 @@ impl<'a> Judge<'a> {
         self.tidy_at = (2 * self.known.rows().len()).max(FEW);
     }
 
-    /// Forgets the windows of which `is_over` says so, given when they are
-    /// newest, perhaps with the connections of their addresses, and the addresses of
-    /// which nothing else is known.
+    /// Forgets the windows for which `is_over` is true, and the addresses of which
+    /// nothing else is known. `is_over` gets the second of the window's newest failure.
+    /// With `drops_connections` the connections of these addresses are forgotten too.
     fn forget(&mut self, drops_connections: bool, mut is_over: impl FnMut(i64) -> bool) {
         let (open, opened, kept) = (&mut self.open, &mut self.opened, &mut self.kept);
         self.known.retain_mut(|known| {
@@ -319,7 +320,7 @@ impl<'a> Judge<'a> {
         });
     }
 
-    /// Forgets the connections whose last lines are before `behind`.
+    /// Forgets the connections of addresses whose last line is before `behind`.
     fn forget_connections(&mut self, behind: i64) {
         for known in self.known.rows_mut() {
             if known
@@ -333,7 +334,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// What is other than the stored one.
+    /// What differs from the store.
     #[must_use]
     pub fn into_changed(mut self) -> ChangedAddresses {
         self.forget_connections(self.newest.saturating_sub(BEHIND));

@@ -1,4 +1,4 @@
-//! Other thresholds, tried on the same failures.
+//! The same failures under other thresholds.
 
 use crate::model::{LinePlace, Stamp, Thresholds};
 
@@ -6,7 +6,7 @@ use super::address_state::AddressState;
 use super::connections::Counts;
 use super::window::Kept;
 
-/// What counts of a failure, without its line.
+/// What a trial keeps of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrialFailure {
     /// The second at which it counts.
@@ -38,7 +38,7 @@ impl Kept for Vec<TrialFailure> {
     }
 }
 
-/// A failure of one address under one rule, as it is tried.
+/// A failure of one address under one rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trial {
     /// Its time, in Unix seconds.
@@ -49,7 +49,7 @@ pub struct Trial {
     pub instant: bool,
 }
 
-/// What thresholds would have made of the failures of one address.
+/// What would have happened to one address under some thresholds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TrialOutcome {
     /// How often it would have been banned.
@@ -59,8 +59,8 @@ pub struct TrialOutcome {
 }
 
 impl TrialOutcome {
-    /// Tries thresholds on the failures of one address under one rule, in the
-    /// order of the log; the place of each is its number, from 0.
+    /// Tries thresholds on the failures of one address under one rule, in the order of
+    /// the log. The place of a failure is its number, from 0.
     #[must_use]
     pub fn of(thresholds: &Thresholds, failures: impl IntoIterator<Item = Trial>) -> Self {
         let mut state = AddressState::<Vec<TrialFailure>>::default();

@@ -1,7 +1,8 @@
 use crate::model::{Evidence, LinePlace, Stamp, Thresholds, WindowKind};
 
-/// A stamp this much earlier than the last one of its window counts as that
-/// one, in seconds, unless `request_time` is more.
+/// In seconds: a stamp that is at most this much earlier than the last one of its
+/// window is out of order, and counts as that one. `request_time` takes its place if it
+/// is longer.
 const OUT_OF_ORDER: u32 = 5;
 
 /// What a window keeps of its failures.
@@ -34,9 +35,9 @@ impl Kept for Evidence {
     }
 }
 
-/// The open failures of one address under one rule: a window, and a second one
-/// beside it for stamps that are earlier than out of order. These are of a clock
-/// that was set back, or of another host whose clock is behind.
+/// The open failures of one address under one rule: a window, and a second one for
+/// stamps that are too early to be out of order. They come from a clock that was set
+/// back, or from another host whose clock is behind.
 ///
 /// The stamps 3:30:00, 2:30:00, 2:30:02, 3:30:04 and 2:31:00 in the order of the
 /// log, with a `request_time` of 5 seconds:
@@ -52,27 +53,27 @@ impl Kept for Evidence {
 pub struct Window<K = Evidence> {
     /// The failures with the later stamps.
     later: K,
-    /// Those with the earlier ones. Few addresses ever have such.
+    /// Those with the earlier stamps. Few addresses have any.
     earlier: Option<Box<K>>,
-    /// Whether it is another than the stored one.
+    /// Whether it differs from the stored one.
     changed: bool,
     /// Whether there is a stored one.
     stored: bool,
 }
 
-/// Where a failure went.
+/// The window that a failure was added to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pushed {
-    /// How many failures there are by it; a line that repeats another counts as
-    /// often.
+    /// How many failures the window has now. A line that repeats another counts as
+    /// often as it says.
     pub failures: u32,
     /// Whether it is in the window with the earlier stamps.
     earlier: bool,
 }
 
 impl<K: Kept> Window<K> {
-    /// The window that was stored: the failures with the later stamps, and
-    /// those beside them.
+    /// The window that was stored: the failures with the later stamps, and those with
+    /// the earlier ones.
     #[must_use]
     pub fn stored(later: K, earlier: Option<K>) -> Self {
         let earlier = earlier.filter(|earlier| earlier.newest().is_some());
@@ -117,8 +118,8 @@ impl<K: Kept> Window<K> {
         self.stored
     }
 
-    /// Adds the next failure of the log, which `keep` takes in, given the second
-    /// at which it counts.
+    /// Adds the next failure of the log: `keep` puts it into the window; it gets the
+    /// second at which the failure counts.
     pub fn push(
         &mut self,
         thresholds: &Thresholds,
@@ -147,8 +148,7 @@ impl<K: Kept> Window<K> {
         Pushed { failures, earlier }
     }
 
-    /// Takes out the failure of the line at `place`, as if it had never been there;
-    /// false if it is not there any more.
+    /// Takes out the failure of the line at `place`. False if it is not there.
     pub fn take_out(&mut self, place: LinePlace) -> bool {
         let earlier = self.earlier.as_mut();
         let found =
@@ -162,8 +162,8 @@ impl<K: Kept> Window<K> {
         found
     }
 
-    /// Empties the window that `full` went to, and gives what it held. In the
-    /// other one those stay that count from `next` on: a ban runs until then.
+    /// Empties the window that `full` was added to; what it held. The other window
+    /// keeps the failures that count from `next` on, when the ban ends.
     pub fn take(&mut self, full: Pushed, next: i64) -> K {
         self.changed = true;
         let earlier = self.earlier.take().map(|earlier| *earlier);
@@ -189,7 +189,7 @@ impl<K: Kept> Window<K> {
 }
 
 impl Window {
-    /// Drops failures stamped at `until` or before: their address was un-banned then.
+    /// Drops failures stamped at `until` or before: the address was un-banned then.
     pub fn forget_up_to(&mut self, until: i64) {
         self.changed |= self.newest().is_some();
         self.later.forget_up_to(until);

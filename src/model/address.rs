@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Address(IpAddr);
 
-/// One number, so that it costs little: addresses are looked up for each failure.
+/// One number, since addresses are looked up for each failure.
 impl Hash for Address {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -90,8 +90,7 @@ fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
     rest.is_empty().then_some(Ipv4Addr::new(a, b, c, d))
 }
 
-/// The number with which `text` begins, and what stands behind its digits, of
-/// which it has three at most.
+/// The number at the start of `text`, of at most three digits, and the rest behind it.
 fn parse_octet(text: &[u8]) -> Option<(u8, &[u8])> {
     let digit = |at: usize| {
         let digit = text.get(at)?.wrapping_sub(b'0');

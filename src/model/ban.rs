@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::model::{Address, Country, Escaped, Stamp};
 
-/// An address that may not connect, with all that is known of why.
+/// An address that may not connect, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ban {
-    /// Who is banned.
+    /// The banned address.
     pub address: Address,
     /// The rule that bans it; none for a ban by hand, from an edited snapshot
     /// or from another server.
@@ -24,16 +24,16 @@ pub struct Ban {
     pub instant: bool,
     /// Where the ban comes from.
     pub origin: Origin,
-    /// The sentence for people, as in the event log, without its line end; none
-    /// for the one of a ban by a rule, which its other fields say.
+    /// The reason as a sentence, as in the event log, without its line end. None for a
+    /// ban by a rule: its other fields say the reason.
     pub reason: Option<Box<str>>,
     /// The country it is from, when known.
     pub country: Option<Country>,
 }
 
 impl Ban {
-    /// Why the address was banned: the sentence for people. Of a ban by a rule
-    /// what PyFilter wrote into its database.
+    /// Why the address was banned, as a sentence. For a ban by a rule it is the one
+    /// that PyFilter wrote into its database.
     #[must_use]
     pub fn reason(&self) -> Cow<'_, str> {
         match (&self.reason, &self.rule) {
@@ -58,7 +58,8 @@ impl Ban {
     /// The same ban with this reason.
     #[must_use]
     pub fn with_reason(mut self, reason: &str) -> Self {
-        // A million of these sentences take more room than all else of their bans.
+        // A million of these sentences take more memory than everything else of their
+        // bans.
         self.reason = None;
         if self.reason() != reason {
             self.reason = Some(reason.into());
@@ -82,7 +83,7 @@ pub enum Origin {
     Redis,
     /// `pyfilter ban`.
     Manual,
-    /// A line that a person added to the snapshot, or PyFilter's own files.
+    /// A line that a user added to the snapshot, or PyFilter's own files.
     Snapshot,
 }
 
@@ -110,7 +111,7 @@ impl Origin {
 /// A ban that was lifted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unban {
-    /// Who may connect again.
+    /// The address that may connect again.
     pub address: Address,
     /// Why.
     pub cause: Cause,
@@ -127,9 +128,9 @@ pub enum Cause {
     Snapshot,
     /// Another server, through Redis.
     Redis,
-    /// It came to its end.
+    /// Its time is over.
     Expired,
-    /// The address came to be one that is never banned.
+    /// The address is one that is never banned now.
     Ignored,
 }
 

@@ -1,8 +1,8 @@
-//! Connections of clients of ssh: which line is of which, and what is remembered
-//! of one between two of its lines.
+//! Connections of ssh clients: to which connection a line belongs, and what is
+//! remembered of a connection between its lines.
 //!
-//! In the store those of one subject are one value: a byte for the version, then
-//! each of them, the one with the oldest last line first:
+//! In the store the connections of one address under one rule are one value: a byte for
+//! the version, then each connection, the one with the oldest last line first:
 //!
 //! | field | bytes |
 //! |---|---|
@@ -18,7 +18,7 @@ use std::num::NonZeroU64;
 use super::numbers::{Numbers, Rest, unzigzag, zigzag};
 use super::{Address, PathId, Stamp};
 
-/// How connections are written; another way would have another number.
+/// The version of the format; another format gets another number.
 const VERSION: u8 = 1;
 
 /// What a line of the built-in ssh patterns is to its connection.
@@ -26,10 +26,10 @@ const VERSION: u8 = 1;
 pub enum Role {
     /// `Failed METHOD`: an attempt to log in.
     Attempt,
-    /// `PAM: …`: an attempt as PAM tells it. sshd may tell the same one by
+    /// `PAM: …`: an attempt as PAM reports it. sshd may report the same attempt as
     /// `Failed METHOD`.
     PamAttempt,
-    /// Any other line. It tells that a login fails, and not how often.
+    /// Any other line. It says that a login fails, but not how often.
     Sign,
 }
 
@@ -38,7 +38,7 @@ pub enum Role {
 pub struct LoginLine {
     /// What it is to the connection.
     pub role: Role,
-    /// Which connection it is; none if the line does not say: then it is one of its own.
+    /// The connection; none if the line does not name it. Then the line counts alone.
     pub connection: Option<ConnectionId>,
 }
 
@@ -53,9 +53,8 @@ impl ConnectionId {
     /// The id of a connection; `pid` is digits. The store keeps it from one run to the
     /// next.
     ///
-    /// It is worked out for each line, so the hash is a plain one: of the words of eight
-    /// bytes only those of the address can be a client's, and ids are compared within
-    /// one subject.
+    /// It is computed for each line, so the hash is a simple one. A client can choose
+    /// nothing but its address, and ids are only compared within one address.
     #[must_use]
     pub fn of(address: Address, host: &[u8], pid: &[u8]) -> Self {
         let digit =
@@ -70,7 +69,7 @@ impl ConnectionId {
             }
         }
         id = host.chunks(8).fold(id, |id, part| mix(id, word(part)));
-        // What differs in few bits differs in all of them by now.
+        // Words that differ in few bits now differ in all bits.
         id = mix(id ^ id >> 32, 0);
         ConnectionId(NonZeroU64::new(id ^ id >> 32).unwrap_or(NonZeroU64::MIN))
     }
@@ -83,13 +82,13 @@ fn word(bytes: &[u8]) -> u64 {
         .fold(0, |word, &byte| word << 8 | u64::from(byte))
 }
 
-/// Takes one more word into a hash: of one hash two words make two.
+/// Adds a word to a hash: two different words give two different hashes.
 fn mix(hash: u64, word: u64) -> u64 {
     // The golden ratio, as in Fibonacci hashing (Knuth, volume 3, 6.4).
     (hash.rotate_left(29) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// Where a line stands, by which the failure is found again that it was counted as.
+/// Where a line stands. By this the failure that it counted is found again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LinePlace(u64);
 
@@ -100,13 +99,13 @@ impl LinePlace {
         LinePlace(path.number().cast_unsigned() ^ offset)
     }
 
-    /// The n-th line of those that are told apart by their number alone.
+    /// The n-th line, where lines are identified by their number alone.
     #[must_use]
     pub fn nth(n: u64) -> Self {
         LinePlace(n)
     }
 
-    /// Its number, of a line that is told apart by that.
+    /// The number of a line that is identified by it.
     #[must_use]
     pub fn number(self) -> u64 {
         self.0
@@ -136,14 +135,14 @@ impl LoginConnection {
         self.attempts.max(self.pam_attempts).max(1)
     }
 
-    /// Whether a sign was counted of it, and no attempt yet.
+    /// Whether a sign of it was counted, and no attempt yet.
     #[must_use]
     pub fn has_only_signs(&self) -> bool {
         self.attempts == 0 && self.pam_attempts == 0
     }
 }
 
-/// What the store keeps of the connections of a subject; of none nothing.
+/// The bytes that the store keeps of connections; empty if there are none.
 #[must_use]
 pub fn connections_to_bytes(connections: &[LoginConnection]) -> Vec<u8> {
     let Some(first) = connections.first() else {
@@ -166,8 +165,7 @@ pub fn connections_to_bytes(connections: &[LoginConnection]) -> Vec<u8> {
     bytes
 }
 
-/// The connections of which those are the bytes; none if nobody can have written
-/// them.
+/// Reads the bytes of [`connections_to_bytes`]; none if it can not have written them.
 #[must_use]
 pub fn connections_from_bytes(bytes: &[u8]) -> Option<Vec<LoginConnection>> {
     if bytes.is_empty() {

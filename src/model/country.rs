@@ -4,14 +4,14 @@ use std::sync::Arc;
 /// The country that an address is from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Country {
-    /// Its two letters; none where another server said the name alone.
+    /// Its two letters; none if another server sent the name alone.
     pub code: Option<CountryCode>,
-    /// Its English name. Whoever made the database or sent it chose the text.
+    /// Its English name. The text comes from the database or from another server.
     pub name: Arc<str>,
 }
 
 impl Country {
-    /// One of which only the name is known; none if that is empty.
+    /// A country of which only the name is known; none if that is empty.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         let name = (!name.is_empty()).then(|| Arc::from(name));

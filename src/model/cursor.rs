@@ -3,9 +3,9 @@ use std::path::PathBuf;
 /// How far a file was read, with what is needed to recognise it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
-    /// The byte behind the last whole line that was read; of a compressed
-    /// file, of what is packed in it. Or a byte within a line that is too long to
-    /// count, up to which it was passed over.
+    /// The byte behind the last whole line that was read. In a compressed file it
+    /// counts unpacked bytes. It can also be a byte within a line that is too long to
+    /// count: so far it was skipped.
     pub offset: u64,
     /// The first bytes of the file, not beyond `offset`, at most [`Cursor::HEAD`].
     pub head: Box<[u8]>,
@@ -29,7 +29,7 @@ pub struct Fingerprint {
     pub hash: u64,
 }
 
-/// A generation of a log, as the last run that met it left it.
+/// A generation of a log, as the last run that found it left it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Generation {
     /// Where it stood.
@@ -40,7 +40,7 @@ pub struct Generation {
     pub cursor: Cursor,
     /// Whether it stood where the log is written.
     pub live: bool,
-    /// What is to be made of it.
+    /// Whether and how it is read.
     pub state: GenerationState,
     /// How many bytes of it, as they stand on the disk, the last run left because
     /// its time for reading was used up.
@@ -52,7 +52,7 @@ pub struct Generation {
 }
 
 /// What counts of a source that was new to its rule while it held older lines: all
-/// but those of its first bytes that were stamped before a time.
+/// lines but those within its first bytes that are stamped before a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CountsFrom {
     /// Lines that start at this byte or behind it count whatever their stamp.
@@ -69,15 +69,15 @@ impl CountsFrom {
     }
 }
 
-/// What is to be made of a generation that is known.
+/// Whether and how a known generation is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GenerationState {
-    /// It is read on where it was left.
+    /// It is read from its cursor on.
     Followed,
-    /// The same, and nobody writes to it any more: it was rotated away a while
-    /// ago, or compressed.
+    /// The same, and no process writes to it any more: it was rotated away a while ago,
+    /// or compressed.
     Resting,
-    /// The same, and it was told that its last line was cut.
+    /// The same, and it was reported that its last line was cut.
     Cut,
     /// It was there before the log was first met, and is not read.
     Skipped,
@@ -85,8 +85,8 @@ pub enum GenerationState {
     SkippedPacked,
 }
 
-/// What the file system says of a file. While it is the same nobody has
-/// written, replaced or renamed it; when it differs it proves nothing.
+/// What the file system says of a file. While it is the same, the file was not written
+/// to, replaced or renamed. If it differs, it proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FileStat {
     /// Device number.
@@ -104,7 +104,7 @@ pub struct FileStat {
 /// How far a journal was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JournalCursor {
-    /// Behind what reading goes on.
+    /// Where reading goes on.
     pub position: JournalPosition,
     /// Whether the last run left entries behind it because its time for reading
     /// was used up.
@@ -114,9 +114,9 @@ pub struct JournalCursor {
 /// Where reading of a journal goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JournalPosition {
-    /// Behind the entry that was read last, as `journalctl` names it.
+    /// Behind the entry that was read last: its cursor in `journalctl`.
     Entry(String),
-    /// At these Unix seconds: none was read yet.
+    /// At these Unix seconds: no entry was read yet.
     Since(i64),
 }
 
@@ -130,7 +130,7 @@ impl JournalPosition {
         }
     }
 
-    /// What was [`JournalPosition::to_text`].
+    /// Reads the text of [`JournalPosition::to_text`].
     #[must_use]
     pub fn from_text(text: String) -> Self {
         let since = text.strip_prefix('@').and_then(|secs| secs.parse().ok());

@@ -2,9 +2,9 @@ use std::fmt::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// Text that a stranger may have written, as it may be shown: control
-/// characters, escape sequences, what changes the direction of writing or is
-/// invisible, and bytes that are not UTF-8 are `\xHH`.
+/// Text from an untrusted source, made safe to show. Control characters, escape
+/// sequences, characters that change the direction of writing or are invisible, and
+/// bytes that are not UTF-8 become `\xHH`.
 #[derive(Debug, Clone, Copy)]
 pub struct Escaped<'a>(&'a [u8]);
 
@@ -28,7 +28,7 @@ impl<'a> Escaped<'a> {
     }
 }
 
-/// Whether a terminal or an editor would do something else than show it.
+/// Whether a terminal or an editor would do more than show it.
 fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}')

@@ -3,17 +3,17 @@ use std::sync::Arc;
 
 use crate::model::{Address, LoginLine, Stamp};
 
-/// A line that matches a rule: who, when, and where in the log it stands.
+/// A line that matches a rule: the address, the time, and where it stands in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Who failed.
+    /// The address that failed.
     pub address: Address,
-    /// When, as the line says.
+    /// The time in the line.
     pub at: Stamp,
-    /// How many failures the line is: 1, or N for `message repeated N times`. Where
-    /// it has a `login` that depends on the lines of its connection before it.
+    /// How many failures the line is: 1, or N for `message repeated N times`. If the
+    /// line has a `login`, it depends on the earlier lines of its connection.
     pub count: u32,
-    /// What it is to its connection; none where each match of a pattern counts.
+    /// What it is to its connection; none if each match of the pattern counts.
     pub login: Option<LoginLine>,
     /// Which pattern of the rule matched, from 0.
     pub pattern: u16,
@@ -40,8 +40,8 @@ pub struct KeptFailure {
     pub offset: u64,
     /// The digest of the line, see [`line_digest`](super::line_digest).
     pub digest: u32,
-    /// The line without its end, at most [`KeptFailure::TEXT`] bytes of it; none
-    /// where only the place was kept.
+    /// The line without its end, at most [`KeptFailure::TEXT`] bytes of it; none if
+    /// only the digest was kept.
     pub text: Option<Box<[u8]>>,
 }
 

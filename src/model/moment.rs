@@ -2,7 +2,7 @@ use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Ti
 
 use super::parse_span;
 
-/// A moment as a person names one: of the calendar, or so long ago.
+/// A moment as a user writes it: a date, or how long ago.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
     /// Unix seconds.

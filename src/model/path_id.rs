@@ -4,8 +4,8 @@ use std::path::Path;
 
 use siphasher::sip::SipHasher13;
 
-/// What stands for a log's path in the failures that are kept: a hash of it.
-/// The store has the path of each id once.
+/// The id of a log's path, a hash of it. Kept failures have the id, and the store has
+/// the path of each id once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PathId(i64);
 
@@ -35,8 +35,8 @@ impl PathId {
 /// How much of a line its digest is taken of, in bytes.
 const DIGESTED: usize = 256;
 
-/// A digest of a line without its newline, by which it is known again where
-/// its text was not kept: the low half of a hash of its first 256 bytes.
+/// A digest of a line without its newline: the low half of a hash of its first 256
+/// bytes. By it a line is recognised whose text was not kept.
 #[must_use]
 pub fn line_digest(line: &[u8]) -> u32 {
     let hash = hash(&line[..line.len().min(DIGESTED)]);

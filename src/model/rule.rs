@@ -15,15 +15,15 @@ pub struct Rule {
     pub enabled: bool,
     /// What it reads.
     pub sources: Vec<SourceSpec>,
-    /// Further directories in which the generations of its logs may be;
-    /// relative ones are taken from the log's.
+    /// Further directories in which the generations of its logs may be. Relative ones
+    /// start at the log's directory.
     pub olddir: Vec<PathBuf>,
     /// In the order in which they are tried.
     pub patterns: Vec<Pattern>,
     /// strftime formats of the `time` group, in the order in which they are tried.
     pub time_formats: Vec<String>,
-    /// The HTTP statuses that count, where a login page has none of its own; any
-    /// if none.
+    /// The HTTP statuses that count, if a login page has none of its own. None: any
+    /// status counts.
     pub statuses: Option<Vec<u16>>,
     /// When failures become a ban.
     pub thresholds: Thresholds,
@@ -36,7 +36,7 @@ pub enum SourceSpec {
     Files(PathBuf),
     /// The systemd journal of a unit.
     Journal(String),
-    /// The first there is of the host's usual places for ssh.
+    /// The first of the usual logs of the rule ssh that is there.
     Auto,
 }
 
@@ -83,8 +83,7 @@ impl Urls {
 pub struct LoginPage {
     /// Its path, and behind a `?` what must be in the query.
     pub url: Cow<'static, str>,
-    /// The HTTP statuses with which it answers a failed login; those of the rule
-    /// if none.
+    /// The HTTP statuses with which it answers a failed login. None: those of the rule.
     pub failures: Option<&'static [u16]>,
 }
 
@@ -104,13 +103,13 @@ pub struct Thresholds {
     pub failed_attempts: NonZeroU32,
     /// Seconds: between two failures (`gap`), or of the whole window (`sliding`).
     pub request_time: u32,
-    /// How the seconds are taken.
+    /// How `request_time` is used.
     pub window: WindowKind,
     /// How long a ban lasts.
     pub ban_time: BanTime,
 }
 
-/// How failures are held together.
+/// Which failures belong to one window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WindowKind {
     /// PyFilter's: a failure soon after the one before it extends the window.

@@ -6,19 +6,19 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-/// At most this many alternatives are kept for one pattern: more make the
-/// search for them slow, and the choice falls on another part of the pattern.
+/// At most this many alternatives are kept for one pattern. More of them make the
+/// search slow, so another part of the pattern is chosen.
 const MOST: usize = 16;
 
 /// Bytes beyond this do not make a literal any rarer.
 const LONG_ENOUGH: usize = 12;
 
-/// Capitals are rare in what a log says all day: to have one is worth as many
-/// bytes more. `PAM: ` stands in fewer lines than ` from `.
+/// Capitals are rare in logs: a capital is worth this many more bytes. `PAM: ` stands
+/// in fewer lines than ` from `.
 const CAPITAL: usize = 6;
 
-/// A set of byte strings of which at least one stands in whatever matches
-/// `hir`; none when there is no such set of strings of two bytes or more.
+/// A set of byte strings: at least one of them stands in everything that matches `hir`.
+/// None if there is no such set of strings of two bytes or more.
 #[must_use]
 pub(super) fn required(hir: &Hir) -> Option<Vec<Vec<u8>>> {
     let long = |set: &Vec<Vec<u8>>| set.iter().all(|literal| literal.len() > 1);
@@ -30,9 +30,9 @@ pub(super) fn required(hir: &Hir) -> Option<Vec<Vec<u8>>> {
 
 /// What is known of the texts that match an expression.
 struct Facts {
-    /// All of them, if they are few.
+    /// All these texts, if they are few.
     exact: Option<Vec<Vec<u8>>>,
-    /// The best set of which one stands in each.
+    /// The best set of strings of which one stands in each text.
     required: Option<Vec<Vec<u8>>>,
 }
 
@@ -116,8 +116,8 @@ fn either(a: Facts, b: Facts) -> Facts {
     }
 }
 
-/// Joins what stands side by side: exact neighbours grow into longer strings,
-/// and the best string met on the way is the one required.
+/// Joins parts that stand side by side: exact neighbours grow into longer strings, and
+/// the best string on the way is the required one.
 fn concat(parts: &[Hir]) -> Facts {
     let mut run = vec![Vec::new()];
     let mut exact = true;
@@ -178,7 +178,8 @@ fn usable(set: &[Vec<u8>]) -> bool {
     !set.is_empty() && set.iter().all(|literal| !literal.is_empty())
 }
 
-/// Long, rare and few is good: what counts is the worst string of the set.
+/// How good a set is: long, rare and few strings are good. The worst string of the set
+/// counts.
 fn score(set: &[Vec<u8>]) -> usize {
     let rarity = |literal: &Vec<u8>| {
         let capital = literal.iter().any(u8::is_ascii_uppercase);

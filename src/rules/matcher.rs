@@ -14,8 +14,8 @@ use super::sshd_connection::login_line;
 use super::stamp::{Clock, Formats};
 use super::users::Users;
 
-/// A rule's patterns. One for each worker: clones share what is compiled but
-/// not the scratch space, over which threads would wait for one another.
+/// The patterns of a rule. Each worker has a clone: clones share what is compiled, but
+/// not the memory that is written to.
 #[derive(Debug, Clone)]
 pub struct Matcher {
     patterns: Patterns,
@@ -24,7 +24,7 @@ pub struct Matcher {
     formats: Formats,
     clock: Clock,
     statuses: Option<Vec<u16>>,
-    /// Of the failures that were found, if they are wanted.
+    /// The user names of the failures, if they are wanted.
     users: Option<Users>,
 }
 
@@ -32,7 +32,8 @@ pub struct Matcher {
 struct Candidate<'b> {
     /// As it stands in the log.
     whole: &'b [u8],
-    /// What is to match: without its end, and unfolded if it was repeated.
+    /// What the patterns are tried on: without its end; of a repeated line the line
+    /// that was repeated.
     line: Cow<'b, [u8]>,
     count: u32,
     called: PatternSet,
@@ -44,16 +45,15 @@ struct Candidate<'b> {
 pub enum Verdict {
     /// A failure.
     Failure(Failure),
-    /// A pattern matches, but where the address should be stands something
-    /// else: a host name.
+    /// A pattern matches, but a host name stands in place of the address.
     HostName,
     /// A pattern matches, but its time can not be read.
     BadTime,
-    /// No pattern matches, or the status is none that counts.
+    /// No pattern matches, or the status does not count.
     Nothing,
 }
 
-/// What was met in a block beside failures.
+/// What else was found in a block.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MatchTotals {
     /// Lines that name a host where an address should be.
@@ -65,7 +65,7 @@ pub struct MatchTotals {
 }
 
 impl MatchTotals {
-    /// Adds what was met in a later block.
+    /// Adds what was found in a later block.
     pub fn add(&mut self, later: &MatchTotals) {
         self.host_names += later.host_names;
         self.bad_times += later.bad_times;
@@ -84,8 +84,7 @@ impl Matcher {
         Self::of(rule, clock, None)
     }
 
-    /// The same, which keeps the user names of the failures: what a pattern
-    /// calls `user`.
+    /// The same; it also keeps the user names of the failures, from the group `user`.
     ///
     /// # Errors
     /// As [`Matcher::new`].
@@ -118,8 +117,8 @@ impl Matcher {
         self.clock = clock;
     }
 
-    /// Gives the user names of the failures that were found since the last
-    /// time, if they are kept; `users` is what they are written into next.
+    /// Exchanges the user names of the failures that were found since the last call for
+    /// an empty value, `users`, so that its memory is used again.
     pub fn exchange_users(&mut self, users: &mut Users) {
         if let Some(own) = &mut self.users {
             std::mem::swap(own, users);
@@ -133,9 +132,9 @@ impl Matcher {
         self.users.is_some()
     }
 
-    /// Finds the failures in `block`, which holds whole lines and stands at
-    /// `base` in its log, and hands them to `sink` in their order, each with its
-    /// line without the newline.
+    /// Finds the failures in `block`, which holds whole lines and begins at the byte
+    /// `base` of its log. Calls `sink` with each failure, in their order, and its line
+    /// without the newline.
     pub fn scan(
         &mut self,
         block: &[u8],
@@ -204,7 +203,7 @@ impl Matcher {
         }
     }
 
-    /// What a candidate is, of which the first match is known.
+    /// What a candidate is, given its first match.
     fn verdict(&mut self, candidate: &Candidate<'_>, mut found: Option<(usize, Parts)>) -> Verdict {
         let Candidate {
             line,
@@ -243,7 +242,7 @@ impl Matcher {
         verdict
     }
 
-    /// What a match of the pattern in that place says, or what else it is.
+    /// The failure that a match of the pattern in that place is, or why it is none.
     fn who_and_when(
         &mut self,
         line: &[u8],
@@ -255,7 +254,7 @@ impl Matcher {
         };
         let requests = self.patterns.all()[place].requests.as_ref();
         let statuses = self.statuses.as_deref();
-        // Where any status counts it need not be looked for.
+        // If any status counts, the status is not needed.
         let status = || match parts.status() {
             Some(status) => number(&line[status]),
             None => status_behind_request(line),

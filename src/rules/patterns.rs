@@ -9,12 +9,12 @@ use super::automaton::{self, Automaton};
 use super::pattern::RulePattern;
 use super::program::{Parts, PatternProgram};
 
-/// Programs for several patterns at once that are made at most: a line that
-/// calls for yet another choice is tried pattern by pattern.
+/// How many programs for several patterns are made at most. A line that needs another
+/// choice is tried pattern by pattern.
 const MOST: usize = 32;
 
-/// A choice of patterns, by their places in the order in which they are tried.
-/// From the 64th on they are called together.
+/// A choice of patterns, by their places in the order in which they are tried. All
+/// patterns from the 64th on share one bit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(super) struct PatternSet(u64);
 
@@ -34,13 +34,13 @@ impl PatternSet {
     }
 }
 
-/// The patterns of a rule. One for each worker: clones share the programs but
-/// not their tables, over which threads would wait for one another.
+/// The patterns of a rule. Each worker has a clone: clones share the programs, but not
+/// the tables that are written to.
 #[derive(Debug, Clone)]
 pub(super) struct Patterns {
     shared: Arc<Shared>,
     own: Vec<WorkerAutomaton>,
-    /// By the first of the patterns that were called: which of these it was.
+    /// By the first pattern of a choice: the place in `own` that served it last.
     last: [usize; 64],
 }
 
@@ -75,7 +75,7 @@ impl Patterns {
         Self::with_room(rule, users, automaton::MOST)
     }
 
-    /// The same with tables of so many entries.
+    /// The same with tables of `room` entries.
     pub(super) fn with_room(rule: &Rule, users: bool, room: usize) -> Result<Self, String> {
         let mut patterns: Vec<RulePattern> = rule
             .patterns
@@ -126,7 +126,7 @@ impl Patterns {
             })
     }
 
-    /// Where this worker has the program for all that are called.
+    /// The place of this worker's automaton for all called patterns.
     #[inline]
     fn called(&mut self, called: PatternSet) -> Result<usize, TooMany> {
         let choice = Choice::Several(called);
@@ -139,7 +139,7 @@ impl Patterns {
         Ok(self.last[first])
     }
 
-    /// Where this worker has the program of a choice.
+    /// The place of this worker's automaton for a choice.
     fn own(&mut self, choice: Choice) -> Result<usize, TooMany> {
         if let Some(known) = self.own.iter().position(|own| own.choice == choice) {
             return Ok(known);
@@ -153,7 +153,7 @@ impl Patterns {
     }
 }
 
-/// There are as many programs as there may be.
+/// No further program may be made.
 struct TooMany;
 
 impl Shared {

@@ -1,5 +1,5 @@
-//! What an access log has of POSTs to login pages, where none of them counts: to
-//! which of a rule's pages and with which statuses, and which other paths look
+//! Which POSTs to login pages an access log has, where none of them is a failure: to
+//! which of the rule's pages, with which statuses, and to which other paths that look
 //! like login pages.
 
 use std::collections::BTreeMap;
@@ -83,7 +83,7 @@ impl PostsSeen {
     }
 
     fn line(&mut self, line: &[u8]) {
-        // A quote of a client's is escaped, so that this begins the request.
+        // A client's quote is escaped, so this one begins the request.
         let Some(quote) = memmem::find(line, b"] \"") else {
             return;
         };
@@ -171,8 +171,8 @@ impl PostsSeen {
     }
 }
 
-/// Whether the user is known who stands behind the address and the one of identd:
-/// `203.0.113.9 - alice [22/Mar/…`.
+/// Whether a user is named behind the address and the user of identd: `203.0.113.9 -
+/// alice [22/Mar/…`.
 fn has_user(head: &[u8]) -> bool {
     let end = memmem::rfind(head, b" [").unwrap_or(head.len());
     let user = head[..end].splitn(3, |&byte| byte == b' ').nth(2);

@@ -14,7 +14,7 @@ use super::requests::Requests;
 #[derive(Debug, Clone)]
 pub(super) struct Prefilter {
     search: Search,
-    /// By literal: what a line that holds it calls for.
+    /// By literal: the patterns that a line with it is a candidate for.
     calls: Vec<CandidateFlags>,
     /// By literal: how far behind its start the next one may begin.
     steps: Vec<usize>,
@@ -22,8 +22,8 @@ pub(super) struct Prefilter {
     gates: Vec<Option<Gate>>,
 }
 
-/// What a literal that stands in many lines must be followed by to count: tried
-/// before anything else is looked at, since most lines that hold it fail here.
+/// What must follow a literal for it to count. It is tried first: the literal stands in
+/// many lines, and most of them fail here.
 #[derive(Debug, Clone)]
 struct Gate {
     /// How far behind the start of the literal the request begins.
@@ -31,8 +31,8 @@ struct Gate {
     requests: Arc<Requests>,
 }
 
-/// The packed one is faster, and made in no time, but neither serves every
-/// processor nor any number of literals.
+/// The packed search is faster, and quickly made, but it does not run on every
+/// processor, nor with any number of literals.
 #[derive(Debug, Clone)]
 enum Search {
     Packed(Searcher),
@@ -54,13 +54,13 @@ impl Search {
     }
 }
 
-/// What a line calls for.
+/// The patterns that a line is a candidate for.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct CandidateFlags {
     /// The patterns of which it holds a literal.
     pub(super) patterns: PatternSet,
-    /// Whether it may stand for several; then what it stands for is to be
-    /// looked at anew.
+    /// Whether it may be a repeated line. Then the line that it repeats has to be
+    /// looked at again.
     pub(super) repeated: bool,
 }
 
@@ -82,7 +82,7 @@ impl CandidateFlags {
 pub(super) struct Needs<'p> {
     /// One of these.
     pub(super) literals: Vec<Vec<u8>>,
-    /// Behind the quote in the literal such a request, if they are given.
+    /// If given, one of these requests must begin behind the quote in the literal.
     pub(super) requests: Option<&'p Requests>,
 }
 
@@ -116,8 +116,8 @@ impl Prefilter {
         };
         let mut all: Vec<_> = own.chain([(RARE.to_vec(), repeated, None)]).collect();
         all.sort_by_key(|(literal, ..)| literal.len());
-        // One that holds another is found with that one. So no two are left
-        // that can begin at one place.
+        // A literal that contains another one is found with that one. So no two that
+        // are left can begin at the same byte.
         let mut kept: Vec<(Vec<u8>, CandidateFlags, Option<Gate>)> = Vec::new();
         for (literal, calls, gate) in all {
             match kept
@@ -126,7 +126,7 @@ impl Prefilter {
             {
                 Some((_, known, gate)) => {
                     known.add(calls);
-                    // It is not for the others to pass.
+                    // The other patterns do not ask for a request.
                     *gate = None;
                 }
                 None => kept.push((literal, calls, gate)),
@@ -168,8 +168,8 @@ impl Prefilter {
         }
     }
 
-    /// What the line calls for in which `hit` is the first literal and that
-    /// ends at `end`; and the first literal behind it.
+    /// The patterns that a line is a candidate for, and the first literal behind that
+    /// line. `hit` is the first literal in the line, `end` the end of the line.
     pub(super) fn calls(
         &self,
         block: &[u8],
@@ -195,8 +195,8 @@ impl Prefilter {
     }
 }
 
-/// How far behind the start of `literal` the next one may begin: they do not
-/// hold one another, but the end of one may be how another begins.
+/// How far behind the start of `literal` the next one may begin. No literal contains
+/// another one, but the end of one may be the start of another.
 fn step(literal: &[u8], literals: &[Vec<u8>]) -> usize {
     let overlap = |other: &Vec<u8>| {
         let (&first, _) = other.split_first()?;

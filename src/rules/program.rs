@@ -19,7 +19,7 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// The place of a part that the match has not.
+    /// The place of a part that the match does not have.
     pub(super) const NONE: usize = usize::MAX;
 
     pub(super) fn new(places: [usize; 2 * PARTS]) -> Self {
@@ -38,8 +38,8 @@ impl Parts {
         self.part(2)
     }
 
-    /// The request line of an access log, which stands between time and status:
-    /// `TIME] "REQUEST" STATUS`. To follow a group of its own would cost.
+    /// The request line of an access log, which stands between time and status: `TIME]
+    /// "REQUEST" STATUS`. A group of its own would make the walk slower.
     pub(super) fn request(&self) -> Option<Range<usize>> {
         let (time, status) = (self.time()?, self.status()?);
         let request = time.end + r#"] ""#.len()..status.start.checked_sub(r#"" "#.len())?;
@@ -56,8 +56,8 @@ impl Parts {
     }
 }
 
-/// Patterns in the order in which they are tried, as one machine: its best
-/// match, begun at the start of a line, is that of the first of them that
+/// Patterns as one machine, in the order in which they are tried. The match that the
+/// machine prefers, begun at the start of a line, is that of the first pattern that
 /// matches anywhere in the line.
 #[derive(Debug)]
 pub(super) struct PatternProgram {
@@ -77,10 +77,10 @@ pub(super) struct PatternProgram {
 type Slots = [Option<usize>; 2 * PARTS];
 
 impl PatternProgram {
-    /// Compiles patterns, each with its place in the order in which all are
-    /// tried; `room` is how many entries a table of theirs may have, `users`
-    /// whether user names are wanted: to follow them costs. None if they were
-    /// too large, which no checked pattern is.
+    /// Compiles patterns, each with its place in the order in which all are tried.
+    /// `room` is how many entries a table may have. `users` says whether user names are
+    /// wanted: to follow them takes time. None if the patterns are too large, which no
+    /// checked pattern is.
     pub(super) fn new<'p>(
         patterns: impl Iterator<Item = (usize, &'p RulePattern)>,
         room: usize,
@@ -163,7 +163,7 @@ impl PatternProgram {
         self.room
     }
 
-    /// The class of a byte: one of those that no pattern tells apart.
+    /// The class of a byte. The patterns do not tell the bytes of one class apart.
     pub(super) fn class(&self, byte: u8) -> u16 {
         self.classes[usize::from(byte)].into()
     }
@@ -239,8 +239,8 @@ fn slots(nfa: &NFA, pattern: usize, groups: Groups, users: bool) -> Option<Slots
     Some(slots)
 }
 
-/// The same pattern, to be begun at the start of the line: the leftmost match
-/// is preferred.
+/// The same pattern for a search that begins at the start of the line: `.*?` stands
+/// before it, so that the leftmost match is preferred.
 fn anywhere(pattern: &Hir) -> Cow<'_, Hir> {
     let anchored = pattern.properties().look_set_prefix();
     if anchored.contains(hir::Look::Start) {

@@ -5,14 +5,13 @@ use std::borrow::Cow;
 /// How the words begin.
 const WORDS: &[u8] = b"message repeated ";
 
-/// What of them tells the line from others: `mess` has its four letters in
-/// common with many words.
+/// The part of these words that is rare: many words begin with `mess`.
 pub(super) const RARE: &[u8] = b"repeated ";
 
 /// The line that was repeated and how often, or `line` itself and 1.
 ///
-/// The words count only where a message begins, right behind the head of the
-/// line: further on somebody may have typed them.
+/// The words count only at the start of a message, behind the head of the line: a
+/// client may have sent them further on.
 #[must_use]
 pub(super) fn unfold(line: &[u8]) -> (Cow<'_, [u8]>, u32) {
     let once = (Cow::Borrowed(line), 1);

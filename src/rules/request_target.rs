@@ -71,7 +71,7 @@ fn behind_authority(absolute: &[u8]) -> Option<&[u8]> {
     Some(memchr(b'/', rest).map_or(b"/", |slash| &rest[slash..]))
 }
 
-/// The same for one path. The usual reading comes first.
+/// The same for one path. The usual reading is tried first.
 fn is_read_as(path: &[u8], is_it: impl Fn(&[u8]) -> bool) -> bool {
     let Some(decoded) = decode(path) else {
         return false;

@@ -8,7 +8,7 @@ use crate::model::LoginPage;
 
 use super::request_target::{Target, lenient, unescape};
 
-/// The requests by which somebody logs in: `POST` to one of the pages.
+/// The requests that log in: `POST` to one of the pages.
 #[derive(Debug, Clone)]
 pub(super) struct Requests {
     pages: Vec<Page>,
@@ -52,7 +52,7 @@ fn bucket(path: &[u8]) -> usize {
 }
 
 impl Requests {
-    /// Those for the pages; one whose url is no path has none.
+    /// The requests for these pages. A page whose url is no path has none.
     pub(super) fn new(pages: &[LoginPage]) -> Self {
         let page = |(number, page): (usize, &LoginPage)| {
             let target = Target::new(page.url.as_bytes())?;
@@ -85,8 +85,8 @@ impl Requests {
         }
     }
 
-    /// Whether `text` may begin with such a request, up to a quote that is not
-    /// escaped or to the end of the line. A plain path is not looked beyond.
+    /// Whether `text` may begin with such a request. The request ends at a quote that
+    /// is not escaped, or with the line. Behind a plain path nothing is looked at.
     pub(super) fn may_begin(&self, text: &[u8]) -> bool {
         let is_whole = |behind: &[u8]| matches!(behind.first(), Some(b' ' | b'?' | b'#'));
         if self.begun(text).any(|(_, behind)| is_whole(behind)) {
@@ -109,9 +109,8 @@ impl Requests {
         page.get()
     }
 
-    /// Whether the request line is one for a page that failed: its answer has one
-    /// of the page's own statuses, else one of `statuses`, else any. None if it is
-    /// for no page.
+    /// Whether the request line is a failed request for a page: its status is one of
+    /// the page's own, else one of `statuses`, else any. None if it is for no page.
     pub(super) fn failed(
         &self,
         request: &[u8],

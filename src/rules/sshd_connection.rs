@@ -1,8 +1,7 @@
 //! A line of sshd → the connection that it belongs to, and what it is to that.
 //!
-//! The host name and the pid stand in the head of the line, which syslog writes,
-//! as the patterns of `library/ssh.rs` have it: nothing in it is a client's to
-//! choose. So
+//! The host name and the pid stand in the head of the line. syslog writes the head, so
+//! a client chooses nothing in it. The patterns of `library/ssh.rs` describe it:
 //!
 //! | line, behind its time | host | pid |
 //! |---|---|---|
@@ -15,25 +14,26 @@ use memchr::{memchr, memmem};
 
 use crate::model::{Address, ConnectionId, LoginLine, Role};
 
-/// What a match of a built-in ssh pattern tells of its connection.
+/// What a line of sshd says of its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConnectionMessage {
-    /// `Failed METHOD for …`: an attempt, or with a method that guesses nothing a sign.
+    /// `Failed METHOD for …`: an attempt; with a method that guesses nothing it is a
+    /// sign.
     Failed,
     /// `PAM: …`.
     Pam,
     /// Another line of the process that serves the connection.
     Sign,
-    /// A line that may be of the process that listens, and then names the other one:
-    /// `…, pid = 4711`.
+    /// A line that the listening process may write; then it names the process that
+    /// serves the connection: `…, pid = 4711`.
     SignWithPid,
-    /// A line of the process that listens, of a connection that no process serves.
+    /// A line of the listening process, of a connection that no process serves.
     SignOfListener,
 }
 
-/// The login line that `line` is: a line that matches a pattern that is this `message`,
-/// of a client at `address`, and whose time ends at the byte `time_end`.
-// Few lines match: what reads the others stays small.
+/// What the line is to its connection. It matched a pattern that says `message`, its
+/// client is at `address`, and its time ends at the byte `time_end`.
+// Few lines match. Not inlined, so that the code for all other lines stays small.
 #[inline(never)]
 pub(super) fn login_line(
     message: ConnectionMessage,
@@ -78,7 +78,7 @@ impl<'l> Head<'l> {
         if first.starts_with(b"<") {
             (first, rest) = word(rest);
         }
-        // The name of a host ends with neither of these.
+        // A host name does not end with `:` or `]`.
         if is_tag(first) {
             return Head {
                 host: b"",
@@ -108,7 +108,7 @@ impl<'l> Head<'l> {
     }
 }
 
-/// The next word of a text that blanks may stand before, and what is behind it.
+/// The next word of a text, without the blanks before it, and the rest.
 fn word(text: &[u8]) -> (&[u8], &[u8]) {
     let blanks = text.iter().take_while(|&&byte| byte == b' ').count();
     let text = &text[blanks..];
@@ -132,8 +132,8 @@ fn is_number(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(u8::is_ascii_digit)
 }
 
-/// Whether a line `Failed METHOD …` is of a method by which a client only asks, or
-/// offers a key: those of a name that is no user count, too.
+/// Whether the method of a line `Failed METHOD …` only asks, or offers a key. sshd
+/// writes such lines for users that do not exist.
 fn guesses_nothing(rest: &[u8]) -> bool {
     let message = rest.trim_ascii_start();
     let method = match message.strip_prefix(b"Failed ") {
@@ -147,8 +147,8 @@ fn guesses_nothing(rest: &[u8]) -> bool {
     matches!(word(method).0, b"none" | b"publickey")
 }
 
-/// The pid of `Timeout before authentication for connection from … to …, pid = 4711`:
-/// between the addresses and this nothing is a client's.
+/// The pid of `Timeout before authentication for connection from … to …, pid = 4711`. A
+/// client can write nothing between the addresses and the pid.
 fn named_pid(message: &[u8]) -> Option<&[u8]> {
     let named = &message[memmem::find(message, b", pid = ")? + b", pid = ".len()..];
     let digits = named

@@ -1,8 +1,8 @@
-/// The user names of failures, in their order.
+/// The user names of failures, in the order of the failures.
 #[derive(Debug, Clone, Default)]
 pub struct Users {
     bytes: Vec<u8>,
-    /// Of each failure, where its name stands; none where the line has none.
+    /// By failure: where its name stands in `bytes`; none if the line has no name.
     places: Vec<Option<(u32, u32)>>,
 }
 

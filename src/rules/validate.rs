@@ -27,8 +27,8 @@ pub(super) fn compile(text: &str) -> Result<Regex, String> {
     })
 }
 
-/// Whether a pattern can find failures: it compiles, means what it meant to
-/// Python, has a time and an address, and does not match every line.
+/// Whether a pattern can find failures: it compiles, means the same as in Python, has a
+/// time and an address, and does not match every line.
 ///
 /// # Errors
 /// A sentence: what is wrong, and what to write instead.
@@ -63,7 +63,7 @@ fn check_groups(regex: &Regex, positions: Positions) -> Result<(), String> {
     }
 }
 
-/// Why `text` is no regular expression, in words for somebody who knows Python's.
+/// Why `text` is no regular expression, in words for a reader who knows Python's.
 fn syntax_error(text: &str) -> String {
     let error = match regex_syntax::ParserBuilder::new()
         .utf8(false)
@@ -129,7 +129,8 @@ fn at(text: &str, start: ast::Position, message: &str) -> String {
     format!("is not a regular expression: {message} (column {column})")
 }
 
-/// Stops at what Rust accepts but reads otherwise than Python: the cure, with its column.
+/// Stops at what Rust accepts but reads differently from Python. The error says what to
+/// write instead, with the column.
 struct Changed;
 
 fn changed(span: &ast::Span, cure: &str) -> Result<(), String> {

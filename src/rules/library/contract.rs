@@ -6,7 +6,7 @@ use super::login_pages::{REFUSED, SHOWN_AGAIN, WebServer};
 use crate::model::{LoginPage, Positions};
 
 /// A built-in rule: what a rule of that name has when the configuration does not
-/// say otherwise. [`BuiltinRule::NONE`] has the values of a field that most rules
+/// say otherwise. `BuiltinRule::NONE` has the values of a field that most rules
 /// leave out.
 #[derive(Debug, Clone, Copy)]
 pub struct BuiltinRule {

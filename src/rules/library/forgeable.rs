@@ -1,4 +1,4 @@
-//! Logs into which anybody who can reach a service can write whole lines.
+//! Logs into which a client of the service can write whole lines.
 
 use regex::bytes::RegexBuilder;
 
@@ -31,7 +31,7 @@ pub struct FixedVersion {
     pub files: &'static [&'static str],
 }
 
-/// What a log says about the version that wrote it.
+/// Which version wrote a log, as far as the log says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wrote {
     /// Only versions that escape what clients send.

@@ -1,12 +1,12 @@
-//! What MariaDB's plugin `server_audit` says of a failed login through syslog:
+//! The message of MariaDB's plugin `server_audit` about a failed login, through syslog:
 //!
 //! `… mysql-server_auditing:  SERVER,USER,HOST,CONNECTION,QUERY,FAILED_CONNECT,,,CODE`
 //!
-//! Of all that MariaDB writes only this can not be forged by a client: the whole
-//! event is one message, in which journald and rsyslog keep a newline from ending
-//! the line. Nothing in it is quoted, so that a name may look like the fields
-//! behind it. A line counts only if it has as many commas as an event has: then
-//! the user's name holds none, and each field is what it seems to be.
+//! It is the only message of MariaDB that a client can not forge: the whole event is
+//! one message, and journald and rsyslog do not let a newline in it end the line.
+//! Nothing in it is quoted, so a name may look like the fields behind it. A line counts
+//! only if it has as many commas as an event has: then the name holds no comma, and
+//! each field is what it seems to be.
 
 use super::contract::{BuiltinPattern, BuiltinRule, JournalSenders, Offer, ServiceOptions};
 use super::mysql;

@@ -189,9 +189,9 @@ mod tests {
         let files = samples.read_dir().unwrap().map(|file| file.unwrap().path());
         let logs = files.filter(|file| file.extension().is_some_and(|ending| ending == "log"));
         let stem = |log: PathBuf| log.file_stem().unwrap().to_str().unwrap().to_owned();
-        let sampled: BTreeSet<String> = logs.map(stem).collect();
+        let with_samples: BTreeSet<String> = logs.map(stem).collect();
         let rules: BTreeSet<String> = names().into_iter().map(str::to_owned).collect();
-        assert_eq!(sampled, rules);
+        assert_eq!(with_samples, rules);
     }
 
     /// A redirect, a page that is not there, a proxy without its application: all of

@@ -1,4 +1,4 @@
-//! What MySQL and MariaDB say of a failed login, in their own log or through
+//! The messages of MySQL and MariaDB about a failed login, in their own log or through
 //! syslog.
 //!
 //! The server writes two forms. Before the login, when the user's name is what
@@ -10,9 +10,9 @@
 //!
 //! `… for user 'USER'@'HOST' to database 'DATABASE'`
 //!
-//! In the first the host is the last of the line, in the second the first. A
-//! name may hold quotes and look like the other form: what can be read as both
-//! names nobody.
+//! In the first form the last host of the line is the client's, in the second the first
+//! one. A name may hold quotes and look like the other form: a line that can be read as
+//! both matches nothing.
 //!
 //! MySQL 8 and later write a newline in a name as a blank. MariaDB, and MySQL
 //! before 8, write it as it is: a client can write whole lines, and no pattern

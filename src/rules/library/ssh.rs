@@ -1,9 +1,9 @@
-//! What OpenSSH's server says of a failed login, and of a connection that
-//! never came to one.
+//! The messages of OpenSSH's server about a failed login, and about a connection that
+//! ended before a login.
 //!
-//! One failed login counts once, however many of these lines tell of it: [`TELLS`]
-//! says what each is to its connection, and `judge/connections.rs` counts. What
-//! would never be the first line to tell is left out: the ends of connections of
+//! One failed login counts once, however many of these lines tell of it: each pattern says
+//! what its line is to the connection, and `judge/connections.rs` counts. Messages that
+//! always come after another one that counts are left out: the ends of connections of
 //! invalid users, `PAM: … for illegal user`, `pam_unix(sshd:auth)`, `Received
 //! disconnect` and `Disconnecting … Too many authentication failures`.
 //!
@@ -70,7 +70,7 @@ macro_rules! key_or_end {
     };
 }
 
-/// Also a host's name, or sshd's `UNKNOWN`: that is for the matcher to refuse.
+/// It may also be a host name, or sshd's `UNKNOWN`: the matcher refuses these.
 macro_rules! ip {
     () => {
         r"(?P<ip>\S+)"
@@ -83,9 +83,9 @@ macro_rules! port {
     };
 }
 
-/// The user whom a connection is authenticating: an account that exists, whose
-/// name no attacker typed and that has no blank. What the client sent may stand
-/// behind the address, so the first address is the true one.
+/// The user of a connection: an account that exists. Its name has no blank, and no
+/// client chose it. The client's text may stand behind the address, so the first
+/// address is the true one.
 macro_rules! account {
     () => {
         r" authenticating user (?P<user>\S+)"
@@ -106,9 +106,9 @@ macro_rules! address_first {
     };
 }
 
-/// A method by which a login of an existing user failed: any word but
-/// `publickey` and `none`, that is, one that begins with neither `pu` nor `no`.
-/// A client offers key after key, and asks with `none` what it may try.
+/// A method by which a login of an existing user failed: any word but `publickey` and
+/// `none`, so one that begins with neither `pu` nor `no`. A client offers one key after
+/// the other, and asks with `none` what it may try.
 macro_rules! method {
     () => {
         r"(?:[^\spn]\S*|p[^\su]\S*|n[^\so]\S*)"
@@ -118,9 +118,9 @@ macro_rules! method {
 /// Any text without `ssh2: ` (or another digit), which divides a key from what
 /// is before it.
 ///
-/// User name and key (a certificate's ID, a client's user and host) are both
-/// the attacker's. With one `ssh2: ` in the line the address stands before it;
-/// with two, nobody can say which.
+/// The client chooses both the user name and the key's text (a certificate's ID, a
+/// client's user and host). With one `ssh2: ` in the line the address stands before it.
+/// With two it is not known which one is sshd's.
 ///
 /// It is spelled out, since the engine has no look-ahead: a byte other than `s`; or
 /// from an `s` on as far as `ssh2:` goes, and a byte that does not go on with it. What
@@ -151,257 +151,216 @@ macro_rules! fingerprint {
     };
 }
 
+/// A pattern: what its line says of the connection, the literals of which one stands
+/// in every match, and the message behind the head.
+///
+/// Each literal begins where its first four bytes are rare in logs: those are looked for
+/// at once, and only behind them the rest. `Conn`, `Disc` and ` not` stand in half of
+/// sshd's lines.
+macro_rules! pattern {
+    ($says:ident, [$($literal:literal),+], $($message:tt)+) => {
+        BuiltinPattern::new(concat!(head!(), $($message)+), &[$($literal),+])
+            .of(ConnectionMessage::$says)
+    };
+}
+
 const PATTERNS: &[BuiltinPattern] = &[
-    // An account that exists has a name that no attacker typed: the first
-    // address is the true one, whatever a key has to say behind it.
-    BuiltinPattern::new(
-        concat!(
-            head!(),
-            "Failed ",
-            method!(),
-            r" for (?P<user>\S+|<invalid username>) from ",
-            ip!(),
-            port!(),
-            key_or_end!()
-        ),
-        &["Failed "],
-    )
-    .of(ConnectionMessage::Failed),
-    // A name that somebody typed, and no key: the last address.
-    BuiltinPattern::new(
-        concat!(
-            head!(),
-            r"Failed (?:\S+ for (?:invalid|illegal) user|",
-            method!(),
-            " for) (?P<user>",
-            no_key!(),
-            ")",
-            from_last!()
-        ),
-        &["Failed "],
-    )
-    .of(ConnectionMessage::Failed),
-    // A name that somebody typed, and a key, which ends in a fingerprint or,
-    // for a client's host, in a quote.
-    BuiltinPattern::new(
-        concat!(
-            head!(),
-            r"Failed \S+ for (?:invalid|illegal) user (?P<user>",
-            no_key!(),
-            ") from ",
-            ip!(),
-            port!(),
-            r" ssh\d: ",
-            key_type!(),
-            " (?:",
-            fingerprint!(),
-            "|(?:",
-            fingerprint!(),
-            " )?ID ",
-            no_key!(),
-            r" \(serial \d+\) CA ",
-            key_type!(),
-            " ",
-            fingerprint!(),
-            "|",
-            fingerprint!(),
-            ", client user \"",
-            no_key!(),
-            "\")",
-            end!()
-        ),
-        &["Failed "],
-    )
-    .of(ConnectionMessage::Failed),
-    BuiltinPattern::new(
-        concat!(
-            head!(),
-            "(?:Invalid|Illegal) user(?: (?P<user>.*))?",
-            from_last!()
-        ),
-        &["Illegal user", "Invalid user"],
-    )
-    .of(ConnectionMessage::Sign),
+    // No client chose the name of an account that exists: the first address is the true
+    // one, whatever the text of a key behind it is.
+    pattern!(
+        Failed,
+        ["Failed "],
+        "Failed ",
+        method!(),
+        r" for (?P<user>\S+|<invalid username>) from ",
+        ip!(),
+        port!(),
+        key_or_end!()
+    ),
+    // A name that the client chose, and no key: the last address.
+    pattern!(
+        Failed,
+        ["Failed "],
+        r"Failed (?:\S+ for (?:invalid|illegal) user|",
+        method!(),
+        " for) (?P<user>",
+        no_key!(),
+        ")",
+        from_last!()
+    ),
+    // A name that the client chose, and a key, which ends in a fingerprint or, for a
+    // client's host, in a quote.
+    pattern!(
+        Failed,
+        ["Failed "],
+        r"Failed \S+ for (?:invalid|illegal) user (?P<user>",
+        no_key!(),
+        ") from ",
+        ip!(),
+        port!(),
+        r" ssh\d: ",
+        key_type!(),
+        " (?:",
+        fingerprint!(),
+        "|(?:",
+        fingerprint!(),
+        " )?ID ",
+        no_key!(),
+        r" \(serial \d+\) CA ",
+        key_type!(),
+        " ",
+        fingerprint!(),
+        "|",
+        fingerprint!(),
+        ", client user \"",
+        no_key!(),
+        "\")",
+        end!()
+    ),
+    pattern!(
+        Sign,
+        ["Illegal user", "Invalid user"],
+        "(?:Invalid|Illegal) user(?: (?P<user>.*))?",
+        from_last!()
+    ),
     // The reason is sshd's and has neither dot nor colon, so no address.
-    BuiltinPattern::new(
-        concat!(
-            head!(),
-            "User (?P<user>.+) from ",
-            ip!(),
-            " not allowed because [\\w' -]+",
-            end!()
-        ),
-        &["t allowed because "],
-    )
-    .of(ConnectionMessage::Sign),
-    BuiltinPattern::new(
-        concat!(head!(), "ROOT LOGIN REFUSED FROM ", ip!(), port!(), end!()),
-        &["ROOT LOGIN REFUSED FROM "],
-    )
-    .of(ConnectionMessage::Sign),
+    pattern!(
+        Sign,
+        ["t allowed because "],
+        "User (?P<user>.+) from ",
+        ip!(),
+        " not allowed because [\\w' -]+",
+        end!()
+    ),
+    pattern!(
+        Sign,
+        ["ROOT LOGIN REFUSED FROM "],
+        "ROOT LOGIN REFUSED FROM ",
+        ip!(),
+        port!(),
+        end!()
+    ),
     // PAM's text has one `for` only in "retries for service"; `for illegal
     // user NAME` has said `Invalid user`, and its NAME could hold a `for`.
-    BuiltinPattern::new(
-        concat!(
-            head!(),
-            r"(?:error: )?PAM: (?:(?:[^\sf]\S*|f[^\so]\S*) )+(?:for service )?",
-            r"for (?P<user>\S+) from ",
-            ip!(),
-            r"(?: via \S+)?",
-            end!()
-        ),
-        &["PAM: "],
-    )
-    .of(ConnectionMessage::Pam),
-    BuiltinPattern::new(
-        concat!(
-            head!(),
-            "(?:error: )?maximum authentication attempts exceeded for ",
-            "(?:(?:invalid|illegal) user )?(?P<user>.*)",
-            from_last!()
-        ),
-        &["maximum authentication attempts exceeded for "],
-    )
-    .of(ConnectionMessage::Sign),
+    pattern!(
+        Pam,
+        ["PAM: "],
+        r"(?:error: )?PAM: (?:(?:[^\sf]\S*|f[^\so]\S*) )+(?:for service )?",
+        r"for (?P<user>\S+) from ",
+        ip!(),
+        r"(?: via \S+)?",
+        end!()
+    ),
+    pattern!(
+        Sign,
+        ["maximum authentication attempts exceeded for "],
+        "(?:error: )?maximum authentication attempts exceeded for ",
+        "(?:(?:invalid|illegal) user )?(?P<user>.*)",
+        from_last!()
+    ),
     // TCP wrappers: `HOST`, `HOST (ADDRESS)`, each perhaps with a user that
     // the client's own ident service named: `USER@HOST`.
-    BuiltinPattern::new(
-        concat!(
-            head!(),
-            r"refused connect from (?:.*[@ (])?(?P<ip>[^\s()@]+)\)?",
-            end!()
-        ),
-        &["refused connect from "],
-    )
-    .of(ConnectionMessage::Sign),
-    BuiltinPattern::new(
-        concat!(
-            head!(),
-            "Did not receive identification string from ",
-            ip!(),
-            port!(),
-            end!()
-        ),
-        &["Did not receive identification string from "],
-    )
-    .of(ConnectionMessage::Sign),
-    BuiltinPattern::new(
-        concat!(
-            head!(),
-            "Bad protocol version identification '.*'",
-            from_last!()
-        ),
-        &["Bad protocol version identification '"],
-    )
-    .of(ConnectionMessage::Sign),
-    BuiltinPattern::new(
-        concat!(
-            head!(),
-            "(?:error: |fatal: )?banner exchange: Connection from",
-            address_first!()
-        ),
-        &["banner exchange: Connection from "],
-    )
-    .of(ConnectionMessage::Sign),
-    BuiltinPattern::new(
-        concat!(
-            head!(),
-            "(?:error: |fatal: )?Unable to negotiate with",
-            address_first!()
-        ),
-        &["Unable to negotiate with "],
-    )
-    .of(ConnectionMessage::Sign),
+    pattern!(
+        Sign,
+        ["refused connect from "],
+        r"refused connect from (?:.*[@ (])?(?P<ip>[^\s()@]+)\)?",
+        end!()
+    ),
+    pattern!(
+        Sign,
+        ["Did not receive identification string from "],
+        "Did not receive identification string from ",
+        ip!(),
+        port!(),
+        end!()
+    ),
+    pattern!(
+        Sign,
+        ["Bad protocol version identification '"],
+        "Bad protocol version identification '.*'",
+        from_last!()
+    ),
+    pattern!(
+        Sign,
+        ["banner exchange: Connection from "],
+        "(?:error: |fatal: )?banner exchange: Connection from",
+        address_first!()
+    ),
+    pattern!(
+        Sign,
+        ["Unable to negotiate with "],
+        "(?:error: |fatal: )?Unable to negotiate with",
+        address_first!()
+    ),
     // After a login it is `Connection from user NAME ADDRESS`.
-    BuiltinPattern::new(
-        concat!(
-            head!(),
-            "(?:error: |fatal: )?ssh_dispatch_run_fatal: Connection (?:from|to)(?:",
-            account!(),
-            ")?",
-            address_first!()
-        ),
-        &["ssh_dispatch_run_fatal: Connection "],
-    )
-    .of(ConnectionMessage::Sign),
-    BuiltinPattern::new(
-        concat!(
-            head!(),
-            "(?:error: |fatal: )?Timeout before authentication for (?:connection from )?",
-            r"(?P<ip>\S+?)\.?(?: port \d+| to \S+, pid = \d+(?: \([a-z ]+\))?)?",
-            end!()
-        ),
-        &["Timeout before authentication for "],
-    )
-    .of(ConnectionMessage::SignWithPid),
-    // Guessing at a server that takes keys only leaves no other trace. Without
-    // `authenticating user` it may be a probe that looks whether sshd is alive.
-    BuiltinPattern::new(
-        concat!(
-            head!(),
-            "(?:Connection (?:closed|reset) by|Disconnected from) authenticating user ",
-            // A port has neither dot nor colon.
-            r"(?P<user>.*) (?P<ip>\S*[.:]\S*)",
-            port!(),
-            r" \[preauth\] *$"
-        ),
-        &[" authenticating user "],
-    )
-    .of(ConnectionMessage::Sign),
+    pattern!(
+        Sign,
+        ["ssh_dispatch_run_fatal: Connection "],
+        "(?:error: |fatal: )?ssh_dispatch_run_fatal: Connection (?:from|to)(?:",
+        account!(),
+        ")?",
+        address_first!()
+    ),
+    pattern!(
+        SignWithPid,
+        ["Timeout before authentication for "],
+        "(?:error: |fatal: )?Timeout before authentication for (?:connection from )?",
+        r"(?P<ip>\S+?)\.?(?: port \d+| to \S+, pid = \d+(?: \([a-z ]+\))?)?",
+        end!()
+    ),
+    // An attack on a server that takes only keys leaves no other trace. Without
+    // `authenticating user` it may be a probe that checks whether sshd is alive.
+    pattern!(
+        Sign,
+        [" authenticating user "],
+        "(?:Connection (?:closed|reset) by|Disconnected from) authenticating user ",
+        // A port has neither dot nor colon.
+        r"(?P<user>.*) (?P<ip>\S*[.:]\S*)",
+        port!(),
+        r" \[preauth\] *$"
+    ),
     // The same where the server ends it: another user name, another service, a
     // request that makes no sense. `Too many authentication failures` has been told
     // by `maximum authentication attempts exceeded`. Or where sshd met the end while
     // writing, which without a user may be that of somebody who had logged in.
-    BuiltinPattern::new(
-        concat!(
-            head!(),
-            "(?:Disconnecting|(?:error: |fatal: )?",
-            "(?:dispatch_protocol_error|(?:ssh_)?packet_write_(?:wait|poll)): Connection from)",
-            account!(),
-            r" (?P<ip>\S+?)",
-            port!(),
-            r": (?:[^T]|T[^o]).*$"
-        ),
-        &[" authenticating user "],
-    )
-    .of(ConnectionMessage::Sign),
+    pattern!(
+        Sign,
+        [" authenticating user "],
+        "(?:Disconnecting|(?:error: |fatal: )?",
+        "(?:dispatch_protocol_error|(?:ssh_)?packet_write_(?:wait|poll)): Connection from)",
+        account!(),
+        r" (?P<ip>\S+?)",
+        port!(),
+        r": (?:[^T]|T[^o]).*$"
+    ),
     // `RefuseConnection` of sshd 9.9: all that it says of an account.
-    BuiltinPattern::new(
-        concat!(
-            head!(),
-            r"administratively prohibited connection for (?P<user>\S+) from ",
-            ip!(),
-            port!(),
-            end!()
-        ),
-        &["administratively prohibited connection for "],
-    )
-    .of(ConnectionMessage::Sign),
+    pattern!(
+        Sign,
+        ["administratively prohibited connection for "],
+        r"administratively prohibited connection for (?P<user>\S+) from ",
+        ip!(),
+        port!(),
+        end!()
+    ),
     // Older than 8.0: a client of the first protocol, and its banner.
-    BuiltinPattern::new(
-        concat!(
-            head!(),
-            "Protocol major versions differ for",
-            address_first!()
-        ),
-        &["Protocol major versions differ for "],
-    )
-    .of(ConnectionMessage::Sign),
+    pattern!(
+        Sign,
+        ["Protocol major versions differ for "],
+        "Protocol major versions differ for",
+        address_first!()
+    ),
     // sshd 9.8 holds a peer back that has failed too often. Of connections that
     // end within a request nothing else names the address.
-    BuiltinPattern::new(
-        concat!(
-            head!(),
-            r"drop connection #\d+ from \[(?P<ip>[^\]\s]+)\]:\d+ on \[[^\]\s]+\]:\d+ ",
-            "penalty: failed authentication *$"
-        ),
-        &["drop connection #"],
-    )
-    .of(ConnectionMessage::SignOfListener),
+    pattern!(
+        SignOfListener,
+        ["drop connection #"],
+        r"drop connection #\d+ from \[(?P<ip>[^\]\s]+)\]:\d+ on \[[^\]\s]+\]:\d+ ",
+        "penalty: failed authentication *$"
+    ),
 ];
 
-/// A login that went well. Whoever is let in has a name that no attacker typed
-/// and that has no blank; a key's text stands behind the address.
+/// A login that went well. The name of an account has no blank, and no client chose it.
+/// The text of a key stands behind the address.
 const LOGINS: &[&str] = &[concat!(
     head!(),
     r"Accepted \S+ for (?P<user>\S+) from ",

@@ -1,4 +1,4 @@
-//! What a stamp may leave open: its year and its zone.
+//! Fills in what a stamp can leave out: its year and its zone.
 
 use std::ops::Range;
 
@@ -6,10 +6,9 @@ use chrono::{DateTime, Datelike, Local, Offset, TimeZone};
 
 use crate::model::Stamp;
 
-/// How many seconds east of Greenwich the clocks of a zone are at a moment, in
-/// Unix seconds. (Asked this way round there is one answer always; what chrono
-/// answers for a local time is not to be relied on at the edges of the hour
-/// that occurs twice.)
+/// How many seconds east of Greenwich the clocks of a zone are at a moment, in Unix
+/// seconds. (For a moment there is always one answer. What chrono answers for a local
+/// time is not reliable at the edges of the hour that occurs twice.)
 pub type Zone = fn(i64) -> i32;
 
 const DAY: i64 = 86_400;
@@ -17,23 +16,25 @@ const DAY: i64 = 86_400;
 /// Zones change on the quarter of an hour, so one answer serves all of it.
 const QUARTER: i64 = 900;
 
-/// Fills in what a stamp leaves open, for one generation of a log under one
-/// [`Formats`](super::Formats), and remembers its last answers: stamps come by
-/// the thousand for one second.
+/// Fills in what a stamp leaves out, for one generation of a log under one
+/// [`Formats`](super::Formats). It remembers its last answers: a log has thousands of
+/// stamps of one second.
 #[derive(Debug, Clone)]
 pub struct Clock {
     /// No stamp without a year is later.
     limit: i64,
-    /// The year of that in UTC, if there is one.
+    /// The year of `limit` in UTC, if there is one.
     year: Option<i32>,
     zone: Zone,
-    /// A quarter of an hour, counted on local clocks, and what is east then.
+    /// A quarter of an hour, counted on local clocks, and how many seconds east it is
+    /// then.
     quarter: Option<(i64, i32)>,
     /// The last text that was a time.
     text: Vec<u8>,
-    /// Where it may have other digits and says the same but for them.
+    /// Where in `text` the digits of the fraction stand: another text that differs only
+    /// there is the same time with another fraction.
     fraction: Range<usize>,
-    /// What it said; none before there was one.
+    /// The time that `text` is; none before the first text.
     stamp: Option<Stamp>,
 }
 
@@ -66,7 +67,7 @@ impl Clock {
         }
     }
 
-    /// What the last text said, if it was this one but for the digits of its
+    /// The time that `text` is, if it is the last text except for the digits of the
     /// fraction.
     pub(super) fn recall(&self, text: &[u8]) -> Option<Stamp> {
         let stamp = self.stamp.filter(|_| self.text.len() == text.len())?;
@@ -101,12 +102,12 @@ impl Clock {
         east: Option<i32>,
     ) -> Option<i64> {
         let (limit, year) = (self.limit, self.year?);
-        // A year more, as the zone may be ahead; between two leap years there
-        // may be eight.
+        // One year more, since the zone may be ahead. Eight years less, since there may
+        // be eight between two leap years.
         (year.checked_sub(8)?..=year.checked_add(1)?)
             .rev()
             .filter_map(local)
-            // No zone is a whole day off: spare the look at the zone.
+            // No zone is a whole day off, so the zone need not be asked.
             .filter(|local| local - DAY <= limit)
             .map(|local| self.unix(local, east))
             .find(|&unix| unix <= limit)

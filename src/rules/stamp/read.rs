@@ -56,8 +56,8 @@ pub(super) enum Item {
     Unix,
 }
 
-/// What a text says, each part in its range; whether there is such a day is
-/// not known yet.
+/// The parts of a stamp, each in its range. Whether there is such a day is not known
+/// yet.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
     year: Option<i32>,
@@ -93,13 +93,14 @@ impl Fields {
         Some(fields)
     }
 
-    /// Where `text`, of which this was read under the last of `formats`, may
-    /// have other digits of its fraction and says the same but for them. None
-    /// if there is none, or if the first formats may then read it.
+    /// Where the digits of the fraction stand in `text`, which was read under the last
+    /// of `formats`. A text that differs only there is the same time with another
+    /// fraction. None if there is no fraction, or if an earlier format may read such a
+    /// text.
     pub(super) fn fraction_of(&self, text: &[u8], formats: &[Vec<Item>]) -> Option<Range<usize>> {
         let end = text.len() - self.behind_fraction;
         let start = end - usize::from(self.digits);
-        // Nothing reads on over such a byte, so what is read before it does not
+        // No part goes on over a dot or a comma, so what is read before it does not
         // depend on what stands behind it.
         let before = text[..start].ends_with(b".") || text[..start].ends_with(b",");
         let fails = |format: &Vec<Item>| {
@@ -256,7 +257,7 @@ impl<'t> Text<'t> {
 
     /// Which of `names` comes next, from 1: whole, or its first three letters.
     fn name(&mut self, names: &[&str]) -> Option<u32> {
-        // Where another format would fit stands a digit.
+        // A digit there would fit another format.
         self.0.first().filter(|first| first.is_ascii_alphabetic())?;
         (1..).zip(names).find_map(|(at, name)| {
             let (short, rest) = name.as_bytes().split_at(name.len().min(3));
@@ -294,7 +295,7 @@ impl<'t> Text<'t> {
         Some(sign * (hours * 3600 + minutes * 60))
     }
 
-    /// Unix seconds, at most eleven digits: so that no sum of them overflows.
+    /// Unix seconds, at most eleven digits, so that no sum overflows.
     fn unix(&mut self) -> Option<i64> {
         let digits = self.digits();
         if digits == 0 || digits > 11 {
