@@ -12,7 +12,7 @@
 //! | [`config`] | the JSON file → a checked `Config` | `config/raw.rs` |
 //! | [`model`] | the words of the program as types | `model/mod.rs` |
 //! | [`logs`] | paths → generations → blocks of lines → failures | `logs/mod.rs` |
-//! | [`rules`] | lines → failures; pure | `rules/matcher.rs` |
+//! | [`rules`] | lines → failures; pure | `rules/library/mod.rs`, `rules/matcher.rs` |
 //! | [`judge`] | failures → bans; pure | `judge/window.rs`, `judge/decide.rs` |
 //! | [`audit`] | failures → what happened in whole logs; pure | `audit/fold.rs` |
 //! | [`store`] | what is remembered: one commit a run | `store/schema/1.sql` |

@@ -7,6 +7,7 @@
 //! | `web` | its part on access logs |
 
 mod conf;
+mod roff;
 mod web;
 
 use std::fs;
@@ -16,6 +17,8 @@ use std::path::Path;
 use clap::{Arg, Command, CommandFactory};
 use clap_complete::Shell;
 use clap_mangen::Man;
+
+use roff::roff;
 
 use crate::cli::Cli;
 use crate::model::Escaped;
@@ -208,14 +211,6 @@ fn after_help(command: &Command) -> Vec<(String, String)> {
     sections
         .map(|(title, lines)| (title.to_owned(), unfilled(lines)))
         .collect()
-}
-
-/// `text` with nothing in it that roff takes for an order.
-fn roff(text: &str) -> String {
-    let text = text.replace('\\', "\\e").replace('-', "\\-");
-    let text = text.replace('\'', "\\(aq");
-    let lines: Vec<String> = text.lines().map(|line| format!("\\&{line}")).collect();
-    lines.join("\n")
 }
 
 #[cfg(test)]

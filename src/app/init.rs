@@ -1,7 +1,7 @@
 //! `pyfilter init`: writes a configuration that fits this host. The sub-module `mariadb`
 //! says what of MariaDB can be read here.
 
-mod mariadb;
+mod options;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,23 +13,10 @@ use anyhow::{Result, anyhow, bail};
 use crate::config;
 use crate::logs;
 use crate::model::{Escaped, check_server_name};
-use crate::rules::{self, Forgeable, Wrote};
+use crate::rules::{self, Forgeable, Offer, RULES, Wrote};
 
 /// Every key with its meaning; `@…@` is the host's part.
 const TEMPLATE: &str = include_str!("init.template.json");
-
-/// Where services keep the log that their built-in rule reads, by distribution.
-const LOGS: [(&str, &str); 9] = [
-    ("mysql", "/var/log/mysql/error.log"),
-    ("mysql", "/var/log/mysql/mysqld.log"),
-    ("mysql", "/var/log/mysqld.log"),
-    ("mysql", "/var/log/mariadb/mariadb.log"),
-    ("mysql", "/var/log/mysql.log"),
-    ("apache", "/var/log/apache2/access.log"),
-    ("apache", "/var/log/httpd/access_log"),
-    ("apache", "/var/log/apache2/access_log"),
-    ("nginx", "/var/log/nginx/access.log"),
-];
 
 /// How many of a log's last lines say which version of the service wrote them.
 const LINES: usize = 10_000;
@@ -39,12 +26,21 @@ const LINES: usize = 10_000;
 pub struct Host {
     /// Its name, if that can be a server's.
     pub name: Option<String>,
-    /// The logs that are there: built-in rule and path.
-    pub logs: Vec<(&'static str, &'static str)>,
+    /// The sources of the built-in rules that it has beside the default one.
+    pub logs: Vec<FoundSource>,
     /// Whether containers run on it.
     pub docker: bool,
     /// Built-in rules that it could have, but whose logs anybody can forge.
     pub forgeable: Vec<&'static str>,
+}
+
+/// A source of a built-in rule that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundSource {
+    /// The rule's name.
+    pub rule: &'static str,
+    /// A path, or `journal:UNIT`.
+    pub source: String,
 }
 
 impl Host {
@@ -59,20 +55,32 @@ impl Host {
         let at = |path: &str| root.join(path.trim_start_matches('/'));
         let name = fs::read_to_string(at("/proc/sys/kernel/hostname")).unwrap_or_default();
         let name = Some(name.trim().to_owned());
-        let there = LOGS.into_iter().filter(|(_, path)| at(path).is_file());
-        let (mut logs, forged): (Vec<_>, Vec<_>) =
-            there.partition(|(rule, path)| can_be_trusted(rule, root, &at(path)));
-        let mut forgeable: Vec<_> = forged.into_iter().map(|(rule, _)| rule).collect();
-        match mariadb::audit_source(root) {
-            Some(source) => {
-                logs.push(("mariadb-audit", source));
-                forgeable.clear();
+        let (mut logs, mut forgeable) = (Vec::new(), Vec::new());
+        for rule in RULES {
+            let found = |source: String| FoundSource {
+                rule: rule.name,
+                source,
+            };
+            match &rule.offer {
+                Offer::Always => {}
+                Offer::IfLogged => {
+                    let there = rule.logs.iter().filter(|path| at(path).is_file());
+                    let (trusted, forged): (Vec<&str>, Vec<&str>) =
+                        there.partition(|path| can_be_trusted(rule.forgeable, root, &at(path)));
+                    // The log of a service that is installed may be in the journal alone.
+                    let is_there = !forged.is_empty()
+                        || (rule.forgeable).is_some_and(|it| any_file(root, it.programs));
+                    forgeable.extend(is_there.then_some(rule.name));
+                    logs.extend(trusted.into_iter().map(|path| found(path.to_owned())));
+                }
+                Offer::IfConfigured(options) => {
+                    if let Some(source) = options::source(rule, options, root) {
+                        logs.push(found(source));
+                        forgeable.retain(|name| *name != options.instead_of);
+                    }
+                }
             }
-            // Its error log may be in the journal alone.
-            None if mariadb::is_installed(root) => forgeable.push("mysql"),
-            None => {}
         }
-        forgeable.dedup();
         Host {
             name: name.filter(|name| check_server_name(name).is_ok()),
             logs,
@@ -84,29 +92,34 @@ impl Host {
     /// The rules that its configuration has.
     #[must_use]
     pub fn rules(&self) -> Vec<&'static str> {
-        let mut rules = vec!["ssh"];
-        rules.extend(self.logs.iter().map(|(rule, _)| *rule));
+        let always = RULES.iter().filter(|rule| rule.is_auto());
+        let mut rules: Vec<_> = always.map(|rule| rule.name).collect();
+        rules.extend(self.logs.iter().map(|log| log.rule));
         rules.dedup();
         rules
     }
 }
 
-/// Whether nobody can forge lines of this log of a built-in rule. A log that does
-/// not say who writes it is judged by the server that is installed.
-fn can_be_trusted(rule: &str, root: &Path, path: &Path) -> bool {
-    let Some(forgeable) = forgeable(rule) else {
+/// Whether no client can forge lines of this log. If the log does not say which
+/// version writes it, the files of the service that is installed do.
+fn can_be_trusted(forgeable: Option<&Forgeable>, root: &Path, path: &Path) -> bool {
+    let Some(forgeable) = forgeable else {
         return true;
     };
     let lines = logs::last_lines(path, LINES).unwrap_or_default();
     match forgeable.wrote(&lines) {
         Wrote::Fixed => true,
         Wrote::Raw => false,
-        Wrote::Unknown => mariadb::is_mysql_8(root),
+        Wrote::Unknown => {
+            let fixed = forgeable.fixed.as_ref();
+            !any_file(root, forgeable.programs)
+                && fixed.is_some_and(|fixed| any_file(root, fixed.files))
+        }
     }
 }
 
-fn forgeable(rule: &str) -> Option<&'static Forgeable> {
-    rules::builtin(rule)?.forgeable
+fn any_file(root: &Path, paths: &[&str]) -> bool {
+    paths.iter().any(|path| root.join(path).is_file())
 }
 
 /// Writes the configuration for `host` to `path`, readable by its owner alone
@@ -140,7 +153,8 @@ pub fn init(path: &Path, force: bool, host: &Host) -> Result<String> {
         host.rules().join(", ")
     );
     for rule in &host.forgeable {
-        if let Some(Forgeable { why, remedy, .. }) = forgeable(rule) {
+        let forgeable = rules::builtin(rule).and_then(|rule| rule.forgeable);
+        if let Some(Forgeable { why, remedy, .. }) = forgeable {
             let _ = writeln!(said, "No rule {rule}: {why}; {remedy}.");
         }
     }
@@ -185,14 +199,19 @@ pub fn text(host: &Host) -> String {
         .replace("\"@server_name@\"", &name)
         .replace("\"@hooks@\"", &hooks.join(", "))
         .replace("@rules@", &service_rules(host))
+        .replace("@names@", &rules::names_in_words(|_| true))
+        .replace(
+            "@web_servers@",
+            &rules::names_in_words(|rule| rule.web.is_some()),
+        )
 }
 
 /// The rules of the services whose logs are there, behind that of ssh.
 fn service_rules(host: &Host) -> String {
     let mut out = String::new();
-    for builtin in rules::NAMES.into_iter().filter_map(rules::builtin) {
-        let logs = host.logs.iter().filter(|(rule, _)| *rule == builtin.name);
-        let paths: Vec<String> = logs.map(|(_, path)| json(path)).collect();
+    for builtin in RULES {
+        let logs = host.logs.iter().filter(|log| log.rule == builtin.name);
+        let paths: Vec<String> = logs.map(|log| json(&log.source)).collect();
         let log_files = match &paths[..] {
             [] => continue,
             [path] => path.clone(),
@@ -219,10 +238,18 @@ mod tests {
     use crate::model::SourceSpec;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
+    fn found(rule: &'static str, source: &str) -> FoundSource {
+        let source = source.to_owned();
+        FoundSource { rule, source }
+    }
+
     fn everything() -> Host {
         Host {
             name: Some("web \"2\"".to_owned()),
-            logs: LOGS.to_vec(),
+            logs: (RULES.iter())
+                .filter(|rule| matches!(rule.offer, Offer::IfLogged))
+                .flat_map(|rule| rule.logs.iter().map(|path| found(rule.name, path)))
+                .collect(),
             docker: true,
             forgeable: Vec::new(),
         }
@@ -274,7 +301,7 @@ mod tests {
     #[test]
     fn a_log_into_which_anybody_can_write_lines_is_not_offered() {
         const LOG: &str = "var/log/mysql/error.log";
-        let offered = [("mysql", "/var/log/mysql/error.log")];
+        let offered = [found("mysql", "/var/log/mysql/error.log")];
         for version in ["10.11", "11.8"] {
             let host = with(&[(LOG, &recorded(&format!("{version}/error.log")))]);
             assert_eq!((host.logs, host.forgeable), (vec![], vec!["mysql"]));
@@ -304,7 +331,10 @@ mod tests {
             ("usr/bin/journalctl", b""),
         ];
         let host = with(&files);
-        assert_eq!(host.logs, [("mariadb-audit", "journal:mariadb.service")]);
+        assert_eq!(
+            host.logs,
+            [found("mariadb-audit", "journal:mariadb.service")]
+        );
         assert!(host.forgeable.is_empty());
         let config = load(&host);
         let rule = config.rules.last().unwrap();

@@ -1,9 +1,6 @@
-//! Who failed: a number for each address, and what is known of it.
+//! What is known of each address that failed or logged in.
 
-use std::collections::HashMap;
-
-use foldhash::quality::RandomState;
-
+use crate::judge::{AddressRow, AddressTable};
 use crate::model::{Address, Stamp};
 
 /// What is known of an address.
@@ -20,37 +17,29 @@ pub(super) struct Row {
     pub(super) banned: bool,
 }
 
-/// All addresses, numbered in the order in which they were met. The hash is
-/// keyed anew in each process: the addresses are the attacker's choice.
-#[derive(Debug, Default)]
-pub(super) struct Addresses {
-    numbers: HashMap<Address, u32, RandomState>,
-    pub(super) rows: Vec<Row>,
-    last: Option<(Address, u32)>,
+impl AddressRow for Row {
+    fn address(&self) -> Address {
+        self.address
+    }
 }
 
-impl Addresses {
-    /// The number of `address`; `never` tells of a new one whether it is never
-    /// banned.
-    pub(super) fn number(&mut self, address: Address, never: impl FnOnce() -> bool) -> usize {
-        if let Some((last, number)) = self.last
-            && last == address
-        {
-            return number as usize;
-        }
-        let next = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-        let number = *self.numbers.entry(address).or_insert(next);
-        if number == next {
-            self.rows.push(Row {
-                address,
-                first: Stamp::from_secs(i64::MAX),
-                last: Stamp::from_secs(i64::MIN),
-                logins: 0,
-                never: never(),
-                banned: false,
-            });
-        }
-        self.last = Some((address, number));
-        number as usize
-    }
+/// All addresses, numbered in the order in which they were met.
+pub(super) type Addresses = AddressTable<Row>;
+
+/// The number of `address`; `never` says of a new one whether it is never banned.
+pub(super) fn number(
+    addresses: &mut Addresses,
+    address: Address,
+    never: impl FnOnce() -> bool,
+) -> Option<usize> {
+    addresses.find(address).or_else(|| {
+        addresses.add(Row {
+            address,
+            first: Stamp::from_secs(i64::MAX),
+            last: Stamp::from_secs(i64::MIN),
+            logins: 0,
+            never: never(),
+            banned: false,
+        })
+    })
 }

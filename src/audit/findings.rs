@@ -7,7 +7,8 @@ use std::sync::Arc;
 use crate::model::{Address, Country, Stamp, Variant};
 
 use super::addresses::Row;
-use super::fold::{DecidedBan, Fold, RuleFold};
+use super::fold::{Decided, Fold, RuleFold};
+use super::names::FailedUser;
 use super::timeline::{Buckets, Gap, Timeline, Week, timeline};
 use super::trials::Tried;
 
@@ -92,23 +93,6 @@ impl RuleSeen {
     }
 }
 
-/// A ban that would have been.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Decided {
-    /// Which of the addresses.
-    pub address: usize,
-    /// Which of the rules.
-    pub rule: usize,
-    /// The failure that filled the window.
-    pub at: Stamp,
-    /// How many failures there were.
-    pub failures: u32,
-    /// Whether that failure banned at once.
-    pub instant: bool,
-    /// When it ends, in Unix seconds; never if none.
-    pub ends: Option<i64>,
-}
-
 /// A /24 or a /48 from which several addresses failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network {
@@ -118,15 +102,6 @@ pub struct Network {
     pub bits: u8,
     /// What came from there.
     pub totals: Totals,
-}
-
-/// A name that was tried.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FailedUser {
-    /// The name, as somebody typed it.
-    pub name: Box<[u8]>,
-    /// How often.
-    pub failures: u64,
 }
 
 /// Failures that are stamped later than now.
@@ -191,54 +166,61 @@ pub struct Findings {
     pub trials: Vec<TrialRow>,
 }
 
-pub(super) fn of(fold: Fold<'_>, zone: impl Fn(i64) -> i32) -> Findings {
-    let tells = fold.rules.iter().any(RuleFold::tells_logins);
-    let rows = fold.addresses.rows;
-    let logged_in = |banned: &dyn Fn(usize) -> bool| {
-        tells.then(|| count(&rows, |number, row| row.logins > 0 && banned(number)))
-    };
-    let trials = (fold.trials.tried.iter())
-        .map(|tried| trial(tried, &logged_in))
-        .collect();
-    let in_all = logged_in(&|number| rows[number].banned);
-    let (rules, buckets) = parted(fold.rules, &fold.bans);
-    let mut week = Week::default();
-    let mut known = true;
-    for buckets in &buckets {
-        known &= buckets.add_to_week(&mut week, &zone);
-    }
-    let first = buckets.iter().filter_map(Buckets::span).map(|span| span.0);
-    let east = first.min().map_or(0, |first| i64::from(zone(first)));
-    let (addresses, places) = ranked(&rows, &rules);
-    let (users, users_exact) = fold.users.into_ranking();
-    let (future, newest) = fold.future;
-    Findings {
-        failures: rules.iter().map(|rule| rule.failures).sum(),
-        outside: fold.outside,
-        stopped: fold.stopped,
-        networks: networks(&addresses),
-        bans: (fold.bans.iter())
-            .map(|ban| decided(ban, &places))
-            .collect(),
-        addresses,
-        rules,
-        places: Vec::new(),
-        users,
-        named: fold.named,
-        users_exact,
-        timeline: timeline(&buckets, east),
-        week: known.then_some(week),
-        future: newest.map(|newest| Future {
-            failures: future,
-            newest,
-        }),
-        logged_in: in_all,
-        trials,
+impl Fold<'_> {
+    /// What came of it. `zone` says how many seconds east of Greenwich local
+    /// clocks are at a moment.
+    #[must_use]
+    pub fn finish(self, zone: impl Fn(i64) -> i32) -> Findings {
+        let tells = self.rules.iter().any(RuleFold::tells_logins);
+        let rows = self.addresses.into_rows();
+        let logged_in = |banned: &dyn Fn(usize) -> bool| {
+            tells.then(|| count(&rows, |number, row| row.logins > 0 && banned(number)))
+        };
+        let trials = (self.trials.tried.iter())
+            .map(|tried| trial(tried, &logged_in))
+            .collect();
+        let in_all = logged_in(&|number| rows[number].banned);
+        let (rules, buckets) = parted(self.rules, &self.bans);
+        let mut week = Week::default();
+        let mut known = true;
+        for buckets in &buckets {
+            known &= buckets.add_to_week(&mut week, &zone);
+        }
+        let first = buckets.iter().filter_map(Buckets::span).map(|span| span.0);
+        let east = first.min().map_or(0, |first| i64::from(zone(first)));
+        let (addresses, places) = ranked(&rows, &rules);
+        let mut bans = self.bans;
+        for ban in &mut bans {
+            ban.address = places[ban.address];
+        }
+        let (users, users_exact) = self.users.into_ranking();
+        let (future, newest) = self.future;
+        Findings {
+            failures: rules.iter().map(|rule| rule.failures).sum(),
+            outside: self.outside,
+            stopped: self.stopped,
+            networks: networks(&addresses),
+            bans,
+            addresses,
+            rules,
+            places: Vec::new(),
+            users,
+            named: self.named,
+            users_exact,
+            timeline: timeline(&buckets, east),
+            week: known.then_some(week),
+            future: newest.map(|newest| Future {
+                failures: future,
+                newest,
+            }),
+            logged_in: in_all,
+            trials,
+        }
     }
 }
 
 /// The rules, and when their failures were.
-fn parted(rules: Vec<RuleFold>, bans: &[DecidedBan]) -> (Vec<RuleSeen>, Vec<Buckets>) {
+fn parted(rules: Vec<RuleFold>, bans: &[Decided]) -> (Vec<RuleSeen>, Vec<Buckets>) {
     let part = |(place, rule): (usize, RuleFold)| {
         let logins = rule.tells_logins().then_some(rule.logins);
         let buckets = Buckets::from(rule.histogram);
@@ -254,17 +236,6 @@ fn parted(rules: Vec<RuleFold>, bans: &[DecidedBan]) -> (Vec<RuleSeen>, Vec<Buck
         (seen, buckets)
     };
     rules.into_iter().enumerate().map(part).unzip()
-}
-
-fn decided(ban: &DecidedBan, places: &[usize]) -> Decided {
-    Decided {
-        address: places[ban.address],
-        rule: ban.rule,
-        at: ban.at,
-        failures: ban.failures,
-        instant: ban.instant,
-        ends: ban.ends,
-    }
 }
 
 fn count(rows: &[Row], counts: impl Fn(usize, &Row) -> bool) -> u64 {

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use crate::judge::{AddressState, AllowList, Connections, Counts, TrialFailure};
 use crate::model::{Address, Failure, LinePlace, Stamp, Thresholds, Variant};
 
-use super::addresses::{Addresses, Row};
-use super::findings::{self, Findings};
+use super::addresses::{Addresses, Row, number};
 use super::histogram::Histogram;
 use super::names::NameCounts;
 use super::trials::Trials;
@@ -60,15 +59,22 @@ pub enum Was {
     Outside,
 }
 
-/// A ban as it was decided.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct DecidedBan {
-    pub(super) address: usize,
-    pub(super) rule: usize,
-    pub(super) at: Stamp,
-    pub(super) failures: u32,
-    pub(super) instant: bool,
-    pub(super) ends: Option<i64>,
+/// A ban that would have been.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decided {
+    /// Which of the addresses: by its number while logs are read, in the findings by
+    /// its place among those that failed.
+    pub address: usize,
+    /// Which of the rules.
+    pub rule: usize,
+    /// The failure that filled the window.
+    pub at: Stamp,
+    /// How many failures there were.
+    pub failures: u32,
+    /// Whether that failure banned at once.
+    pub instant: bool,
+    /// When it ends, in Unix seconds; never if none.
+    pub ends: Option<i64>,
 }
 
 /// What is known of a rule.
@@ -102,7 +108,7 @@ struct AddressFold {
     first: Stamp,
     last: Stamp,
     is_allowed: bool,
-    standing: AddressState<Vec<TrialFailure>>,
+    state: AddressState<Vec<TrialFailure>>,
 }
 
 impl AddressFold {
@@ -114,7 +120,7 @@ impl AddressFold {
             first: Stamp::from_secs(i64::MAX),
             last: Stamp::from_secs(i64::MIN),
             is_allowed: row.never,
-            standing: AddressState::default(),
+            state: AddressState::default(),
         }
     }
 }
@@ -139,7 +145,7 @@ pub struct Fold<'a> {
     pub(super) rules: Vec<RuleFold>,
     /// By the number of an address.
     seen: Vec<AddressFold>,
-    pub(super) bans: Vec<DecidedBan>,
+    pub(super) bans: Vec<Decided>,
     pub(super) users: NameCounts,
     pub(super) named: u64,
     pub(super) stopped: u64,
@@ -211,18 +217,18 @@ impl<'a> Fold<'a> {
             return Was::Outside;
         }
         let never = self.never;
-        let covered = |address: Address| move || never.covers(address);
-        let number = self
-            .addresses
-            .number(failure.address, covered(failure.address));
+        let address = failure.address;
+        let Some(number) = number(&mut self.addresses, address, || never.covers(address)) else {
+            return Was::Outside;
+        };
         if rule.logins_from.is_some_and(|from| failure.pattern >= from) {
-            let row = &mut self.addresses.rows[number];
+            let row = &mut self.addresses.rows_mut()[number];
             row.logins = row.logins.saturating_add(1);
             rule.logins += 1;
             rule.histogram.add(at.secs, 0, 0);
             return Was::Login;
         }
-        let seen = seen(&mut self.seen, &self.addresses.rows, number);
+        let seen = seen(&mut self.seen, self.addresses.rows(), number);
         let line = LinePlace::nth(seen.lines);
         let counts = seen.connections.count_line(failure, line);
         if counts.is_nothing() {
@@ -260,11 +266,11 @@ impl<'a> Fold<'a> {
         seen.failures += u64::from(counts.new);
         seen.first = seen.first.min(at);
         seen.last = seen.last.max(at);
-        let standing = &mut seen.standing;
+        let state = &mut seen.state;
         if seen.is_allowed {
             return false;
         }
-        if !standing.counts(at.secs) {
+        if !state.counts(at.secs) {
             self.stopped += u64::from(counts.new);
             return false;
         }
@@ -276,12 +282,11 @@ impl<'a> Fold<'a> {
             });
         };
         let thresholds = &self.rules[rule].thresholds;
-        let Some(filled) = standing.on_failure(thresholds, at, failure.instant, counts, keep)
-        else {
+        let Some(filled) = state.on_failure(thresholds, at, failure.instant, counts, keep) else {
             return false;
         };
-        self.addresses.rows[number].banned = true;
-        self.bans.push(DecidedBan {
+        self.addresses.rows_mut()[number].banned = true;
+        self.bans.push(Decided {
             address: number,
             rule,
             at,
@@ -297,19 +302,12 @@ impl<'a> Fold<'a> {
         if let Some(rule) = self.rules.last_mut() {
             let own = rule.thresholds;
             let seen = std::mem::take(&mut self.seen);
-            for (row, seen) in self.addresses.rows.iter_mut().zip(&seen) {
+            for (row, seen) in self.addresses.rows_mut().iter_mut().zip(&seen) {
                 row.first = row.first.min(seen.first);
                 row.last = row.last.max(seen.last);
             }
             rule.counts = seen.into_iter().map(|seen| seen.failures).collect();
-            self.trials.end_rule(own, &self.addresses.rows);
+            self.trials.end_rule(own, self.addresses.rows());
         }
-    }
-
-    /// What came of it. `zone` says how many seconds east of Greenwich local
-    /// clocks are at a moment.
-    #[must_use]
-    pub fn finish(self, zone: impl Fn(i64) -> i32) -> Findings {
-        findings::of(self, zone)
     }
 }

@@ -1,13 +1,13 @@
 //! Failures → what happened: who failed, when, from where, who would be banned.
 //! Pure: the same code decides as in a run, and nothing is asked of the host.
 //!
-//! | file | what |
+//! | file | what it does |
 //! |---|---|
-//! | `fold` | failures go in one after the other |
-//! | `addresses`, `names`, `histogram` | what is kept of them, in bounded memory |
-//! | `trials` | the same failures under other thresholds |
-//! | `timeline` | columns, hours of the week, gaps |
-//! | `findings` | what came of it, the worst first |
+//! | `fold.rs` | takes the failures one after the other, rule by rule |
+//! | `addresses.rs`, `names.rs`, `histogram.rs` | what is kept of them, in bounded memory |
+//! | `trials.rs` | the same failures under other thresholds |
+//! | `timeline.rs` | columns, hours of the week, gaps |
+//! | `findings.rs` | the result, the worst first |
 
 mod addresses;
 mod findings;
@@ -18,8 +18,8 @@ mod timeline;
 mod trials;
 
 pub use findings::{
-    CountryTotals, Decided, FailedAddress, FailedUser, Findings, Future, Network, RuleSeen, Totals,
-    TrialRow,
+    CountryTotals, FailedAddress, Findings, Future, Network, RuleSeen, Totals, TrialRow,
 };
-pub use fold::{AuditSettings, Fold, Period, Was};
+pub use fold::{AuditSettings, Decided, Fold, Period, Was};
+pub use names::FailedUser;
 pub use timeline::{Gap, Timeline, TimelineColumn, Week};

@@ -4,13 +4,20 @@ use std::collections::HashMap;
 
 use foldhash::quality::RandomState;
 
-use super::FailedUser;
-
 /// How many names are kept when there were too many.
 const KEPT: usize = 1 << 15;
 
 /// How many may be known at a time.
 const MOST: usize = 2 * KEPT;
+
+/// A name that was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedUser {
+    /// The name, as somebody typed it.
+    pub name: Box<[u8]>,
+    /// How often.
+    pub failures: u64,
+}
 
 /// A count of names. Beyond [`MOST`] different ones the rarest are dropped, so
 /// that a count may be too low by what was dropped of it.

@@ -2,17 +2,17 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::conf_d::{self, ConfDFiles};
-use super::{Config, Fault, Faults, TextPosition};
+use super::checked::Config;
+use super::conf_d::ConfDFiles;
+use super::fault::Faults;
+use super::layers::read_all;
+use super::text::{decode, read_opened, reason};
 
 /// The configuration of a host where nobody named another.
 pub const DEFAULT_FILE: &str = "/etc/pyfilter/config.json";
-
-/// How many bytes a configuration may have.
-const LARGEST: u64 = 16 << 20;
 
 impl Config {
     /// Reads the file `explicit` (`-c`), else the one `environment` names (the
@@ -34,6 +34,16 @@ impl Config {
         load(explicit, environment, conf_d, default, base)
     }
 
+    /// What a text says; relative paths in it are taken from `base`, the state
+    /// directory. `path` is the file it comes from.
+    ///
+    /// # Errors
+    /// All that is wrong with the text.
+    pub fn from_text(text: &[u8], path: Option<&Path>, base: &Path) -> Result<Self, Faults> {
+        let text = decode(text).map_err(|fault| fault.of(path))?;
+        read_all(text, path, ConfDFiles::default(), base)
+    }
+
     /// What `text` says as the file at [`DEFAULT_FILE`] would, with the files of the
     /// directory `conf.d` beside it.
     ///
@@ -43,7 +53,7 @@ impl Config {
         let path = Path::new(DEFAULT_FILE);
         let text = decode(text).map_err(|fault| fault.of(Some(path)))?;
         let files = beside(path, path).map(|dir| ConfDFiles::read_if_there(&dir));
-        conf_d::read_all(text, Some(path), files.unwrap_or_default(), base)
+        read_all(text, Some(path), files.unwrap_or_default(), base)
     }
 }
 
@@ -82,7 +92,7 @@ fn load(
     });
     let text = text.transpose()?;
     let text = text.as_deref().unwrap_or("{}");
-    conf_d::read_all(text, path, files, base)
+    read_all(text, path, files, base)
 }
 
 /// The `conf.d` of a configuration, if it is in the directory of the default one:
@@ -111,77 +121,6 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
         return Err("is a directory: name the file in it".to_owned());
     }
     read_opened(file)
-}
-
-/// The bytes of a file, or half a sentence about what is wrong with it.
-pub(super) fn read_opened(file: File) -> Result<Vec<u8>, String> {
-    let mut text = Vec::new();
-    let taken = file.take(LARGEST + 1).read_to_end(&mut text);
-    taken.map_err(|error| reason(&error))?;
-    if text.len() as u64 > LARGEST {
-        return Err("is larger than 16 MiB: this is no configuration".to_owned());
-    }
-    Ok(text)
-}
-
-pub(super) fn reason(error: &std::io::Error) -> String {
-    match error.kind() {
-        ErrorKind::NotFound => {
-            "there is no such file: `pyfilter init` writes one that fits this host".to_owned()
-        }
-        ErrorKind::PermissionDenied => "may not be read: run with sudo".to_owned(),
-        _ => format!("can not be read: {error}"),
-    }
-}
-
-/// Bytes that are no text: where, and why.
-#[derive(Debug)]
-pub(super) struct NotText {
-    place: Option<TextPosition>,
-    message: String,
-}
-
-impl NotText {
-    pub(super) fn of(self, file: Option<&Path>) -> Faults {
-        Faults {
-            file: file.map(PathBuf::from),
-            faults: vec![Fault {
-                path: String::new(),
-                place: self.place,
-                message: self.message,
-            }],
-            more: 0,
-        }
-    }
-}
-
-/// The bytes as text, without a byte order mark.
-pub(super) fn decode(bytes: &[u8]) -> Result<&str, NotText> {
-    let whole = |message: &str| NotText {
-        place: None,
-        message: message.to_owned(),
-    };
-    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        return Err(whole("is UTF-16: save it as UTF-8"));
-    }
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    if bytes.trim_ascii().is_empty() {
-        return Err(whole(
-            "is empty: write {} for the built-in settings, or have `pyfilter init --force` write it",
-        ));
-    }
-    std::str::from_utf8(bytes).map_err(|error| {
-        let (before, from) = bytes.split_at(error.valid_up_to());
-        let before = String::from_utf8_lossy(before);
-        let last_line = before.rsplit('\n').next().unwrap_or_default();
-        NotText {
-            place: Some(TextPosition {
-                line: before.matches('\n').count() + 1,
-                column: last_line.chars().count() + 1,
-            }),
-            message: format!("is not UTF-8: the byte \\x{:02x}", from[0]),
-        }
-    })
 }
 
 #[cfg(test)]

@@ -102,6 +102,31 @@ pub(super) static ALL: [&Keys; 9] = [
     &ROOT, &SETTINGS, &FIREWALL, &RULE, &SQLITE, &REDIS, &SYNC_BANS, &LOGGING, &GEOIP,
 ];
 
+/// All keys that the file may hold, but for those without effect and the old
+/// spellings.
+pub fn keys() -> impl Iterator<Item = &'static str> {
+    let old = ["log_file", "check_time", "run_once"];
+    let keys = ALL.iter().flat_map(|keys| keys.names);
+    keys.copied().filter(move |key| !old.contains(key))
+}
+
+/// All keys that the file may hold, old spellings too, with the sections they
+/// stand in: `settings.rules.NAME.log_files`.
+pub fn key_paths() -> impl Iterator<Item = String> {
+    let sections = ALL.iter().map(|keys| keys.place);
+    let sections: Vec<&str> = sections.collect();
+    ALL.iter().flat_map(move |keys| {
+        let place = if keys.place == ROOT.place {
+            String::new()
+        } else {
+            format!("{}.", keys.place)
+        };
+        let paths = keys.names.iter().map(move |name| format!("{place}{name}"));
+        let sections = sections.clone();
+        paths.filter(move |path| !sections.contains(&path.as_str()))
+    })
+}
+
 /// Other people's words for our keys: fail2ban's, and those of PyFilter's guides.
 const SYNONYMS: [(&str, &str); 8] = [
     ("maxretry", "failed_attempts"),

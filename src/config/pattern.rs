@@ -4,12 +4,12 @@ use super::check::{Checker, Field, Section};
 use super::raw::Value;
 use super::shown::shown;
 use crate::model::{LoginPage, Pattern, Positions, Urls};
-use crate::rules::{self, Builtin};
+use crate::rules::{self, BuiltinPattern, BuiltinRule, WebServer};
 
 /// The patterns of a rule: its own, else the built-in ones.
 pub(super) fn patterns(
     section: &Section,
-    builtin: Option<&'static Builtin>,
+    builtin: Option<&'static BuiltinRule>,
     positions: Positions,
     check: &mut Checker,
 ) -> Vec<Pattern> {
@@ -17,7 +17,7 @@ pub(super) fn patterns(
     let Some(field) = section.get("regex_patterns") else {
         return inherited(section, builtin, urls);
     };
-    let urls = urls.or_else(|| pyfilters(builtin?));
+    let urls = urls.or_else(|| pyfilters(builtin?.web?));
     let items = field.list("patterns", check).unwrap_or_default();
     if matches!(&field.node.value, Value::List(items) if items.is_empty()) {
         let message = "must hold a pattern; a rule without this key has the built-in ones";
@@ -78,14 +78,14 @@ fn page(url: &str, failures: Option<&'static [u16]>) -> LoginPage {
 /// failed login, each has its own.
 fn inherited(
     section: &Section,
-    builtin: Option<&'static Builtin>,
+    builtin: Option<&'static BuiltinRule>,
     urls: Option<Vec<String>>,
 ) -> Vec<Pattern> {
     let Some(builtin) = builtin else {
         return Vec::new();
     };
     let mut pages = urls.map_or_else(
-        || builtin.pages.to_vec(),
+        || builtin.pages().to_vec(),
         |urls| {
             let page = |url: &String| page(url, Some(builtin.failures_at(url)));
             urls.iter().map(page).collect()
@@ -97,15 +97,15 @@ fn inherited(
         }
     }
     // There are urls in ssh's section, too, if a person writes them there.
-    let urls = if builtin.pages.is_empty() {
+    let urls = if builtin.web.is_none() {
         Urls::Unused
     } else {
         Urls::Read(pages)
     };
-    let pattern = |text: &&str| Pattern {
-        text: (*text).to_owned(),
-        instant: false,
-        positions: builtin.positions,
+    let pattern = |pattern: &BuiltinPattern| Pattern {
+        text: pattern.text.to_owned(),
+        instant: pattern.instant,
+        positions: builtin.positions(),
         urls: urls.clone(),
         built_in: true,
     };
@@ -113,9 +113,8 @@ fn inherited(
 }
 
 /// What PyFilter's own patterns are filled with where the section has no urls.
-fn pyfilters(builtin: &Builtin) -> Option<Vec<String>> {
-    let urls = builtin.urls.iter().map(|url| (*url).to_owned());
-    Some(urls.collect()).filter(|urls: &Vec<_>| !urls.is_empty())
+fn pyfilters(web: WebServer) -> Option<Vec<String>> {
+    Some(web.urls.iter().map(|url| (*url).to_owned()).collect())
 }
 
 /// The list of urls; none if the section has none.

@@ -7,7 +7,7 @@ use super::raw::{RawEntry, Value};
 use super::shown::escaped;
 use super::{keys, pattern, values};
 use crate::model::{Positions, Rule, SourceSpec, Thresholds};
-use crate::rules::{self, Builtin};
+use crate::rules::{self, BuiltinRule};
 
 /// The rule that `entry` of the object `rules` is.
 pub(super) fn rule(
@@ -36,14 +36,15 @@ pub(super) fn rule(
 }
 
 fn without_patterns(name: &str) -> String {
-    let near = keys::nearest(name, &rules::NAMES);
+    let names = rules::names();
+    let near = keys::nearest(name, &names);
     let near = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
-    let names = rules::NAMES.join(", ");
+    let names = names.join(", ");
     format!("needs regex_patterns: only {names} have their own{near}")
 }
 
 /// A built-in rule as it is.
-pub(super) fn builtin(builtin: &'static Builtin, thresholds: Thresholds) -> Rule {
+pub(super) fn builtin(builtin: &'static BuiltinRule, thresholds: Thresholds) -> Rule {
     let section = Section::empty(&keys::RULE);
     let nowhere = Path::new("/");
     checked(
@@ -59,12 +60,12 @@ pub(super) fn builtin(builtin: &'static Builtin, thresholds: Thresholds) -> Rule
 fn checked(
     name: &str,
     section: &Section,
-    builtin: Option<&'static Builtin>,
+    builtin: Option<&'static BuiltinRule>,
     thresholds: Thresholds,
     base: &Path,
     check: &mut Checker,
 ) -> Rule {
-    let positions = builtin.map_or(Positions::TimeAddress, |builtin| builtin.positions);
+    let positions = builtin.map_or(Positions::TimeAddress, BuiltinRule::positions);
     let enabled = section.get("enabled").and_then(|field| field.flag(check));
     let rule = Rule {
         name: name.into(),
@@ -81,9 +82,12 @@ fn checked(
     if builtin.is_none() && web && rule.patterns.iter().any(|pattern| unnamed(&pattern.text)) {
         check.note(
             &section.path,
-            "outside of apache and nginx the first group of a pattern is the time and the second \
-             the address; in an access log it is the other way round: name them, (?P<ip>…) and \
-             (?P<time>…)",
+            &format!(
+                "outside of {} the first group of a pattern is the time and the second the \
+                 address; in an access log it is the other way round: name them, (?P<ip>…) and \
+                 (?P<time>…)",
+                rules::names_in_words(|rule| rule.web.is_some())
+            ),
         );
     }
     rule
@@ -91,7 +95,7 @@ fn checked(
 
 fn sources(
     section: &Section,
-    builtin: Option<&'static Builtin>,
+    builtin: Option<&'static BuiltinRule>,
     base: &Path,
     check: &mut Checker,
 ) -> Vec<SourceSpec> {
@@ -108,21 +112,20 @@ fn sources(
     };
     let mut texts = Vec::new();
     let Some(field) = field else {
-        let default = builtin.map_or("", |builtin| builtin.log_files);
-        return values::source(default, base)
-            .ok()
-            .flatten()
-            .into_iter()
-            .collect();
+        let is_auto = builtin.is_some_and(BuiltinRule::is_auto);
+        return is_auto.then_some(SourceSpec::Auto).into_iter().collect();
     };
     flatten(&field, &mut texts, check);
     let mut sources = Vec::with_capacity(texts.len());
     for (field, text) in texts {
         match values::source(text, base) {
-            Ok(Some(SourceSpec::Auto)) if builtin.is_some_and(|rule| rule.log_files != "auto") => {
+            Ok(Some(SourceSpec::Auto)) if builtin.is_some_and(|rule| !rule.is_auto()) => {
                 field.fault(
                     check,
-                    "auto finds the log of ssh alone: write the path of this one",
+                    format!(
+                        "auto finds the log of {} alone: write the path of this one",
+                        rules::names_in_words(BuiltinRule::is_auto)
+                    ),
                 );
             }
             Ok(source) => sources.extend(source.filter(|source| !sources.contains(source))),
@@ -159,7 +162,7 @@ fn flatten<'t>(field: &Field<'t>, texts: &mut Vec<(Field<'t>, &'t str)>, check: 
 /// formats too, and one that is nobody's and has none tries all that are known.
 fn time_formats(
     section: &Section,
-    builtin: Option<&'static Builtin>,
+    builtin: Option<&'static BuiltinRule>,
     check: &mut Checker,
 ) -> Vec<String> {
     let own = section.get("time_format");
@@ -167,13 +170,10 @@ fn time_formats(
         .as_ref()
         .map_or_else(Vec::new, |field| own_formats(field, check));
     let keeps_patterns = section.get("regex_patterns").is_none();
-    let inherited: Vec<&Builtin> = match builtin {
-        Some(builtin) if own.is_none() || keeps_patterns => vec![builtin],
-        None if own.is_none() => rules::NAMES
-            .into_iter()
-            .filter_map(rules::builtin)
-            .collect(),
-        _ => Vec::new(),
+    let inherited: &[&BuiltinRule] = match &builtin {
+        Some(builtin) if own.is_none() || keeps_patterns => std::slice::from_ref(builtin),
+        None if own.is_none() => rules::RULES,
+        _ => &[],
     };
     for format in inherited.iter().flat_map(|builtin| builtin.time_formats) {
         if !formats.iter().any(|known| known == format) {
@@ -206,17 +206,15 @@ fn own_formats(field: &Field, check: &mut Checker) -> Vec<String> {
 
 fn statuses(
     section: &Section,
-    builtin: Option<&'static Builtin>,
+    builtin: Option<&'static BuiltinRule>,
     check: &mut Checker,
 ) -> Option<Vec<u16>> {
     let Some(field) = section.get("http_status_blocks") else {
         let builtin = builtin?;
-        let pages_have_their_own =
-            !builtin.pages.is_empty() && section.get("regex_patterns").is_none();
-        return builtin
-            .statuses
-            .filter(|_| !pages_have_their_own)
-            .map(<[u16]>::to_vec);
+        // With the built-in patterns each login page has its own.
+        let own_patterns = section.get("regex_patterns").is_some();
+        let of_web = builtin.web.filter(|_| own_patterns).map(|web| web.statuses);
+        return builtin.codes.or(of_web).map(<[u16]>::to_vec);
     };
     if matches!(field.node.value, Value::Null) {
         return None;

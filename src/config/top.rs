@@ -9,15 +9,36 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::check::{Checker, Field, Section};
-use super::raw::Value;
-use super::{ConfD, Config, Database, FirstContact, firewall, keys, rule, values};
+use super::checked::{Config, Database, FirstContact};
+use super::conf_d::ConfD;
+use super::raw::{Node, Value};
+use super::{firewall, keys, rule, values};
 use crate::model::{RedisSettings, Rule, Thresholds, check_server_name};
 use crate::rules;
 
 /// How long a run reads, by default. A timer starts one each minute.
 const RUN_TIME: Duration = Duration::from_secs(30);
 
-pub(super) fn config(root: &Section, base: &Path, check: &mut Checker) -> Config {
+/// What the tree of a file means; the faults are in `check`.
+pub(super) fn of_tree(root: &Node, base: &Path, check: &mut Checker) -> Config {
+    let root = Field {
+        path: String::new(),
+        node: root,
+    };
+    let root = root.section(&keys::ROOT, check);
+    let root = root.unwrap_or_else(|| Section::empty(&keys::ROOT));
+    config(&root, base, check)
+}
+
+impl Config {
+    /// What holds without a file: ssh, from its usual places.
+    #[must_use]
+    pub fn defaults(base: &Path) -> Self {
+        config(&Section::empty(&keys::ROOT), base, &mut Checker::new(""))
+    }
+}
+
+fn config(root: &Section, base: &Path, check: &mut Checker) -> Config {
     let settings = root.below("settings", &keys::SETTINGS, check);
     let sqlite = root.below("sqlite", &keys::SQLITE, check);
     let redis = root.below("redis", &keys::REDIS, check);
@@ -150,8 +171,7 @@ fn rules(
     check: &mut Checker,
 ) -> Vec<Rule> {
     let Some(field) = settings.get("rules") else {
-        let ssh = rules::builtin("ssh").map(|ssh| rule::builtin(ssh, thresholds));
-        return ssh.into_iter().collect();
+        return vec![rule::builtin(rules::DEFAULT_RULE, thresholds)];
     };
     let entries = field.entries(check).unwrap_or_default();
     if entries.is_empty() && matches!(field.node.value, Value::Object(_)) {

@@ -1,7 +1,7 @@
 use crate::model::{Evidence, Stamp, Thresholds};
 
-use super::window::Kept;
-use super::{Counts, Window};
+use super::connections::Counts;
+use super::window::{Kept, Window};
 
 /// Where an address stands under one rule.
 #[derive(Debug, Clone, PartialEq, Eq)]

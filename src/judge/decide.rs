@@ -1,13 +1,12 @@
-use std::cell::Cell;
-use std::hash::BuildHasher as _;
-
-use foldhash::quality::RandomState;
-use hashbrown::HashTable;
+//! Follows every address of one rule through its logs: failures in, bans out.
 
 use crate::model::{Address, Evidence, Failure, LinePlace, Thresholds};
 
 use super::address_state::AddressState;
-use super::{AllowList, Connections, Window};
+use super::address_table::{AddressRow, AddressTable};
+use super::allow_list::AllowList;
+use super::connections::Connections;
+use super::window::Window;
 
 /// A window that filled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +46,7 @@ impl ChangedAddresses {
     pub fn windows(&self) -> impl Iterator<Item = (Address, &Window)> {
         let known = self.0.iter();
         known
-            .map(|known| (known.address, &known.standing.window))
+            .map(|known| (known.address, &known.state.window))
             .filter(|(_, window)| window.is_changed())
     }
 
@@ -55,7 +54,7 @@ impl ChangedAddresses {
     pub fn windows_mut(&mut self) -> impl Iterator<Item = (Address, &mut Window)> {
         let known = self.0.iter_mut();
         known
-            .map(|known| (known.address, &mut known.standing.window))
+            .map(|known| (known.address, &mut known.state.window))
             .filter(|(_, window)| window.is_changed())
     }
 
@@ -72,25 +71,31 @@ impl ChangedAddresses {
 #[derive(Debug)]
 struct Known {
     address: Address,
-    standing: AddressState,
+    state: AddressState,
     connections: Connections,
+}
+
+impl AddressRow for Known {
+    fn address(&self) -> Address {
+        self.address
+    }
 }
 
 impl Known {
     /// When its open window is newest; none if it has none.
     fn newest(&self) -> Option<i64> {
-        self.standing.window.newest()
+        self.state.window.newest()
     }
 
     /// Whether anything is known.
     fn is_something(&self) -> bool {
-        let is_standing = self.newest().is_some() || self.standing.counts_from != i64::MIN;
-        is_standing || !self.connections.open().is_empty()
+        let has_state = self.newest().is_some() || self.state.counts_from != i64::MIN;
+        has_state || !self.connections.open().is_empty()
     }
 
     /// How many bytes of memory it takes beside this value itself.
     fn weight(&self) -> usize {
-        self.standing.window.weight() + self.connections.weight()
+        self.state.window.weight() + self.connections.weight()
     }
 }
 
@@ -108,15 +113,7 @@ pub struct Judge<'a> {
     never: &'a AllowList,
     /// How many open windows are remembered at most, and a sixteenth more.
     most_windows: usize,
-    /// The addresses are the attacker's choice: the hash is keyed anew in each
-    /// process.
-    hasher: RandomState,
-    /// Where each address has its standing, by its hash. A place is small, and
-    /// the address is not held twice: there may be millions.
-    places: HashTable<u32>,
-    known: Vec<Known>,
-    /// Who was asked for last, and his place: he is heard next.
-    last: Cell<Option<(Address, usize)>>,
+    known: AddressTable<Known>,
     /// The newest stamp of a failure.
     newest: i64,
     /// How many windows are open.
@@ -139,10 +136,7 @@ impl<'a> Judge<'a> {
             thresholds,
             never,
             most_windows: usize::MAX,
-            hasher: RandomState::default(),
-            places: HashTable::new(),
-            known: Vec::new(),
-            last: Cell::new(None),
+            known: AddressTable::default(),
             newest: i64::MIN,
             open: 0,
             opened: 0,
@@ -164,8 +158,7 @@ impl<'a> Judge<'a> {
     /// How many bytes of memory it holds by now, as an estimate.
     #[must_use]
     pub fn weight(&self) -> usize {
-        let place = size_of::<u32>() + 1;
-        self.places.capacity() * place + self.known.len() * size_of::<Known>() + self.kept
+        self.known.weight() + self.kept
     }
 
     /// How many more open windows there are by it than the store has; fewer,
@@ -181,66 +174,40 @@ impl<'a> Judge<'a> {
         self.forgotten
     }
 
-    /// Whether the standing of `address` has been told, or is not needed.
+    /// Whether the state of `address` has been given, or is not needed.
     #[must_use]
     pub fn knows(&self, address: Address) -> bool {
-        self.place(address).is_some()
-    }
-
-    fn place(&self, address: Address) -> Option<usize> {
-        if let Some((last, place)) = self.last.get()
-            && last == address
-        {
-            return Some(place);
-        }
-        let is_his = |&place: &u32| self.known[place as usize].address == address;
-        let hash = self.hasher.hash_one(address);
-        let place = *self.places.find(hash, is_his)? as usize;
-        self.last.set(Some((address, place)));
-        Some(place)
+        self.known.find(address).is_some()
     }
 
     /// Tells what is known of `address`, once, before its first failure.
-    pub fn introduce(
-        &mut self,
-        address: Address,
-        standing: AddressState,
-        connections: Connections,
-    ) {
-        self.enter(address, standing, connections);
+    pub fn introduce(&mut self, address: Address, state: AddressState, connections: Connections) {
+        self.enter(address, state, connections);
     }
 
     /// The place of who was not known; none if there is no room for him.
     fn enter(
         &mut self,
         address: Address,
-        standing: AddressState,
+        state: AddressState,
         connections: Connections,
     ) -> Option<usize> {
-        let standing = if self.never.covers(address) {
+        let state = if self.never.covers(address) {
             AddressState::never_banned()
         } else {
-            standing
+            state
         };
-        if self.known.len() >= self.tidy_at || self.has_too_many() {
+        if self.known.rows().len() >= self.tidy_at || self.has_too_many() {
             self.tidy();
         }
         let known = Known {
             address,
-            standing,
+            state,
             connections,
         };
         self.open += usize::from(known.newest().is_some());
         self.kept += known.weight();
-        let place = self.known.len();
-        // More than four thousand million addresses fit into no memory.
-        let short = u32::try_from(place).ok()?;
-        self.known.push(known);
-        let hash = |&place: &u32| self.hasher.hash_one(self.known[place as usize].address);
-        self.places
-            .insert_unique(self.hasher.hash_one(address), short, hash);
-        self.last.set(Some((address, place)));
-        Some(place)
+        self.known.add(known)
     }
 
     /// Takes the next failure of the log, whose line stands at `line`, and of which
@@ -253,15 +220,15 @@ impl<'a> Judge<'a> {
         keep: impl FnOnce(&mut Evidence, &Failure, i64),
     ) -> Judged {
         let address = failure.address;
-        let place = self.place(address);
+        let place = self.known.find(address);
         let place =
             place.or_else(|| self.enter(address, AddressState::default(), Connections::default()));
         let Some(place) = place else {
             return Judged::default();
         };
         self.newest = self.newest.max(failure.at.secs);
-        let known = &mut self.known[place];
-        if known.standing.is_done() {
+        let known = &mut self.known.rows_mut()[place];
+        if known.state.is_done() {
             let weighed = known.connections.weight();
             let counts = known.connections.count_line(failure, line);
             self.kept = self.kept + known.connections.weight() - weighed;
@@ -272,13 +239,13 @@ impl<'a> Judge<'a> {
         }
         let (was_open, weighed) = (known.newest().is_some(), known.weight());
         let counts = known.connections.count_line(failure, line);
-        let standing = &mut known.standing;
+        let state = &mut known.state;
         let (at, instant) = (failure.at, failure.instant);
         let keep = |kept: &mut Evidence, counted, count| {
             let failure = failure.clone();
             keep(kept, &Failure { count, ..failure }, counted);
         };
-        let filled = standing.on_failure(&self.thresholds, at, instant, counts, keep);
+        let filled = state.on_failure(&self.thresholds, at, instant, counts, keep);
         let is_open = known.newest().is_some();
         self.open = self.open + usize::from(is_open) - usize::from(was_open);
         self.opened += i64::from(is_open) - i64::from(was_open);
@@ -299,8 +266,8 @@ impl<'a> Judge<'a> {
     /// banned, or for good.
     #[must_use]
     pub fn is_done_with(&self, address: Address) -> bool {
-        let standing = self.place(address).map(|place| &self.known[place].standing);
-        standing.is_some_and(AddressState::is_done)
+        let place = self.known.find(address);
+        place.is_some_and(|place| self.known.rows()[place].state.is_done())
     }
 
     fn has_too_many(&self) -> bool {
@@ -316,7 +283,7 @@ impl<'a> Judge<'a> {
         self.forget_connections(behind);
         self.forget(false, |newest| newest < behind);
         if self.has_too_many() {
-            let mut all: Vec<i64> = self.known.iter().filter_map(Known::newest).collect();
+            let mut all: Vec<i64> = self.known.rows().iter().filter_map(Known::newest).collect();
             let surplus = all.len() - self.most_windows;
             let (_, &mut oldest, _) = all.select_nth_unstable(surplus);
             let earlier = all[..surplus].iter().filter(|&&newest| newest < oldest);
@@ -328,27 +295,18 @@ impl<'a> Judge<'a> {
             });
             self.forgotten += surplus as u64;
         }
-        self.tidy_at = (2 * self.known.len()).max(FEW);
+        self.tidy_at = (2 * self.known.rows().len()).max(FEW);
     }
 
     /// Forgets the windows of which `is_over` says so, given when they are
     /// newest, perhaps with the connections of their addresses, and the addresses of
     /// which nothing else is known.
     fn forget(&mut self, drops_connections: bool, mut is_over: impl FnMut(i64) -> bool) {
-        let Judge {
-            hasher,
-            places,
-            known: all,
-            open,
-            opened,
-            kept,
-            ..
-        } = self;
-        let before = all.len();
-        all.retain_mut(|known| {
+        let (open, opened, kept) = (&mut self.open, &mut self.opened, &mut self.kept);
+        self.known.retain_mut(|known| {
             if known.newest().is_some_and(&mut is_over) {
                 *kept -= known.weight();
-                let window = &mut known.standing.window;
+                let window = &mut known.state.window;
                 *open -= 1;
                 *opened -= i64::from(!window.is_stored());
                 *window = Window::default();
@@ -359,19 +317,11 @@ impl<'a> Judge<'a> {
             }
             known.is_something()
         });
-        if all.len() < before {
-            places.clear();
-            for (place, known) in (0..).zip(all.iter()) {
-                let hash = |&place: &u32| hasher.hash_one(all[place as usize].address);
-                places.insert_unique(hasher.hash_one(known.address), place, hash);
-            }
-        }
-        self.last.set(None);
     }
 
     /// Forgets the connections whose last lines are before `behind`.
     fn forget_connections(&mut self, behind: i64) {
-        for known in &mut self.known {
+        for known in self.known.rows_mut() {
             if known
                 .connections
                 .newest()
@@ -387,11 +337,8 @@ impl<'a> Judge<'a> {
     #[must_use]
     pub fn into_changed(mut self) -> ChangedAddresses {
         self.forget_connections(self.newest.saturating_sub(BEHIND));
-        let Judge {
-            places, mut known, ..
-        } = self;
-        drop(places);
-        known.retain(|known| known.standing.window.is_changed() || known.connections.is_changed());
+        let mut known = self.known.into_rows();
+        known.retain(|known| known.state.window.is_changed() || known.connections.is_changed());
         known.sort_unstable_by_key(|known| known.address);
         ChangedAddresses(known)
     }
@@ -475,9 +422,9 @@ mod tests {
     fn after_an_unban_older_failures_never_count_whenever_they_are_read() {
         let never = AllowList::default();
         let mut judge = Judge::new(Thresholds::default(), &never);
-        let standing = AddressState::of(Some(100), None, Window::default());
+        let state = AddressState::of(Some(100), None, Window::default());
         let address = Address::parse(b"192.0.2.1").unwrap();
-        judge.introduce(address, standing, Connections::default());
+        judge.introduce(address, state, Connections::default());
         let failures: Vec<Failure> = (96..=105).map(|at| failure("192.0.2.1", at)).collect();
         assert_eq!(bans(&mut judge, &failures), [("192.0.2.1".into(), 105)]);
     }
@@ -539,7 +486,11 @@ mod tests {
     }
 
     fn open(judge: &Judge) -> Vec<String> {
-        let open = judge.known.iter().filter(|known| known.newest().is_some());
+        let open = judge
+            .known
+            .rows()
+            .iter()
+            .filter(|known| known.newest().is_some());
         open.map(|known| known.address.to_string()).collect()
     }
 
@@ -572,7 +523,11 @@ mod tests {
         for n in 0..300_000 {
             bans(&mut judge, &[failure(&number(n), at(n))]);
         }
-        assert!(judge.known.len() < 2 * FEW, "{}", judge.known.len());
+        assert!(
+            judge.known.rows().len() < 2 * FEW,
+            "{}",
+            judge.known.rows().len()
+        );
         assert!(judge.weight() < 192 * 2 * FEW, "{}", judge.weight());
         assert_eq!(judge.forgotten(), 0);
         assert_eq!(usize::try_from(judge.opened()).unwrap(), open(&judge).len());
@@ -591,8 +546,8 @@ mod tests {
             bans(&mut judge, &some(&steps));
             prop_assert_eq!(judge.open, open(&judge).len());
             prop_assert_eq!(judge.opened(), i64::try_from(judge.open).unwrap());
-            prop_assert_eq!(judge.kept, judge.known.iter().map(Known::weight).sum::<usize>());
-            prop_assert!(judge.known.iter().all(|known| judge.knows(known.address)));
+            prop_assert_eq!(judge.kept, judge.known.rows().iter().map(Known::weight).sum::<usize>());
+            prop_assert!(judge.known.rows().iter().all(|known| judge.knows(known.address)));
         }
 
         /// Without the failures of whom he is done with a judge decides the same.
@@ -632,16 +587,16 @@ mod tests {
             let mut first = Judge::new(thresholds, &never);
             let mut parts = bans(&mut first, early);
             let mut second = Judge::new(thresholds, &never);
-            for known in first.known {
+            for known in first.known.into_rows() {
                 let stored = |kept: &Evidence| {
                     Evidence::from_bytes(kept.as_bytes(), |_| {}).unwrap_or_default()
                 };
-                let Known { address, standing, connections } = known;
+                let Known { address, state, connections } = known;
                 let connections = connections_to_bytes(connections.open());
                 let connections = Connections::stored(connections_from_bytes(&connections).unwrap());
-                let window = &standing.window;
+                let window = &state.window;
                 let window = Window::stored(stored(window.later()), window.earlier().map(stored));
-                second.introduce(address, AddressState { window, ..standing }, connections);
+                second.introduce(address, AddressState { window, ..state }, connections);
             }
             parts.extend(bans(&mut second, late));
             prop_assert_eq!(parts, whole);

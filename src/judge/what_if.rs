@@ -2,8 +2,9 @@
 
 use crate::model::{LinePlace, Stamp, Thresholds};
 
+use super::address_state::AddressState;
+use super::connections::Counts;
 use super::window::Kept;
-use super::{AddressState, Counts};
 
 /// What counts of a failure, without its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +63,7 @@ impl TrialOutcome {
     /// order of the log; the place of each is its number, from 0.
     #[must_use]
     pub fn of(thresholds: &Thresholds, failures: impl IntoIterator<Item = Trial>) -> Self {
-        let mut standing = AddressState::<Vec<TrialFailure>>::default();
+        let mut state = AddressState::<Vec<TrialFailure>>::default();
         let mut outcome = TrialOutcome::default();
         for (number, trial) in (0..).zip(failures) {
             let Trial {
@@ -70,7 +71,7 @@ impl TrialOutcome {
                 counts,
                 instant,
             } = trial;
-            if !standing.counts(at) {
+            if !state.counts(at) {
                 outcome.stopped += u64::from(counts.new);
                 continue;
             }
@@ -82,8 +83,7 @@ impl TrialOutcome {
                     place,
                 });
             };
-            let filled =
-                standing.on_failure(thresholds, Stamp::from_secs(at), instant, counts, keep);
+            let filled = state.on_failure(thresholds, Stamp::from_secs(at), instant, counts, keep);
             outcome.bans += u32::from(filled.is_some());
         }
         outcome

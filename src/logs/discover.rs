@@ -7,13 +7,11 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::model::{Problem, SourceSpec};
+use crate::rules::DEFAULT_RULE;
 
 use super::globs::expand;
 use super::journal::{Journal, journalctl};
 use super::names::{Age, bases};
-
-/// Where distributions let sshd log, in the order of `auto`.
-const SSH_LOGS: [&str; 2] = ["/var/log/auth.log", "/var/log/secure"];
 
 /// A log: where it is written, and where its generations are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,8 +54,7 @@ pub fn discover(specs: &[SourceSpec]) -> Discovered {
         match spec {
             SourceSpec::Files(path) if !has_wildcard(path) => drop(plain.insert(path.clone())),
             SourceSpec::Files(pattern) => expand(pattern, &mut found, &mut problems),
-            SourceSpec::Auto => match SSH_LOGS
-                .iter()
+            SourceSpec::Auto => match (DEFAULT_RULE.logs.iter())
                 .map(PathBuf::from)
                 .find(|path| path.exists())
             {
@@ -83,15 +80,16 @@ pub fn discover(specs: &[SourceSpec]) -> Discovered {
 /// Whether a log is one of those that `auto` looks for.
 #[must_use]
 pub fn is_auto(log: &Path) -> bool {
-    SSH_LOGS.iter().any(|known| log == Path::new(known))
+    (DEFAULT_RULE.logs.iter()).any(|known| log == Path::new(known))
 }
 
 /// The journal of sshd, as distributions call its unit.
 #[must_use]
 pub fn ssh_journal() -> Journal {
+    let units = DEFAULT_RULE.journal.units;
     Journal {
-        name: "journal:ssh.service".to_owned(),
-        units: vec!["ssh.service".to_owned(), "sshd.service".to_owned()],
+        name: format!("journal:{}", units[0]),
+        units: units.iter().map(|unit| (*unit).to_owned()).collect(),
     }
 }
 

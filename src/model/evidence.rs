@@ -1,30 +1,49 @@
-//! The failures of a window as one value, in memory as in the store: a byte
-//! for the version, then each of them, one field behind the other.
+//! The failures of a window as one value: the same bytes in memory as in the store.
 //!
-//! A million windows may be open at once, and most hold one failure of the same
-//! log: what a failure has in common with the first one is left out. A failure
-//! is
+//! A million windows may be open at once, and most hold one failure of the same log.
+//! So what a failure has in common with the first one is left out. The bytes are a
+//! byte for the version, and then each failure:
 //!
 //! | field | bytes |
 //! |---|---|
 //! | which of the fields in brackets are there | 1 |
 //! | seconds of the stamp, less those of the first failure | LEB128, zigzag |
-//! | (when it counts, less that) | LEB128, zigzag |
-//! | (nanoseconds, digits of the fraction) | LEB128 |
+//! | (when it counts, less those seconds) | LEB128, zigzag |
+//! | (nanoseconds, digits of the fraction) | LEB128 each |
 //! | (how many failures the line is, if not one) | LEB128 |
 //! | (the pattern, if it is not that of the first failure) | LEB128 |
 //! | offset, less that of the first failure | LEB128, zigzag |
 //! | (the log's path, if it is not that of the first failure) | 8, see [`PathId`] |
 //! | the line: its length and its text, or else its digest | LEB128 and text, or 4 |
 //!
-//! `entry` reads and writes a failure; `version_1` reads what version 3.0.0 wrote.
+//! `numbers.rs` explains LEB128 and zigzag. Two failures of the log `/log`, the text of
+//! the first line kept, of the second only the digest:
+//!
+//! ```text
+//! 02              version 2
+//! 31              there are: text (1), pattern (16), path (32)
+//! d8 04           300 s after the epoch: zigzag 600 = 0x58 + (0x04 << 7)
+//! 02              pattern 2
+//! 80 02           offset 128: zigzag 256
+//! .. 8 bytes ..   the id of /log
+//! 04 6c 69 6e 65  4 bytes of text, "line"
+//! 04              there is: when it counts (4)
+//! 01              one second before the first: zigzag of -1
+//! 02              it counts a second after its stamp, at 300
+//! ff 01           offset 0: zigzag of -128 is 255
+//! 01 02 03 04     the digest
+//! ```
+//!
+//! The second failure takes 9 bytes. `entry.rs` reads and writes one failure;
+//! `version_1.rs` reads what version 3.0.0 wrote.
 
 mod entry;
 mod version_1;
 
 use std::path::Path;
 
-use super::{Failure, KeptFailure, LinePlace, PathId, Stamp, line_digest};
+use super::{Failure, KeptFailure, LinePlace, PathId, line_digest};
+pub use entry::Line;
 use entry::{Base, EvidenceEntries, EvidenceEntry, VERSION};
 
 /// The texts of a window take at most so many bytes: of further lines only the
@@ -42,42 +61,16 @@ pub struct Evidence {
     failures: u32,
 }
 
-/// What is kept of a failure's line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Line<'a> {
-    /// The text: at most [`KeptFailure::TEXT`] bytes of it.
-    Text(&'a [u8]),
-    /// The digest alone, by which the line is known where it stands.
-    Digest(u32),
-}
-
-impl<'a> Line<'a> {
-    /// A line of which the text is kept, or the digest alone.
-    #[must_use]
-    pub fn of(line: &'a [u8], keeps_text: bool) -> Self {
-        if keeps_text {
-            Line::Text(&line[..line.len().min(KeptFailure::TEXT)])
-        } else {
-            Line::Digest(line_digest(line))
-        }
-    }
-
-    fn digest(self) -> u32 {
-        match self {
-            Line::Text(text) => line_digest(text),
-            Line::Digest(digest) => digest,
-        }
-    }
-}
-
 impl Evidence {
-    /// What was [`Evidence::as_bytes`], also of version 3.0.0, or none if
-    /// nobody can have written it. `met` is told each path that stands in there
-    /// itself.
+    /// Reads the bytes of [`Evidence::as_bytes`], or those of version 3.0.0. None if
+    /// neither can have written them. `met` is called with each path that the bytes
+    /// hold as text.
     #[must_use]
     pub fn from_bytes(bytes: &[u8], mut met: impl FnMut(&Path)) -> Option<Self> {
         if bytes.first() == Some(&version_1::VERSION) {
-            return version_1::read(bytes, &mut met);
+            let mut written = Evidence::default();
+            version_1::read(bytes, &mut met, |entry| written.append(entry))?;
+            return Some(written);
         }
         let mut written = Evidence {
             bytes: bytes.into(),
@@ -91,7 +84,7 @@ impl Evidence {
         Some(written)
     }
 
-    /// The bytes that the store keeps; of no failures none.
+    /// The bytes that the store keeps. Empty if there are no failures.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
@@ -111,7 +104,7 @@ impl Evidence {
         });
     }
 
-    /// Whether there is none.
+    /// Whether there are no failures.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
@@ -145,8 +138,8 @@ impl Evidence {
         }
     }
 
-    /// Drops those that count before `earliest`. They are in the order in
-    /// which they count.
+    /// Drops the failures that count before `earliest`. The failures are in the order
+    /// in which they count, so it looks at the first one only.
     pub fn forget_before(&mut self, earliest: i64) {
         let first = self.entries().next();
         if first.is_some_and(|first| first.counted < earliest) {
@@ -172,7 +165,8 @@ impl Evidence {
             let start = self.bytes.len() - entries.rest.len();
             match entries.entry() {
                 None => return false,
-                // Most often it is the last one. The others do not depend on that.
+                // Most often it is the last one. It can be cut off, since the others
+                // leave out only what the first one has.
                 Some(entry) if is_it(&entry) && entries.rest.is_empty() => {
                     let mut bytes = std::mem::take(self).bytes.into_vec();
                     bytes.truncate(if failures == 0 { 0 } else { start });
@@ -234,7 +228,7 @@ impl Evidence {
         })
     }
 
-    /// The ids of the paths of their logs, again and again.
+    /// The id of the path of each failure's log.
     pub fn paths(&self) -> impl Iterator<Item = PathId> {
         self.entries().map(|entry| entry.path)
     }
@@ -244,12 +238,15 @@ impl Evidence {
         std::iter::from_fn(move || entries.as_mut()?.entry())
     }
 
+    /// Writes the failures for which `keeps` is true again: what they leave out depends
+    /// on which is the first.
     fn retain(&mut self, keeps: impl Fn(&EvidenceEntry<'_>) -> bool) {
         let before = std::mem::take(self);
         let kept = before.entries().filter(keeps);
         kept.for_each(|entry| self.append(&entry));
     }
 
+    /// Writes one failure behind the others.
     fn append(&mut self, entry: &EvidenceEntry<'_>) {
         let first = EvidenceEntries::of(&self.bytes).and_then(|mut entries| entries.entry());
         let base = first.as_ref().map_or_else(Base::default, Base::of);
@@ -275,7 +272,7 @@ impl Evidence {
         self.note(entry);
     }
 
-    /// Notes what is told of all of them.
+    /// Brings `newest` and `failures` up to date.
     fn note(&mut self, last: &EvidenceEntry<'_>) {
         self.newest = last.counted;
         self.failures = self.failures.saturating_add(last.count);
@@ -287,7 +284,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::Address;
+    use crate::model::{Address, Stamp};
 
     /// A failure, when it counts, the path of its log, its line, and whether
     /// the text of that is kept.
@@ -392,7 +389,7 @@ mod tests {
             nanos: 5,
             digits: 9,
         };
-        let witness = |offset| KeptFailure {
+        let kept = |offset| KeptFailure {
             at,
             counted: -1,
             count: 1,
@@ -402,8 +399,8 @@ mod tests {
             digest: line_digest(b"line"),
             text: Some((*b"line").into()),
         };
-        let witnesses: Vec<KeptFailure> = read.iter(|_| Path::new("/log").into()).collect();
-        assert_eq!(witnesses, [witness(128), witness(0)]);
+        let all: Vec<KeptFailure> = read.iter(|_| Path::new("/log").into()).collect();
+        assert_eq!(all, [kept(128), kept(0)]);
         for cut in 1..old.len() {
             let part = Evidence::from_bytes(&old[..cut], |_| {});
             assert!(part.is_none_or(|part| part.failures() < 2), "{cut}");

@@ -1,5 +1,7 @@
-//! Numbers as the store has them in bytes: LEB128, seven bits a byte, the lowest first. One that may
-//! be negative is zigzag before that: 0, -1, 1, -2 are 0, 1, 2, 3.
+//! Numbers as the store has them in bytes. LEB128: seven bits a byte, the lowest first,
+//! and the highest bit of a byte says that another one follows. A number that may
+//! be negative is made zigzag first: 0, -1, 1, -2 become 0, 1, 2, 3. 300 is `ac 02`, as zigzag
+//! 600 it is `d8 04`.
 
 pub(super) fn length(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)

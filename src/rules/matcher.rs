@@ -6,11 +6,11 @@ use memchr::{memchr, memrchr};
 
 use crate::model::{Address, Failure, Rule, Stamp};
 
-use super::login::login_line;
 use super::patterns::{PatternSet, Patterns};
 use super::prefilter::{CandidateFlags, Needs, Prefilter};
 use super::program::Parts;
 use super::repeated::unfold;
+use super::sshd_connection::login_line;
 use super::stamp::{Clock, Formats};
 use super::users::Users;
 
@@ -222,8 +222,9 @@ impl Matcher {
                     }
                     let pattern = &self.patterns.all()[place];
                     let time_end = parts.time().map_or(0, |time| time.end);
-                    let login = pattern.tells;
-                    let login = login.map(|tells| login_line(tells, line, time_end, address));
+                    let login = pattern
+                        .connection
+                        .map(|message| login_line(message, line, time_end, address));
                     return Verdict::Failure(Failure {
                         address,
                         at,

@@ -1,21 +1,26 @@
-//! Patterns: which lines of a log are failures of a rule.
+//! Patterns: which lines of a log are failures of a rule. Pure: bytes in, failures out.
 //!
-//! `builtin` has the shipped rules as data, `matcher` finds the failures of a
-//! rule in a block of lines. Its parts: `literal` (which bytes must be there)
-//! and `prefilter` (where they are), `patterns` (which of them match first) with
-//! `pattern` (one expression and its groups), `program` (several compiled) and
-//! `automaton` (the walk over a line), `requests` with `request_target` (which
-//! page a web server was asked for), `posts` (which pages were, where nothing
-//! counts), `repeated` (a line that stands for several),
-//! `login` (which connection of ssh a line is of),
-//! `stamp` (time) and `users` (who somebody tried to be). `validate` says what is
-//! wrong with a user's.
-//! Pure: bytes in, failures out.
+//! | file | what it does |
+//! |---|---|
+//! | `library/` | the built-in rules, one file each |
+//! | `matcher.rs` | finds the failures of a rule in a block of lines |
+//! | `literal.rs` | which bytes stand in every match of a pattern |
+//! | `prefilter.rs` | where these bytes are in a block |
+//! | `pattern.rs` | one pattern: its expression and its groups |
+//! | `patterns.rs` | the patterns of a rule: which one matches a line first |
+//! | `program.rs` | several patterns compiled together |
+//! | `automaton.rs` | runs a program over a line |
+//! | `repeated.rs` | a line that stands for several |
+//! | `requests.rs`, `request_target.rs` | which page a web server was asked for |
+//! | `posts.rs` | which pages were asked for where nothing counts |
+//! | `sshd_connection.rs` | which connection of sshd a line is of |
+//! | `stamp.rs` | the time of a line |
+//! | `users.rs` | the user names of failures |
+//! | `validate.rs` | what is wrong with a user's own pattern |
 
 mod automaton;
-mod builtin;
+mod library;
 mod literal;
-mod login;
 mod matcher;
 mod pattern;
 mod patterns;
@@ -25,22 +30,22 @@ mod program;
 mod repeated;
 mod request_target;
 mod requests;
+mod sshd_connection;
 mod stamp;
 mod users;
 mod validate;
 
 #[cfg(test)]
-mod attacks;
-#[cfg(test)]
-mod differential;
-#[cfg(test)]
-mod logins;
-#[cfg(test)]
-mod samples;
+mod tests;
 
-pub use builtin::{Builtin, Forgeable, NAMES, Wrote, builtin};
+pub use library::{
+    BuiltinPattern, BuiltinRule, DEFAULT_RULE, Forgeable, JournalSenders, LOGIN_PAGES, Offer,
+    REFUSED, RULES, ServiceOptions, WebServer, Wrote, builtin, journal_senders, names,
+    names_in_words,
+};
 pub use matcher::{MatchTotals, Matcher, Verdict};
 pub use posts::{Asked, PostsSeen};
+pub use sshd_connection::ConnectionMessage;
 pub use stamp::{Clock, FormatError, Formats, Zone};
 pub use users::Users;
 pub use validate::check_pattern;

@@ -7,9 +7,9 @@ use regex_syntax::hir::{Hir, HirKind};
 
 use crate::model::{Pattern, Positions, Urls};
 
-use super::login::Tells;
 use super::requests::Requests;
-use super::{builtin, literal};
+use super::sshd_connection::ConnectionMessage;
+use super::{library, literal};
 
 /// A pattern of a rule. A shipped one is read only when it is compiled: its
 /// literals are known before.
@@ -21,9 +21,11 @@ pub(super) struct RulePattern {
     pub(super) instant: bool,
     /// What its request must be, if that is not told by its text.
     pub(super) requests: Option<Requests>,
-    /// What a match tells of its connection; none if each match counts.
-    pub(super) tells: Option<Tells>,
+    /// What a match says of its connection; none if each match counts.
+    pub(super) connection: Option<ConnectionMessage>,
     pattern: Pattern,
+    /// Of a built-in pattern, whatever rule has it.
+    known_literals: Option<&'static [&'static str]>,
     parsed: OnceLock<Result<Parsed, String>>,
 }
 
@@ -53,18 +55,23 @@ impl Groups {
     }
 }
 
-/// The expression: over bytes, `\d` and `\w` ASCII; only one that can not be
-/// had so (a class with letters beyond ASCII) is Unicode.
+/// Reads an expression as all patterns are read: over bytes, with `\d` and `\w`
+/// ASCII. Only one that can not be read so (a class with letters beyond ASCII) is
+/// Unicode. `read` gets whether it is.
+pub(super) fn ascii_or_unicode<T, E>(read: impl Fn(bool) -> Result<T, E>) -> Result<T, E> {
+    read(false).or_else(|_| read(true))
+}
+
+/// The expression of a pattern.
 ///
 /// # Errors
 /// What the expression holds that can not be.
 pub(super) fn parse(text: &str) -> Result<Hir, Box<regex_syntax::Error>> {
-    let parse = |unicode| {
+    ascii_or_unicode(|unicode| {
         let mut parser = ParserBuilder::new();
         let mut parser = parser.utf8(false).unicode(unicode).build();
         parser.parse(text).map_err(Box::new)
-    };
-    parse(false).or_else(|_| parse(true))
+    })
 }
 
 /// The names of all groups in their order; the first is the whole match.
@@ -121,6 +128,7 @@ impl RulePattern {
     /// Reads the checked pattern that has this number in its rule; the message
     /// is for a pattern that was not.
     pub(super) fn new(number: usize, pattern: &Pattern) -> Result<Self, String> {
+        let known = library::pattern(&pattern.text);
         let read = RulePattern {
             number,
             instant: pattern.instant,
@@ -128,13 +136,14 @@ impl RulePattern {
                 Urls::Read(pages) => Some(Requests::new(pages)),
                 Urls::Unused | Urls::Filled(_) => None,
             },
-            tells: (pattern.built_in)
-                .then(|| builtin::tells(&pattern.text))
-                .flatten(),
+            connection: known
+                .filter(|_| pattern.built_in)
+                .and_then(|known| known.connection),
             pattern: pattern.clone(),
+            known_literals: known.map(|known| known.literals),
             parsed: OnceLock::new(),
         };
-        if builtin::literals(&pattern.text).is_none() {
+        if known.is_none() {
             read.parsed()?;
         }
         Ok(read)
@@ -157,7 +166,7 @@ impl RulePattern {
     /// The literals of which one stands in every match. Where the pattern has
     /// `requests` the request begins behind the quote in them.
     pub(super) fn literals(&self) -> Option<Vec<Vec<u8>>> {
-        if let Some(known) = builtin::literals(&self.pattern.text) {
+        if let Some(known) = self.known_literals {
             return Some(known.iter().map(|text| text.as_bytes().to_vec()).collect());
         }
         literal::required(&self.parsed().ok()?.hir)

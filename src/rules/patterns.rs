@@ -56,7 +56,6 @@ struct Shared {
 #[derive(Debug, Clone)]
 struct WorkerAutomaton {
     choice: Choice,
-    program: Arc<PatternProgram>,
     automaton: Automaton,
 }
 
@@ -107,7 +106,7 @@ impl Patterns {
     /// parts stand.
     pub(super) fn first(&mut self, called: PatternSet, line: &[u8]) -> Option<(usize, Parts)> {
         match self.called(called) {
-            Ok(own) => self.own[own].find(line),
+            Ok(own) => self.own[own].automaton.find(line),
             Err(TooMany) => self.from(0, called, line),
         }
     }
@@ -123,7 +122,7 @@ impl Patterns {
             .filter(|&place| called.has(place))
             .find_map(|place| {
                 let own = self.own(Choice::One(place)).ok()?;
-                self.own[own].find(line)
+                self.own[own].automaton.find(line)
             })
     }
 
@@ -148,16 +147,9 @@ impl Patterns {
         let program = self.shared.program(choice).ok_or(TooMany)?;
         self.own.push(WorkerAutomaton {
             choice,
-            automaton: Automaton::new(&program),
-            program,
+            automaton: Automaton::new(program),
         });
         Ok(self.own.len() - 1)
-    }
-}
-
-impl WorkerAutomaton {
-    fn find(&mut self, line: &[u8]) -> Option<(usize, Parts)> {
-        self.automaton.find(&self.program, line)
     }
 }
 

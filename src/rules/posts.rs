@@ -8,7 +8,7 @@ use memchr::{memchr, memmem};
 
 use crate::model::{Address, LoginPage, Rule};
 
-use super::builtin::{Builtin, builtin};
+use super::library::{BuiltinRule, builtin};
 use super::matcher::status_behind_request;
 use super::requests::{self, Requests};
 
@@ -34,7 +34,7 @@ pub struct PostsSeen {
     requests: Requests,
     statuses: Option<Vec<u16>>,
     /// What the rule inherits from; none if it is the user's own.
-    builtin: Option<&'static Builtin>,
+    builtin: Option<&'static BuiltinRule>,
     /// By the number of the page.
     asked: BTreeMap<usize, Answers>,
     others: BTreeMap<Vec<u8>, Answers>,

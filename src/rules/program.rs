@@ -259,14 +259,14 @@ fn anywhere(pattern: &Hir) -> Cow<'_, Hir> {
 mod tests {
     use std::path::Path;
 
-    use super::super::NAMES;
+    use super::super::names;
     use super::*;
     use crate::config::Config;
 
     /// Or what is known of how lines begin would not get far behind the first digit.
     #[test]
     fn no_shipped_pattern_tells_one_digit_from_another() {
-        for name in NAMES {
+        for name in names() {
             let rule = Config::defaults(Path::new("/")).rule_named(name).unwrap();
             let patterns = rule.patterns.iter().enumerate();
             let read = patterns.map(|(number, pattern)| RulePattern::new(number, pattern).unwrap());

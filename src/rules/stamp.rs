@@ -24,7 +24,7 @@ mod tests;
 
 use crate::model::Stamp;
 pub use clock::{Clock, Zone};
-use read::Fields;
+use read::{Fields, Item};
 
 /// The directives, as an error message lists them.
 const KNOWN: &str = "%a %A %b %B %d %D %e %f %.f %F %h %H %I %j %k %l %m %M %n %p %r %R %s %S %t \
@@ -53,30 +53,6 @@ pub enum FormatError {
     /// Nothing tells the hour: every failure of a day would fall on midnight.
     #[error("the time format `{0}` names no hour: it needs %H (or %I with %p), or %T")]
     NoHour(String),
-}
-
-/// What a format asks of the text at one place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Item {
-    Literal(u8),
-    Blanks,
-    Year,
-    ShortYear,
-    MonthName,
-    Month,
-    Day,
-    DayOfYear,
-    Weekday,
-    Hour,
-    HourOfHalf,
-    Half,
-    Minute,
-    Second,
-    Fraction,
-    OptionalFraction,
-    Offset,
-    ZoneName,
-    Unix,
 }
 
 /// The formats of a rule, in the order in which they are tried.

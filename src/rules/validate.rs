@@ -3,32 +3,28 @@
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::ast::{self, AssertionKind, Ast, ErrorKind, RepetitionKind, RepetitionOp};
 
+use super::pattern::ascii_or_unicode;
 use crate::model::Positions;
 
 /// How large a compiled pattern may be.
 const LARGEST: usize = 10 << 20;
 
-/// The regex of a pattern: over bytes, `\d` and `\w` ASCII; only a pattern that
-/// can not be had so (a class with letters beyond ASCII) is Unicode.
+/// The regex of a pattern.
 ///
 /// # Errors
 /// A sentence: what the pattern holds that can not be, and what to write instead.
 pub(super) fn compile(text: &str) -> Result<Regex, String> {
-    let build = |unicode| {
-        RegexBuilder::new(text)
-            .unicode(unicode)
-            .size_limit(LARGEST)
-            .build()
-    };
-    build(false)
-        .or_else(|_| build(true))
-        .map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => {
-                "is too large: compiled it takes more than 10 MiB; shorten its counted repetitions"
-                    .to_owned()
-            }
-            _ => syntax_error(text),
-        })
+    ascii_or_unicode(|unicode| {
+        let mut builder = RegexBuilder::new(text);
+        builder.unicode(unicode).size_limit(LARGEST).build()
+    })
+    .map_err(|error| match error {
+        regex::Error::CompiledTooBig(_) => {
+            "is too large: compiled it takes more than 10 MiB; shorten its counted repetitions"
+                .to_owned()
+        }
+        _ => syntax_error(text),
+    })
 }
 
 /// Whether a pattern can find failures: it compiles, means what it meant to

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::logs::{self, Journal};
 use crate::model::{Escaped, Pattern, Rule, SourceSpec, Stamp, Urls, plural};
 use crate::report::nothing_to_check;
-use crate::rules::{Clock, Matcher, NAMES, PostsSeen, Verdict, builtin};
+use crate::rules::{Clock, Matcher, PostsSeen, Verdict, builtin, names_in_words};
 
 use crate::report::{CheckFindings, CheckLevel};
 
@@ -200,10 +200,13 @@ fn spelled(rule: &Rule, findings: &mut CheckFindings) {
     if count == 0 {
         return;
     }
-    let cure = if builtin(&rule.name).is_some_and(|builtin| !builtin.pages.is_empty()) {
-        "delete `regex_patterns`: the built-in ones read a request as web servers do"
+    let cure = if builtin(&rule.name).is_some_and(|builtin| builtin.web.is_some()) {
+        "delete `regex_patterns`: the built-in ones read a request as web servers do".to_owned()
     } else {
-        "the rules apache and nginx, without `regex_patterns`, read a request as web servers do"
+        format!(
+            "the rules {}, without `regex_patterns`, read a request as web servers do",
+            names_in_words(|rule| rule.web.is_some())
+        )
     };
     findings.warn(format!(
         "rule {}: {count} of its patterns have the urls as text, and attackers pass them by when they spell a path otherwise: //login/, /x/../login/, /%6cogin/, http://HOST/login/, /login/#x, two blanks, or a Range header, with which status 200 is 206; {cure}",
@@ -238,14 +241,14 @@ fn blind(
         }
         return;
     }
-    let builtin = config.builtin_rules();
-    let better = builtin
+    let builtin_rules = config.builtin_rules();
+    let better = builtin_rules
         .iter()
         .filter(|other| other.patterns != rule.patterns && !writers::are_forgeable(other, tails))
         .map(|other| (matches(other), &other.name));
     if let Some((count, other)) = better.max().filter(|(count, _)| *count > 0) {
         let name = Escaped::text(&rule.name);
-        let cure = if NAMES.contains(&&*rule.name) && **other == *rule.name {
+        let cure = if builtin(&rule.name).is_some() && **other == *rule.name {
             "delete its `regex_patterns` to use the built-in ones".to_owned()
         } else {
             format!("did you mean the rule {other} for this log?")

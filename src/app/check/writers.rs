@@ -52,9 +52,7 @@ pub(super) fn local(
     let Some(builtin) = builtin(&rule.name) else {
         return;
     };
-    let units: Vec<SourceSpec> = builtin
-        .units
-        .iter()
+    let units: Vec<SourceSpec> = (builtin.journal.units.iter())
         .map(|unit| SourceSpec::Journal((*unit).to_owned()))
         .collect();
     let [_, ..] = files else { return };

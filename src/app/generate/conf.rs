@@ -1,14 +1,15 @@
-//! pyfilter.conf(5): every key of the configuration. What a key means and what
-//! it is by default is read from the file that `init` writes, so that there is
-//! one place for it.
+//! pyfilter.conf(5): every key of the configuration. The meaning and the default of a
+//! key are read from the file that `init` writes, so that there is one place for them.
 
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
 use crate::app::init::{self, Host};
+use crate::rules;
 
-use super::{roff, web};
+use super::roff::roff;
+use super::web;
 
 /// A value for each key that is not its default.
 const EXAMPLES: [(&str, &str); 48] = [
@@ -125,7 +126,7 @@ pub(super) fn page() -> String {
         }
         page.push('\n');
     }
-    page + RULES + &web::section() + END
+    page + &builtin_rules() + &web::section() + END
 }
 
 const INTRODUCTION: &str = r#".SH NAME
@@ -154,46 +155,17 @@ other places need a ReadWritePaths= in its unit
 .SH KEYS
 "#;
 
-const RULES: &str = r#".SH "BUILT-IN RULES"
-The rules ssh, mysql, apache, nginx and mariadb\-audit have their patterns built in.
-What a client types can not name another address in them, with one exception.
-.PP
-MariaDB, and MySQL before 8, write a line break in a user's name into their error log as it is.
-So who can reach the server, without an account, can write whole lines there, and ban any address
-through the rule mysql.
-It is the same wherever the error log goes: a file, the journal, or syslog.
-The plugin server_audit writes it raw into its own file, too.
-Tried on MariaDB 10.11 and 11.8; MySQL from 8 on writes a blank in place of the line break.
-.PP
-What server_audit sends to syslog can not be forged by clients, since there an event is one message.
-With this in the server's configuration
-.PP
-.nf
-.RS 4
-[mariadbd]
-plugin_load_add = server_audit
-server_audit_logging = ON
-server_audit_events = CONNECT
-server_audit_output_type = SYSLOG
-skip_name_resolve
-.RE
-.fi
-.PP
-the rule mariadb\-audit reads it from the journal:
-.PP
-.nf
-.RS 4
-"mariadb\-audit": { "log_files": "journal:mariadb.service" }
-.RE
-.fi
-.PP
-Where there is no journal, it reads the file of rsyslog, into which users of the host itself can write
-with
-.BR logger (1).
-syslog\-ng needs its flag no\-multi\-line for such a file.
-.B pyfilter init
-does so where it finds that configuration, and never offers the rule mysql for a log of MariaDB.
-"#;
+/// What the manual says of all built-in rules, and of single ones.
+fn builtin_rules() -> String {
+    let names = rules::names_in_words(|_| true).replace('-', "\\-");
+    let manuals: String = rules::RULES.iter().map(|rule| rule.manual).collect();
+    format!(
+        ".SH \"BUILT-IN RULES\"\nThe rules {names} have their patterns built in.\n{RULES}{manuals}"
+    )
+}
+
+const RULES: &str = "What a client types can not name another address in them, with one exception.
+";
 
 const END: &str = r#".SH EXAMPLES
 Ten failures within ten minutes ban for a day; a shop's own log is read, too:

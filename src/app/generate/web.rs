@@ -4,20 +4,17 @@
 use std::fmt::Write as _;
 
 use crate::model::LoginPage;
-use crate::rules;
+use crate::rules::{self, WebServer};
 
-use super::roff;
+use super::roff::roff;
 
 /// The section of the page.
 pub(super) fn section() -> String {
-    let Some(nginx) = rules::builtin("nginx") else {
-        return String::new();
-    };
     let shown_again = |page: &&LoginPage| page.failures.is_some_and(|all| all.contains(&200));
-    let (shown_again, refused): (Vec<_>, Vec<_>) = nginx.pages.iter().partition(shown_again);
-    let statuses = nginx.failures_at("").iter().map(ToString::to_string);
+    let (shown_again, refused): (Vec<_>, Vec<_>) = rules::LOGIN_PAGES.iter().partition(shown_again);
+    let statuses = rules::REFUSED.iter().map(ToString::to_string);
     let statuses = statuses.collect::<Vec<_>>().join(", ");
-    let mut section = REQUESTS.to_owned();
+    let mut section = REQUESTS.replace("@WEB_SERVERS@", &in_bold(|_| true));
     let _ = write!(
         section,
         ".SS \"Login pages\"\nWithout\n.I urls\nand\n.I http_status_blocks\nthe statuses {statuses} are failures for these paths, and 200 for none of them:\n{}",
@@ -28,7 +25,17 @@ pub(super) fn section() -> String {
         ".PP\nThe same statuses, and 200, are failures for these:\n{}",
         list(&shown_again)
     );
-    section + REASONS
+    section + &REASONS.replace("@COUNT_200@", &in_bold(|web| web.statuses.contains(&200)))
+}
+
+/// The names of the rules for access logs for which `holds` is true, each in bold.
+fn in_bold(holds: impl Fn(&WebServer) -> bool) -> String {
+    let names = rules::names_in_words(|rule| rule.web.as_ref().is_some_and(&holds));
+    let names = names
+        .replace(", ", " ,\n.BR ")
+        .replace(" and ", "\nand\n.B ");
+    let first = if names.contains(" ,") { ".BR" } else { ".B" };
+    format!("{first} {names}\n")
 }
 
 fn list(pages: &[&LoginPage]) -> String {
@@ -38,10 +45,7 @@ fn list(pages: &[&LoginPage]) -> String {
 
 const REQUESTS: &str = r#".SH "WEB SERVERS"
 A line of an access log is a failure of the rules
-.B apache
-and
-.B nginx
-if its request is a POST to a login page, and its status is one of those with which
+@WEB_SERVERS@if its request is a POST to a login page, and its status is one of those with which
 that page answers a failed login.
 Which pages and which statuses is said below; where
 .I urls
@@ -115,8 +119,7 @@ What a failure is elsewhere, the administrator says.
 With
 .I urls
 alone, a path of the lists has its statuses, and any other path those of the first list; for
-.B apache
-200 is one of them, as in PyFilter.
+@COUNT_200@200 is one of them, as in PyFilter.
 With
 .I http_status_blocks
 alone, these statuses are failures for all paths of the lists; null is any, also that of a good
@@ -152,7 +155,7 @@ mod tests {
     #[test]
     fn each_login_page_stands_in_one_of_the_lists() {
         let section = section();
-        for page in rules::builtin("apache").unwrap().pages {
+        for page in rules::LOGIN_PAGES {
             let line = format!("\n{}\n", roff(&page.url));
             assert_eq!(section.matches(&line).count(), 1, "{line}");
         }

@@ -1,6 +1,9 @@
 //! What the file may say.
 
+use std::time::Duration;
+
 use super::*;
+use crate::model::RedisSettings;
 
 #[test]
 fn pyfilters_own_file_is_valid_as_it_is() {
@@ -220,7 +223,7 @@ fn a_built_in_rule_inherits_what_it_does_not_set() {
     let bare = nginx("");
     assert_eq!(bare.patterns.len(), builtin.patterns.len());
     assert_eq!(bare.time_formats, builtin.time_formats);
-    assert_eq!(bare.patterns[0].urls, Urls::Read(builtin.pages.to_vec()));
+    assert_eq!(bare.patterns[0].urls, Urls::Read(builtin.pages().to_vec()));
     assert_eq!(bare.statuses, None);
     assert_eq!(bare.sources, []);
     let urls = nginx(r#""urls": ["/wp.php"], "http_status_blocks": null"#);
@@ -269,7 +272,7 @@ fn a_page_has_its_own_statuses_where_the_configuration_names_none() {
 
         let statuses = read(r#""http_status_blocks": [200, 418]"#);
         let pages = statuses.patterns[0].urls.pages();
-        assert_eq!(pages.len(), builtin.pages.len());
+        assert_eq!(pages.len(), builtin.pages().len());
         assert!(pages.iter().all(|page| page.failures.is_none()));
         assert_eq!(statuses.statuses, Some(vec![200, 418]));
 
@@ -301,7 +304,7 @@ fn another_rule_brings_its_patterns() {
     let filled = Urls::Filled(vec![page("/x", None)]);
     assert!(urls.eq([&Urls::Unused, &filled, &Urls::Unused]));
     assert_eq!(rule.patterns[0].positions, Positions::TimeAddress);
-    for name in rules::NAMES {
+    for name in rules::names() {
         for format in rules::builtin(name).unwrap().time_formats {
             let known = rule.time_formats.iter().filter(|known| known == format);
             assert_eq!(known.count(), 1, "{name}: {format}");

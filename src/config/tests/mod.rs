@@ -3,10 +3,18 @@
 mod accepted;
 mod refused;
 
-use super::*;
-use crate::model::{Backend, Deny, LoginPage, Pattern, Positions, SourceSpec, Urls, WindowKind};
-use proptest::prelude::*;
 use std::num::NonZeroU32;
+use std::path::Path;
+
+use ipnet::IpNet;
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{
+    Backend, Deny, Firewall, LoginPage, Pattern, Positions, SourceSpec, Thresholds, Urls,
+    WindowKind,
+};
+use crate::rules;
 
 pub(super) const PYFILTER: &str = include_str!("../../../fixtures/config/pyfilter-default.json");
 

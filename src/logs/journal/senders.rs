@@ -10,13 +10,9 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use crate::rules::journal_senders;
+
 use super::unit::{Runs, number, runs};
-
-/// What distributions call the unit of sshd.
-const SSHD_UNITS: [&str; 2] = ["ssh.service", "sshd.service"];
-
-/// What the processes of sshd call themselves.
-const SSHD_NAMES: [&str; 3] = ["sshd", "sshd-session", "sshd-auth"];
 
 /// The users that systemd gives to units with `DynamicUser=` (systemd's
 /// `UIDS-GIDS`): nobody logs in as one of them.
@@ -29,8 +25,9 @@ pub(super) const FIELDS: &str = "_UID,_SYSTEMD_UNIT,_SYSTEMD_CGROUP,SYSLOG_IDENT
 #[derive(Debug, Clone)]
 pub(super) struct Senders {
     units: Vec<Unit>,
-    /// Whether all of the units are sshd's.
-    of_sshd: bool,
+    /// The names of processes of root that count without a unit, if all of the
+    /// units are those of one built-in rule.
+    identifiers: &'static [&'static str],
 }
 
 #[derive(Debug, Clone)]
@@ -56,8 +53,8 @@ impl Senders {
     pub(super) fn of(units: &[String], root: &Path) -> Self {
         let unit = |name: &String| {
             let name = full_name(name);
-            let is_sshd = SSHD_UNITS.contains(&&*name);
-            let runs = if is_sshd {
+            let root_only = journal_senders(&name).is_some_and(|senders| senders.root_only);
+            let runs = if root_only {
                 Runs::default()
             } else {
                 runs(&name, root)
@@ -71,8 +68,11 @@ impl Senders {
             }
         };
         let units: Vec<Unit> = units.iter().map(unit).collect();
-        let of_sshd = units.iter().all(|unit| SSHD_UNITS.contains(&&*unit.name));
-        Senders { units, of_sshd }
+        let first = units.first().and_then(|unit| journal_senders(&unit.name));
+        let identifiers = first
+            .filter(|senders| (units.iter()).all(|unit| senders.units.contains(&&*unit.name)))
+            .map_or(&[][..], |senders| senders.identifiers);
+        Senders { units, identifiers }
     }
 
     /// What `journalctl` is asked for: all that [`Senders::has_sent`] accepts,
@@ -92,7 +92,7 @@ impl Senders {
             fields
         };
         let of_root = |name| vec!["_UID=0".to_owned(), format!("SYSLOG_IDENTIFIER={name}")];
-        let ended = SSHD_NAMES.map(of_root).into_iter().filter(|_| self.of_sshd);
+        let ended = self.identifiers.iter().map(of_root);
         let all: Vec<_> = self.units.iter().map(of_unit).chain(ended).collect();
         all.join(&"+".to_owned())
     }
@@ -112,7 +112,7 @@ impl Senders {
         let has_ended =
             !entry.contains_key("_SYSTEMD_UNIT") && !entry.contains_key("_SYSTEMD_CGROUP");
         let name = field("SYSLOG_IDENTIFIER").unwrap_or_default();
-        self.of_sshd && has_ended && user == 0 && SSHD_NAMES.contains(&name)
+        has_ended && user == 0 && self.identifiers.contains(&name)
     }
 
     /// Units with the user as whom they run, where that user's number is not known.

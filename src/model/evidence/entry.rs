@@ -1,17 +1,16 @@
-//! One failure as it is written: what it has in common with the first is left out.
+//! One failure as bytes. What it has in common with the first one is left out.
 
+use crate::model::failure::KeptFailure;
 use crate::model::numbers::{self, Numbers, Rest, unzigzag, zigzag};
-use crate::model::{PathId, Stamp};
+use crate::model::{PathId, Stamp, line_digest};
 
-use super::Line;
-
-/// How the failures are written; another way would have another number.
+/// The version of the format; another format gets another number.
 pub(super) const VERSION: u8 = 2;
 
 /// No stamp has more digits than nanoseconds have.
 pub(super) const DIGITS: u8 = 9;
 
-/// The fields of a failure that are there.
+/// The bits of the byte that says which fields are there.
 mod has {
     pub(super) const TEXT: u8 = 1;
     pub(super) const FRACTION: u8 = 2;
@@ -20,6 +19,34 @@ mod has {
     pub(super) const PATTERN: u8 = 16;
     pub(super) const PATH: u8 = 32;
     pub(super) const ALL: u8 = 63;
+}
+
+/// What is kept of a failure's line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line<'a> {
+    /// The text: at most [`KeptFailure::TEXT`] bytes of it.
+    Text(&'a [u8]),
+    /// The digest alone, by which the line is known where it stands.
+    Digest(u32),
+}
+
+impl<'a> Line<'a> {
+    /// A line of which the text is kept, or the digest alone.
+    #[must_use]
+    pub fn of(line: &'a [u8], keeps_text: bool) -> Self {
+        if keeps_text {
+            Line::Text(&line[..line.len().min(KeptFailure::TEXT)])
+        } else {
+            Line::Digest(line_digest(line))
+        }
+    }
+
+    pub(super) fn digest(self) -> u32 {
+        match self {
+            Line::Text(text) => line_digest(text),
+            Line::Digest(digest) => digest,
+        }
+    }
 }
 
 /// One of the failures.
@@ -34,7 +61,7 @@ pub(super) struct EvidenceEntry<'a> {
     pub(super) line: Line<'a>,
 }
 
-/// What the first failure says for the others.
+/// What the first failure has for the others, which leave it out.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Base {
     pub(super) secs: i64,
@@ -102,6 +129,7 @@ pub(super) struct EvidenceEntries<'a> {
 }
 
 impl<'a> EvidenceEntries<'a> {
+    /// The failures in `bytes`; none if these are of another version.
     pub(super) fn of(bytes: &'a [u8]) -> Option<Self> {
         let (&version, rest) = bytes.split_first()?;
         (version == VERSION).then_some(EvidenceEntries {
@@ -110,6 +138,7 @@ impl<'a> EvidenceEntries<'a> {
         })
     }
 
+    /// The next failure; none at the end, and where the bytes are no failure.
     pub(super) fn entry(&mut self) -> Option<EvidenceEntry<'a>> {
         let EvidenceEntries { rest, base } = self;
         let fields = *rest.take(1)?.first()?;
@@ -172,8 +201,8 @@ impl<'a> EvidenceEntries<'a> {
 }
 
 impl EvidenceEntry<'_> {
-    /// Whether somebody can have written it: what is reckoned with it later
-    /// must not overflow.
+    /// Whether a log can have had such a failure. Later sums of its numbers must not
+    /// overflow.
     pub(super) fn is_possible(&self) -> bool {
         let seconds = [self.at.secs, self.counted];
         seconds.into_iter().all(Stamp::is_possible)

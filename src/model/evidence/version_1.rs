@@ -6,14 +6,19 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use crate::model::numbers::Rest;
+use crate::model::{PathId, Stamp};
 
-use super::{Evidence, EvidenceEntry, Line, PathId, Stamp};
+use super::entry::{EvidenceEntry, Line};
 
 pub(super) const VERSION: u8 = 1;
 
-/// The failures, if somebody can have written them; `met` is told their paths.
-pub(super) fn read(bytes: &[u8], met: &mut impl FnMut(&Path)) -> Option<Evidence> {
-    let mut written = Evidence::default();
+/// Reads the failures: calls `each` with each, and `met` with each path. None if the
+/// bytes are not what version 3.0.0 wrote.
+pub(super) fn read(
+    bytes: &[u8],
+    met: &mut impl FnMut(&Path),
+    mut each: impl FnMut(&EvidenceEntry<'_>),
+) -> Option<()> {
     let mut rest = Rest(bytes.strip_prefix(&[VERSION])?);
     let mut path = None;
     while !rest.is_empty() {
@@ -43,7 +48,7 @@ pub(super) fn read(bytes: &[u8], met: &mut impl FnMut(&Path)) -> Option<Evidence
         if !entry.is_possible() {
             return None;
         }
-        written.append(&entry);
+        each(&entry);
     }
-    Some(written)
+    Some(())
 }

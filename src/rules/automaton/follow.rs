@@ -1,19 +1,25 @@
-//! What Pike's machine would do at a byte: the threads of a state, followed.
+//! What Pike's machine does at a byte: it follows the threads of a state.
+//!
+//! A thread waits at a node of the program. To follow it over a byte means to go from
+//! that node through everything that takes no byte (alternatives, the start or the
+//! end of a group, look-arounds) to the nodes that take this byte, and to wait behind
+//! them. A group that starts or ends on the way is noted as [`HERE`].
 
 use regex_automata::nfa::thompson::State as Node;
 use regex_automata::util::primitives::{PatternID, StateID};
 
-use super::{HERE, PatternProgram, REGISTERS, SLOTS, SPARE, UNSET};
+use super::table::{HERE, REGISTERS, SLOTS, SPARE, UNSET};
+use super::walk::{Moves, one_by_one};
+use crate::rules::program::PatternProgram;
 
-/// Which register gets the place of which.
-pub(super) type Moves = Vec<(u8, u8)>;
-
-/// Where the automaton stands between two bytes.
+/// What is known between two bytes of a line.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct AutomatonState {
+    /// The preferred one first. Invariant: no two wait at the same node, and none is
+    /// behind a match.
     pub(super) threads: Vec<Thread>,
-    /// The byte before, or one that no look-around tells from it; none at the
-    /// start of the line.
+    /// The byte before, for look-arounds, or one that they do not tell from it; none
+    /// at the start of the line.
     pub(super) before: Option<u8>,
 }
 
@@ -28,26 +34,31 @@ impl AutomatonState {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Thread {
+    /// Where it waits.
     pub(super) at: At,
-    /// In which register each slot's place is.
+    /// By slot: the register that holds its place, [`UNSET`], or [`HERE`].
     pub(super) slots: [u8; SLOTS],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum At {
     Node(StateID),
-    /// A match that stands unless a thread before it comes to one.
+    /// A match, which counts unless a preferred thread comes to one.
     Matched(PatternID),
 }
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scratch {
+    /// Nodes that are still to be followed, the preferred one last.
     stack: Vec<(StateID, [u8; SLOTS])>,
+    /// Nodes that were followed: a second thread there is never preferred.
     visited: SparseSet,
+    /// Nodes behind the byte at which a thread waits.
     reached: SparseSet,
 }
 
-/// A set that is emptied by counting up.
+/// A set of nodes. It is emptied by counting up `round`: only nodes that are marked
+/// with the present round are in it.
 #[derive(Debug, Clone, Default)]
 struct SparseSet {
     round: u32,
@@ -64,7 +75,7 @@ impl SparseSet {
         }
     }
 
-    /// Whether it was not in it.
+    /// Adds a node; whether it was not in the set.
     fn insert(&mut self, id: StateID) -> bool {
         let mark = &mut self.marks[id.as_usize()];
         std::mem::replace(mark, self.round) != self.round
@@ -72,8 +83,8 @@ impl SparseSet {
 }
 
 impl Scratch {
-    /// Follows all threads of a state over `byte`, or over the end of the
-    /// line: their successors, the preferred first.
+    /// Follows all threads of a state over `byte`, or over the end of the line if none:
+    /// the threads behind it, the preferred one first.
     pub(super) fn follow(
         &mut self,
         program: &PatternProgram,
@@ -97,8 +108,8 @@ impl Scratch {
         next
     }
 
-    /// Follows what is on the stack; whether it came to a match, behind which
-    /// nothing is preferred any more.
+    /// Follows the nodes on the stack. Whether it came to a match: all threads that
+    /// would come later are less preferred, and are dropped.
     fn explore(
         &mut self,
         program: &PatternProgram,
@@ -160,8 +171,10 @@ impl Scratch {
 }
 
 /// Numbers the registers in the order in which the threads name them, so that
-/// equal states look equal; and the moves that bring the places there. None if
-/// there are too many.
+/// equal states look equal. Also gives the moves that bring the places there. None
+/// if there are too many registers.
+///
+/// Slots `[r3, HERE]` become `[r0, r1]` with the moves r0 = r3 and r1 = here.
 pub(super) fn renumber(mut threads: Vec<Thread>) -> Option<(Vec<Thread>, Moves)> {
     let mut moves = Moves::new();
     for slot in threads.iter_mut().flat_map(|thread| &mut thread.slots) {
@@ -179,51 +192,4 @@ pub(super) fn renumber(mut threads: Vec<Thread>) -> Option<(Vec<Thread>, Moves)>
     let fit = moves.len() <= REGISTERS;
     moves.retain(|(to, from)| to != from);
     fit.then(|| (threads, one_by_one(moves)))
-}
-
-/// Moves that happen at once, in an order in which each can be made after the
-/// other: none writes what a later one reads. Where they go in a circle the
-/// spare register opens it.
-pub(super) fn one_by_one(mut moves: Moves) -> Moves {
-    let mut ordered = Moves::new();
-    while let Some(&(circle, _)) = moves.first() {
-        let is_read = |to: u8| moves.iter().any(|&(_, from)| from == to);
-        if let Some(free) = moves.iter().position(|&(to, _)| !is_read(to)) {
-            ordered.push(moves.remove(free));
-        } else {
-            ordered.push((SPARE, circle));
-            for (_, from) in &mut moves {
-                if *from == circle {
-                    *from = SPARE;
-                }
-            }
-        }
-    }
-    ordered
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::super::walk::step;
-    use super::*;
-
-    proptest! {
-        /// One after the other they do what they do at once.
-        #[test]
-        fn moves_that_are_made_in_turn_do_the_same(froms in prop::collection::vec(prop_oneof![
-            4 => 0u8..8, 1 => Just(HERE)
-        ], 1..8)) {
-            let registers = std::array::from_fn(|n| 100 + u32::try_from(n).unwrap());
-            let moves: Moves = (0..).zip(froms).filter(|(to, from)| to != from).collect();
-            let mut at_once = registers;
-            for &(to, from) in &moves {
-                at_once[usize::from(to)] = if from == HERE { 7 } else { registers[usize::from(from)] };
-            }
-            let mut in_turn = registers;
-            step(&mut in_turn, &one_by_one(moves), 7);
-            prop_assert_eq!(&in_turn[..REGISTERS], &at_once[..REGISTERS]);
-        }
-    }
 }

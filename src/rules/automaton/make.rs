@@ -1,21 +1,19 @@
-//! The tables, made while they are needed.
+//! Fills the tables while lines are read.
 
-use super::follow::{At, AutomatonState, Moves, Thread, renumber};
-use super::walk::entry;
-use super::{ACTION, ACTIONS, Action, Automaton, DEAD, PatternProgram, RESTING, STATE};
+use super::follow::{At, AutomatonState, Thread, renumber};
+use super::table::{ACTION, ACTIONS, DEAD, RESTING, STATE, entry};
+use super::walk::Moves;
+use super::{Action, Automaton};
 
 impl Automaton {
-    /// What to do in `state` at `byte`, or at the end of the line; none if
-    /// there is no room for it.
-    pub(super) fn work_out(
-        &mut self,
-        program: &PatternProgram,
-        state: u16,
-        byte: Option<u8>,
-    ) -> Option<u16> {
-        let from = usize::from(state - STATE) / program.stride();
-        let threads = self.scratch.follow(program, &self.states[from], byte);
+    /// Works out the entry of `state` for `byte`, or for the end of the line if none.
+    /// None if there is no room for it: the tables have been emptied then, or the
+    /// state needs too many registers.
+    pub(super) fn work_out(&mut self, state: u16, byte: Option<u8>) -> Option<u16> {
+        let from = usize::from(state - STATE) / self.program.stride();
+        let threads = self.scratch.follow(&self.program, &self.states[from], byte);
         let found = match byte {
+            // A match ends the list of threads.
             None => match threads.last() {
                 Some(&Thread {
                     at: At::Matched(pattern),
@@ -30,17 +28,17 @@ impl Automaton {
             Some(_) if threads.is_empty() => DEAD,
             Some(byte) => {
                 let (threads, moves) = renumber(threads)?;
-                let before = Some(program.seen_as(byte));
-                let is_full = self.used + program.stride() > program.room();
+                let before = Some(self.program.seen_as(byte));
+                let is_full = self.used + self.program.stride() > self.program.room();
                 if is_full || self.actions.len() == ACTIONS {
-                    self.given_up = self.walked < program.room();
-                    self.begin(program);
+                    self.given_up = self.walked < self.program.room();
+                    self.begin();
                     return None;
                 }
-                let next = self.number(program, AutomatonState { threads, before });
+                let next = self.number(AutomatonState { threads, before });
                 if moves.is_empty() {
-                    let stays = usize::from(next - STATE) == from * program.stride();
-                    if stays && self.rests(program, from) {
+                    let stays = usize::from(next - STATE) == from * self.program.stride();
+                    if stays && self.rests(from) {
                         return Some(RESTING);
                     }
                     next
@@ -53,42 +51,44 @@ impl Automaton {
                 }
             }
         };
-        let class = byte.map_or(program.end_class(), |byte| program.class(byte));
+        let class = byte.map_or(self.program.end_class(), |byte| self.program.class(byte));
         self.table[entry(state, class)] = found;
         Some(found)
     }
 
-    /// Whether no byte leads out of a state, but for a newline perhaps, and if so
-    /// notes that.
-    fn rests(&mut self, program: &PatternProgram, state: usize) -> bool {
+    /// Whether no byte leads out of a state, except perhaps a newline. If so, all its
+    /// entries become [`RESTING`], but that of a newline that leads out of it.
+    fn rests(&mut self, state: usize) -> bool {
         let AutomatonState { threads, before } = &self.states[state];
         let mut stays = |byte: u8| {
             let next = self
                 .scratch
-                .follow(program, &self.states[state], Some(byte));
-            *before == Some(program.seen_as(byte))
+                .follow(&self.program, &self.states[state], Some(byte));
+            *before == Some(self.program.seen_as(byte))
                 && renumber(next).is_some_and(|(next, moves)| moves.is_empty() && next == *threads)
         };
-        let newline = program.class(b'\n');
-        let bytes = program.representatives();
+        let newline = self.program.class(b'\n');
+        let bytes = self.program.representatives();
         if !bytes.iter().all(|&byte| byte == b'\n' || stays(byte)) {
             return false;
         }
         let newline_stays = stays(b'\n');
-        let others = (0..=u8::MAX).filter(|&byte| byte != b'\n' && program.class(byte) == newline);
+        // A newline that leads out needs a class of its own.
+        let others =
+            (0..=u8::MAX).filter(|&byte| byte != b'\n' && self.program.class(byte) == newline);
         if !newline_stays && others.count() > 0 {
             return false;
         }
-        for class in 0..program.end_class() {
+        for class in 0..self.program.end_class() {
             if class != newline || newline_stays {
-                let first = usize::from(STATE) + state * program.stride();
+                let first = usize::from(STATE) + state * self.program.stride();
                 self.table[first + usize::from(class)] = RESTING;
             }
         }
         true
     }
 
-    /// What a table has for an action; none if there is no room for it.
+    /// Keeps an action: its entry for the table. None if there is no room for it.
     fn keep(&mut self, action: Action) -> Option<u16> {
         let number = u16::try_from(self.actions.len()).ok()?;
         (self.actions.len() < ACTIONS).then(|| {
@@ -97,13 +97,14 @@ impl Automaton {
         })
     }
 
-    /// Where the table has the state.
-    pub(super) fn number(&mut self, program: &PatternProgram, state: AutomatonState) -> u16 {
+    /// The number of a state, which is the place of its entries. A new state gets the
+    /// next entries.
+    pub(super) fn number(&mut self, state: AutomatonState) -> u16 {
         if let Some(&known) = self.numbers.get(&state) {
             return known;
         }
         let number = STATE | u16::try_from(self.used).expect("a table is small");
-        self.used += program.stride();
+        self.used += self.program.stride();
         self.states.push(state.clone());
         self.numbers.insert(state, number);
         number

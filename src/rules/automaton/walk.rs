@@ -1,15 +1,18 @@
-//! A walk over a line, byte by byte as the tables lead.
+//! A walk over a line: where it is, and the registers with which it remembers where
+//! the parts stand.
 
-pub(super) use super::follow::Moves;
-use super::follow::one_by_one;
-use super::{
-    ACTION, Action, Automaton, DEAD, HERE, PatternProgram, REGISTERS, RESTING, STATE, UNKNOWN,
-};
+use super::table::{HERE, REGISTERS, SPARE};
+
+/// Register numbers `(to, from)`: `to` gets the place that `from` holds. The moves
+/// are made one after the other. `from` may also be [`HERE`], or with [`behind`] a
+/// distance from the start of a word.
+pub(super) type Moves = Vec<(u8, u8)>;
 
 /// The place that each register holds.
 pub(super) type Registers = [u32; REGISTERS + 1];
 
-/// In the moves of a word: from so many bytes behind its start.
+/// In the moves of a word: with this bit `from` is no register, but so many bytes
+/// behind the word's start.
 const BEHIND: u8 = 1 << 7;
 
 /// A walk over a line that is under way.
@@ -19,88 +22,6 @@ pub(super) struct Walk<'l> {
     pub(super) at: usize,
     pub(super) state: u16,
     pub(super) registers: Registers,
-}
-
-impl Automaton {
-    /// Goes as far as the table leads: what it says of the next byte, or none at
-    /// the byte `end`.
-    #[inline]
-    pub(super) fn go(
-        &self,
-        program: &PatternProgram,
-        walk: &mut Walk<'_>,
-        end: usize,
-    ) -> Option<u16> {
-        let (table, classes) = (&self.table, program.classes());
-        let mut state = walk.state;
-        for (at, &byte) in (walk.at..end).zip(&walk.line[walk.at..end]) {
-            let mut next = table[entry(state, classes[usize::from(byte)].into())];
-            if next < STATE {
-                if next < ACTION {
-                    (walk.state, walk.at) = (state, at);
-                    return Some(next);
-                }
-                next = self.move_registers(&mut walk.registers, next, at);
-            }
-            state = next;
-        }
-        (walk.state, walk.at) = (state, end);
-        None
-    }
-
-    /// Does an action over the byte `at`, and says which state is next.
-    #[inline]
-    pub(super) fn move_registers(&self, registers: &mut Registers, action: u16, at: usize) -> u16 {
-        let Action { moves, next, .. } = &self.actions[usize::from(action - ACTION)];
-        step(registers, moves, at);
-        *next
-    }
-
-    /// Where the tables lead from a state over `word`, and what moves meanwhile;
-    /// none if they do not lead so far.
-    pub(super) fn trace(
-        &self,
-        program: &PatternProgram,
-        from: u16,
-        word: &[u8],
-    ) -> Option<(u16, Moves)> {
-        let mut places = [0; REGISTERS + 1];
-        for (register, place) in (0..).zip(&mut places) {
-            *place = register;
-        }
-        let mut state = from;
-        for (at, &byte) in (0..).zip(word) {
-            let next = self.table[entry(state, program.class(byte))];
-            match next {
-                UNKNOWN => return None,
-                DEAD => return Some((DEAD, Moves::new())),
-                RESTING => {}
-                STATE.. => state = next,
-                ACTION.. => {
-                    let Action { moves, next, .. } = &self.actions[usize::from(next - ACTION)];
-                    for &(to, from) in moves {
-                        places[usize::from(to)] = match from {
-                            HERE => behind(at),
-                            from => places[usize::from(from)],
-                        };
-                    }
-                    state = *next;
-                }
-            }
-        }
-        let held = self.states[usize::from(state - STATE) / program.stride()].registers();
-        let moves = (0..held).map(|to| (to, places[usize::from(to)]));
-        Some((
-            state,
-            one_by_one(moves.filter(|(to, from)| to != from).collect()),
-        ))
-    }
-}
-
-/// The entry of a state for a class.
-#[inline]
-pub(super) fn entry(state: u16, class: u16) -> usize {
-    usize::from(state) + usize::from(class)
 }
 
 /// The move from so many bytes behind the start of a word.
@@ -131,4 +52,53 @@ pub(super) fn step(registers: &mut Registers, moves: &[(u8, u8)], at: usize) {
 
 fn place(at: usize) -> u32 {
     u32::try_from(at).expect("looked at before the walk")
+}
+
+/// Orders moves that happen at once so that they can be made one after the other.
+/// Invariant: no move writes a register that a later one reads.
+///
+/// r0 = r1, r1 = r2 is such an order, and the other way round is not. Where moves go
+/// in a circle the spare register opens it: r0 = r1, r1 = r0 becomes spare = r0,
+/// r0 = r1, r1 = spare.
+pub(super) fn one_by_one(mut moves: Moves) -> Moves {
+    let mut ordered = Moves::new();
+    while let Some(&(circle, _)) = moves.first() {
+        let is_read = |to: u8| moves.iter().any(|&(_, from)| from == to);
+        if let Some(free) = moves.iter().position(|&(to, _)| !is_read(to)) {
+            ordered.push(moves.remove(free));
+        } else {
+            ordered.push((SPARE, circle));
+            for (_, from) in &mut moves {
+                if *from == circle {
+                    *from = SPARE;
+                }
+            }
+        }
+    }
+    ordered
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// One after the other they do what they do at once.
+        #[test]
+        fn moves_that_are_made_in_turn_do_the_same(froms in prop::collection::vec(prop_oneof![
+            4 => 0u8..8, 1 => Just(HERE)
+        ], 1..8)) {
+            let registers = std::array::from_fn(|n| 100 + u32::try_from(n).unwrap());
+            let moves: Moves = (0..).zip(froms).filter(|(to, from)| to != from).collect();
+            let mut at_once = registers;
+            for &(to, from) in &moves {
+                at_once[usize::from(to)] = if from == HERE { 7 } else { registers[usize::from(from)] };
+            }
+            let mut in_turn = registers;
+            step(&mut in_turn, &one_by_one(moves), 7);
+            prop_assert_eq!(&in_turn[..REGISTERS], &at_once[..REGISTERS]);
+        }
+    }
 }

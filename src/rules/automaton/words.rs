@@ -1,11 +1,23 @@
-//! Lines of a log are made of the same words: the same second, the same host,
-//! the same program, the same message, numbers of the same length. Where a word
-//! of eight bytes leads from a state is kept, and a walk goes over it in one step.
+//! The word table: where eight bytes lead from a state, in one step.
+//!
+//! Lines of a log are made of the same words: the same second, the same host, the
+//! same program, the same message, numbers of the same length. A line is cut into
+//! words of eight bytes from its start on:
+//!
+//! ```text
+//! Mar 22 1|4:18:18 |web1 ssh|d[4711]:|…
+//! Mar 22 1|4:18:19 |web1 ssh|d[4712]:|…   the same four words
+//! ```
+//!
+//! The second line has the same words, since a digit counts as `0` where the patterns
+//! do not tell digits apart ([`shape`]). A word is learned when it is met for the
+//! second time. Its step says where it leads and which registers move; a place that
+//! begins within it is a distance from its start.
 
 use std::collections::HashMap;
 
+use super::table::{DEAD, STATE};
 use super::walk::{Moves, Registers, Walk, step_over};
-use super::{DEAD, STATE};
 
 /// So many bytes are a word; the last one of a line may be shorter.
 pub(super) const WORD: usize = 8;
@@ -21,11 +33,12 @@ const LEAST: u64 = 16;
 /// What is known of words.
 #[derive(Debug, Clone)]
 pub(super) struct Words {
-    /// By a hash of what they begin with: where one is forgotten when another is
-    /// to be known.
+    /// By [`WordKey::place`]. A word that is learned replaces the one in its place.
     steps: Box<[Step; PLACES]>,
-    /// What moves with a word; first nothing.
+    /// The lists of moves, each once. Invariant: the first has no moves, so that 0 in
+    /// a step means that nothing moves.
     moves: Vec<Moving>,
+    /// The place of a list of moves in `moves`.
     numbers: HashMap<Moves, u16>,
     /// Lines that were walked over, and how many bytes of them were known.
     lines: u64,
@@ -39,14 +52,14 @@ struct Step {
     from: u16,
     /// The next state, or that nothing matches.
     next: u16,
-    /// What moves, and in the highest bit whether it is the last step: nothing
-    /// matches, or nothing changes any more.
+    /// The number of its moves, and [`ENDS`] if it is the last step: nothing matches,
+    /// or nothing changes any more.
     moves: u16,
-    /// What was met here last and is not known.
+    /// A part of the hash of the word that was met here last and is not known.
     missed: u16,
 }
 
-/// Moves in one place.
+/// A list of moves, stored without a pointer.
 #[derive(Debug, Clone, Copy, Default)]
 struct Moving {
     length: usize,
@@ -59,7 +72,11 @@ const MOVES: usize = 8;
 /// In the moves of a step.
 const ENDS: u16 = 1 << 15;
 
-/// A word, and the state in which it is met; none is as the default.
+/// A word, and the state in which it is met.
+///
+/// Invariant: no whole word has the key of the last, shorter word of a line. `from` of
+/// a whole word is a state, at least [`STATE`]; that of a last word is below, and its
+/// length stands in the highest byte. So no key is the default one either.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct WordKey {
     word: u64,
@@ -103,7 +120,7 @@ impl WordKey {
         let last = u64::from_le_bytes(word) >> (8 * (WORD - length));
         WordKey {
             word: shape(last, digits_alike) | (length as u64) << 56,
-            // No state, or it were a whole word.
+            // Below STATE: no key of a whole word.
             from: state - STATE,
         }
     }
@@ -112,7 +129,8 @@ impl WordKey {
         self.word.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
-    /// The state comes last, as what is known last.
+    /// The state is known later than the word, so it is mixed in last: the word is
+    /// hashed while the processor still waits for the state.
     fn place(self) -> usize {
         let bits = (self.hash() >> (u64::BITS - PLACE_BITS)) as usize;
         (bits ^ usize::from(self.from)) % PLACES
@@ -129,7 +147,7 @@ impl Default for Words {
     fn default() -> Self {
         let steps = vec![Step::default(); PLACES].into_boxed_slice();
         Words {
-            steps: steps.try_into().expect("it is as long as it is"),
+            steps: steps.try_into().expect("it has PLACES entries"),
             moves: vec![Moving::default()],
             numbers: HashMap::from([(Moves::new(), 0)]),
             lines: 0,
@@ -150,14 +168,15 @@ impl Words {
         self.numbers.retain(|_, number| *number == 0);
     }
 
-    /// Notes a line, and says whether it is worth the while to know its words.
+    /// Counts a line. Whether the word table pays: among the first lines always, then
+    /// if it knows enough bytes of a line.
     pub(super) fn pay(&mut self) -> bool {
         self.lines += 1;
         self.lines < TRIED || self.bytes >= self.lines * LEAST
     }
 
-    /// Goes on as far as words are known; `digits_alike` says that no digit has to
-    /// be told from another.
+    /// Walks as far as words are known; `digits_alike` says that the patterns do not
+    /// tell digits apart.
     pub(super) fn go(&mut self, walk: &mut Walk<'_>, digits_alike: bool) -> WordStop {
         let start = walk.at;
         let stop = self.follow(walk, digits_alike);
@@ -200,7 +219,7 @@ impl Words {
             return WordStop::End;
         }
         let Some(&word) = line.last_chunk() else {
-            // So short a line is none of a log.
+            // A line shorter than a word is no line of a log.
             let (key, again) = (WordKey::default(), false);
             return WordStop::Unknown(UnknownWord { key, length, again });
         };
@@ -223,6 +242,8 @@ impl Words {
         step_over(registers, &moves[..*length], at);
     }
 
+    /// A word that is not known. It is to be learned if it was also the last one that
+    /// was missed in its place.
     fn miss(&mut self, key: WordKey, length: usize) -> WordStop {
         let tag = (key.hash() >> 48) as u16 ^ key.from;
         let missed = &mut self.steps[key.place()].missed;
@@ -230,8 +251,8 @@ impl Words {
         WordStop::Unknown(UnknownWord { key, length, again })
     }
 
-    /// Notes that a word leads to `next`, with these moves, and whether the walk
-    /// `ends` there.
+    /// Learns that a word leads to `next`, with these moves, and whether the walk `ends`
+    /// there.
     pub(super) fn learn(&mut self, unknown: UnknownWord, next: u16, ends: bool, moves: Moves) {
         let length = moves.len();
         if length > MOVES {
@@ -269,7 +290,10 @@ fn shape(word: u64, digits_alike: bool) -> u64 {
     if !digits_alike {
         return word;
     }
-    // Of a digit this is its value, of any other byte more than nine.
+    // All eight bytes at once. `7` is 0x37: its value is 0x07, and 0x07 + 0x76 leaves the
+    // highest bit clear. `:` is 0x3a: 0x0a + 0x76 = 0x80 sets it, and so does a value that
+    // has the bit itself. `& LOW` keeps each sum within its byte. Of a digit the low half
+    // is then cleared: 0x37 becomes 0x30.
     let values = word ^ (EACH * u64::from(b'0'));
     let others = ((values & LOW) + EACH * (0x7f - 9)) | values;
     let digits = (!others & HIGH) >> 7;
@@ -280,7 +304,7 @@ fn shape(word: u64, digits_alike: bool) -> u64 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::REGISTERS;
+    use super::super::table::REGISTERS;
     use super::super::walk::behind;
     use super::*;
 

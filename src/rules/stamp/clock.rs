@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use chrono::{DateTime, Datelike, Local, Offset, TimeZone};
 
-use super::read::nanos;
 use crate::model::Stamp;
 
 /// How many seconds east of Greenwich the clocks of a zone are at a moment, in
@@ -134,4 +133,15 @@ impl Clock {
         self.quarter = Some((quarter, east));
         east
     }
+}
+
+/// How many nanoseconds the digits of a fraction are, one to nine of them; none
+/// if they are no digits.
+pub(super) fn nanos(fraction: &[u8]) -> Option<u32> {
+    let places = 9_u32.checked_sub(u32::try_from(fraction.len()).ok()?)?;
+    let number = fraction.iter().try_fold(0, |number, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit < 10).then_some(number * 10 + u32::from(digit))
+    })?;
+    Some(number * 10_u32.pow(places))
 }

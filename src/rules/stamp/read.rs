@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use chrono::{NaiveDate, NaiveTime};
 
-use super::{Clock, Item};
+use super::clock::{Clock, nanos};
 use crate::model::Stamp;
 
 const MONTHS: [&str; 12] = [
@@ -31,6 +31,30 @@ const WEEKDAYS: [&str; 7] = [
     "saturday",
     "sunday",
 ];
+
+/// What a format asks of the text at one place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Item {
+    Literal(u8),
+    Blanks,
+    Year,
+    ShortYear,
+    MonthName,
+    Month,
+    Day,
+    DayOfYear,
+    Weekday,
+    Hour,
+    HourOfHalf,
+    Half,
+    Minute,
+    Second,
+    Fraction,
+    OptionalFraction,
+    Offset,
+    ZoneName,
+    Unix,
+}
 
 /// What a text says, each part in its range; whether there is such a day is
 /// not known yet.
@@ -280,17 +304,6 @@ impl<'t> Text<'t> {
         self.0 = rest;
         std::str::from_utf8(number).ok()?.parse().ok()
     }
-}
-
-/// How many nanoseconds the digits of a fraction are, one to nine of them; none
-/// if they are no digits.
-pub(super) fn nanos(fraction: &[u8]) -> Option<u32> {
-    let places = 9_u32.checked_sub(u32::try_from(fraction.len()).ok()?)?;
-    let number = fraction.iter().try_fold(0, |number, byte| {
-        let digit = byte.wrapping_sub(b'0');
-        (digit < 10).then_some(number * 10 + u32::from(digit))
-    })?;
-    Some(number * 10_u32.pow(places))
 }
 
 /// What stands behind `start`, in either case, if `text` begins with it.

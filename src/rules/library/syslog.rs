@@ -56,4 +56,13 @@ macro_rules! tag {
     };
 }
 
+/// strftime formats of `classic_time` and `iso_time`.
+pub(super) const TIME_FORMATS: &[&str] = &[
+    "%b %d %H:%M:%S%.f",
+    "%Y-%m-%dT%H:%M:%S%.f%z",
+    "%Y-%m-%dT%H:%M:%S%.f",
+    "%Y-%m-%d %H:%M:%S%.f%z",
+    "%Y-%m-%d %H:%M:%S%.f",
+];
+
 pub(super) use {classic_time, iso_time, priority, tag};

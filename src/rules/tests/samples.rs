@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use chrono::DateTime;
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::requests::Requests;
-use super::{Builtin, Clock, Formats, NAMES, builtin};
 use crate::model::Address;
+use crate::rules::requests::Requests;
+use crate::rules::{BuiltinPattern, BuiltinRule, Clock, Formats, builtin, names};
 
 /// A built-in rule, as plainly as it can be used.
 pub(super) struct Plain {
-    rule: &'static Builtin,
+    rule: &'static BuiltinRule,
     patterns: Vec<Regex>,
     requests: Requests,
     formats: Formats,
@@ -27,11 +27,14 @@ pub(super) type SampleMatch = (usize, String, String);
 impl Plain {
     pub(super) fn new(name: &str) -> Self {
         let rule = builtin(name).unwrap();
-        let compile = |pattern: &&str| RegexBuilder::new(pattern).unicode(false).build().unwrap();
+        let compile = |pattern: &BuiltinPattern| {
+            let mut builder = RegexBuilder::new(pattern.text);
+            builder.unicode(false).build().unwrap()
+        };
         Plain {
             rule,
             patterns: rule.patterns.iter().map(compile).collect(),
-            requests: Requests::new(rule.pages),
+            requests: Requests::new(rule.pages()),
             formats: Formats::new(rule.time_formats).unwrap(),
         }
     }
@@ -41,7 +44,7 @@ impl Plain {
             let parts = regex.captures(line)?;
             let address = Address::parse(&parts["ip"])?;
             let status = || std::str::from_utf8(&parts["status"]).unwrap();
-            let counts = match (self.rule.pages, self.rule.statuses) {
+            let counts = match (self.rule.pages(), self.rule.codes) {
                 ([_, ..], _) => {
                     let status = status().parse().ok();
                     self.requests.failed(&parts["request"], status, None)?
@@ -109,7 +112,7 @@ fn walk(name: &str) -> String {
         }
     }
     for (index, _) in reached.iter().enumerate().filter(|(_, reached)| !**reached) {
-        let pattern = rule.rule.patterns[index];
+        let pattern = rule.rule.patterns[index].text;
         let _ = writeln!(
             faults,
             "{}: no sample for pattern {index}:\n  {pattern}\n",
@@ -121,7 +124,7 @@ fn walk(name: &str) -> String {
 
 #[test]
 fn every_sample_is_read_as_it_says_and_every_pattern_has_one() {
-    let faults: String = NAMES.iter().map(|name| walk(name)).collect();
+    let faults: String = names().into_iter().map(walk).collect();
     assert!(faults.is_empty(), "\n{faults}");
 }
 

@@ -1,29 +1,33 @@
-//! The access logs of Apache and nginx, common and combined.
-//!
-//! Before the request stands the remote user, who may be called `x [22/Mar…]`:
-//! both servers leave blanks and brackets alone, and write a quote as `\"` or
-//! `\x22`. So the first quote without a backslash begins the request, the
-//! brackets right before it hold the time, and nothing behind it can matter.
-//! One user alone has quotes: of an empty name Apache writes `""`, and any client
-//! of `mod_php` can send one, also to a page that asks for none.
-//! Whether the request is a POST to one of the `PAGES` says `rules::requests`.
+//! The pages to which passwords are sent, and the statuses with which they answer
+//! a failed login.
 
 use std::borrow::Cow;
 
 use crate::model::LoginPage;
 
-pub(super) const PATTERNS: &[&str] = &[concat!(
-    r#"^(?P<ip>\S+) (?:(?:[^"\\]|\\.)*|[^ "\\]+ "") \[(?P<time>[^"\[\]]+)\] "#,
-    r#""(?P<request>[Pp](?:[^"\\]|\\.)*)" (?P<status>\d\d\d)(?: .*)?$"#,
-)];
+/// What a rule for access logs has beside its patterns.
+#[derive(Debug, Clone, Copy)]
+pub struct WebServer {
+    /// The pages for which a request must be to count, unless the configuration
+    /// names others, each with its statuses.
+    pub pages: &'static [LoginPage],
+    /// PyFilter's urls: the user's own patterns are filled with them if the
+    /// configuration names none.
+    pub urls: &'static [&'static str],
+    /// PyFilter's statuses, for the user's own patterns alone.
+    pub statuses: &'static [u16],
+}
 
-/// Behind their quote begins the request.
-pub(super) const LITERALS: &[&[&str]] = &[&["] \"P", "] \"p"]];
-
-pub(super) const TIME_FORMATS: &[&str] = &["%d/%b/%Y:%H:%M:%S %z", "%d/%b/%Y:%H:%M:%S"];
-
-/// PyFilter's.
-pub(super) const URLS: &[&str] = &["/login/", "/admin/"];
+impl WebServer {
+    /// The built-in login pages, and PyFilter's statuses of this server.
+    pub(super) const fn new(statuses: &'static [u16]) -> Self {
+        WebServer {
+            pages: LOGIN_PAGES,
+            urls: &["/login/", "/admin/"],
+            statuses,
+        }
+    }
+}
 
 /// Statuses that say no, whatever the page: a login that went well has none of them.
 /// Applications in the browser have 400, 401, 403 and 422 for a wrong password,
@@ -31,7 +35,7 @@ pub(super) const URLS: &[&str] = &["/login/", "/admin/"];
 /// that, Laravel 419, others 400. 423 and 429 say that it was tried too often, and
 /// 405 that there is no login. Not among them: 404, which is no page, and all that
 /// a proxy says when its application is away.
-pub(super) const REFUSED: &[u16] = &[400, 401, 403, 405, 419, 422, 423, 429];
+pub const REFUSED: &[u16] = &[400, 401, 403, 405, 419, 422, 423, 429];
 
 /// The same, and 200: a form that is shown again. Only for pages whose application
 /// answers a good password with a redirect.
@@ -40,7 +44,7 @@ pub(super) const SHOWN_AGAIN: &[u16] = &[200, 400, 401, 403, 405, 419, 422, 423,
 /// What `fixtures/services/web-logins` shows of real applications, and names that
 /// many give their login page. Under such a name 200 may be an application in the
 /// browser, for which it is the good password.
-pub(super) const PAGES: &[LoginPage] = &[
+pub const LOGIN_PAGES: &[LoginPage] = &[
     // WordPress.
     shown_again("/wp-login.php"),
     shown_again("/blog/wp-login.php"),

@@ -8,19 +8,18 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use regex::bytes::Regex;
 
-use super::login::Tells;
-use super::pattern::{Groups, PARTS, groups};
-use super::patterns::{PatternSet, Patterns};
-use super::program::Parts;
-use super::repeated::unfold;
-use super::requests::Requests;
 use super::samples::clock;
-use super::validate::compile;
-use super::{Formats, Matcher, NAMES, Users, Verdict, builtin};
 use crate::config::Config;
 use crate::model::{
     Address, ConnectionId, Failure, LoginLine, Pattern, Positions, Role, Rule, Thresholds, Urls,
 };
+use crate::rules::pattern::{Groups, PARTS, groups};
+use crate::rules::patterns::{PatternSet, Patterns};
+use crate::rules::program::Parts;
+use crate::rules::repeated::unfold;
+use crate::rules::requests::Requests;
+use crate::rules::validate::compile;
+use crate::rules::{ConnectionMessage, Formats, Matcher, Users, Verdict, library, names};
 
 /// A rule, line by line, with each pattern for itself.
 struct Naive {
@@ -106,9 +105,9 @@ impl Naive {
                 at,
                 count,
                 login: (self.rule.patterns[*number].built_in)
-                    .then(|| builtin::tells(&self.rule.patterns[*number].text))
+                    .then(|| library::pattern(&self.rule.patterns[*number].text)?.connection)
                     .flatten()
-                    .map(|tells| login(tells, &line[parts.time().unwrap().end..], address)),
+                    .map(|message| login(message, &line[parts.time().unwrap().end..], address)),
                 pattern: u16::try_from(*number).unwrap(),
                 instant: self.rule.patterns[*number].instant,
                 offset,
@@ -133,18 +132,18 @@ static HEAD: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&format!("(?x-u){head}")).unwrap()
 });
 
-fn login(tells: Tells, behind_time: &[u8], address: Address) -> LoginLine {
+fn login(message: ConnectionMessage, behind_time: &[u8], address: Address) -> LoginLine {
     let parts = HEAD.captures(behind_time).unwrap();
     let part = |name| parts.name(name).map(|part| part.as_bytes());
     let is_question = matches!(part("method"), Some(b"none" | b"publickey"));
     let own = part("pid").or(part("pid2")).or(part("pid3"));
-    let (role, pid) = match tells {
-        Tells::Failed if is_question => (Role::Sign, own),
-        Tells::Failed => (Role::Attempt, own),
-        Tells::Pam => (Role::PamAttempt, own),
-        Tells::Sign => (Role::Sign, own),
-        Tells::SignWithPid => (Role::Sign, part("named").or(own)),
-        Tells::SignOfListener => (Role::Sign, None),
+    let (role, pid) = match message {
+        ConnectionMessage::Failed if is_question => (Role::Sign, own),
+        ConnectionMessage::Failed => (Role::Attempt, own),
+        ConnectionMessage::Pam => (Role::PamAttempt, own),
+        ConnectionMessage::Sign => (Role::Sign, own),
+        ConnectionMessage::SignWithPid => (Role::Sign, part("named").or(own)),
+        ConnectionMessage::SignOfListener => (Role::Sign, None),
     };
     let host = part("host").unwrap_or_default();
     LoginLine {
@@ -190,7 +189,7 @@ fn sloppy() -> Rule {
 }
 
 static RULES: LazyLock<Vec<(Naive, Matcher)>> = LazyLock::new(|| {
-    (NAMES.iter().map(|name| shipped(name)).chain([sloppy()]))
+    (names().into_iter().map(shipped).chain([sloppy()]))
         .map(|rule| {
             let matcher = Matcher::new(&rule, clock("2026-11-22T12:00:00Z")).unwrap();
             (Naive::new(rule), matcher)

@@ -1,7 +1,7 @@
 //! A line of sshd → the connection that it belongs to, and what it is to that.
 //!
 //! The host name and the pid stand in the head of the line, which syslog writes,
-//! as the patterns of `builtin/ssh.rs` have it: nothing in it is a client's to
+//! as the patterns of `library/ssh.rs` have it: nothing in it is a client's to
 //! choose. So
 //!
 //! | line, behind its time | host | pid |
@@ -17,7 +17,7 @@ use crate::model::{Address, ConnectionId, LoginLine, Role};
 
 /// What a match of a built-in ssh pattern tells of its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tells {
+pub enum ConnectionMessage {
     /// `Failed METHOD for …`: an attempt, or with a method that guesses nothing a sign.
     Failed,
     /// `PAM: …`.
@@ -31,27 +31,29 @@ pub(super) enum Tells {
     SignOfListener,
 }
 
-/// The login line that `line` is: a line that matches a pattern which `tells` that,
+/// The login line that `line` is: a line that matches a pattern that is this `message`,
 /// of a client at `address`, and whose time ends at the byte `time_end`.
 // Few lines match: what reads the others stays small.
 #[inline(never)]
 pub(super) fn login_line(
-    tells: Tells,
+    message: ConnectionMessage,
     line: &[u8],
     time_end: usize,
     address: Address,
 ) -> LoginLine {
     let head = Head::behind_time(&line[time_end..]);
-    let role = match tells {
-        Tells::Failed if guesses_nothing(head.rest) => Role::Sign,
-        Tells::Failed => Role::Attempt,
-        Tells::Pam => Role::PamAttempt,
-        Tells::Sign | Tells::SignWithPid | Tells::SignOfListener => Role::Sign,
+    let role = match message {
+        ConnectionMessage::Failed if guesses_nothing(head.rest) => Role::Sign,
+        ConnectionMessage::Failed => Role::Attempt,
+        ConnectionMessage::Pam => Role::PamAttempt,
+        ConnectionMessage::Sign
+        | ConnectionMessage::SignWithPid
+        | ConnectionMessage::SignOfListener => Role::Sign,
     };
-    let pid = match tells {
-        Tells::SignWithPid => named_pid(head.rest).or(head.pid),
-        Tells::SignOfListener => None,
-        Tells::Failed | Tells::Pam | Tells::Sign => head.pid,
+    let pid = match message {
+        ConnectionMessage::SignWithPid => named_pid(head.rest).or(head.pid),
+        ConnectionMessage::SignOfListener => None,
+        ConnectionMessage::Failed | ConnectionMessage::Pam | ConnectionMessage::Sign => head.pid,
     };
     LoginLine {
         role,
@@ -160,7 +162,7 @@ fn named_pid(message: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::rules::{Clock, Matcher, Verdict};
+    use crate::rules::{Clock, Matcher, RULES, Verdict};
 
     fn shipped() -> Matcher {
         let rule = Config::defaults(std::path::Path::new("/")).rule_named("ssh");
@@ -400,13 +402,9 @@ mod tests {
     #[test]
     fn other_rules_and_own_patterns_have_no_connections() {
         let config = Config::defaults(std::path::Path::new("/"));
-        for name in ["mysql", "apache", "nginx", "mariadb-audit"] {
-            let rule = config.rule_named(name).unwrap();
-            assert!(
-                rule.patterns
-                    .iter()
-                    .all(|pattern| super::super::builtin::tells(&pattern.text).is_none())
-            );
+        for rule in RULES.iter().filter(|rule| rule.name != "ssh") {
+            let mut patterns = rule.patterns.iter();
+            assert!(patterns.all(|pattern| pattern.connection.is_none()));
         }
         let mut rule = config.rule_named("ssh").unwrap();
         for pattern in &mut rule.patterns {

@@ -11,18 +11,24 @@ pub struct Forgeable {
     pub remedy: &'static str,
     /// The version from which on the service escapes what clients send; none if
     /// no version does.
-    pub fixed: Option<Fixed>,
+    pub fixed: Option<FixedVersion>,
+    /// The programs, below the root directory, of the versions that do not escape.
+    /// Where one is installed the service is there, even if no log file is.
+    pub programs: &'static [&'static str],
 }
 
 /// How to tell the logs of a version that escapes what clients send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fixed {
+pub struct FixedVersion {
     /// What the version is called.
     pub version: &'static str,
     /// A regular expression for the beginning of an entry of any version, up to
     /// where text of the client may stand. Its group `fixed` takes part in the
     /// match only for the versions that escape.
     pub entry: &'static str,
+    /// Files, below the root directory, that its installation has and that of no
+    /// other version.
+    pub files: &'static [&'static str],
 }
 
 /// What a log says about the version that wrote it.

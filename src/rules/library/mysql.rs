@@ -18,8 +18,28 @@
 //! before 8, write it as it is: a client can write whole lines, and no pattern
 //! can tell them from the server's ([`FORGEABLE`]).
 
-use super::forgeable::{Fixed, Forgeable};
+use super::contract::{BuiltinPattern, BuiltinRule};
+use super::forgeable::{FixedVersion, Forgeable};
 use super::syslog::{classic_time, iso_time, priority, tag};
+
+pub(super) const RULE: BuiltinRule = BuiltinRule {
+    name: "mysql",
+    counts: "failed logins of MySQL and MariaDB, as their error log has them",
+    proven_on: "MySQL 9.7, MariaDB 10.11 and 11.8",
+    patterns: PATTERNS,
+    time_formats: TIME_FORMATS,
+    logs: &[
+        "/var/log/mysql/error.log",
+        "/var/log/mysql/mysqld.log",
+        "/var/log/mysqld.log",
+        "/var/log/mariadb/mariadb.log",
+        "/var/log/mysql.log",
+    ],
+    forgeable: Some(&FORGEABLE),
+    addresses: Some(ADDRESSES),
+    manual: MANUAL,
+    ..BuiltinRule::NONE
+};
 
 /// What stands before the level: the server's stamp, or syslog's head and then
 /// perhaps the server's stamp (which has no zone, so that syslog's is the better
@@ -73,42 +93,54 @@ macro_rules! end {
     };
 }
 
-pub(super) const PATTERNS: &[&str] = &[
-    concat!(
-        head!(),
-        "(?P<user>",
-        no_database!(),
-        ")'@'(?P<ip>[^']+)",
-        end!()
+const PATTERNS: &[BuiltinPattern] = &[
+    BuiltinPattern::new(
+        concat!(
+            head!(),
+            "(?P<user>",
+            no_database!(),
+            ")'@'(?P<ip>[^']+)",
+            end!()
+        ),
+        &["Access denied for user '"],
     ),
     // The database's name ends in no `'@'HOST`, else it might be the first form.
-    concat!(
-        head!(),
-        "(?P<user>[^']*)'@'(?P<ip>[^']+)' to database '(?:[^']*|",
-        no_database!(),
-        "' [^t'][^']*)",
-        end!()
+    BuiltinPattern::new(
+        concat!(
+            head!(),
+            "(?P<user>[^']*)'@'(?P<ip>[^']+)' to database '(?:[^']*|",
+            no_database!(),
+            "' [^t'][^']*)",
+            end!()
+        ),
+        &["Access denied for user '"],
     ),
 ];
 
-/// What stands in every match of each pattern.
-pub(super) const LITERALS: &[&[&str]] =
-    &[&["Access denied for user '"], &["Access denied for user '"]];
-
-/// What keeps MySQL and MariaDB from looking up names.
+/// How MySQL and MariaDB are kept from looking up names.
 pub(super) const ADDRESSES: &str = "set `skip-name-resolve` in the server's configuration (accounts that are bound to host names then need addresses)";
 
 /// Since MySQL 8 an error's code stands behind the level.
-pub(super) const FORGEABLE: Forgeable = Forgeable {
+const FORGEABLE: Forgeable = Forgeable {
     why: "MariaDB, and MySQL before 8, write a line break in a user's name as it is, so that a client can write whole lines",
     remedy: "let MariaDB's plugin server_audit write to syslog and read that in its place, by the rule mariadb-audit (pyfilter.conf(5), BUILT-IN RULES)",
-    fixed: Some(Fixed {
+    programs: &[
+        "usr/sbin/mariadbd",
+        "usr/bin/mariadbd",
+        "usr/libexec/mariadbd",
+        "usr/local/sbin/mariadbd",
+    ],
+    fixed: Some(FixedVersion {
         version: "MySQL 8 or later",
         entry: concat!(origin!(), r"\[[A-Za-z]+\] +(?P<fixed>\[MY-\d+\] )?"),
+        files: &[
+            "usr/lib/mysql/plugin/component_log_sink_json.so",
+            "usr/lib64/mysql/plugin/component_log_sink_json.so",
+        ],
     }),
 };
 
-pub(super) const TIME_FORMATS: &[&str] = &[
+const TIME_FORMATS: &[&str] = &[
     "%Y-%m-%dT%H:%M:%S%.f%z",
     "%Y-%m-%d %H:%M:%S%.f",
     "%y%m%d %H:%M:%S",
@@ -116,3 +148,12 @@ pub(super) const TIME_FORMATS: &[&str] = &[
     "%Y-%m-%dT%H:%M:%S%.f",
     "%Y-%m-%d %H:%M:%S%.f%z",
 ];
+
+const MANUAL: &str = ".PP
+MariaDB, and MySQL before 8, write a line break in a user's name into their error log as it is.
+So who can reach the server, without an account, can write whole lines there, and ban any address
+through the rule mysql.
+It is the same wherever the error log goes: a file, the journal, or syslog.
+The plugin server_audit writes it raw into its own file, too.
+Tried on MariaDB 10.11 and 11.8; MySQL from 8 on writes a blank in place of the line break.
+";

@@ -1,0 +1,48 @@
+//! Which rule a name is: one of the file, or a built-in one.
+
+use super::checked::Config;
+use super::{keys, rule, shown};
+use crate::model::Rule;
+use crate::rules;
+
+impl Config {
+    /// The rule of that name: the file's, else the built-in one with the
+    /// file's thresholds.
+    #[must_use]
+    pub fn rule_named(&self, name: &str) -> Option<Rule> {
+        let of_file = self.rules.iter().find(|rule| &*rule.name == name);
+        of_file
+            .cloned()
+            .or_else(|| Some(rule::builtin(rules::builtin(name)?, self.thresholds)))
+    }
+
+    /// The built-in rules as they are shipped, with the file's thresholds.
+    #[must_use]
+    pub fn builtin_rules(&self) -> Vec<Rule> {
+        let builtins = rules::RULES.iter();
+        builtins
+            .map(|builtin| rule::builtin(builtin, self.thresholds))
+            .collect()
+    }
+
+    /// What to tell somebody who asked for a rule that is not there.
+    #[must_use]
+    pub fn no_such_rule(&self, name: &str) -> String {
+        let names = self.rule_names();
+        let advice = match keys::nearest(name, &names) {
+            Some(near) => format!("did you mean {}?", shown::shown(near)),
+            None => format!("the rules are {}", shown::escaped(&names.join(", "))),
+        };
+        format!("there is no rule {}: {advice}", shown::shown(name))
+    }
+
+    /// The names that [`Config::rule_named`] knows.
+    #[must_use]
+    pub fn rule_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.rules.iter().map(|rule| &*rule.name).collect();
+        let mut builtin = rules::names();
+        builtin.retain(|name| !names.contains(name));
+        names.extend(builtin);
+        names
+    }
+}

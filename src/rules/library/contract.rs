@@ -1,0 +1,188 @@
+//! What a built-in rule says of itself.
+
+use super::super::sshd_connection::ConnectionMessage;
+use super::forgeable::Forgeable;
+use super::login_pages::{REFUSED, SHOWN_AGAIN, WebServer};
+use crate::model::{LoginPage, Positions};
+
+/// A built-in rule: what a rule of that name has when the configuration does not
+/// say otherwise. [`BuiltinRule::NONE`] has the values of a field that most rules
+/// leave out.
+#[derive(Debug, Clone, Copy)]
+pub struct BuiltinRule {
+    /// The rule's name, as in `settings.rules.NAME`.
+    pub name: &'static str,
+    /// What it counts, as a part of a sentence.
+    pub counts: &'static str,
+    /// The versions of the service whose logs it was tried on.
+    pub proven_on: &'static str,
+    /// The patterns of failures, in the order in which they are tried.
+    pub patterns: &'static [BuiltinPattern],
+    /// The patterns of logins that went well, of the same shape. Empty if the log
+    /// does not tell of them.
+    pub logins: &'static [&'static str],
+    /// strftime formats of the group `time`, in the order in which they are tried.
+    /// Every time that a pattern captures is in one of them.
+    pub time_formats: &'static [&'static str],
+    /// The codes of the group `status` that count. None: the patterns have no such
+    /// group, or [`BuiltinRule::web`] says it.
+    pub codes: Option<&'static [u16]>,
+    /// The pages and statuses of a rule that reads access logs.
+    pub web: Option<WebServer>,
+    /// Where the service keeps the log of this rule, by distribution.
+    pub logs: &'static [&'static str],
+    /// Who writes the entries of the journal that are lines of this rule.
+    pub journal: JournalSenders,
+    /// When `pyfilter init` writes the rule into a new configuration.
+    pub offer: Offer,
+    /// Why a client can forge lines of its log; none if no client can.
+    pub forgeable: Option<&'static Forgeable>,
+    /// How the service is kept from writing host names in place of addresses, as
+    /// a part of a sentence; none if it never writes them.
+    pub addresses: Option<&'static str>,
+    /// Paragraphs of pyfilter.conf(5), in roff.
+    pub manual: &'static str,
+}
+
+/// One pattern of a built-in rule.
+#[derive(Debug, Clone, Copy)]
+pub struct BuiltinPattern {
+    /// In Rust `regex` syntax, for bytes with `unicode(false)`, and for one line
+    /// without its end. It names the groups `time` and `ip`, and where the line has
+    /// them `user` and `status`. In a rule for access logs it has a group `request`:
+    /// the request line without its quotes.
+    pub text: &'static str,
+    /// One of these stands in every match. The prefilter looks for them. To derive
+    /// them from the text takes longer than a run that has a few new lines. A test
+    /// compares them with the text.
+    pub literals: &'static [&'static str],
+    /// Whether its first match bans.
+    pub instant: bool,
+    /// What a match says of its connection; none if every match counts.
+    pub connection: Option<ConnectionMessage>,
+}
+
+/// Who writes the journal's entries of a service. An entry is believed if root
+/// wrote it, or the user as whom its unit runs.
+#[derive(Debug, Clone, Copy)]
+pub struct JournalSenders {
+    /// The systemd units, by distribution. Empty if the journal has no lines of
+    /// the rule. The journal is named after the first: `journal:ssh.service`.
+    pub units: &'static [&'static str],
+    /// Whether root alone is believed: the unit's user is no proof where users
+    /// can log in and stay in the unit's control group.
+    pub root_only: bool,
+    /// The names (`SYSLOG_IDENTIFIER`) of processes that can end before journald
+    /// has looked up their unit. An entry without a unit is believed if root wrote
+    /// it under one of these names.
+    pub identifiers: &'static [&'static str],
+}
+
+/// When `pyfilter init` writes a rule into a new configuration.
+#[derive(Debug, Clone, Copy)]
+pub enum Offer {
+    /// Always; its log files are `auto`: the first of [`BuiltinRule::logs`] that is
+    /// there, or the journal.
+    Always,
+    /// If one of [`BuiltinRule::logs`] is there and no client can forge it; its log
+    /// files are all of these.
+    IfLogged,
+    /// If the option files of the service say so; its log is the journal, or else
+    /// the first of [`BuiltinRule::logs`] that is there.
+    IfConfigured(ServiceOptions),
+}
+
+/// The option files of a service.
+#[derive(Debug, Clone, Copy)]
+pub struct ServiceOptions {
+    /// The files, and directories of files, in the order in which the service
+    /// reads them.
+    pub files: &'static [&'static str],
+    /// The extension of the files that are read in a directory.
+    pub extension: &'static str,
+    /// Whether these texts, in their order, make the service write the log.
+    pub are_set: fn(&[String]) -> bool,
+    /// The rule that this one takes the place of: `init` does not offer it, and
+    /// does not say why.
+    pub instead_of: &'static str,
+}
+
+impl BuiltinRule {
+    /// A rule that has nothing: the fields that a rule does not set.
+    pub(super) const NONE: BuiltinRule = BuiltinRule {
+        name: "",
+        counts: "",
+        proven_on: "",
+        patterns: &[],
+        logins: &[],
+        time_formats: &[],
+        codes: None,
+        web: None,
+        logs: &[],
+        journal: JournalSenders::NONE,
+        offer: Offer::IfLogged,
+        forgeable: None,
+        addresses: None,
+        manual: "",
+    };
+
+    /// The order of groups in the user's own patterns for this rule, where these
+    /// have no names.
+    #[must_use]
+    pub fn positions(&self) -> Positions {
+        match self.web {
+            Some(_) => Positions::AddressTime,
+            None => Positions::TimeAddress,
+        }
+    }
+
+    /// Whether its log is found without being named.
+    #[must_use]
+    pub fn is_auto(&self) -> bool {
+        matches!(self.offer, Offer::Always)
+    }
+
+    /// The login pages; empty if it reads no access log.
+    #[must_use]
+    pub fn pages(&self) -> &'static [LoginPage] {
+        self.web.map_or(&[], |web| web.pages)
+    }
+
+    /// The HTTP statuses that are failures at a url that the configuration names
+    /// without any: those of the built-in page, else those that no page has for a
+    /// login that went well; and what PyFilter counted for this server.
+    #[must_use]
+    pub fn failures_at(&self, url: &str) -> &'static [u16] {
+        if self.web.is_some_and(|web| web.statuses.contains(&200)) {
+            return SHOWN_AGAIN;
+        }
+        let page = self.pages().iter().find(|page| page.url == url);
+        page.and_then(|page| page.failures).unwrap_or(REFUSED)
+    }
+}
+
+impl BuiltinPattern {
+    /// A pattern whose matches count one by one.
+    pub(super) const fn new(text: &'static str, literals: &'static [&'static str]) -> Self {
+        BuiltinPattern {
+            text,
+            literals,
+            instant: false,
+            connection: None,
+        }
+    }
+
+    /// The same, where several lines can be of one connection.
+    pub(super) const fn of(mut self, message: ConnectionMessage) -> Self {
+        self.connection = Some(message);
+        self
+    }
+}
+
+impl JournalSenders {
+    const NONE: JournalSenders = JournalSenders {
+        units: &[],
+        root_only: false,
+        identifiers: &[],
+    };
+}

@@ -1,0 +1,13 @@
+//! Tests of the built-in rules, and of the matcher against plain expressions.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `samples.rs` | `fixtures/rules/NAME.log`, and logs of real services |
+//! | `connections.rs` | how many failures the lines of one ssh connection are |
+//! | `attacks.rs` | clients that write log text |
+//! | `differential.rs` | the matcher finds what each expression alone finds |
+
+mod attacks;
+mod connections;
+mod differential;
+mod samples;
