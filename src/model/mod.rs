@@ -33,6 +33,7 @@ mod failure;
 mod firewall;
 mod moment;
 mod numbers;
+mod past;
 mod path_id;
 mod plural;
 mod problem;
@@ -65,6 +66,7 @@ pub use firewall::{
     check_hook, check_own_chain,
 };
 pub use moment::{Moment, MomentError};
+pub use past::{OpenWindow, PastBan};
 pub use path_id::{PathId, line_digest};
 pub use plural::plural;
 pub use problem::Problem;

@@ -5,6 +5,7 @@
 //! | `summary` | the values: what a run did |
 //! | `text` | the lines that a person reads |
 //! | `check` | what `check` finds |
+//! | `explanation` | what is known of an address |
 //! | `json` | the documents of `--json` |
 //! | `event_log` | the event log, a file an hour |
 //! | `metrics` | the figures for Prometheus |
@@ -14,6 +15,7 @@
 mod audit;
 mod check;
 mod event_log;
+mod explanation;
 mod html;
 mod json;
 mod metrics;
@@ -23,6 +25,9 @@ mod text;
 pub use audit::{AuditReport, audit_json, audit_text};
 pub use check::{CheckFindings, CheckLevel};
 pub use event_log::{EventLog, EventLogError};
+pub use explanation::{
+    Explanation, FailuresInLogs, FoundLine, FoundLines, LineLocation, NeverBanned, SearchedSource,
+};
 pub use html::audit_html;
 pub use json::{ban_json, bans_json, country_code, failure_json, matched_json, summary_json};
 pub use metrics::{BanCount, Metrics, SourceState, metrics_text};

@@ -72,7 +72,6 @@ pub use counts::StoredBanCount;
 pub use effects::{PendingNotification, ShownSet};
 pub use error::StoreError;
 pub use opened::{Mended, OpenOutcome, Takeover, Unfinished};
-pub use past::{OpenWindow, PastBan};
 pub use query::{Commit, Store};
 pub use sets::Since;
 pub use takeover::copy_database;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Address, Ban, Cause, Evidence, KeptFailure, Unban};
+use crate::model::{Address, Ban, Cause, Evidence, KeptFailure, OpenWindow, PastBan, Unban};
 
 use super::bans::{BAN_COLUMNS, BEHIND_BAN, RepeatedNames, ban};
 use super::error::StoreError;
@@ -12,26 +12,6 @@ use super::windows::{AddressKey, both};
 
 /// A row of `ban`: the ban, how it was lifted, and what filled its window.
 type BanRow = (Ban, Option<Unban>, Evidence);
-
-/// A ban of an address, running or ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PastBan {
-    /// The ban.
-    pub ban: Ban,
-    /// How it was lifted, if it was.
-    pub lifted: Option<Unban>,
-    /// The failures that filled its window.
-    pub failures: Vec<KeptFailure>,
-}
-
-/// An open window of an address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenWindow {
-    /// The rule.
-    pub rule: String,
-    /// Its failures.
-    pub failures: Vec<KeptFailure>,
-}
 
 impl Store {
     /// All bans of `address` that are remembered, oldest first.

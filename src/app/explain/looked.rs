@@ -12,37 +12,11 @@ use crate::logs::{
     self, Discovered, JournalError, Log, MatchedFailure, More, OpenError, Segment, Sizes,
 };
 use crate::model::{
-    Address, Escaped, Generation, GenerationState, LinePlace, PathId, Problem, Rule, Stamp,
+    Address, Escaped, Generation, GenerationState, LinePlace, PathId, Problem, Rule,
 };
+use crate::report::{FailuresInLogs, SearchedSource};
 use crate::rules::{Clock, Matcher};
 use crate::store::{Store, StoreError};
-
-/// What a rule's logs hold of an address.
-#[derive(Debug)]
-pub(super) struct FailuresInLogs {
-    pub(super) rule: Rule,
-    /// What was looked at, in the order of reading.
-    pub(super) sources: Vec<SearchedSource>,
-    /// How many failures there are.
-    pub(super) failures: u64,
-    /// The first and the last.
-    pub(super) span: Option<(Stamp, Stamp)>,
-    /// How many of them do not count, for they are of before an un-ban or of
-    /// the time of a ban.
-    pub(super) cleared: u64,
-    /// Whether pyfilter met some of the logs when older lines stood in them.
-    pub(super) met_later: bool,
-    /// The most that came near enough to each other to count together.
-    pub(super) most: u32,
-}
-
-/// A file or a journal.
-#[derive(Debug)]
-pub(super) struct SearchedSource {
-    pub(super) path: PathBuf,
-    /// How many failures of the address stand in it, or why it was not read.
-    pub(super) failures: Result<u64, String>,
-}
 
 /// Reads all that the enabled rules read, and that runs have read, from the
 /// start. `cleared` says until when the failures do not count. What may not be

@@ -1,14 +1,12 @@
 use std::io::{self, Write};
 
-use crate::app::context::Context;
-use crate::logs;
-use crate::model::{Cause, Country, Escaped, KeptFailure, Origin, Stamp, Thresholds, WindowKind};
+use crate::model::{
+    Cause, Country, Escaped, KeptFailure, OpenWindow, Origin, PastBan, Stamp, Thresholds,
+    WindowKind,
+};
 use crate::report::{nothing_to_check, open_session};
-use crate::store::{OpenWindow, PastBan};
 
-use super::Known;
-use super::found::{FoundLine, FoundLines, LineLocation};
-use super::looked::FailuresInLogs;
+use super::{Explanation, FailuresInLogs, FoundLine, FoundLines, LineLocation, NeverBanned};
 
 /// Lines of a page: on a terminal none is wider than that, and what goes on
 /// stands below what it goes on with.
@@ -49,15 +47,14 @@ impl<W: Write> Page<'_, W> {
     }
 }
 
-impl Known {
-    pub(super) fn print(
-        &self,
-        out: &mut impl Write,
-        width: Option<usize>,
-        context: &Context,
-    ) -> io::Result<()> {
+impl Explanation {
+    /// Writes it for a person; no line is wider than `width` columns.
+    ///
+    /// # Errors
+    /// `out` can not be written.
+    pub fn text(&self, out: &mut impl Write, width: Option<usize>) -> io::Result<()> {
         let mut page = Page { out, width };
-        page.line(&self.verdict(context))?;
+        page.line(&self.verdict())?;
         if let Some(Country { code, name }) = &self.country {
             let code = code.map_or_else(String::new, |code| format!(" ({code})"));
             page.line(&format!("Country: {}{code}", Escaped::text(name)))?;
@@ -66,10 +63,10 @@ impl Known {
             page.line(&open_session(accounts))?;
         }
         for past in &self.bans {
-            self.print_ban(past, &mut page, context)?;
+            self.print_ban(past, &mut page)?;
         }
         for window in &self.windows {
-            print_window(window, &self.lines, &mut page, context)?;
+            self.print_window(window, &mut page)?;
         }
         if let Some(at) = self.cleared {
             page.gap()?;
@@ -79,7 +76,7 @@ impl Known {
                 self.unbanned_by(at)
             ))?;
         }
-        for looked in &self.looked {
+        for looked in &self.in_logs {
             print_looked(looked, &mut page)?;
         }
         for command in &self.blocked_by {
@@ -91,17 +88,14 @@ impl Known {
         Ok(())
     }
 
-    fn verdict(&self, context: &Context) -> String {
+    fn verdict(&self) -> String {
         let address = self.address;
-        if let Some((why, network)) = self.never {
-            let network = network.map_or_else(String::new, |network| {
-                let file = context.config.conf_d.file_of(network);
-                let file =
-                    file.map_or_else(String::new, |file| format!(", {}", Escaped::path(file)));
-                format!(" ({network}{file})")
-            });
+        if let Some(NeverBanned { why, network, file }) = &self.never_banned {
+            let file = file.as_deref();
+            let file = file.map_or_else(String::new, |file| format!(", {}", Escaped::path(file)));
+            let network = network.map_or_else(String::new, |network| format!(" ({network}{file})"));
             format!("{address} {why}{network}, so it is never banned.")
-        } else if self.is_banned(context) {
+        } else if self.is_banned() {
             format!("{address} is banned.")
         } else if self.bans.is_empty() {
             format!("{address} is not banned, and no ban of it is remembered.")
@@ -121,19 +115,14 @@ impl Known {
         }
     }
 
-    fn print_ban(
-        &self,
-        past: &PastBan,
-        page: &mut Page<'_, impl Write>,
-        context: &Context,
-    ) -> io::Result<()> {
+    fn print_ban(&self, past: &PastBan, page: &mut Page<'_, impl Write>) -> io::Result<()> {
         let ban = &past.ban;
         let by = ban.rule.as_deref().map_or_else(String::new, |rule| {
             format!(" by rule {}", Escaped::text(rule))
         });
         page.gap()?;
         page.line(&format!("Banned {}{by}", ban.at.to_local()))?;
-        let this = if ban.server == context.server {
+        let this = if *ban.server == *self.server {
             " (this one)"
         } else {
             ""
@@ -147,7 +136,7 @@ impl Known {
                 let at = Stamp::from_secs(unban.at).to_local();
                 page.fact("Lifted", &format!("{at} ({})", unban.cause))?;
             }
-            (None, Some(ends)) if ban.is_over(context.now) => {
+            (None, Some(ends)) if ban.is_over(self.now) => {
                 page.fact("Ended", &format!("{ends}; the next run lifts it."))?;
             }
             (None, Some(ends)) => page.fact("Ends", &ends)?,
@@ -166,6 +155,36 @@ impl Known {
             page.fact("Window", &filled)?;
         }
         steps(&past.failures, Some(ban.failures), &self.lines, page)
+    }
+
+    fn print_window(&self, window: &OpenWindow, page: &mut Page<'_, impl Write>) -> io::Result<()> {
+        let name = Escaped::text(&window.rule);
+        let sum = |sum: u32, failure: &KeptFailure| sum.saturating_add(failure.count);
+        let count = window.failures.iter().fold(0, sum);
+        let thresholds = self.thresholds.get(&window.rule);
+        let of = thresholds.map_or_else(String::new, |thresholds| {
+            let (limit, within) = (thresholds.failed_attempts, within(thresholds));
+            format!(" of the {limit} that ban, {within}")
+        });
+        page.gap()?;
+        page.line(&format!(
+            "Open window of rule {name}: {}{of}.",
+            failures(count.into())
+        ))?;
+        let limit = thresholds.map(|thresholds| thresholds.failed_attempts.get());
+        steps(&window.failures, limit, &self.lines, page)?;
+        if let (Some(last), Some(thresholds)) = (window.failures.last(), thresholds) {
+            let until = last.counted + i64::from(thresholds.request_time);
+            page.put(
+                2,
+                "",
+                &format!(
+                    "A failure stamped later than {} begins a new window.",
+                    Stamp::from_secs(until).to_local()
+                ),
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -219,13 +238,16 @@ fn when(failure: &KeptFailure, before: Option<i64>) -> String {
     format!("{}{later}{back}{times}", failure.at.to_local())
 }
 
+/// The path of failures that were read from standard input.
+const STANDARD_INPUT: &str = "-";
+
 /// Where a line stood, and stands.
 fn place(failure: &KeptFailure, lines: &FoundLines) -> String {
     let (path, offset) = (Escaped::path(&failure.path), failure.offset);
-    if logs::is_standard(&failure.path) {
+    if failure.path.as_os_str() == STANDARD_INPUT {
         return format!("standard input, byte {offset}");
     }
-    if logs::journal_named(&failure.path).is_some() {
+    if lines.is_of_journal(failure) {
         let entry = format!("{path}, entry of {}", failure.at.to_rfc3339());
         return match lines.get(failure) {
             Some(_) => entry,
@@ -266,43 +288,7 @@ fn within(thresholds: &Thresholds) -> String {
     }
 }
 
-fn print_window(
-    window: &OpenWindow,
-    lines: &FoundLines,
-    page: &mut Page<'_, impl Write>,
-    context: &Context,
-) -> io::Result<()> {
-    let name = Escaped::text(&window.rule);
-    let sum = |sum: u32, failure: &KeptFailure| sum.saturating_add(failure.count);
-    let count = window.failures.iter().fold(0, sum);
-    let thresholds = context.config.rule_named(&window.rule);
-    let thresholds = thresholds.map(|rule| rule.thresholds);
-    let of = thresholds.map_or_else(String::new, |thresholds| {
-        let (limit, within) = (thresholds.failed_attempts, within(&thresholds));
-        format!(" of the {limit} that ban, {within}")
-    });
-    page.gap()?;
-    page.line(&format!(
-        "Open window of rule {name}: {}{of}.",
-        failures(count.into())
-    ))?;
-    let limit = thresholds.map(|thresholds| thresholds.failed_attempts.get());
-    steps(&window.failures, limit, lines, page)?;
-    if let (Some(last), Some(thresholds)) = (window.failures.last(), thresholds) {
-        let until = last.counted + i64::from(thresholds.request_time);
-        page.put(
-            2,
-            "",
-            &format!(
-                "A failure stamped later than {} begins a new window.",
-                Stamp::from_secs(until).to_local()
-            ),
-        )?;
-    }
-    Ok(())
-}
-
-/// What stands in the logs of somebody who is not banned.
+/// What stands in the logs of an address that is not banned.
 fn print_looked(looked: &FailuresInLogs, page: &mut Page<'_, impl Write>) -> io::Result<()> {
     let (rule, thresholds) = (&looked.rule, &looked.rule.thresholds);
     let name = Escaped::text(&rule.name);

@@ -1,15 +1,14 @@
 use serde_json::{Value, json};
 
-use crate::app::context::Context;
 use crate::model::{Escaped, KeptFailure, Stamp, WindowKind};
 use crate::report::{ban_json, country_code, failure_json};
 
-use super::Known;
-use super::found::{FoundLines, LineLocation};
-use super::looked::FailuresInLogs;
+use super::{Explanation, FailuresInLogs, FoundLines, LineLocation};
 
-impl Known {
-    pub(super) fn json(&self, context: &Context) -> Value {
+impl Explanation {
+    /// The document of `explain --json`.
+    #[must_use]
+    pub fn json(&self) -> Value {
         let time = |seconds| Stamp::from_secs(seconds).to_rfc3339();
         let bans = self.bans.iter().map(|past| {
             let mut ban = ban_json(&past.ban);
@@ -23,27 +22,27 @@ impl Known {
             ban
         });
         let windows = self.windows.iter().map(|window| {
-            let rule = context.config.rule_named(&window.rule);
-            let limit = rule.map(|rule| rule.thresholds.failed_attempts);
+            let thresholds = self.thresholds.get(&window.rule);
+            let limit = thresholds.map(|thresholds| thresholds.failed_attempts);
             json!({
                 "rule": window.rule,
                 "failed_attempts": limit,
                 "failures": failures(&window.failures, &self.lines),
             })
         });
-        let country = self.country.as_ref();
+        let (country, never) = (self.country.as_ref(), self.never_banned.as_ref());
         json!({
             "ip": self.address.to_string(),
             "country": country_code(country),
             "country_name": country.map(|country| &*country.name),
-            "banned": self.is_banned(context),
-            "never_banned": self.never.map(|(why, _)| why),
-            "ignored_by": self.never.and_then(|(_, network)| network).map(|network| network.to_string()),
+            "banned": self.is_banned(),
+            "never_banned": never.map(|never| never.why),
+            "ignored_by": never.and_then(|never| never.network).map(|network| network.to_string()),
             "bans": bans.collect::<Vec<_>>(),
             "session": self.session,
             "windows": windows.collect::<Vec<_>>(),
             "cleared_until": self.cleared.map(time),
-            "looked": self.looked.iter().map(looked).collect::<Vec<_>>(),
+            "looked": self.in_logs.iter().map(looked).collect::<Vec<_>>(),
             "blocked_by": self.blocked_by,
             "errors": self.problems.iter().map(|problem| json!({
                 "message": problem.message,
