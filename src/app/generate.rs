@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `conf` | pyfilter.conf(5): every key |
 //! | `web` | its part on access logs |
+//! | `roff` | text without anything that roff takes for a request |
 
 mod conf;
 mod roff;

@@ -1,5 +1,5 @@
-//! `pyfilter init`: writes a configuration that fits this host. The sub-module `mariadb`
-//! says what of MariaDB can be read here.
+//! `pyfilter init`: writes a configuration that fits this host. The sub-module `options`
+//! reads what a service's option files say of its log.
 
 mod options;
 

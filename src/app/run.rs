@@ -3,24 +3,28 @@
 //!
 //! | file | does |
 //! |---|---|
+//! | `job` | what the run is for, and why a run could not be |
 //! | `course` | a run between its beginning and its commit, and its locks |
 //! | `work` | the job: read, ban, un-ban |
 
 mod course;
+mod job;
 mod work;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::judge::AllowList;
-use crate::model::{Address, Ban, Cause, Escaped, Problem, Rule, Unban, plural};
+use crate::model::{Address, Ban, Cause, Escaped, Problem, Unban, plural};
 use crate::report::Summary;
 use crate::store::{PendingNotification, Store, StoreError, Unfinished};
-use crate::system::{self, LockError};
+use crate::system;
 
 use course::{Course, Locks};
 use work::work;
+
+pub(super) use job::{Job, RunError};
 
 use super::changes::Changes;
 use super::clock;
@@ -32,57 +36,6 @@ use super::locate::locate;
 use super::metrics;
 use super::sharing::Sharing;
 use super::snapshots::{self, Snapshots};
-
-/// What a run is for.
-#[derive(Debug)]
-pub(super) enum Job {
-    /// The timer's: every rule's sources from their cursors.
-    Scan(Vec<Rule>),
-    /// The same when pyfilter is installed, which is nothing to give up soon.
-    FirstScan(Vec<Rule>),
-    /// Files from their start under one rule.
-    Files(Rule, Vec<PathBuf>),
-    /// Bans by hand.
-    Ban(Vec<Ban>),
-    /// Un-bans by hand; here only, or on every server.
-    Unban(Vec<Address>, bool),
-    /// Un-bans everybody; here only, or on every server.
-    UnbanAll(bool),
-    /// Nothing but what every run does for the firewall, on a host that may
-    /// have no network yet: neither logs nor Redis are asked.
-    Restore,
-}
-
-impl Job {
-    /// Whether it reads logs, which takes long and is done by one run at a time.
-    fn reads(&self) -> bool {
-        match self {
-            Job::Scan(_) | Job::FirstScan(_) | Job::Files(..) => true,
-            Job::Ban(_) | Job::Unban(..) | Job::UnbanAll(_) | Job::Restore => false,
-        }
-    }
-
-    /// How long it waits for another run to end.
-    fn patience(&self) -> Duration {
-        match self {
-            Job::Scan(_) | Job::Files(..) => Duration::from_secs(5),
-            Job::FirstScan(_) | Job::Ban(_) | Job::Unban(..) | Job::UnbanAll(_) | Job::Restore => {
-                Duration::from_secs(60)
-            }
-        }
-    }
-}
-
-/// Why a run could not be at all. Nothing was done.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum RunError {
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error("{0}")]
-    StateDir(String),
-}
 
 /// A run but for its last step: whoever prints the summary settles it then.
 #[derive(Debug)]

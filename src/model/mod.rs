@@ -12,6 +12,7 @@
 //! | `ban` | [`Ban`]: an address, with rule, server, time, reason, and when it ends |
 //! | `ban_time` | [`BanTime`]: how long a ban lasts, and when it ends |
 //! | `sharing`, `redis` | [`OutboundEvent`]: what is told the other servers; [`RedisSettings`]: where they meet |
+//! | `past` | [`PastBan`]: a ban with how it ended |
 //! | `cursor` | [`Cursor`]: how far a rule has read a log |
 //! | `firewall` | [`Firewall`]: its settings |
 //! | `country` | [`Country`]: where an address is from |

@@ -14,6 +14,11 @@
 //! * `%z` is `Z`, `+01`, `+0100` or `+01:00`. `%Z` is a word: `UTC`, `GMT` and
 //!   `Z` are that, any other is taken for the host's own zone.
 //! * A second 60 is the second after it. Days of the week are read, not checked.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `read` | the text of one stamp → its numbers → a moment |
+//! | `clock` | what a stamp may leave open: its year and its zone |
 
 use thiserror::Error;
 

@@ -21,7 +21,7 @@ fn each_map_names_every_file_of_its_folder() {
         let named = backticked(&head);
         for child in children(&folder) {
             let stem = child.strip_suffix(".rs").unwrap_or(&child);
-            if !named.contains(stem) && !named.contains(&child) {
+            if !named.contains(stem) && !named.contains(&format!("{stem}.rs")) {
                 let map = folder.head_file.strip_prefix(root()).unwrap();
                 faults.push(format!("{}: does not name `{child}`", map.display()));
             }
@@ -37,8 +37,10 @@ fn no_map_names_what_is_not_there() {
         let head = head_of(&folder.head_file);
         let is_there = |name: &str| {
             let here = folder.path.join(name);
+            let beside = folder.head_file.parent().unwrap().join(name);
             here.exists()
                 || here.with_extension("rs").exists()
+                || beside.exists()
                 || root().join("src").join(name).exists()
         };
         for name in table_names(&head).into_iter().chain(file_names(&head)) {

@@ -15,8 +15,8 @@ use crate::app::firewall_step::FirewallStep;
 use crate::app::locate::locate;
 use crate::app::snapshots::Snapshots;
 
+use super::job::{Job, RunError};
 use super::work::work;
-use super::{Job, RunError};
 
 /// How long a scan waits to commit what it has read.
 const AFTER_READING: Duration = Duration::from_secs(60);

@@ -14,7 +14,7 @@ use crate::app::console::Console;
 use crate::app::context::Context;
 use crate::app::reading::{self, RuleOutcome};
 
-use super::Job;
+use super::job::Job;
 
 /// Does the job: what it comes to is put into `changes`.
 pub(super) fn work(

@@ -4,6 +4,13 @@
 //! none of it. Nothing in it names a rule or a chain that is not ours. A `-D` of a rule
 //! that is not there makes the whole text fail, so only what the listing shows is deleted.
 //!
+//! | file | what it does |
+//! |---|---|
+//! | `wanted` | what goes into a plan, and what comes out |
+//! | `contents` | what our chain holds now |
+//! | `cost` | whether to write a difference or the whole chain |
+//! | `draft` | the lines of a text |
+//!
 //! An example: 192.0.2.1 is no longer banned and 192.0.2.9 is, and somebody has added a
 //! second jump. The listing, and the text that is written:
 //!
