@@ -16,6 +16,7 @@ use chrono::{DateTime, Local, Offset as _, TimeZone as _};
 
 use crate::audit::{AuditSettings, Findings, Fold, Period};
 use crate::cli;
+use crate::config::Config;
 use crate::logs;
 use crate::model::{Address, Escaped, Problem, Rule, plural, variants};
 use crate::report::{AuditReport, audit_html, audit_json, audit_text};
@@ -36,11 +37,11 @@ pub(super) fn audit(mut context: Context, args: &cli::AuditArgs) -> Exit {
     if let Err(error) = conf_d::hold_if_there(&context.config, &mut context.allow_list) {
         return complain(&error);
     }
-    let rules = match rules(&context, args) {
+    let rules = match rules(&context.config, args) {
         Ok(rules) => rules,
         Err(exit) => return exit,
     };
-    let settings = match settings(&context, args) {
+    let settings = match settings(context.now, args) {
         Ok(settings) => settings,
         Err(wrong) => {
             Console::warn(&wrong);
@@ -69,10 +70,11 @@ pub(super) fn audit(mut context: Context, args: &cli::AuditArgs) -> Exit {
         read.rule(&context, rule, &args.files, &mut fold);
     }
     let mut findings = fold.finish(east);
-    locate_all(&mut context, &mut findings);
-    context.notices.problems.append(&mut read.problems);
-    let in_force = in_force(&mut context);
-    let notes = notes(&context, &rules, &read, &findings, args);
+    let problems = &mut context.notices.problems;
+    locate_all(context.config.geoip.as_deref(), &mut findings, problems);
+    problems.append(&mut read.problems);
+    let in_force = in_force(&context.config.store, problems);
+    let notes = notes(&context.config, &rules, &read, &findings, args);
     let report = AuditReport {
         server: &context.server,
         now: context.now,
@@ -95,8 +97,7 @@ fn is_stdout(args: &cli::AuditArgs) -> bool {
 }
 
 /// The rules to read with.
-fn rules(context: &Context, args: &cli::AuditArgs) -> Result<Vec<Rule>, Exit> {
-    let config = &context.config;
+fn rules(config: &Config, args: &cli::AuditArgs) -> Result<Vec<Rule>, Exit> {
     let name = args.rule.as_deref();
     match name.or((!args.files.is_empty()).then_some("ssh")) {
         Some(name) => match config.rule_named(name) {
@@ -117,8 +118,7 @@ fn settings_period(args: &cli::AuditArgs, now: i64) -> Period {
     }
 }
 
-fn settings(context: &Context, args: &cli::AuditArgs) -> Result<AuditSettings, String> {
-    let now = context.now;
+fn settings(now: i64, args: &cli::AuditArgs) -> Result<AuditSettings, String> {
     let period = settings_period(args, now);
     if period.is_empty() {
         let order = if period.since == period.until {
@@ -156,34 +156,29 @@ fn east(unix: i64) -> i32 {
     })
 }
 
-fn locate_all(context: &mut Context, findings: &mut Findings) {
+fn locate_all(geoip: Option<&Path>, findings: &mut Findings, problems: &mut Vec<Problem>) {
     if findings.addresses.is_empty() {
         return;
     }
-    match locate::open(context.config.geoip.as_deref()) {
+    match locate::open(geoip) {
         Ok(Some(countries)) => {
             findings.locate(|ip| countries.country(ip));
             let damage = countries.damage();
-            context
-                .notices
-                .problems
-                .extend(damage.as_ref().map(locate::problem));
+            problems.extend(damage.as_ref().map(locate::problem));
         }
         Ok(None) => {}
-        Err(error) => context.notices.problems.push(locate::problem(&error)),
+        Err(error) => problems.push(locate::problem(&error)),
     }
 }
 
 /// Who is banned now, as far as the store tells: it is only looked at, and an
 /// audit needs no rights to it.
-fn in_force(context: &mut Context) -> Option<BTreeSet<Address>> {
-    let path = &context.config.store;
+fn in_force(path: &Path, problems: &mut Vec<Problem>) -> Option<BTreeSet<Address>> {
     match Store::look(path).and_then(|store| store.map(|store| store.in_force()).transpose()) {
         Ok(known) => known,
         Err(error) if error.is_denied() => None,
         Err(error) => {
-            let problem = Problem::at(path, error.to_string());
-            context.notices.problems.push(problem);
+            problems.push(Problem::at(path, error.to_string()));
             None
         }
     }
@@ -191,7 +186,7 @@ fn in_force(context: &mut Context) -> Option<BTreeSet<Address>> {
 
 /// What a person should know to understand an audit that found little.
 fn notes(
-    context: &Context,
+    config: &Config,
     rules: &[Rule],
     read: &reading::AuditReading,
     findings: &Findings,
@@ -210,7 +205,7 @@ fn notes(
         let was_read = of_rule().any(|source| source.status == "read");
         if !silent && !args.files.is_empty() {
             let paths = read.silent.iter().map(PathBuf::as_path);
-            notes.extend(nearest::belonging_elsewhere(context, rule, paths));
+            notes.extend(nearest::belonging_elsewhere(config, rule, paths));
         }
         if !silent || !was_read {
             continue;
@@ -220,7 +215,7 @@ fn notes(
             notes.push(format!("The logs of rule {name} are empty."));
         } else if findings.outside == 0 {
             let paths = of_rule().map(|source| source.path.as_path());
-            notes.extend(nearest::explain(context, rule, paths));
+            notes.extend(nearest::explain(config, rule, paths));
         } else {
             let name = Escaped::text(&rule.name);
             let outside = plural(findings.outside, "failure or login", "failures and logins");

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write as _};
+use std::sync::Arc;
 
 use crate::cli;
 use crate::firewall;
@@ -65,21 +66,32 @@ pub(super) fn ban(mut context: Context, args: &cli::BanArgs, console: Console) -
     }
     let ban_time = args.ban_time.unwrap_or(context.config.thresholds.ban_time);
     let ends = ban_time.end(context.now);
-    let bans = args
-        .addresses
-        .iter()
-        .map(|&address| manual_ban(&context, address, args.reason.as_deref(), ends));
+    let bans = args.addresses.iter().map(|&address| {
+        manual_ban(
+            &context.server,
+            context.now,
+            address,
+            args.reason.as_deref(),
+            ends,
+        )
+    });
     let job = Job::Ban(bans.collect());
     finish(run::run(context, &job, console), console, false)
 }
 
 /// A ban by hand.
-fn manual_ban(context: &Context, address: Address, reason: Option<&str>, ends: Option<i64>) -> Ban {
+fn manual_ban(
+    server: &Arc<str>,
+    now: i64,
+    address: Address,
+    reason: Option<&str>,
+    ends: Option<i64>,
+) -> Ban {
     Ban {
         address,
         rule: None,
-        server: context.server.clone(),
-        at: Stamp::from_secs(context.now),
+        server: server.clone(),
+        at: Stamp::from_secs(now),
         ends,
         failures: 0,
         instant: false,

@@ -60,7 +60,7 @@ pub(super) fn check(mut context: Context, args: &cli::CheckArgs) -> Exit {
         store.as_ref(),
         &mut findings,
     );
-    firewall::look(&context, store.as_ref(), &mut findings);
+    firewall::look(&context.config.firewall, store.as_ref(), &mut findings);
     geo::look(context.config.geoip.as_deref(), context.now, &mut findings);
     sessions::look(&context.allow_list, store.as_ref(), &mut findings);
     for problem in context.notices.problems {

@@ -7,7 +7,7 @@ use crate::model::{Backend, Family, Firewall, InstalledChain, Problem};
 use crate::report::FirewallRow;
 use crate::store::{BannedAddresses, ShownSet, Store, StoreError};
 
-use super::context::Context;
+use super::notices::Notices;
 
 /// What a run knows and does of the firewall. It is listed at most once between two
 /// writes, and not at all where nobody has changed it since it was right.
@@ -36,10 +36,9 @@ impl FirewallStep {
     /// or configured otherwise now, the firewall comes before the reading.
     pub(super) fn finish(
         &mut self,
-        context: &Context,
+        settings: &Firewall,
         store: &mut Store,
     ) -> Result<(), StoreError> {
-        let settings = &context.config.firewall;
         let pending = !store.is_applied()? || is_made_otherwise(settings, store)?;
         if settings.compare || pending {
             match (fingerprint(settings), store.applied_fingerprint()?) {
@@ -54,7 +53,7 @@ impl FirewallStep {
             .as_ref()
             .is_some_and(|(_, seen)| !seen.missing().is_empty());
         if (pending || missing) && !self.protects_for_another(store)? {
-            self.reconcile(context, store)?;
+            self.reconcile(settings, store)?;
         }
         Ok(())
     }
@@ -73,17 +72,18 @@ impl FirewallStep {
     /// that failed is not repeated for the same bans.
     pub(super) fn apply(
         &mut self,
-        context: &mut Context,
+        settings: &Firewall,
+        notices: &mut Notices,
         store: &mut Store,
     ) -> Result<(), StoreError> {
-        let compare = context.config.firewall.compare;
+        let compare = settings.compare;
         if self.tried != Some(store.number()?) && (compare || !store.is_applied()?) {
-            self.reconcile(context, store)?;
+            self.reconcile(settings, store)?;
         }
-        context.notices.warnings.append(&mut self.warnings);
+        notices.warnings.append(&mut self.warnings);
         // An attempt that failed is forgotten when a later one did not.
-        context.notices.problems.extend_from_slice(self.problems());
-        context.notices.problems.append(&mut self.taken_over);
+        notices.problems.extend_from_slice(self.problems());
+        notices.problems.append(&mut self.taken_over);
         Ok(())
     }
 
@@ -93,8 +93,7 @@ impl FirewallStep {
             .map_or(&[], |outcome| &outcome.problems)
     }
 
-    fn reconcile(&mut self, context: &Context, store: &mut Store) -> Result<(), StoreError> {
-        let settings = &context.config.firewall;
+    fn reconcile(&mut self, settings: &Firewall, store: &mut Store) -> Result<(), StoreError> {
         self.tried = Some(store.number()?);
         if self.apply_delta(settings, store)? {
             return Ok(());

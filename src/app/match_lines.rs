@@ -37,9 +37,9 @@ pub(super) fn match_lines(context: &Context, args: &cli::MatchArgs) -> Exit {
     };
     let mut out = BufWriter::new(io::stdout().lock());
     let mut exit = Exit::Done;
-    let _progress = progress(context, &args.files);
+    let _progress = progress(context.shows_progress, &args.files);
     for path in &args.files {
-        match reader.file(context, path, &mut out) {
+        match reader.file(context.now, path, &mut out) {
             Ok(Undated { count: 0, .. }) => {}
             Ok(undated) => {
                 let _ = out.flush();
@@ -58,8 +58,8 @@ pub(super) fn match_lines(context: &Context, args: &cli::MatchArgs) -> Exit {
 }
 
 /// A bar for who waits; not where the lines themselves are seen to come.
-fn progress(context: &Context, files: &[PathBuf]) -> ReadingProgress {
-    let welcome = context.shows_progress && system::stdout() != Output::Terminal;
+fn progress(is_shown: bool, files: &[PathBuf]) -> ReadingProgress {
+    let welcome = is_shown && system::stdout() != Output::Terminal;
     // Standard input has no size, and so the whole has none.
     let sizes = files.iter().map(|path| match path.metadata() {
         Ok(file) if !logs::is_standard(path) => Some(file.len()),
@@ -112,14 +112,9 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    fn file(
-        &mut self,
-        context: &Context,
-        path: &Path,
-        out: &mut impl Write,
-    ) -> Result<Undated, Ended> {
+    fn file(&mut self, now: i64, path: &Path, out: &mut impl Write) -> Result<Undated, Ended> {
         if logs::is_standard(path) {
-            self.matcher.set_clock(Clock::new(context.now));
+            self.matcher.set_clock(Clock::new(now));
             let input = BufReader::new(Metered(io::stdin().lock()));
             return self.read(input, path, out);
         }

@@ -72,13 +72,13 @@ pub(super) fn run(mut context: Context, job: &Job, console: Console) -> Result<D
     let begun = Instant::now();
     let (mut locks, mut store) = begin(&mut context, job)?;
     let mut firewall_step = FirewallStep::default();
-    firewall_step.finish(&context, &mut store)?;
+    firewall_step.finish(&context.config.firewall, &mut store)?;
 
     let mut changes = Changes::default();
     let snapshots = Snapshots::read(&mut context, &store, &mut changes)?;
     lift_ended(&context.allow_list, context.now, &store, &mut changes)?;
     let sharing = match job {
-        Job::Restore => Sharing::none(&context, &mut changes),
+        Job::Restore => Sharing::none(context.config.database, &mut changes),
         _ => Sharing::receive(&mut context, &store, &mut changes)?,
     };
     let mut course = Course {
@@ -103,11 +103,16 @@ pub(super) fn run(mut context: Context, job: &Job, console: Console) -> Result<D
     changes.bans = Vec::new();
     std::mem::forget(changes);
 
-    firewall_step.apply(&mut context, &mut store)?;
+    firewall_step.apply(&context.config.firewall, &mut context.notices, &mut store)?;
     let written = snapshots.write(&context.config.firewall, &mut context.notices, &store)?;
     let told = tell(&mut context, &store, console)?;
     firewall_step.close(&mut store, &written)?;
-    sharing.send(&mut context, &mut store)?;
+    sharing.send(
+        &context.config.redis,
+        context.now,
+        &mut context.notices,
+        &mut store,
+    )?;
     let firewall = firewall_step.into_row(context.config.firewall.backend, &store)?;
     context.notices.once_each();
     metrics::leave(

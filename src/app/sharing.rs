@@ -6,12 +6,16 @@
 //! | `report` | what is told of the entries in Redis |
 
 use crate::config::Database;
-use crate::model::{Ban, Cause, Evidence, OutboundAction, OutboundEvent, Problem, Unban};
+use crate::judge::AllowList;
+use crate::model::{
+    Ban, Cause, Evidence, OutboundAction, OutboundEvent, Problem, RedisSettings, Unban,
+};
 use crate::store::{Store, StoreError};
 use crate::sync::{Ahead, Event, Exchange, Merged, RejectedEntry, SyncError, merge};
 
 use super::changes::Changes;
 use super::context::Context;
+use super::notices::Notices;
 use super::shared::{HashSearchPosition, Shared};
 
 mod own;
@@ -33,8 +37,8 @@ pub(super) struct Sharing {
 
 impl Sharing {
     /// Asks no server. What is to be sent waits for a later run.
-    pub(super) fn none(context: &Context, changes: &mut Changes) -> Self {
-        changes.shared.tells = context.config.database == Database::Redis;
+    pub(super) fn none(database: Database, changes: &mut Changes) -> Self {
+        changes.shared.tells = database == Database::Redis;
         Sharing { exchange: None }
     }
 
@@ -45,7 +49,7 @@ impl Sharing {
         store: &Store,
         changes: &mut Changes,
     ) -> Result<Self, StoreError> {
-        let alone = Sharing::none(context, changes);
+        let alone = Sharing::none(context.config.database, changes);
         if !changes.shared.tells {
             changes.shared.sharing = store.is_sharing()?.then_some(false);
             return Ok(alone);
@@ -64,7 +68,13 @@ impl Sharing {
                 return Ok(alone);
             }
         };
-        let asked = received.ask(context, store, &mut exchange)?;
+        let asked = received.ask(
+            &context.config.redis,
+            &context.allow_list,
+            context.now,
+            store,
+            &mut exchange,
+        )?;
         received.take_over(context, store, changes)?;
         let whole = match asked {
             Ok(whole) => whole,
@@ -80,13 +90,19 @@ impl Sharing {
     }
 
     /// Sends what is to be sent, and notes what was taken.
-    pub(super) fn send(self, context: &mut Context, store: &mut Store) -> Result<(), StoreError> {
+    pub(super) fn send(
+        self,
+        redis: &RedisSettings,
+        now: i64,
+        notices: &mut Notices,
+        store: &mut Store,
+    ) -> Result<(), StoreError> {
         let Some(mut exchange) = self.exchange else {
             return Ok(());
         };
         let mut outgoing: Vec<OutboundEvent> = store.outbox(SENT)?;
         // A ban waits that is over now, and perhaps not when the clock is right.
-        let (now, age) = (context.now, store.age());
+        let age = store.age();
         outgoing.retain(|out| match out.action {
             OutboundAction::Ban {
                 ends: Some(ends), ..
@@ -102,19 +118,15 @@ impl Sharing {
             commit.set_perhaps_sent(last.number)?;
             commit.commit()?;
         }
-        let length = context.config.redis.stream_length;
-        let sent = exchange.send(&outgoing, length, context.now);
+        let sent = exchange.send(&outgoing, redis.stream_length, now);
         for RejectedEntry { entry, why, .. } in sent.refused {
-            let place = context.config.redis.place();
+            let place = redis.place();
             let told = format!(
                 "Redis at {place}: {entry}: {why}; the other servers of this version were told all the same"
             );
-            context.notices.problems.push(Problem::new(told));
+            notices.problems.push(Problem::new(told));
         }
-        context
-            .notices
-            .problems
-            .extend(sent.error.as_ref().map(problem));
+        notices.problems.extend(sent.error.as_ref().map(problem));
         if sent.taken.is_empty() {
             return Ok(());
         }
@@ -138,7 +150,9 @@ impl ReceivedEntries {
     /// was read to its end.
     fn ask(
         &mut self,
-        context: &Context,
+        redis: &RedisSettings,
+        allow_list: &AllowList,
+        now: i64,
         store: &Store,
         exchange: &mut Exchange,
     ) -> Result<Result<bool, SyncError>, StoreError> {
@@ -153,8 +167,7 @@ impl ReceivedEntries {
         if position.last.is_none() && has_held {
             position.last = Some("0-0".to_owned());
         }
-        let now = context.now;
-        let never = |address| context.allow_list.why(address);
+        let never = |address| allow_list.why(address);
         let announce = is_due(store.announced()?, ANNOUNCED, now);
         let last_search = store.hashes_searched()?;
         let received = match exchange.receive(position.clone(), announce, now, &never) {
@@ -182,10 +195,10 @@ impl ReceivedEntries {
             return Ok(Err(error));
         }
         let scan = store.scan_position()?;
-        let check_time = i64::from(context.config.redis.check_time);
+        let check_time = i64::from(redis.check_time);
         let searches =
             received.lost || scan.is_some() || has_held || is_due(last_search, check_time, now);
-        if !(context.config.redis.take_over && searches) {
+        if !(redis.take_over && searches) {
             self.shared.sharing = (begins && received.whole).then_some(true);
             return Ok(Ok(received.whole));
         }
@@ -244,7 +257,15 @@ impl ReceivedEntries {
             // The others wait until it is known which bans Redis has.
             shared.held.retain(|_, theirs| theirs.is_some());
         }
-        report(refused, ahead, context, store, &mut shared)?;
+        report(
+            refused,
+            ahead,
+            &context.config.redis,
+            &context.allow_list,
+            &mut context.notices,
+            store,
+            &mut shared,
+        )?;
         changes.shared = Shared {
             tells: changes.shared.tells,
             only_here: changes.shared.only_here,

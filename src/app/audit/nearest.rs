@@ -3,8 +3,8 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use crate::app::context::Context;
 use crate::app::posts;
+use crate::config::Config;
 use crate::logs;
 use crate::model::{Escaped, Rule, plural};
 use crate::rules::{MatchTotals, Matcher, PostsSeen};
@@ -20,7 +20,7 @@ const SHOWN: usize = 100;
 
 /// What to tell about logs in which nothing matches `rule`.
 pub(super) fn explain<'p>(
-    context: &Context,
+    config: &Config,
     rule: &Rule,
     paths: impl Iterator<Item = &'p Path>,
 ) -> Vec<String> {
@@ -31,7 +31,7 @@ pub(super) fn explain<'p>(
         notes.extend(posted);
         return notes;
     }
-    match nearest(context, rule, &samples) {
+    match nearest(config, rule, &samples) {
         Some((count, near)) => {
             let advice = if near.name == rule.name {
                 "delete its `regex_patterns` to use the built-in ones".to_owned()
@@ -76,13 +76,13 @@ fn posted(rule: &Rule, samples: &[(&Path, Vec<u8>)]) -> Vec<String> {
 /// What to tell about logs in which nothing matches `rule`, while others hold
 /// what it is for: those that another rule is for.
 pub(super) fn belonging_elsewhere<'p>(
-    context: &Context,
+    config: &Config,
     rule: &Rule,
     paths: impl Iterator<Item = &'p Path>,
 ) -> Vec<String> {
     let samples = samples(paths);
     let notes = samples.chunks(1).filter_map(|one| {
-        let (count, near) = nearest(context, rule, one)?;
+        let (count, near) = nearest(config, rule, one)?;
         let (path, near) = (Escaped::path(one[0].0), name(&near));
         Some(format!(
             "{path}: no line matches rule {}, but {} rule {near}: try `--rule {near}`.",
@@ -106,9 +106,9 @@ fn samples<'p>(paths: impl Iterator<Item = &'p Path>) -> Vec<(&'p Path, Vec<u8>)
 }
 
 /// The rule beside `rule` that matches the most lines, and how many.
-fn nearest(context: &Context, rule: &Rule, samples: &[(&Path, Vec<u8>)]) -> Option<(u64, Rule)> {
-    let mut others = context.config.rules.clone();
-    others.extend(context.config.builtin_rules());
+fn nearest(config: &Config, rule: &Rule, samples: &[(&Path, Vec<u8>)]) -> Option<(u64, Rule)> {
+    let mut others = config.rules.clone();
+    others.extend(config.builtin_rules());
     others.retain(|other| other.name != rule.name || other.patterns != rule.patterns);
     let of = |other: &Rule| -> u64 {
         samples

@@ -2,10 +2,9 @@
 
 use crate::app::firewall_step;
 use crate::firewall::{self, CommittedBans, FirewallFinding};
-use crate::model::{Ban, Family};
+use crate::model::{Ban, Family, Firewall};
 use crate::store::{Store, StoreError};
 
-use crate::app::context::Context;
 use crate::report::CheckFindings;
 
 /// With more bans than this in one chain, each packet takes the kernel noticeable time.
@@ -14,15 +13,14 @@ const MANY: usize = 20_000;
 /// How many un-banned addresses are looked for among other people's rules.
 const UNBANNED: usize = 1000;
 
-pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut CheckFindings) {
-    let settings = &context.config.firewall;
+pub(super) fn look(settings: &Firewall, store: Option<&Store>, findings: &mut CheckFindings) {
     let Some(backend) = firewall::backend(settings) else {
         findings.warn("firewall: \"backend\" is \"none\", so bans are decided and recorded only");
         return;
     };
     let seen = backend.inspect();
     let id = store.and_then(|store| store.id().ok());
-    let committed = match store.map(|store| applied(context, store)).transpose() {
+    let committed = match store.map(|store| applied(settings, store)).transpose() {
         Ok(committed) => committed.flatten(),
         Err(error) => {
             findings.error(error.to_string());
@@ -63,8 +61,8 @@ pub(super) fn look(context: &Context, store: Option<&Store>, findings: &mut Chec
 
 /// What the firewall should hold. None where the last run could not apply it, or the
 /// configuration has changed since: then the next run does it.
-fn applied(context: &Context, store: &Store) -> Result<Option<CommittedBans>, StoreError> {
-    if !store.is_applied()? || firewall_step::is_made_otherwise(&context.config.firewall, store)? {
+fn applied(settings: &Firewall, store: &Store) -> Result<Option<CommittedBans>, StoreError> {
+    if !store.is_applied()? || firewall_step::is_made_otherwise(settings, store)? {
         return Ok(None);
     }
     firewall_step::committed(store).map(Some)

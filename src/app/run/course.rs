@@ -132,7 +132,7 @@ impl Course {
         }
         if is_another {
             self.firewall_step = FirewallStep::default();
-            self.firewall_step.finish(context, store)?;
+            self.firewall_step.finish(&context.config.firewall, store)?;
         }
         Ok(self)
     }
@@ -147,7 +147,9 @@ impl Course {
 
     /// Applies what people, time and other servers did.
     fn apply(&mut self, context: &mut Context, store: &mut Store) -> Result<(), StoreError> {
-        self.firewall_step.apply(context, store)?;
+        let firewall = &context.config.firewall;
+        self.firewall_step
+            .apply(firewall, &mut context.notices, store)?;
         let written =
             self.snapshots
                 .write(&context.config.firewall, &mut context.notices, store)?;

@@ -1,8 +1,9 @@
 //! What the report tells of the entries in Redis.
 
-use crate::app::context::Context;
+use crate::app::notices::Notices;
 use crate::app::shared::Shared;
-use crate::model::Problem;
+use crate::judge::AllowList;
+use crate::model::{Problem, RedisSettings};
 use crate::store::{Store, StoreError};
 use crate::sync::{Ahead, RejectedEntry};
 
@@ -17,14 +18,16 @@ const SKIPPED: [&str; 2] = ["such entry is skipped", "such entries are skipped"]
 pub(super) fn report(
     refused: Vec<RejectedEntry>,
     ahead: Vec<Ahead>,
-    context: &mut Context,
+    redis: &RedisSettings,
+    allow_list: &AllowList,
+    notices: &mut Notices,
     store: &Store,
     shared: &mut Shared,
 ) -> Result<(), StoreError> {
-    let place = context.config.redis.place();
+    let place = redis.place();
     let (ours, refused): (Vec<_>, Vec<_>) = refused.into_iter().partition(|refused| {
         let address = refused.address;
-        address.is_some_and(|address| context.allow_list.is_ignored_here(address))
+        address.is_some_and(|address| allow_list.is_ignored_here(address))
     });
     let skipped = |refused: Vec<RejectedEntry>| {
         let told = |RejectedEntry { entry, why, .. }| (entry, format!("{why}; it is skipped"));
@@ -33,12 +36,12 @@ pub(super) fn report(
     // It is no problem that another server bans an address that this one never bans.
     let mut note = |told: String| {
         let told = format!("Redis at {place}: {told}");
-        context.notices.warnings.push(told);
+        notices.warnings.push(told);
     };
     tell_once(skipped(ours), SKIPPED, store, shared, &mut note)?;
     let mut tell = |told: String| {
         let told = format!("Redis at {place}: {told}");
-        context.notices.problems.push(Problem::new(told));
+        notices.problems.push(Problem::new(told));
     };
     if let Some(number) = shared.never_given {
         tell(format!(
