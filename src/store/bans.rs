@@ -9,7 +9,7 @@ use rusqlite::{Row, params};
 use crate::model::{Address, Ban, Cause, Country, CountryCode, Evidence, Origin, Unban};
 
 use super::error::StoreError;
-use super::query::{Commit, Store, columns, first};
+use super::query::{Commit, Store, address, columns, first};
 use super::read_back::{AddressText, Seconds, damaged, optional_seconds};
 use super::windows::{TEXTS_KEPT, stamp};
 
@@ -108,10 +108,9 @@ impl Store {
 
     /// The banned addresses.
     pub fn in_force(&self) -> Result<BTreeSet<Address>, StoreError> {
-        let addresses: Vec<AddressText> = self.rows("SELECT ip FROM banned_ip", [], first)?;
-        let addresses = addresses.into_iter().map(|AddressText(address)| address);
+        let addresses: Option<BTreeSet<Address>> =
+            self.rows("SELECT ip FROM banned_ip", [], address)?;
         let said = "banned_ip holds something that is not an address";
-        let addresses: Option<BTreeSet<Address>> = addresses.collect();
         addresses.ok_or_else(|| self.damaged(said))
     }
 
@@ -149,15 +148,11 @@ impl Store {
     pub fn ended(&self, now: i64) -> Result<Vec<Unban>, StoreError> {
         let select = "SELECT ip, max(ends) FROM ban AS ended WHERE lifted IS NULL AND ends IS NOT NULL AND ends <= ?1 AND NOT EXISTS \
                       (SELECT 1 FROM ban WHERE ban.ip = ended.ip AND lifted IS NULL AND (ends IS NULL OR ends > ?1)) GROUP BY ip";
-        let rows: Vec<(AddressText, Seconds)> = self.rows(select, [now], columns)?;
-        let unban = |(AddressText(address), Seconds(at))| {
-            Some(Unban {
-                address: address?,
-                cause: Cause::Expired,
-                at,
-            })
-        };
-        Ok(rows.into_iter().filter_map(unban).collect())
+        self.valid_rows(select, [now], |row| {
+            let (AddressText(address), Seconds(at)) = columns(row)?;
+            let cause = Cause::Expired;
+            Ok(address.map(|address| Unban { address, cause, at }))
+        })
     }
 
     /// Whether a ban has come to its end that still counts as in force.

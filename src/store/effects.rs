@@ -44,7 +44,7 @@ impl Store {
              FROM untold LEFT JOIN ban ON ban.id = untold.ban ORDER BY untold.id"
         );
         let mut names = RepeatedNames::default();
-        let rows: Vec<Option<PendingNotification>> = self.rows(&select, [], |row| {
+        self.valid_rows(&select, [], |row| {
             let Some(AddressText(address)) = row.get(BEHIND_BAN)? else {
                 return ban(row, &mut names).map(|ban| Some(PendingNotification::Ban(ban)));
             };
@@ -53,8 +53,7 @@ impl Store {
             let unban = address.zip(cause);
             let unban = unban.map(|(address, cause)| Unban { address, cause, at });
             Ok(unban.map(PendingNotification::Unban))
-        })?;
-        Ok(rows.into_iter().flatten().collect())
+        })
     }
 
     /// Whether the firewall and the snapshot were brought to the present set

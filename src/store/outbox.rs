@@ -8,7 +8,7 @@ use rusqlite::{Row, params};
 use crate::model::{Address, Ban, MOST_SKEW, OutboundAction, OutboundEvent, Stamp, Unban};
 
 use super::error::StoreError;
-use super::query::{Commit, Store, columns, first};
+use super::query::{Commit, Store, address, columns, first};
 use super::read_back::{AddressText, Seconds, optional_seconds};
 
 /// Time, server, reason and country of an address's first ban, and the latest
@@ -31,8 +31,7 @@ impl Store {
         let select = format!(
             "SELECT number, ip, at, server, ends, reason, country, longer FROM outbox {which}"
         );
-        let rows: Vec<Option<OutboundEvent>> = self.rows(&select, [value], outbound_event)?;
-        let mut events: Vec<OutboundEvent> = rows.into_iter().flatten().collect();
+        let mut events: Vec<OutboundEvent> = self.valid_rows(&select, [value], outbound_event)?;
         let bans = events.iter().filter(|event| event.is_ban());
         let bans: BTreeSet<Address> = bans.map(|event| event.address).collect();
         for OutboundEvent {
@@ -63,8 +62,7 @@ impl Store {
     pub fn not_shared(&self) -> Result<BTreeSet<Address>, StoreError> {
         let select = "SELECT DISTINCT ip FROM ban WHERE lifted IS NULL AND origin <> 'redis' \
                       AND NOT EXISTS (SELECT 1 FROM stood WHERE stood.ip = ban.ip)";
-        let rows: Vec<AddressText> = self.rows(select, [], first)?;
-        Ok(rows.into_iter().filter_map(|AddressText(ip)| ip).collect())
+        self.valid_rows(select, [], address)
     }
 }
 

@@ -6,8 +6,8 @@ use crate::model::{Address, Ban, Cause, Evidence, KeptFailure, OpenWindow, PastB
 
 use super::bans::{BAN_COLUMNS, BEHIND_BAN, RepeatedNames, ban};
 use super::error::StoreError;
-use super::query::{Store, first};
-use super::read_back::{AddressText, optional_seconds};
+use super::query::{Store, address};
+use super::read_back::optional_seconds;
 use super::windows::{AddressKey, both};
 
 /// A row of `ban`: the ban, how it was lifted, and what filled its window.
@@ -75,8 +75,7 @@ impl Store {
     pub fn unbanned(&self, count: usize) -> Result<Vec<Address>, StoreError> {
         let select = "SELECT ip FROM cleared WHERE ip NOT IN (SELECT ip FROM banned_ip) ORDER BY at DESC LIMIT ?";
         let count = i64::try_from(count).unwrap_or(i64::MAX);
-        let rows: Vec<AddressText> = self.rows(select, [count], first)?;
-        Ok(rows.into_iter().filter_map(|AddressText(ip)| ip).collect())
+        self.valid_rows(select, [count], address)
     }
 
     /// The failures of a row, each with the path of its log.

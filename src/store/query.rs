@@ -1,7 +1,8 @@
 //! The store and a commit of it, and how their statements are run.
 //!
 //! Each statement is prepared once and kept. A query names how a row becomes a
-//! value: [`first`] for one column, [`columns`] for a tuple of several.
+//! value: [`first`] for one column, [`address`] for one that holds an address,
+//! [`columns`] for a tuple of several.
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -13,9 +14,12 @@ use rusqlite::{
 };
 use tempfile::TempDir;
 
+use crate::model::Address;
+
 use super::error::StoreError;
 use super::opened::OpenOutcome;
 use super::paths::Paths;
+use super::read_back::AddressText;
 use super::times::RunClock;
 
 /// The store of one host.
@@ -51,6 +55,12 @@ impl Deref for Commit<'_> {
 /// The value of a row of one column.
 pub(super) fn first<T: FromSql>(row: &Row<'_>) -> rusqlite::Result<T> {
     row.get(0)
+}
+
+/// The address in a row of one column; none for a text that is none.
+pub(super) fn address(row: &Row<'_>) -> rusqlite::Result<Option<Address>> {
+    let AddressText(address) = row.get(0)?;
+    Ok(address)
 }
 
 /// The values of a row as a tuple.
@@ -170,6 +180,20 @@ impl Store {
     ) -> Result<All, StoreError> {
         let statement = self.connection.prepare_cached(sql);
         self.wrap(statement.and_then(|mut statement| statement.query_map(values, read)?.collect()))
+    }
+
+    /// The rows of a query that `read` understands, in its order.
+    pub(super) fn valid_rows<T, All: FromIterator<T>>(
+        &self,
+        sql: &str,
+        values: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<Option<T>>,
+    ) -> Result<All, StoreError> {
+        let statement = self.connection.prepare_cached(sql);
+        self.wrap(statement.and_then(|mut statement| {
+            let rows = statement.query_map(values, read)?;
+            rows.filter_map(Result::transpose).collect()
+        }))
     }
 
     /// Whether a query has any row.
