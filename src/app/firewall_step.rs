@@ -68,7 +68,7 @@ impl FirewallStep {
         Ok(seen.is_of_another_store(&store.id()?) && !store.has_bans()?)
     }
 
-    /// Brings the firewall to what was committed, and tells what came of it. An attempt
+    /// Makes the firewall hold what was committed, and tells what came of it. An attempt
     /// that failed is not repeated for the same bans.
     pub(super) fn apply(
         &mut self,
@@ -295,8 +295,8 @@ pub(super) fn committed(store: &Store) -> Result<CommittedBans, StoreError> {
     })
 }
 
-/// Whether the configuration names another chain, or other hooks, than were made, or no
-/// backend; or something else may stand besides, or elsewhere.
+/// Whether the configuration names another chain or other hooks than were made, or no
+/// backend; or something else of ours may be there or elsewhere.
 pub(super) fn is_made_otherwise(settings: &Firewall, store: &Store) -> Result<bool, StoreError> {
     let made = store.made()?;
     Ok(match firewall::backend(settings) {

@@ -1,8 +1,7 @@
 //! The firewall as the configuration names it, and what is remembered of it.
 //!
-//! The two tables of what there is stand here: [`Backend`], and [`ChainLocation`] for
-//! the places in the kernel. Everything else about a backend is in its folder of
-//! `firewall`.
+//! Two tables are here: [`Backend`] has the backends, [`ChainLocation`] the places in the
+//! kernel. Everything else about a backend is in its folder of `firewall`.
 
 use std::path::PathBuf;
 
@@ -165,7 +164,7 @@ impl IptablesVariant {
     }
 }
 
-/// Where in the kernel a chain of ours stands, and so which program can remove it.
+/// Where in the kernel a chain of ours is, and so which program can remove it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ChainLocation {
     /// In a family's filter table of iptables.
@@ -211,7 +210,7 @@ impl ChainLocation {
 /// from before it is made until it is known to be gone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InstalledChain {
-    /// Where it stands; none if 3.0.0 remembered it, which did not note that: then
+    /// Where it is; none if 3.0.0 remembered it, which did not note that: then
     /// it may be in any filter table.
     pub place: Option<ChainLocation>,
     /// The chain.
@@ -235,7 +234,7 @@ impl InstalledChain {
 
     /// Whether it is, or may be, in that table.
     #[must_use]
-    pub fn may_stand_in(&self, place: ChainLocation) -> bool {
+    pub fn may_be_in(&self, place: ChainLocation) -> bool {
         self.place.is_none_or(|own| own == place)
     }
 }

@@ -61,7 +61,7 @@ impl Leftover<'_> {
             family: self.family,
             variant: self.variant,
         };
-        let made = self.made.iter().filter(|made| made.may_stand_in(place));
+        let made = self.made.iter().filter(|made| made.may_be_in(place));
         match self.variant {
             IptablesVariant::Legacy if !has_legacy_filter(self.family) => Vec::new(),
             IptablesVariant::Legacy => made.cloned().collect(),
@@ -93,7 +93,7 @@ impl Leftover<'_> {
         }
     }
 
-    /// What a person should do about what could not be taken away.
+    /// What a person should do about what could not be removed.
     fn stays(self, there: &[InstalledChain], why: &str) -> String {
         let mut chains: Vec<&str> = there.iter().map(|made| made.chain.as_str()).collect();
         chains.dedup();

@@ -123,7 +123,7 @@ impl<'a> IptablesPrograms<'a> {
     /// to list it takes much longer than to list each of the others alone: the nft
     /// variant reads a chain in time by the square of its length. None where it is
     /// short, or where this is not possible: then all has to be listed.
-    pub(super) fn save_beside(self, chain: &str) -> Option<Listing> {
+    pub(super) fn save_others(self, chain: &str) -> Option<Listing> {
         let mut socket = NetlinkSocket::open().ok()?;
         let ours = socket.chain(self.family, chain).ok()??;
         if ours.uses < LONG {

@@ -1,4 +1,4 @@
-//! Brings both families to the bans, or removes what was made.
+//! Makes both families hold the bans, or removes what was made.
 
 use super::apply::{self, AppliedFamily, FamilyResult};
 use super::error::FirewallError;

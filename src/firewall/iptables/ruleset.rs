@@ -86,6 +86,6 @@ pub(super) fn removal(
 /// What of `made` may be in the table that is listed.
 fn of_table(made: &[InstalledChain], listing: &Listing) -> Vec<InstalledChain> {
     let place = listing.place();
-    let there = made.iter().filter(|made| made.may_stand_in(place));
+    let there = made.iter().filter(|made| made.may_be_in(place));
     there.cloned().collect()
 }

@@ -30,7 +30,7 @@ impl FilterTables {
         let programs = firewall.programs.as_deref();
         let [v4, v6] = Family::BOTH.map(|family| {
             let iptables = IptablesPrograms::new(family, programs);
-            let others = iptables.save_beside(&firewall.chain);
+            let others = iptables.save_others(&firewall.chain);
             others.map_or_else(|| iptables.save(), |listing| Ok(Some(listing)))
         });
         let firewall = firewall.clone();

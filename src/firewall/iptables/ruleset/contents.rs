@@ -17,9 +17,9 @@ pub(super) struct Contents<'a> {
     /// there twice.
     pub(super) as_we_leave_it: bool,
     /// How many rules are not ours.
-    pub(super) strangers: usize,
+    pub(super) foreign: usize,
     /// The first of them.
-    pub(super) first_stranger: &'a str,
+    pub(super) first_foreign: &'a str,
 }
 
 impl<'a> Contents<'a> {
@@ -41,10 +41,10 @@ impl<'a> Contents<'a> {
                 continue;
             }
             contents.as_we_leave_it = false;
-            if contents.strangers == 0 {
-                contents.first_stranger = rule.spec();
+            if contents.foreign == 0 {
+                contents.first_foreign = rule.spec();
             }
-            contents.strangers += 1;
+            contents.foreign += 1;
         }
         contents
     }

@@ -84,12 +84,12 @@ impl Draft {
     /// What a person should know of the rules in our chain.
     fn tell_of(&mut self, there: &Contents<'_>, wanted: &Wanted<'_>, former: &[InstalledChain]) {
         let Wanted { store, chain, .. } = *wanted;
-        if there.strangers > 0 {
+        if there.foreign > 0 {
             self.plan.warnings.push(format!(
                 "chain {chain}: {} that pyfilter did not write {} replaced, the first was `-A {chain} {}`",
-                plural(there.strangers, "rule", "rules"),
-                if there.strangers == 1 { "is" } else { "are" },
-                there.first_stranger,
+                plural(there.foreign, "rule", "rules"),
+                if there.foreign == 1 { "is" } else { "are" },
+                there.first_foreign,
             ));
         }
         self.plan.taken_from = there.ids.iter().find(|id| *id != store).cloned();

@@ -15,7 +15,7 @@ pub(in crate::firewall::iptables) struct Wanted<'a> {
     pub(in crate::firewall::iptables) hooks: &'a [String],
     /// What happens to a packet of a banned address.
     pub(in crate::firewall::iptables) deny: Deny,
-    /// Who is banned, of both families.
+    /// The addresses that are banned, of both families.
     pub(in crate::firewall::iptables) addresses: &'a BTreeSet<Address>,
     /// Whether to write the whole chain without comparing it.
     pub(in crate::firewall::iptables) whole: bool,
