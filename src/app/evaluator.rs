@@ -288,9 +288,10 @@ impl FailureSink for Evaluator<'_> {
         }
         self.taken = self.taken.wrapping_add(1);
         if !self.taken.is_multiple_of(WEIGHED) || self.weight() <= self.room {
-            counted.more = match self.judge.is_done_with(matched.failure.address) {
-                true => More::Unwanted,
-                false => More::Wanted,
+            counted.more = if self.judge.is_done_with(matched.failure.address) {
+                More::Unwanted
+            } else {
+                More::Wanted
             };
         }
         counted

@@ -215,9 +215,8 @@ impl Look<'_> {
             format!("{name}: is rotated faster than it can be looked at; the next run reads it");
         Followed {
             generations: known.to_vec(),
-            idle: Some(InputPart::idle(&log.name, Status::Unchanged, offset)),
+            parts: vec![InputPart::idle(&log.name, Status::Unchanged, offset)],
             problems: vec![Problem::at(&log.name, told)],
-            ..Followed::default()
         }
     }
 }

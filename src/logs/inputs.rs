@@ -46,7 +46,7 @@ use super::whole::generations;
 /// What is to be read for a rule.
 #[derive(Debug, Default)]
 pub struct Inputs {
-    inputs: Vec<Input>,
+    sources: Vec<Input>,
     problems: Vec<Problem>,
     sizes: Option<Sizes>,
 }
@@ -126,9 +126,10 @@ impl Inputs {
             if known.is_empty() {
                 followed.count_from(new.since(is_auto(&log.name)));
             }
-            let now = std::mem::take(&mut followed.generations);
-            let parts = followed.idle.take().into_iter().chain(followed.parts);
-            inputs.add(&log.name, parts.collect(), LastState::Log { known, now });
+            // In the report the log itself comes first if nothing of it is to be read.
+            followed.parts.sort_by_key(|part| part.segment.is_some());
+            let now = followed.generations;
+            inputs.add(&log.name, followed.parts, LastState::Log { known, now });
             inputs.problems.extend(followed.problems);
         }
         for journal in &found.journals {
@@ -216,7 +217,7 @@ impl Inputs {
     /// The same with this clock for stamps without a year, whenever the files were written.
     #[must_use]
     pub fn with_clock(mut self, clock: &Clock) -> Self {
-        let parts = self.inputs.iter_mut().flat_map(|input| &mut input.parts);
+        let parts = self.sources.iter_mut().flat_map(|input| &mut input.parts);
         for segment in parts.filter_map(|part| part.segment.as_mut()) {
             segment.clock = clock.clone();
         }
@@ -225,7 +226,7 @@ impl Inputs {
 
     fn add(&mut self, name: &Path, parts: Vec<InputPart>, before: LastState) {
         let name = name.to_owned();
-        self.inputs.push(Input {
+        self.sources.push(Input {
             name,
             parts,
             before,
@@ -257,7 +258,7 @@ impl Inputs {
     /// journals.
     #[must_use]
     pub fn unread(&self) -> (u64, usize) {
-        let parts = self.inputs.iter().flat_map(|input| &input.parts);
+        let parts = self.sources.iter().flat_map(|input| &input.parts);
         let parts = parts.filter(|part| part.segment.is_some());
         parts.fold((0, 0), |(bytes, files), part| {
             (bytes + part.size(), files + 1)
@@ -267,7 +268,7 @@ impl Inputs {
     /// Whether nothing is to be read.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        !self.inputs.iter().any(Input::is_unread)
+        !self.sources.iter().any(Input::is_unread)
     }
 
     /// Reads them within a budget, and hands the failures to the reader's sink: of each
@@ -280,12 +281,12 @@ impl Inputs {
     {
         match (!self.is_empty()).then(reader.matcher).transpose() {
             Ok(Some(matcher)) => {
-                let busy = self.inputs.iter().filter(|input| input.is_unread());
+                let busy = self.sources.iter().filter(|input| input.is_unread());
                 let sizes = self.sizes.unwrap_or(Sizes::for_sources(busy.count()));
-                scan(budget, &mut self.inputs, &matcher, sizes, reader.sink);
+                scan(budget, &mut self.sources, &matcher, sizes, reader.sink);
             }
             nothing => {
-                budget.leave_over(self.inputs.len());
+                budget.leave_over(self.sources.len());
                 if let Err(error) = nothing {
                     let rule = Escaped::text(reader.rule);
                     let told = format!("rule {rule} can not be used: {error}");
@@ -293,11 +294,11 @@ impl Inputs {
                 }
             }
         }
-        let parts = self.inputs.iter().flat_map(|input| &input.parts);
+        let parts = self.sources.iter().flat_map(|input| &input.parts);
         let told = parts.flat_map(|part| part.problems(reader.rule));
         self.problems.extend(told);
         ReadReport {
-            inputs: self.inputs,
+            inputs: self.sources,
             problems: self.problems,
         }
     }

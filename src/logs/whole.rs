@@ -43,27 +43,24 @@ fn all_named(log: &Log, others: &[PathBuf], directories: &mut Directories) -> Lo
 /// Of each generation all is read, and the status of a log tells no more than that.
 fn read_whole(followed: &mut Followed) {
     for part in std::mem::take(&mut followed.parts) {
-        let PartKind::Generation(_, opened) = &part.kind else {
-            continue;
-        };
-        match opened.segment(0, opened.stat.size, true) {
-            Ok(segment) => {
-                let part = InputPart::new(&part.path, Status::Read, PartKind::File, segment);
-                followed.parts.push(part);
+        let part = match (&part.kind, part.status) {
+            (PartKind::Generation(_, opened), _) => {
+                match opened.segment(0, opened.stat.size, true) {
+                    Ok(segment) => {
+                        InputPart::new(&part.path, Status::Read, PartKind::File, segment)
+                    }
+                    Err(error) => {
+                        let error = OpenError::from(error);
+                        let told = format!("{}: {error}", Escaped::path(&part.path));
+                        followed.problems.push(Problem::at(&*part.path, told));
+                        continue;
+                    }
+                }
             }
-            Err(error) => {
-                let error = OpenError::from(error);
-                let told = format!("{}: {error}", Escaped::path(&part.path));
-                followed.problems.push(Problem::at(&*part.path, told));
-            }
-        }
-    }
-    if let Some(idle) = followed.idle.take() {
-        let status = match idle.status {
-            Status::Missing | Status::Unreadable => idle.status,
+            (_, Status::Missing | Status::Unreadable) => part,
             // Of an empty log all was read that there is.
-            _ => Status::Read,
+            _ => InputPart::idle(&part.path, Status::Read, 0),
         };
-        followed.parts.push(InputPart::idle(&idle.path, status, 0));
+        followed.parts.push(part);
     }
 }

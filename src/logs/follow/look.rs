@@ -29,12 +29,11 @@ pub(super) const LINGERS: i64 = 60;
 /// What is to be read of a log, and what is known of it then.
 #[derive(Debug, Default)]
 pub(in crate::logs) struct Followed {
-    /// What is to be read, oldest first.
+    /// What is to be read, oldest first; and behind it the live file if nothing of it
+    /// is to be read.
     pub(in crate::logs) parts: Vec<InputPart>,
     /// The generations that are there, with `parts` not read yet.
     pub(in crate::logs) generations: Vec<Generation>,
-    /// The live file if nothing of it is to be read.
-    pub(in crate::logs) idle: Option<InputPart>,
     /// What can not be read, and what was lost.
     pub(in crate::logs) problems: Vec<Problem>,
 }

@@ -7,7 +7,7 @@
 //! been written to, or had unread bytes, the loss is told once.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::model::{
     CountsFrom, Cursor, Escaped, FileStat, Generation, GenerationState, Problem, plural,
@@ -159,7 +159,9 @@ impl Look<'_> {
                 Ok(None) => {}
                 Err(error) => followed.problems.push(unreadable(&path, &error.into())),
             },
-            (is, Some(opened)) => self.read_on(path, opened, &is, false, Status::Rotated, followed),
+            (is, Some(opened)) => {
+                self.read_on(&path, opened, &is, false, Status::Rotated, followed);
+            }
             (_, None) => {}
         }
     }
@@ -183,7 +185,9 @@ impl Look<'_> {
             (Is::Same(known), _) => {
                 let generation = self.known[known].clone();
                 let at = generation.cursor.offset;
-                followed.idle = Some(InputPart::idle(&path, Status::Unchanged, at));
+                followed
+                    .parts
+                    .push(InputPart::idle(&path, Status::Unchanged, at));
                 followed.generations.push(Generation {
                     live: true,
                     seen: self.today,
@@ -191,7 +195,7 @@ impl Look<'_> {
                 });
             }
             (Is::OutOfReach, Some(opened)) => self.pass_over(path, &opened, true, followed),
-            (is, Some(opened)) => self.read_on(path, opened, &is, true, status, followed),
+            (is, Some(opened)) => self.read_on(&path, opened, &is, true, status, followed),
             (_, None) => {}
         }
     }
@@ -235,13 +239,15 @@ impl Look<'_> {
             Status::Unreadable
         };
         followed.problems.push(unreadable(&self.log.name, &error));
-        followed.idle = Some(InputPart::idle(&self.log.name, status, 0));
+        followed
+            .parts
+            .push(InputPart::idle(&self.log.name, status, 0));
     }
 
     /// Puts what is to be read of a file among the parts.
     fn read_on(
         &self,
-        path: PathBuf,
+        path: &Path,
         opened: Opened,
         is: &Is,
         live: bool,
@@ -263,7 +269,7 @@ impl Look<'_> {
             }
             (_, Some(_)) => Ok(u64::MAX),
         };
-        let mut generation = self.met(path.clone(), &opened, cursor, live, state);
+        let mut generation = self.met(path.to_owned(), &opened, cursor, live, state);
         generation.counts = self.counts(known, live);
         let counts = generation.counts;
         let planned = to.and_then(|to| Ok((to, opened.segment(from, to, false)?)));
@@ -274,20 +280,20 @@ impl Look<'_> {
         let number = followed.generations.len();
         followed.generations.push(generation);
         match planned {
-            Err(error) => followed.problems.push(unreadable(&path, &error.into())),
+            Err(error) => followed.problems.push(unreadable(path, &error.into())),
             Ok((to, _)) if to <= from && (known.is_some() || to == 0) => {
                 if live {
                     let status = match status {
                         Status::Read => Status::Unchanged,
                         other => other,
                     };
-                    followed.idle = Some(InputPart::idle(&path, status, from));
+                    followed.parts.push(InputPart::idle(path, status, from));
                 }
             }
             Ok((_, mut segment)) => {
                 segment.counts = counts;
                 let kind = PartKind::Generation(number, opened);
-                let part = InputPart::new(&path, status, kind, segment);
+                let part = InputPart::new(path, status, kind, segment);
                 followed.parts.push(part);
             }
         }

@@ -223,6 +223,7 @@ impl Runs {
             let mut followed = all.pop().unwrap();
             watch(LookMoment::Planned);
             let mut texts = Vec::new();
+            followed.parts.retain(|part| part.segment.is_some());
             for part in &mut followed.parts {
                 texts.push(read(part));
                 watch(LookMoment::Planned);
@@ -453,6 +454,7 @@ impl Named {
             let all = follow_watched(&wanted, &orphans, &[], 1_800_000_000, &mut watch);
             let (mut now, mut counted) = (Vec::new(), Vec::new());
             let settled = all.into_iter().try_for_each(|mut followed| {
+                followed.parts.retain(|part| part.segment.is_some());
                 for part in &mut followed.parts {
                     let text = read(part);
                     watch(LookMoment::Planned);
