@@ -17,7 +17,7 @@
 //! | `run` | ONE run, readable as a list of steps |
 //! | `context` | what every step may need: configuration, clock, problems |
 //! | `clock`, `conf_d` | the time of the run; what `conf.d` keeps from being banned |
-//! | `reading`, `journals` | discover, plan, read: a rule's logs and journals |
+//! | `reading` | discover, plan, read: a rule's logs and journals |
 //! | `evaluator` | match, count, decide: the failures of one rule |
 //! | `locate` | the countries of those that are banned |
 //! | `changes` | what the run is about to change, committed at once |

@@ -1,5 +1,14 @@
 //! The systemd journal of some units, as the lines that rsyslog would have
 //! written: the same patterns match.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `named` | what a journal is called, and why one can not be read |
+//! | `senders`, `unit` | whose entries count; the user as whom a unit runs |
+//! | `ask` | how `journalctl` is asked |
+//! | `entry` | an entry → the line that rsyslog would have written |
+//! | `progress` | how far a journal was read, told while it is being read |
+//! | `between` | the entries of a short time, by which a failure is found again |
 
 use std::io::{self, BufRead, BufReader, Read, Write as _};
 use std::path::Path;
