@@ -34,6 +34,7 @@ use super::context::Context;
 use super::firewall_step::FirewallStep;
 use super::locate::locate;
 use super::metrics;
+use super::notices::Notices;
 use super::sharing::Sharing;
 use super::snapshots::{self, Snapshots};
 
@@ -103,25 +104,15 @@ pub(super) fn run(mut context: Context, job: &Job, console: Console) -> Result<D
     changes.bans = Vec::new();
     std::mem::forget(changes);
 
-    firewall_step.apply(&context.config.firewall, &mut context.notices, &mut store)?;
-    let written = snapshots.write(&context.config.firewall, &mut context.notices, &store)?;
-    let told = tell(&mut context, &store, console)?;
+    let (config, notices) = (&context.config, &mut context.notices);
+    firewall_step.apply(&config.firewall, notices, &mut store)?;
+    let written = snapshots.write(&config.firewall, notices, &store)?;
+    let told = tell(config.event_log.as_deref(), notices, &store, console)?;
     firewall_step.close(&mut store, &written)?;
-    sharing.send(
-        &context.config.redis,
-        context.now,
-        &mut context.notices,
-        &mut store,
-    )?;
-    let firewall = firewall_step.into_row(context.config.firewall.backend, &store)?;
-    context.notices.once_each();
-    metrics::leave(
-        &context.config,
-        &mut context.notices,
-        &store,
-        &sources,
-        begun,
-    )?;
+    sharing.send(&config.redis, context.now, notices, &mut store)?;
+    let firewall = firewall_step.into_row(config.firewall.backend, &store)?;
+    notices.once_each();
+    metrics::leave(config, notices, &store, &sources, begun)?;
     let pending = (told.is_complete && !told.events.is_empty()).then_some(PendingNotifications {
         store,
         _locks: locks,
@@ -157,12 +148,15 @@ struct Told {
 }
 
 /// Tells what was committed.
-fn tell(context: &mut Context, store: &Store, console: Console) -> Result<Told, StoreError> {
+fn tell(
+    event_log: Option<&Path>,
+    notices: &mut Notices,
+    store: &Store,
+    console: Console,
+) -> Result<Told, StoreError> {
     let events = store.pending_notifications()?;
     let sessions = sessions_of(&events);
-    let event_log = context.config.event_log.as_deref();
-    let problems = &mut context.notices.problems;
-    let is_complete = console.tell(&events, &sessions, event_log, problems);
+    let is_complete = console.tell(&events, &sessions, event_log, &mut notices.problems);
     Ok(Told {
         events,
         sessions,
