@@ -10,6 +10,7 @@
 //! | ban | [`Ban`]: an address, with rule, server, time, reason, and when it ends |
 //! | skew | [`MOST_SKEW`], [`EARLIEST_NOW`]: how far a clock is believed |
 //! | country | [`Country`]: where an address is from |
+//! | other servers | [`RedisSettings`]: how their Redis is reached; [`OutboundEvent`]: what is sent to them; [`RedisBanEntry`]: a ban as Redis holds it |
 //! | problem | [`Problem`]: what could not be done while the run went on |
 
 mod address;
