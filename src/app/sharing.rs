@@ -11,7 +11,7 @@ use crate::model::{
     Ban, Cause, Evidence, OutboundAction, OutboundEvent, Problem, RedisSettings, Unban,
 };
 use crate::store::{Store, StoreError};
-use crate::sync::{Ahead, Event, Exchange, Merged, RejectedEntry, SyncError, merge};
+use crate::sync::{Ahead, Event, Exchange, HashSearch, Merged, RejectedEntry, SyncError, merge};
 
 use super::changes::Changes;
 use super::context::Context;
@@ -182,16 +182,13 @@ impl ReceivedEntries {
         let is_new = received.position != position;
         let mut reached = received.position;
         let known = position.last_numbers;
-        reached
-            .last_numbers
-            .retain(|store, number| known.get(store) != Some(number));
+        let numbers = &mut reached.last_numbers;
+        numbers.retain(|store, number| known.get(store) != Some(number));
         self.shared.position = is_new.then_some(reached);
         if let Some(error) = received.error {
             // A later run has to look through the hashes, because of the gap.
-            let begin = || HashSearchPosition {
-                scan: Some("0".to_owned()),
-            };
-            self.shared.hashes_searched = received.lost.then(begin);
+            let scan = Some("0".to_owned());
+            self.shared.hashes_searched = received.lost.then_some(HashSearchPosition { scan });
             return Ok(Err(error));
         }
         let scan = store.scan_position()?;
@@ -202,19 +199,31 @@ impl ReceivedEntries {
             self.shared.sharing = (begins && received.whole).then_some(true);
             return Ok(Ok(received.whole));
         }
-        let in_force = store.in_force()?;
-        // A ban that is held and was not told may be there all the same.
-        let held = &self.shared.held;
-        let known = |address| in_force.contains(&address) && !held.contains_key(&address);
         // After a gap the hashes are looked through from their beginning.
         let from = scan.filter(|_| !received.lost);
-        let look = exchange.look(from, &known, now, &never);
+        let look = self.search_hashes(from, context, store, exchange)?;
         self.events.extend(look.found.into_iter().map(Event::Ban));
         self.refused.extend(look.refused);
         let through = received.whole && look.error.is_none() && look.scan.is_none();
         self.shared.sharing = (begins && through).then_some(true);
         self.shared.hashes_searched = Some(HashSearchPosition { scan: look.scan });
         Ok(look.error.map_or(Ok(received.whole), Err))
+    }
+
+    /// Looks through the hashes for bans that are not known here.
+    fn search_hashes(
+        &self,
+        from: Option<String>,
+        context: &Context,
+        store: &Store,
+        exchange: &mut Exchange,
+    ) -> Result<HashSearch, StoreError> {
+        let in_force = store.in_force()?;
+        // A ban that is held and was not told may be there all the same.
+        let held = &self.shared.held;
+        let known = |address| in_force.contains(&address) && !held.contains_key(&address);
+        let never = |address| context.never.why(address);
+        Ok(exchange.look(from, &known, context.now, &never))
     }
 
     /// Merges it with what is known here, and puts the outcome into `changes`.

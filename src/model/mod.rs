@@ -11,7 +11,7 @@
 //! | `connection` | [`LoginConnection`]: of a client of ssh; [`LoginLine`]: what a line is to it |
 //! | `ban` | [`Ban`]: an address, with rule, server, time, reason, and when it ends |
 //! | `ban_time` | [`BanTime`]: how long a ban lasts, and when it ends |
-//! | `sharing`, `redis` | [`OutboundEvent`]: what is told the other servers; [`RedisSettings`]: where they meet |
+//! | `sharing`, `redis` | [`OutboundEvent`]: what is sent to the other servers; [`RedisBanEntry`]: a ban as Redis holds it; [`RedisSettings`]: how their Redis is reached |
 //! | `past` | [`PastBan`]: a ban with how it ended |
 //! | `cursor` | [`Cursor`]: how far a rule has read a log |
 //! | `firewall` | [`Firewall`]: its settings |
