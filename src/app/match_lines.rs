@@ -56,7 +56,7 @@ pub(super) fn match_lines(context: &Context, args: &cli::MatchArgs) -> Exit {
     written(out.flush()).or(exit)
 }
 
-/// A bar for who waits; not where the lines themselves are seen to come.
+/// A progress bar; not where the lines themselves are seen on a terminal.
 fn progress(context: &Context, files: &[PathBuf]) -> ReadingProgress {
     let welcome = context.shows_progress && system::stdout() != Output::Terminal;
     // Standard input has no size, and so the whole has none.
@@ -69,7 +69,7 @@ fn progress(context: &Context, files: &[PathBuf]) -> ReadingProgress {
     ReadingProgress::begin(welcome, Amount { bytes, files })
 }
 
-/// Lines that match, and count for nobody: their time can not be read.
+/// Lines that match, and do not count: their time can not be read.
 #[derive(Default)]
 struct Undated {
     count: u64,

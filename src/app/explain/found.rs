@@ -105,7 +105,7 @@ impl FoundLines {
         self.found.get(&key(failure))
     }
 
-    /// Whether nobody knows if the line of a failure is still there.
+    /// Whether it is not known if the line of a failure is still there.
     pub(super) fn is_unread(&self, failure: &KeptFailure) -> bool {
         self.unread.contains(&failure.path)
     }

@@ -16,7 +16,7 @@ use crate::app::reading::{self, RuleOutcome};
 
 use super::Job;
 
-/// Does the errand: what it comes to is put into `changes`.
+/// Does the job: what it comes to is put into `changes`.
 pub(super) fn work(
     context: &mut Context,
     store: Option<&mut Store>,
