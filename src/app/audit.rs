@@ -54,7 +54,7 @@ pub(super) fn audit(mut context: Context, args: &cli::AuditArgs) -> Exit {
         );
         return Exit::Usage;
     }
-    // Whoever has waited for a long reading wants to see its report.
+    // A report that can not be written is told before a long reading, not after it.
     let file = args.html.as_deref().filter(|_| !is_stdout(args));
     let page = match file.map(Page::begin).transpose() {
         Ok(page) => page,

@@ -23,7 +23,7 @@ pub(super) enum KnownPast<'a> {
     Apart,
 }
 
-/// Follows the failures of one rule, and knows whom to ask about the past.
+/// Follows the failures of one rule, and asks the store about the past of addresses.
 pub(super) struct Evaluator<'a> {
     context: &'a Context,
     rule: &'a Rule,
@@ -141,11 +141,11 @@ impl<'a> Evaluator<'a> {
         self.hold()?;
         let (failure, path) = (matched.failure, matched.path);
         if !self.judge.knows(failure.address) {
-            let (standing, cleared) = self.standing(failure.address)?;
+            let (state, cleared) = self.state_of(failure.address)?;
             let cleared = cleared.map(|until| (failure.address, until));
             self.cleared.extend(cleared);
             let connections = self.connections(failure.address)?;
-            self.judge.introduce(failure.address, standing, connections);
+            self.judge.introduce(failure.address, state, connections);
         }
         let keeps_texts = self.keeps_texts();
         let place = LinePlace::of(path, failure.offset);
@@ -167,9 +167,9 @@ impl<'a> Evaluator<'a> {
         Ok(Connections::stored(open.transpose()?.unwrap_or_default()))
     }
 
-    /// Where an address stands, and until when its failures do not count if somebody
-    /// has un-banned it.
-    fn standing(&self, address: Address) -> Result<(AddressState, Option<i64>), StoreError> {
+    /// The state of an address, and until when its failures do not count if it was
+    /// un-banned.
+    fn state_of(&self, address: Address) -> Result<(AddressState, Option<i64>), StoreError> {
         let Some(store) = self.store.as_deref() else {
             return Ok((AddressState::default(), None));
         };
@@ -242,8 +242,8 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-/// How long the store may be held at a time: who commits meanwhile, as `ban` does
-/// while a scan reads, waits for that.
+/// How long the store may be held at a time: a program that commits meanwhile, as `ban`
+/// does while a scan reads, waits for that.
 const HELD: Duration = Duration::from_millis(20);
 
 /// After how many failures what was found is weighed again: they take some kilobytes.

@@ -57,7 +57,7 @@ pub(super) fn match_lines(context: &Context, args: &cli::MatchArgs) -> Exit {
     written(out.flush()).or(exit)
 }
 
-/// A bar for who waits; not where the lines themselves are seen to come.
+/// A progress bar; not where the lines themselves are seen on a terminal.
 fn progress(is_shown: bool, files: &[PathBuf]) -> ReadingProgress {
     let welcome = is_shown && system::stdout() != Output::Terminal;
     // Standard input has no size, and so the whole has none.

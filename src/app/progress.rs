@@ -1,4 +1,4 @@
-//! A bar for whoever waits: how much of the logs was read, how fast, and how
+//! A bar for a person who waits: how much of the logs was read, how fast, and how
 //! long it still takes.
 
 use std::fmt::Write;
@@ -32,7 +32,7 @@ pub(super) fn is_welcome(quiet: bool) -> bool {
 /// What is to be read.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Amount {
-    /// Bytes as they stand on the disk; 0 if nobody can say.
+    /// Bytes as they stand on the disk; 0 if that is not known.
     pub(super) bytes: u64,
     /// Files and journals.
     pub(super) files: usize,

@@ -12,8 +12,8 @@ use crate::rules::{Clock, MatchTotals, Matcher, Users};
 
 use super::blocks::Block;
 
-/// Matchers with room for what they find, and blocks to read into, that nobody
-/// uses at the moment: as many as there are threads at work, however many logs
+/// Matchers with room for what they find, and blocks to read into, that are not
+/// in use at the moment: as many as there are threads at work, however many logs
 /// are read.
 pub(super) struct Pool<'a> {
     template: &'a Matcher,
@@ -22,7 +22,7 @@ pub(super) struct Pool<'a> {
     unwanted: Unwanted,
 }
 
-/// Whose failures nobody wants any more. They are looked up for each failure: so
+/// Addresses whose failures are not wanted any more. They are looked up for each failure: so
 /// that a core's cache holds them, those of IPv4 take no more room than they need.
 /// The addresses are the attacker's choice: the hash is keyed anew in each process.
 #[derive(Default)]

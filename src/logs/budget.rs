@@ -3,7 +3,7 @@
 //!
 //! Each source has an equal share of the run's time, and what others leave over:
 //! what a source does not need goes to those that need more. So a source that is
-//! huge, or grows without end, uses up its own share and what nobody else needs.
+//! huge, or grows without end, uses up its own share and what no other source needs.
 
 use std::time::Duration;
 

@@ -40,7 +40,7 @@ pub struct Checkpoint {
 
 /// The generation after the reading. A plain file is looked at once more: if
 /// it still holds what it had when it was opened, the bytes before the new
-/// cursor, and those before the old one, nobody has cut or replaced it meanwhile.
+/// cursor, and those before the old one, it was not cut or replaced meanwhile.
 pub(super) fn checkpoint(
     opened: &Opened,
     generation: &Generation,

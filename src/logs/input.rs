@@ -21,7 +21,7 @@ pub(super) struct Input {
 /// Where the last run left an input.
 #[derive(Debug)]
 pub(super) enum LastState {
-    /// Nobody remembers: it is read for once.
+    /// It is not remembered: the input is read for once.
     Unkept,
     /// The generations of a log as the last run left them, and as they are now with
     /// the parts not read yet.
@@ -53,7 +53,7 @@ impl Input {
         }
     }
 
-    /// How far it was read; none if nobody is to remember it.
+    /// How far it was read; none if that is not remembered.
     pub(super) fn checkpoint(self) -> Result<Option<Checkpoint>, LogChanged> {
         let was_behind = self.is_behind();
         let (position, left) = match self.before {

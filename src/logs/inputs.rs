@@ -19,7 +19,7 @@
 //! and a kind for each of them; a block is matched by each matcher from that rule's
 //! cursor on, and each reader has its own queues to merge. Not done yet: a source must
 //! stop when the queue of one rule is full, though another rule waits for its next
-//! failure, so memory and progress need an answer first. Whoever makes it starts at
+//! failure, so memory and progress need an answer first. The places to begin with are
 //! `MatchedBlock::find` and `SourceReader::exchange`.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -244,7 +244,7 @@ impl Lines {
         Ok(true)
     }
 
-    /// Hears how `journalctl` ended.
+    /// Notes how `journalctl` ended.
     fn end(&mut self) {
         self.output = None;
         let ended = self.child.wait();
@@ -273,7 +273,7 @@ impl Lines {
 impl Drop for Lines {
     fn drop(&mut self) {
         if self.output.take().is_some() {
-            // Nobody reads it any more. That it is gone already is no error.
+            // Its output is not read any more. That it has ended already is no error.
             let _ = self.child.kill();
             let _ = self.child.wait();
         }

@@ -84,7 +84,7 @@ impl Originals {
         for (n, candidate, known) in files {
             match (&candidate.opened, known) {
                 (Some(file), _) => {
-                    // Whoever is to read it says why it can not be.
+                    // Why it can not be read is told where it is read.
                     if let Ok(head) = text_at(file, 0, Cursor::HEAD) {
                         opened.entry(head).or_default().push(n);
                     }

@@ -200,7 +200,8 @@ impl Look<'_> {
         }
     }
 
-    /// Takes a compressed file for read of which nobody can tell in time what was read.
+    /// Takes a compressed file for read, since it takes too long to find out what of it
+    /// was read.
     fn pass_over(&self, path: PathBuf, opened: &Opened, live: bool, followed: &mut Followed) {
         let shown = Escaped::path(&path).to_string();
         let told = format!(
@@ -320,7 +321,7 @@ impl Look<'_> {
         known.map_or_else(CountsFrom::default, |known| known.counts)
     }
 
-    /// Whether nobody writes any more to a generation that was rotated away.
+    /// Whether a generation that was rotated away is not written to any more.
     fn rests(&self, stat: FileStat) -> bool {
         stat.modified.div_euclid(1_000_000_000) < self.now - LINGERS
     }

@@ -305,7 +305,7 @@ impl Look<'_> {
             Some(opened) => is_file_of(known, opened),
             None => known.stat.inode == candidate.inode.1,
         };
-        // Nobody can tell what a file was before it was compressed; a copy of the
+        // It is not known what a file was before it was compressed; a copy of the
         // live log may have been seen before a byte was copied.
         let may_be_it = |candidate: &Candidate| {
             let packed = candidate.opened.as_ref();

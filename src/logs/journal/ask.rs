@@ -11,7 +11,7 @@ use super::named::JournalError;
 use super::senders::{self, Senders};
 
 /// Where `journalctl` is. Never looked for on the path: cron's is short, and
-/// nobody else's program must be run.
+/// a program of another user must not be run.
 const PROGRAMS: [&str; 2] = ["/usr/bin/journalctl", "/bin/journalctl"];
 
 /// What of an entry makes the line.

@@ -1,9 +1,9 @@
 //! Whose entries count.
 //!
-//! Every local user may write to the journal what he likes, also under the name
+//! Every local user may write anything to the journal, also under the name
 //! `sshd`. What can not be made up is from which control group a process wrote,
 //! and as which user: those fields are journald's own (systemd.journal-fields(7)).
-//! A control group alone is no proof. Where `pam_systemd` is absent, whoever logs
+//! A control group alone is no proof. Where `pam_systemd` is absent, a user that logs
 //! in by ssh stays in that of `ssh.service`.
 
 use std::path::Path;
