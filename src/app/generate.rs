@@ -1,5 +1,6 @@
-//! `pyfilter completions` and `pyfilter man`: what is made from the command
-//! line's definition, and from the explained configuration.
+//! `pyfilter completions` and `pyfilter man`. They are made from the definition of the
+//! command line, from the configuration that `init` writes, and from the built-in
+//! rules.
 
 mod conf;
 mod roff;
@@ -112,7 +113,7 @@ fn of_command(command: &Command, out: &mut impl Write) -> io::Result<()> {
     )
 }
 
-/// The title line; without a date, so that the same program makes the same page.
+/// The title line. It has no date, so that the same program makes the same page.
 fn title(name: &str, section: u8, out: &mut impl Write) -> io::Result<()> {
     let version = env!("CARGO_PKG_VERSION");
     writeln!(
