@@ -267,7 +267,8 @@ mod tests {
         assert_eq!(config.server_name.as_deref(), Some("web \"2\""));
         assert_eq!(config.firewall.hooks, ["INPUT", "DOCKER-USER"]);
         let names: Vec<_> = config.rules.iter().map(|rule| &*rule.name).collect();
-        assert_eq!(names, ["ssh", "mysql", "apache", "nginx"]);
+        assert_eq!(names, everything().rules());
+        assert_eq!(names[..4], ["ssh", "mysql", "apache", "nginx"]);
         assert_eq!(config.rules[1].sources.len(), 5);
         assert!(config.notes.is_empty(), "{:?}", config.notes);
 
@@ -400,9 +401,10 @@ mod tests {
         assert_eq!(
             said,
             format!(
-                "Wrote {0} with rules for ssh, mysql, apache, nginx.\n\
+                "Wrote {0} with rules for {1}.\n\
                  Next: pyfilter -c {0} check, then pyfilter -c {0} scan --dry-run",
-                path.display()
+                path.display(),
+                everything().rules().join(", ")
             )
         );
         let mode = fs::metadata(&path).unwrap().permissions().mode();

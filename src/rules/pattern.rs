@@ -11,15 +11,15 @@ use super::requests::Requests;
 use super::sshd_connection::ConnectionMessage;
 use super::{library, literal};
 
-/// A pattern of a rule. A shipped one is read only when it is compiled: its
-/// literals are known before.
+/// A pattern of a rule. A built-in one is parsed only when it is compiled, since its
+/// literals are known.
 #[derive(Debug)]
 pub(super) struct RulePattern {
     /// Which of the rule's patterns it is, from 0.
     pub(super) number: usize,
     /// Whether its first match bans.
     pub(super) instant: bool,
-    /// What its request must be, if that is not told by its text.
+    /// Which requests it takes, if its text does not say so.
     pub(super) requests: Option<Requests>,
     /// What a match says of its connection; none if each match counts.
     pub(super) connection: Option<ConnectionMessage>,

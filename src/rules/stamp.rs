@@ -49,13 +49,13 @@ pub enum FormatError {
     /// A `%` at the end.
     #[error("the time format `{0}` ends in a single `%`; a percent sign is `%%`")]
     Unfinished(String),
-    /// Nothing tells the day.
+    /// The day is missing.
     #[error(
         "the time format `{0}` names no day: it needs %d (or %e) with %b or %m, %j, or %s \
          (%D and %F have both)"
     )]
     NoDay(String),
-    /// Nothing tells the hour: every failure of a day would fall on midnight.
+    /// The hour is missing: every failure of a day would fall on midnight.
     #[error("the time format `{0}` names no hour: it needs %H (or %I with %p), or %T")]
     NoHour(String),
 }

@@ -272,8 +272,10 @@ fn rules() {
             "{inner}"
         );
     };
-    let needs =
-        "needs regex_patterns: only ssh, mysql, apache, nginx, mariadb-audit have their own";
+    let needs = format!(
+        "needs regex_patterns: only {} have their own",
+        rules::names().join(", ")
+    );
     is("shh", "", &format!("shh: {needs}; did you mean ssh?"));
     is("postfix", "", &format!("postfix: {needs}"));
     is(

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 
 use crate::model::LoginPage;
 
-/// What a rule for access logs has beside its patterns.
+/// What a rule for access logs has in addition to its patterns.
 #[derive(Debug, Clone, Copy)]
 pub struct WebServer {
-    /// The pages for which a request must be to count, unless the configuration
-    /// names others, each with its statuses.
+    /// The login pages, each with its statuses, unless the configuration names others.
+    /// A request counts if it is for one of them.
     pub pages: &'static [LoginPage],
     /// PyFilter's urls: the user's own patterns are filled with them if the
     /// configuration names none.
@@ -29,27 +29,27 @@ impl WebServer {
     }
 }
 
-/// Statuses that say no, whatever the page: a login that went well has none of them.
-/// Applications in the browser have 400, 401, 403 and 422 for a wrong password,
-/// Rails has 422 for it, and for a form that is not its own; Django has 403 for
-/// that, Laravel 419, others 400. 423 and 429 say that it was tried too often, and
-/// 405 that there is no login. Not among them: 404, which is no page, and all that
-/// a proxy says when its application is away.
+/// Statuses of a refused login on any page: no successful login has one of them.
+/// Applications in the browser answer a wrong password with 400, 401, 403 or 422. Rails
+/// has 422 for it, and for a form that is not its own; Django has 403 for such a form,
+/// Laravel 419, others 400. 423 and 429 say that there were too many attempts, and 405
+/// that the page has no login. 404 is not among them, since there is no page, nor are
+/// the statuses of a proxy whose application is down.
 pub const REFUSED: &[u16] = &[400, 401, 403, 405, 419, 422, 423, 429];
 
-/// The same, and 200: a form that is shown again. Only for pages whose application
-/// answers a good password with a redirect.
+/// The same, and 200: the form is shown again. Only for pages whose application answers
+/// a right password with a redirect.
 pub(super) const SHOWN_AGAIN: &[u16] = &[200, 400, 401, 403, 405, 419, 422, 423, 429];
 
-/// What `fixtures/services/web-logins` shows of real applications, and names that
-/// many give their login page. Under such a name 200 may be an application in the
-/// browser, for which it is the good password.
+/// The login pages of real applications, see `fixtures/services/web-logins`, and common
+/// names of login pages. Under such a name there may be an application in the browser,
+/// for which 200 is the right password.
 pub const LOGIN_PAGES: &[LoginPage] = &[
     // WordPress.
     shown_again("/wp-login.php"),
     shown_again("/blog/wp-login.php"),
     shown_again("/wordpress/wp-login.php"),
-    // phpMyAdmin: all else that it does has another route.
+    // phpMyAdmin: everything else that it does has another route.
     shown_again("/phpmyadmin/index.php?route=/"),
     shown_again("/phpMyAdmin/index.php?route=/"),
     shown_again("/pma/index.php?route=/"),
@@ -72,7 +72,7 @@ pub const LOGIN_PAGES: &[LoginPage] = &[
     refused("/webmail/?_task=login"),
     // DokuWiki, where each page of the wiki takes the form.
     refused("/doku.php"),
-    // Names.
+    // Common names.
     refused("/login"),
     refused("/signin"),
     refused("/auth/login"),

@@ -319,9 +319,9 @@ const PATTERNS: &[BuiltinPattern] = &[
         port!(),
         r" \[preauth\] *$"
     ),
-    // The same where the server ends it: another user name, another service, a
-    // request that makes no sense. `Too many authentication failures` has been told
-    // by `maximum authentication attempts exceeded`. Or where sshd met the end while
+    // The same where the server ends it: another user name, another service, a request
+    // that makes no sense. Before `Too many authentication failures` always comes
+    // `maximum authentication attempts exceeded`. Or where sshd met the end while
     // writing, which without a user may be that of somebody who had logged in.
     pattern!(
         Sign,

@@ -1,10 +1,9 @@
 //! The head that syslog writes before a program's message: classic, RFC 3339
 //! and RFC 5424.
 //!
-//! A head can not run on into the message: each of its parts is one word of
-//! known characters. The host's name may be missing; as it ends in no colon
-//! and has no bracket, another program's tag (`sudo:`, `cron[7]:`) can not
-//! stand in its place.
+//! The head can not extend into the message: each of its parts is one word of known
+//! characters. The host's name may be missing. It does not end with a colon and has no
+//! bracket, so another program's tag (`sudo:`, `cron[7]:`) can not take its place.
 
 /// `Mar  2 04:05:06`, as the journal writes it also with a fraction.
 macro_rules! classic_time {
