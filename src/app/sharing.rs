@@ -201,7 +201,7 @@ impl ReceivedEntries {
         }
         // After a gap the hashes are looked through from their beginning.
         let from = scan.filter(|_| !received.lost);
-        let look = self.search_hashes(from, context, store, exchange)?;
+        let look = self.search_hashes(from, allow_list, now, store, exchange)?;
         self.events.extend(look.found.into_iter().map(Event::Ban));
         self.refused.extend(look.refused);
         let through = received.whole && look.error.is_none() && look.scan.is_none();
@@ -214,7 +214,8 @@ impl ReceivedEntries {
     fn search_hashes(
         &self,
         from: Option<String>,
-        context: &Context,
+        allow_list: &AllowList,
+        now: i64,
         store: &Store,
         exchange: &mut Exchange,
     ) -> Result<HashSearch, StoreError> {
@@ -222,8 +223,8 @@ impl ReceivedEntries {
         // A ban that is held and was not told may be there all the same.
         let held = &self.shared.held;
         let known = |address| in_force.contains(&address) && !held.contains_key(&address);
-        let never = |address| context.never.why(address);
-        Ok(exchange.look(from, &known, context.now, &never))
+        let never = |address| allow_list.why(address);
+        Ok(exchange.look(from, &known, now, &never))
     }
 
     /// Merges it with what is known here, and puts the outcome into `changes`.
