@@ -148,6 +148,33 @@ fn at_once(wanted: &Wanted, a: &str, b: &str) -> Vec<Ban> {
     bans
 }
 
+/// Rules that read one log, each with the addresses that its pattern matches, and how many
+/// failures it takes.
+const RULES: [(&str, &str, u32); 4] = [
+    ("all", r"\S+", 4),
+    ("v4", r"\d\S+", 3),
+    ("some", r"\S*[89]", 2),
+    ("late", r"2\S+", 2),
+];
+
+/// A world in which these rules read `a.log`; the last one only if it `is_late` no more.
+fn with_rules(rules: &[(&str, &str, u32)], is_late: bool) -> Sandbox {
+    let sandbox = Sandbox::new().log("a.log", "");
+    let rule = |&(name, addresses, attempts): &(&str, &str, u32)| {
+        let pattern =
+            format!(r"^(\S+) web1 sshd\[7\]: Failed password for root from ({addresses}) port");
+        let rule = json!({
+            "log_files": sandbox.path("a.log"),
+            "regex_patterns": [pattern],
+            "failed_attempts": attempts,
+            "enabled": !(is_late && name == "late"),
+        });
+        (name.to_owned(), rule)
+    };
+    let rules: serde_json::Map<String, Value> = rules.iter().map(rule).collect();
+    sandbox.set("/settings/rules", rules)
+}
+
 /// Places to cut, each with the number of threads of the run behind it.
 fn cuts() -> impl Strategy<Value = Vec<(prop::sample::Index, usize)>> {
     prop::collection::vec((any::<prop::sample::Index>(), 1usize..5), 1..4)
@@ -175,6 +202,37 @@ proptest! {
         }
         bans.sort();
         prop_assert_eq!(bans, at_once(&wanted, &log, ""));
+    }
+
+    /// Rules that read one log do so in one pass: each finds what it finds alone, also one
+    /// that comes later and stands at another byte.
+    #[test]
+    fn rules_that_read_one_log_find_what_each_finds_alone(
+        lines in prop::collection::vec(line(true), 0..60),
+        cuts in cuts(),
+    ) {
+        let lines = timed(past(), &lines);
+        let log: String = lines.iter().map(|(at, wrote)| text(*at, wrote)).collect();
+        let mut cuts: Vec<(usize, usize)> = cuts.iter().map(|(cut, threads)| (cut.index(log.len() + 1), *threads)).collect();
+        cuts.sort_unstable();
+        cuts.push((log.len(), 3));
+        let all_of = |rules: &[(&str, &str, u32)]| {
+            let (mut sandbox, mut bans, mut from) = (with_rules(rules, true), Vec::new(), 0);
+            for &(cut, threads) in &cuts {
+                sandbox.append("a.log", &log[from..cut]);
+                sandbox = scan(sandbox, threads, &mut bans);
+                if rules.iter().any(|rule| rule.0 == "late") {
+                    sandbox = sandbox.set("/settings/rules/late/enabled", true);
+                }
+                from = cut;
+            }
+            scan(sandbox, 2, &mut bans);
+            bans.sort();
+            bans
+        };
+        let mut alone: Vec<Ban> = RULES.iter().flat_map(|&rule| all_of(&[rule])).collect();
+        alone.sort();
+        prop_assert_eq!(all_of(&RULES), alone);
     }
 
     /// A timer's run finds in each log all that was written until then.

@@ -1,6 +1,7 @@
 //! Match, count, decide: the failures of one rule go through the judge.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::judge::{AddressState, ChangedAddresses, Connections, Decision, Judge, Window};
@@ -15,6 +16,10 @@ use super::changes::Cleared;
 use super::context::Context;
 use super::progress::ReadingProgress;
 
+/// The store, of which several evaluators ask. They do so in turn; a reference to it alone
+/// could not be handed to the thread that takes the failures.
+pub(super) type SharedStore<'a> = Mutex<&'a mut Store>;
+
 /// Which past an address has.
 pub(super) enum KnownPast<'a> {
     /// What the store knows, and who is being un-banned in this run.
@@ -24,10 +29,10 @@ pub(super) enum KnownPast<'a> {
 }
 
 /// Follows the failures of one rule, and asks the store about the past of addresses.
-pub(super) struct Evaluator<'a> {
-    context: &'a Context,
+pub(super) struct Evaluator<'a, 's> {
+    pub(super) context: &'a Context,
     rule: &'a Rule,
-    store: Option<&'a mut Store>,
+    store: Option<&'a SharedStore<'s>>,
     past: KnownPast<'a>,
     judge: Judge<'a>,
     /// Whether the store remembers nothing of anybody, so that it need not be asked.
@@ -51,11 +56,11 @@ pub(super) struct Evaluator<'a> {
     failed: Option<StoreError>,
 }
 
-impl<'a> Evaluator<'a> {
+impl<'a, 's> Evaluator<'a, 's> {
     pub(super) fn new(
         context: &'a Context,
         rule: &'a Rule,
-        store: Option<&'a mut Store>,
+        store: Option<&'a SharedStore<'s>>,
         past: KnownPast<'a>,
     ) -> Self {
         let judge = Judge::new(rule.thresholds, &context.allow_list)
@@ -77,6 +82,13 @@ impl<'a> Evaluator<'a> {
             held: None,
             failed: None,
         }
+    }
+
+    /// The store, if there is one.
+    fn store(&self) -> Option<MutexGuard<'a, &'s mut Store>> {
+        let lock =
+            |store: &'a SharedStore<'s>| store.lock().unwrap_or_else(PoisonError::into_inner);
+        self.store.map(lock)
     }
 
     /// How many bytes of memory the windows and the bans hold by now, as an
@@ -109,27 +121,51 @@ impl<'a> Evaluator<'a> {
         inputs: Inputs,
         budget: &mut Budget,
     ) -> Result<ReadReport, StoreError> {
-        if !inputs.is_empty() {
-            self.ask_the_store()?;
+        let one = std::slice::from_mut(self);
+        let mut reports = Evaluator::evaluate_together(one, vec![inputs], budget)?;
+        Ok(reports.pop().expect("one rule was read"))
+    }
+
+    /// The same for several rules, each with its inputs, which are read in one pass.
+    pub(super) fn evaluate_together(
+        evaluators: &mut [Self],
+        inputs: Vec<Inputs>,
+        budget: &mut Budget,
+    ) -> Result<Vec<ReadReport>, StoreError> {
+        let room = budget.room() / evaluators.len().max(1);
+        let _progress = inputs.first().map(|first| {
+            let shows_progress = evaluators[0].context.shows_progress;
+            ReadingProgress::over(shows_progress, first)
+        });
+        let mut readers = Vec::new();
+        for (evaluator, inputs) in evaluators.iter_mut().zip(inputs) {
+            if !inputs.is_empty() {
+                evaluator.ask_the_store()?;
+            }
+            evaluator.room = room;
+            let (rule, now) = (evaluator.rule, evaluator.context.now);
+            let reader = LogReader {
+                rule: &rule.name,
+                matcher: move || Matcher::new(rule, Clock::new(now)),
+                sink: evaluator,
+            };
+            readers.push((inputs, reader));
         }
-        self.room = budget.room();
-        let _progress = ReadingProgress::over(self.context.shows_progress, &inputs);
-        let (rule, now) = (self.rule, self.context.now);
-        let reader = LogReader {
-            rule: &rule.name,
-            matcher: || Matcher::new(rule, Clock::new(now)),
-            sink: self,
-        };
-        let report = inputs.read(reader, budget);
-        self.let_go();
-        budget.use_room(self.weight());
-        self.failed.take().map_or(Ok(report), Err)
+        let reports = Inputs::read_together(readers, budget);
+        for evaluator in evaluators {
+            evaluator.let_go();
+            budget.use_room(evaluator.weight());
+            if let Some(error) = evaluator.failed.take() {
+                return Err(error);
+            }
+        }
+        Ok(reports)
     }
 
     /// Asks what saves asking for each address.
     fn ask_the_store(&mut self) -> Result<(), StoreError> {
-        self.first = self.store.as_deref().map_or(Ok(true), Store::is_blank)?;
-        if let (KnownPast::Stored(_), Some(store)) = (&self.past, self.store.as_deref()) {
+        self.first = self.store().map_or(Ok(true), |store| store.is_blank())?;
+        if let (KnownPast::Stored(_), Some(store)) = (&self.past, self.store()) {
             self.stored = store.count_windows(&self.rule.name)?;
             self.has_connections = store.has_connections(&self.rule.name)?;
         }
@@ -162,7 +198,7 @@ impl<'a> Evaluator<'a> {
 
     /// The connections of an address that the store remembers.
     fn connections(&self, address: Address) -> Result<Connections, StoreError> {
-        let store = self.store.as_deref().filter(|_| self.has_connections);
+        let store = self.store().filter(|_| self.has_connections);
         let open = store.map(|store| store.connections(&self.rule.name, address));
         Ok(Connections::stored(open.transpose()?.unwrap_or_default()))
     }
@@ -170,7 +206,7 @@ impl<'a> Evaluator<'a> {
     /// The state of an address, and until when its failures do not count if it was
     /// un-banned.
     fn state_of(&self, address: Address) -> Result<(AddressState, Option<i64>), StoreError> {
-        let Some(store) = self.store.as_deref() else {
+        let Some(store) = self.store() else {
             return Ok((AddressState::default(), None));
         };
         match self.past {
@@ -213,7 +249,7 @@ impl<'a> Evaluator<'a> {
             evidence,
         } = decision;
         let rule = &self.rule.name;
-        if let (KnownPast::Apart, Some(store)) = (&self.past, self.store.as_deref())
+        if let (KnownPast::Apart, Some(store)) = (&self.past, self.store())
             && store.is_covered(rule, failure.address, failure.at.secs)?
         {
             return Ok(());
@@ -249,10 +285,10 @@ const HELD: Duration = Duration::from_millis(20);
 /// After how many failures what was found is weighed again: they take some kilobytes.
 const WEIGHED: u32 = 256;
 
-impl Evaluator<'_> {
+impl Evaluator<'_, '_> {
     fn hold(&mut self) -> Result<(), StoreError> {
         if self.held.is_none()
-            && let Some(store) = self.store.as_deref()
+            && let Some(store) = self.store()
         {
             store.begin_read()?;
             self.held = Some(Instant::now());
@@ -262,7 +298,7 @@ impl Evaluator<'_> {
 
     fn let_go(&mut self) {
         if self.held.take().is_some()
-            && let Some(store) = self.store.as_deref()
+            && let Some(store) = self.store()
             && let Err(error) = store.end_read()
         {
             self.failed.get_or_insert(error);
@@ -270,7 +306,7 @@ impl Evaluator<'_> {
     }
 }
 
-impl FailureSink for Evaluator<'_> {
+impl FailureSink for Evaluator<'_, '_> {
     /// Counts failures of connections only: how many those are depends on the lines
     /// before. The others are counted where they are read.
     fn take(&mut self, matched: MatchedFailure<'_>) -> Counted {

@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use crate::config;
 use crate::logs::{
-    self, Budget, Discovered, Inputs, LastPositions, LogPlaces, NewSource, ReadReport,
+    self, Budget, Discovered, Inputs, LastPositions, LogChanged, LogPlaces, NewSource, ReadReport,
 };
 use crate::model::{Address, Ban, Escaped, Evidence, Problem, Rule, SourceSpec};
 use crate::report::SourceRow;
@@ -15,7 +15,7 @@ use crate::store::{Store, StoreError};
 
 use super::changes::{Cleared, RuleReading};
 use super::context::Context;
-use super::evaluator::{Evaluator, KnownPast};
+use super::evaluator::{Evaluator, KnownPast, SharedStore};
 use super::told::{row, told};
 
 /// What reading a rule's logs came to.
@@ -35,12 +35,13 @@ pub(super) struct RuleOutcome {
 const TRIES: u32 = 3;
 
 /// The order in which rules are read: first those that have little to be read, so
-/// that what they leave of their time is there for the others.
+/// that what they leave of their time is there for the others. Rules that read one log,
+/// and nothing but that, stand together.
 pub(super) fn order(
     store: Option<&Store>,
     rules: &[Rule],
     found: &[Discovered],
-) -> Result<Vec<usize>, StoreError> {
+) -> Result<Vec<Vec<usize>>, StoreError> {
     let mut order: Vec<usize> = (0..rules.len()).collect();
     if order.len() > 1 {
         let unread = rules.iter().zip(found);
@@ -48,7 +49,26 @@ pub(super) fn order(
         let unread = unread.collect::<Result<Vec<u64>, StoreError>>()?;
         order.sort_by_key(|&n| unread[n]);
     }
-    Ok(order)
+    let mut together: Vec<Vec<usize>> = Vec::new();
+    for n in order {
+        let of_log = only_log(&found[n]).and_then(|log| {
+            let mut groups = together.iter_mut();
+            groups.find(|group| only_log(&found[group[0]]) == Some(log))
+        });
+        match of_log {
+            Some(group) => group.push(n),
+            None => together.push(vec![n]),
+        }
+    }
+    Ok(together)
+}
+
+/// The log that a rule reads, if it reads nothing else.
+fn only_log(found: &Discovered) -> Option<&Path> {
+    match (&*found.logs, &*found.journals) {
+        ([log], []) => Some(&log.name),
+        _ => None,
+    }
 }
 
 /// About how many bytes of a rule's logs are to be read: of the live files alone.
@@ -75,7 +95,7 @@ impl RuleOutcome {
             ..RuleOutcome::default()
         };
         for part in report.parts() {
-            let failures = part.reading.failures + part.counted;
+            let failures = part.reading.totals.failures + part.counted;
             outcome.sources.push(row(rule, part, failures));
             outcome
                 .paths
@@ -94,58 +114,134 @@ pub(super) fn places<'a>(context: &'a Context, rule: &'a Rule) -> LogPlaces<'a> 
     }
 }
 
-/// Reads the logs of a rule on from where the last run left them, as far as the
-/// budget goes. `cleared` says who is being un-banned in this run.
+/// A rule, and the logs and journals that were found for it.
+pub(super) type FoundRule<'a> = (&'a Rule, &'a Discovered);
+
+/// Reads the logs of rules on from where the last run left them, as far as the budget
+/// goes. `cleared` says who is being un-banned in this run.
+///
+/// Rules that read the same bytes of one log read them in one pass. If some rule is at
+/// another place than the others, each reads by itself.
+pub(super) fn read_rules(
+    context: &Context,
+    store: Option<&SharedStore<'_>>,
+    rules: &[FoundRule<'_>],
+    cleared: &HashMap<Address, Cleared>,
+    budget: &mut Budget,
+) -> Result<Vec<RuleOutcome>, StoreError> {
+    let mut inputs = Vec::new();
+    for &rule in rules {
+        inputs.push(inputs_of(context, store, rule)?);
+    }
+    let are_like = inputs.windows(2).all(|pair| pair[0].are_like(&pair[1]));
+    if are_like {
+        return read_on(context, store, rules, inputs, cleared, budget);
+    }
+    let mut outcomes = Vec::new();
+    for (rule, inputs) in rules.iter().zip(inputs) {
+        let rule = std::slice::from_ref(rule);
+        outcomes.extend(read_on(
+            context,
+            store,
+            rule,
+            vec![inputs],
+            cleared,
+            budget,
+        )?);
+    }
+    Ok(outcomes)
+}
+
+/// What a rule reads on from where the last run left it.
+fn inputs_of(
+    context: &Context,
+    store: Option<&SharedStore<'_>>,
+    (rule, found): FoundRule<'_>,
+) -> Result<Inputs, StoreError> {
+    let store = store.map(|store| store.lock().unwrap_or_else(PoisonError::into_inner));
+    let last = last_positions(store.as_deref().map(|store| &**store), rule, found)?;
+    let new = new_source(context, store.as_deref().map(|store| &**store), rule)?;
+    drop(store);
+    Ok(Inputs::follow(found, last, new, &places(context, rule)))
+}
+
+/// Reads the inputs of rules in one pass.
 ///
 /// Logs may be rotated while they are read. What was found in one that turns
 /// out to be another is forgotten, and all is done again.
-pub(super) fn read_rule(
+fn read_on(
     context: &Context,
-    mut store: Option<&mut Store>,
-    rule: &Rule,
-    found: &Discovered,
+    store: Option<&SharedStore<'_>>,
+    rules: &[FoundRule<'_>],
+    mut inputs: Vec<Inputs>,
     cleared: &HashMap<Address, Cleared>,
     budget: &mut Budget,
-) -> Result<RuleOutcome, StoreError> {
-    let places = places(context, rule);
-    for _ in 0..TRIES {
-        let last = last_positions(store.as_deref(), rule, found)?;
-        let new = new_source(context, store.as_deref(), rule)?;
-        let inputs = Inputs::follow(found, last, new, &places);
-        let past = KnownPast::Stored(cleared);
-        let mut evaluator = Evaluator::new(context, rule, store.as_deref_mut(), past);
-        let mut report = evaluator.evaluate(inputs, budget)?;
-        let bans = std::mem::take(&mut evaluator.bans);
-        let mut outcome = RuleOutcome::of(rule, &mut report, bans);
-        let newest = report.newest();
-        let Ok(checkpoints) = report.checkpoints() else {
-            continue;
-        };
-        let bound = bound(context, budget);
-        let told = checkpoints.iter().filter_map(|at| told(&bound, at));
-        outcome.warnings.extend(told);
-        let positions = checkpoints.into_iter();
-        let positions = positions.filter_map(|at| Some((at.name, at.position?)));
-        outcome.read = Some(RuleReading {
-            positions: positions.collect(),
-            opened: evaluator.opened(),
-            forgotten: evaluator.forgotten(),
-            changed: evaluator.changed(),
-            cleared: evaluator.cleared,
-            most_windows: context.config.most_windows,
-            newest,
-            ..RuleReading::new(rule)
-        });
-        return Ok(outcome);
+) -> Result<Vec<RuleOutcome>, StoreError> {
+    for tried in 0..TRIES {
+        if tried > 0 {
+            // Each by itself, since the files may not be the same any more.
+            let again = rules.iter().map(|&rule| inputs_of(context, store, rule));
+            inputs = again.collect::<Result<_, _>>()?;
+            if !inputs.windows(2).all(|pair| pair[0].are_like(&pair[1])) {
+                break;
+            }
+        }
+        let past = || KnownPast::Stored(cleared);
+        let evaluators = rules.iter();
+        let evaluators = evaluators.map(|(rule, _)| Evaluator::new(context, rule, store, past()));
+        let mut evaluators: Vec<Evaluator> = evaluators.collect();
+        let inputs = std::mem::take(&mut inputs);
+        let reports = Evaluator::evaluate_together(&mut evaluators, inputs, budget)?;
+        let read = evaluators.into_iter().zip(reports).zip(rules);
+        let outcomes =
+            read.map(|((evaluator, report), (rule, _))| outcome(rule, evaluator, report, budget));
+        if let Ok(outcomes) = outcomes.collect() {
+            return Ok(outcomes);
+        }
     }
+    Ok(rules.iter().map(|(rule, _)| changing(rule)).collect())
+}
+
+/// What the reading of a rule came to.
+fn outcome(
+    rule: &Rule,
+    mut evaluator: Evaluator<'_, '_>,
+    mut report: ReadReport,
+    budget: &Budget,
+) -> Result<RuleOutcome, LogChanged> {
+    let context = evaluator.context;
+    let bans = std::mem::take(&mut evaluator.bans);
+    let mut outcome = RuleOutcome::of(rule, &mut report, bans);
+    let newest = report.newest();
+    let checkpoints = report.checkpoints()?;
+    let bound = bound(context, budget);
+    let told = checkpoints.iter().filter_map(|at| told(&bound, at));
+    outcome.warnings.extend(told);
+    let positions = checkpoints.into_iter();
+    let positions = positions.filter_map(|at| Some((at.name, at.position?)));
+    outcome.read = Some(RuleReading {
+        positions: positions.collect(),
+        opened: evaluator.opened(),
+        forgotten: evaluator.forgotten(),
+        changed: evaluator.changed(),
+        cleared: evaluator.cleared,
+        most_windows: context.config.most_windows,
+        newest,
+        ..RuleReading::new(rule)
+    });
+    Ok(outcome)
+}
+
+/// Nothing came of it: the logs were others at each try.
+fn changing(rule: &Rule) -> RuleOutcome {
     let name = Escaped::text(&rule.name);
     let message = format!(
         "the logs of rule {name} change faster than they can be read; the next run reads them"
     );
-    Ok(RuleOutcome {
+    RuleOutcome {
         problems: vec![Problem::new(message)],
         ..RuleOutcome::default()
-    })
+    }
 }
 
 /// Where the last run left the logs and journals of a rule.
@@ -215,7 +311,8 @@ pub(super) fn read_apart(
     inputs: Inputs,
     budget: &mut Budget,
 ) -> Result<RuleOutcome, StoreError> {
-    let mut evaluator = Evaluator::new(context, rule, store, KnownPast::Apart);
+    let store = store.map(SharedStore::new);
+    let mut evaluator = Evaluator::new(context, rule, store.as_ref(), KnownPast::Apart);
     let mut report = evaluator.evaluate(inputs, budget)?;
     Ok(RuleOutcome::of(rule, &mut report, evaluator.bans))
 }

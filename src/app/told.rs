@@ -36,6 +36,6 @@ pub(super) fn row(rule: &Rule, part: &InputPart, failures: u64) -> SourceRow {
             Left::Entries => None,
         },
         failures,
-        host_names: part.reading.tally.host_names,
+        host_names: part.reading.totals.tally.host_names,
     }
 }

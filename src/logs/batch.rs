@@ -7,18 +7,25 @@ use std::sync::{Mutex, PoisonError};
 
 use foldhash::quality::RandomState;
 
-use crate::model::{Address, CountsFrom, Failure, Stamp};
-use crate::rules::{Clock, MatchTotals, Matcher, Users};
+use crate::model::{Address, CountsFrom, Failure};
+use crate::rules::{Clock, Matcher, Users};
 
 use super::blocks::Block;
+use super::reading::Totals;
 
 /// Matchers with room for what they find, and blocks to read into, that are not
 /// in use at the moment: as many as there are threads at work, however many logs
 /// are read.
 pub(super) struct Pool<'a> {
+    /// Of each rule that reads.
+    rules: Vec<RulePool<'a>>,
+    spare: Mutex<Vec<Vec<MatchedBlock>>>,
+}
+
+/// The matchers of one rule.
+struct RulePool<'a> {
     template: &'a Matcher,
     idle: Mutex<Vec<(Matcher, BlockFailures)>>,
-    spare: Mutex<Vec<Vec<MatchedBlock>>>,
     unwanted: Unwanted,
 }
 
@@ -48,23 +55,37 @@ impl Unwanted {
 }
 
 impl<'a> Pool<'a> {
-    pub(super) fn new(template: &'a Matcher) -> Self {
-        Pool {
+    /// Of rules that read the same, each with its matcher.
+    pub(super) fn new(matchers: &'a [Matcher]) -> Self {
+        let rule = |template| RulePool {
             template,
             idle: Mutex::default(),
-            spare: Mutex::default(),
             unwanted: Unwanted::default(),
+        };
+        Pool {
+            rules: matchers.iter().map(rule).collect(),
+            spare: Mutex::default(),
         }
     }
 
-    /// From now on the lines of these addresses are not kept, and of their failures
-    /// only those of connections.
-    pub(super) fn leave_out(&mut self, addresses: Vec<Address>) {
-        for address in addresses {
-            self.unwanted.insert(address);
+    /// From now on the lines of these addresses are not kept for that rule, and of their
+    /// failures only those of connections.
+    pub(super) fn leave_out(&mut self, addresses: Vec<(usize, Address)>) {
+        for (rule, address) in addresses {
+            self.rules[rule].unwanted.insert(address);
         }
     }
 
+    /// Lends blocks to read into.
+    pub(super) fn with_blocks<T>(&self, work: impl FnOnce(&mut Vec<MatchedBlock>) -> T) -> T {
+        let mut blocks = taken(&self.spare).unwrap_or_default();
+        let result = work(&mut blocks);
+        put(&self.spare, blocks);
+        result
+    }
+}
+
+impl RulePool<'_> {
     /// Lends a matcher, and an empty place for what it finds.
     fn with<T>(
         &self,
@@ -81,12 +102,38 @@ impl<'a> Pool<'a> {
         result
     }
 
-    /// Lends blocks to read into.
-    pub(super) fn with_blocks<T>(&self, work: impl FnOnce(&mut Vec<MatchedBlock>) -> T) -> T {
-        let mut blocks = taken(&self.spare).unwrap_or_default();
-        let result = work(&mut blocks);
-        put(&self.spare, blocks);
-        result
+    /// Matches lines of which the first stands at the byte `base`.
+    fn find(&self, lines: &[u8], base: u64, clock: &Clock, counts: CountsFrom) -> BlockMatches {
+        let mut totals = Totals::default();
+        let (tally, found) = self.with(clock, |matcher, found| {
+            // Users are told apart by their place among the failures, and a sink that
+            // wants them wants no lines.
+            let wants_users = matcher.keeps_users();
+            let tally = matcher.scan(lines, base, |failure, line| {
+                if !counts.has(failure.offset, failure.at.secs) {
+                    return;
+                }
+                // How many those of a connection are depends on the lines before, which
+                // may stand in another block.
+                let of_connection = failure.login.is_some();
+                if !of_connection {
+                    totals.failures += u64::from(failure.count);
+                }
+                totals.newest = totals.newest.max(Some(failure.at));
+                if wants_users {
+                    found.push(failure, &[]);
+                } else if !self.unwanted.has(failure.address) {
+                    found.push(failure, line);
+                } else if of_connection {
+                    found.push(failure, &[]);
+                }
+            });
+            matcher.exchange_users(&mut found.users);
+            // No larger than it has to be.
+            (tally, found.clone())
+        });
+        totals.tally = tally;
+        BlockMatches { found, totals }
     }
 }
 
@@ -103,49 +150,27 @@ fn put<T>(into: &Mutex<Vec<T>>, one: T) {
 #[derive(Debug, Default)]
 pub(super) struct MatchedBlock {
     pub(super) block: Block,
-    /// Those that are wanted.
-    pub(super) found: BlockFailures,
-    /// How many failures there were, without those of connections; a repeated line
-    /// counts as often.
-    pub(super) failures: u64,
-    /// The newest stamp of them.
-    pub(super) newest: Option<Stamp>,
-    pub(super) tally: MatchTotals,
+    /// What each rule found.
+    pub(super) matches: Vec<BlockMatches>,
     pub(super) error: Option<io::Error>,
 }
 
+/// What a rule found in a block.
+#[derive(Debug, Default)]
+pub(super) struct BlockMatches {
+    /// The failures that are wanted.
+    pub(super) found: BlockFailures,
+    pub(super) totals: Totals,
+}
+
 impl MatchedBlock {
-    pub(super) fn find(&mut self, pool: &Pool<'_>, clock: &Clock, counts: CountsFrom) {
+    /// Matches the block with the matcher of each rule; `counts` says what counts for it.
+    pub(super) fn find(&mut self, pool: &Pool<'_>, clock: &Clock, counts: &[CountsFrom]) {
         let (lines, base) = (self.block.lines(), self.block.base);
-        let (mut failures, mut newest) = (0, None);
-        (self.tally, self.found) = pool.with(clock, |matcher, found| {
-            // Users are told apart by their place among the failures, and who
-            // wants them wants no lines.
-            let wants_users = matcher.keeps_users();
-            let tally = matcher.scan(lines, base, |failure, line| {
-                if !counts.has(failure.offset, failure.at.secs) {
-                    return;
-                }
-                // How many those of a connection are depends on the lines before, which
-                // may stand in another block.
-                let of_connection = failure.login.is_some();
-                if !of_connection {
-                    failures += u64::from(failure.count);
-                }
-                newest = newest.max(Some(failure.at));
-                if wants_users {
-                    found.push(failure, &[]);
-                } else if !pool.unwanted.has(failure.address) {
-                    found.push(failure, line);
-                } else if of_connection {
-                    found.push(failure, &[]);
-                }
-            });
-            matcher.exchange_users(&mut found.users);
-            // No larger than it has to be.
-            (tally, found.clone())
-        });
-        (self.failures, self.newest) = (failures, newest);
+        let rules = pool.rules.iter().zip(counts);
+        let matches = rules.map(|(rule, &counts)| rule.find(lines, base, clock, counts));
+        self.matches.clear();
+        self.matches.extend(matches);
     }
 }
 

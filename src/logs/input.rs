@@ -43,6 +43,12 @@ impl Input {
         self.parts.iter().any(|part| part.segment.is_some())
     }
 
+    /// Whether these are the same bytes of the same files as those of `other`.
+    pub(super) fn is_like(&self, other: &Input) -> bool {
+        let mut parts = self.parts.iter().zip(&other.parts);
+        self.parts.len() == other.parts.len() && parts.all(|(one, another)| one.is_like(another))
+    }
+
     /// Whether the last run left something of it: then it is read alone, after all
     /// the others.
     pub(super) fn is_behind(&self) -> bool {

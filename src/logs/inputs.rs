@@ -14,13 +14,10 @@
 //! | [`Inputs::kept`] | from their starts, as far as runs have read them | `explain` |
 //! | [`Inputs::files`] | from their starts | files on the command line |
 //!
-//! Several rules may come to read one log in one pass. Then an input has several
-//! [`LogReader`]s, and each of its parts a cursor, a [`Reading`](super::reading::Reading)
-//! and a kind for each of them; a block is matched by each matcher from that rule's
-//! cursor on, and each reader has its own queues to merge. Not done yet: a source must
-//! stop when the queue of one rule is full, though another rule waits for its next
-//! failure, so memory and progress need an answer first. The places to begin with are
-//! `MatchedBlock::find` and `SourceReader::exchange`.
+//! Several rules that read the same bytes of one log read them in one pass
+//! ([`Inputs::read_together`]): each block is read and unpacked once, and matched by the
+//! matcher of each rule. Each rule keeps inputs of its own, and so its own cursors: a rule
+//! that is at another place reads by itself, and joins the others when it has come as far.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -271,36 +268,84 @@ impl Inputs {
         !self.sources.iter().any(Input::is_unread)
     }
 
+    /// Whether these are the same bytes of one log as those of `other`, which another rule
+    /// reads: then both may be read in one pass.
+    #[must_use]
+    pub fn are_like(&self, other: &Inputs) -> bool {
+        match (&*self.sources, &*other.sources) {
+            ([one], [another]) => one.is_like(another),
+            _ => false,
+        }
+    }
+
     /// Reads them within a budget, and hands the failures to the reader's sink: of each
     /// input in the order of its parts and lines, of several merged by stamp, then by
     /// the order of the inputs. Memory does not grow with what is read.
-    pub fn read<M, S>(mut self, reader: LogReader<'_, M, S>, budget: &mut Budget) -> ReadReport
+    pub fn read<M, S>(self, reader: LogReader<'_, M, S>, budget: &mut Budget) -> ReadReport
     where
         M: FnOnce() -> Result<Matcher, String>,
         S: FailureSink,
     {
-        match (!self.is_empty()).then(reader.matcher).transpose() {
-            Ok(Some(matcher)) => {
-                let busy = self.sources.iter().filter(|input| input.is_unread());
-                let sizes = self.sizes.unwrap_or(Sizes::for_sources(busy.count()));
-                scan(budget, &mut self.sources, &matcher, sizes, reader.sink);
-            }
-            nothing => {
-                budget.leave_over(self.sources.len());
-                if let Err(error) = nothing {
-                    let rule = Escaped::text(reader.rule);
-                    let told = format!("rule {rule} can not be used: {error}");
-                    self.problems.push(Problem::new(told));
+        let reports = Inputs::read_together(vec![(self, reader)], budget);
+        let [report] = <[ReadReport; 1]>::try_from(reports).unwrap_or_else(|_| unreachable!());
+        report
+    }
+
+    /// Reads the inputs of several rules in one pass, each as [`Inputs::read`] does, and
+    /// returns their reports in the same order. If there are several, each
+    /// [`are_like`](Inputs::are_like) the first.
+    pub fn read_together<M, S>(
+        rules: Vec<(Inputs, LogReader<'_, M, S>)>,
+        budget: &mut Budget,
+    ) -> Vec<ReadReport>
+    where
+        M: FnOnce() -> Result<Matcher, String>,
+        S: FailureSink,
+    {
+        let (mut names, mut all) = (Vec::new(), Vec::new());
+        let (mut matchers, mut sinks) = (Vec::new(), Vec::new());
+        let mut reads = Vec::new();
+        for (mut inputs, reader) in rules {
+            let matcher = (!inputs.is_empty()).then(reader.matcher).transpose();
+            reads.push(matches!(matcher, Ok(Some(_))));
+            match matcher {
+                Ok(Some(matcher)) => {
+                    // One pass takes the time of one input.
+                    budget.leave_over(usize::from(!matchers.is_empty()));
+                    matchers.push(matcher);
+                    sinks.push(reader.sink);
+                }
+                nothing => {
+                    budget.leave_over(inputs.sources.len());
+                    if let Err(error) = nothing {
+                        let rule = Escaped::text(reader.rule);
+                        let told = format!("rule {rule} can not be used: {error}");
+                        inputs.problems.push(Problem::new(told));
+                    }
                 }
             }
+            names.push(reader.rule);
+            all.push(inputs);
         }
-        let parts = self.sources.iter().flat_map(|input| &input.parts);
-        let told = parts.flat_map(|part| part.problems(reader.rule));
-        self.problems.extend(told);
-        ReadReport {
-            inputs: self.sources,
-            problems: self.problems,
+        let reading = all.iter_mut().zip(&reads).filter(|(_, reads)| **reads);
+        let mut reading: Vec<&mut Inputs> = reading.map(|(inputs, _)| inputs).collect();
+        if let Some(first) = reading.first() {
+            let busy = first.sources.iter().filter(|input| input.is_unread());
+            let sizes = first.sizes.unwrap_or(Sizes::for_sources(busy.count()));
+            let sources = reading.iter_mut().map(|inputs| &mut *inputs.sources);
+            let mut sources: Vec<&mut [Input]> = sources.collect();
+            scan(budget, &mut sources, &matchers, sizes, &mut sinks);
         }
+        let report = |(mut inputs, rule): (Inputs, &str)| {
+            let parts = inputs.sources.iter().flat_map(|input| &input.parts);
+            let told = parts.flat_map(|part| part.problems(rule));
+            inputs.problems.extend(told);
+            ReadReport {
+                inputs: inputs.sources,
+                problems: inputs.problems,
+            }
+        };
+        all.into_iter().zip(names).map(report).collect()
     }
 }
 
@@ -334,7 +379,7 @@ impl ReadReport {
     /// The newest stamp of the failures, in Unix seconds.
     #[must_use]
     pub fn newest(&self) -> Option<i64> {
-        let newest = self.parts().filter_map(|part| part.reading.newest);
+        let newest = self.parts().filter_map(|part| part.reading.totals.newest);
         newest.map(|stamp| stamp.secs).max()
     }
 

@@ -100,6 +100,23 @@ impl InputPart {
         }
     }
 
+    /// Whether these are the same bytes of the same file as those of `other`. Two readers
+    /// of a journal never are: each has a process of its own.
+    pub(super) fn is_like(&self, other: &InputPart) -> bool {
+        let is_one_file = match (&self.kind, &other.kind) {
+            (PartKind::File, PartKind::File) => true,
+            (PartKind::Generation(_, one), PartKind::Generation(_, another)) => {
+                one.stat == another.stat
+            }
+            _ => false,
+        };
+        let extent = |part: &InputPart| {
+            let segment = part.segment.as_ref();
+            segment.map(|segment| (segment.from(), segment.left()))
+        };
+        is_one_file && self.path == other.path && extent(self) == extent(other)
+    }
+
     /// Up to where it was read: a byte, or of a journal the number of its entries.
     #[must_use]
     pub fn to(&self) -> u64 {
@@ -152,8 +169,8 @@ fn told(path: &Path, rule: &str, reading: &Reading) -> Vec<String> {
         _ => format!(", the first at byte {offset}"),
     };
     let rule = Escaped::text(rule);
-    if let Some(offset) = reading.tally.first_bad_time {
-        let count = reading.tally.bad_times;
+    if let Some(offset) = reading.totals.tally.first_bad_time {
+        let count = reading.totals.tally.bad_times;
         let lines = plural(
             count,
             &format!("line matches rule {rule} and has"),

@@ -15,11 +15,11 @@ use rayon::prelude::*;
 use crate::model::CountsFrom;
 use crate::rules::Clock;
 
-use super::batch::{BlockFailures, MatchedBlock, Pool};
+use super::batch::{BlockFailures, BlockMatches, MatchedBlock, Pool};
 use super::blocks::{BlockCutter, LONGEST_LINE};
 use super::bytes::bytes_at;
 use super::meter;
-use super::reading::Reading;
+use super::reading::{Reading, Totals};
 use super::segment::{Content, Left, Packed, Segment};
 use super::sizes::Sizes;
 
@@ -34,11 +34,15 @@ pub(super) struct Reader {
     pub(super) part: usize,
     state: State,
     clock: Clock,
-    counts: CountsFrom,
+    /// What counts for each rule.
+    counts: Vec<CountsFrom>,
     sizes: Sizes,
-    /// What was found and has not been handed over.
-    ahead: VecDeque<BlockFailures>,
+    /// What was found for which rule, and has not been handed over.
+    ahead: VecDeque<(usize, BlockFailures)>,
+    /// What came of it, with what the first rule met.
     reading: Reading,
+    /// What the other rules met.
+    others: Vec<Totals>,
     from: u64,
     /// What is left of the segment if nothing of it is read.
     all: Left,
@@ -75,8 +79,15 @@ enum State {
 }
 
 impl Reader {
-    /// Begins to read a segment; the way back to where it goes on takes at most `way_back`.
-    pub(super) fn new(part: usize, segment: Segment, sizes: Sizes, way_back: Duration) -> Self {
+    /// Begins to read a segment, of which `others` count what these say; the way back to
+    /// where it goes on takes at most `way_back`.
+    pub(super) fn new(
+        part: usize,
+        segment: Segment,
+        others: &[CountsFrom],
+        sizes: Sizes,
+        way_back: Duration,
+    ) -> Self {
         let (from, all) = (segment.from(), segment.left());
         let mut packed_in = None;
         let state = match segment.content {
@@ -100,13 +111,14 @@ impl Reader {
             part,
             state,
             clock: segment.clock,
-            counts: segment.counts,
+            counts: [&[segment.counts], others].concat(),
             sizes,
             ahead: VecDeque::new(),
             reading: Reading {
                 end: from,
                 ..Reading::default()
             },
+            others: vec![Totals::default(); others.len()],
             from,
             all,
             packed: packed_in,
@@ -162,6 +174,7 @@ impl Reader {
             left: self.all,
             ..Reading::default()
         };
+        self.others.fill(Totals::default());
     }
 
     /// How much is left to be read, as far as that is known.
@@ -179,11 +192,15 @@ impl Reader {
         matches!(self.state, State::Over)
     }
 
-    pub(super) fn into_reading(self) -> Reading {
-        self.reading
+    /// What came of it for each rule.
+    pub(super) fn into_readings(self) -> Vec<Reading> {
+        let of_another = |totals| self.reading.of_another_rule(totals);
+        let others: Vec<Reading> = self.others.into_iter().map(of_another).collect();
+        std::iter::once(self.reading).chain(others).collect()
     }
 
-    pub(super) fn hand_over(&mut self) -> Option<BlockFailures> {
+    /// The next failures, with the number of the rule that found them.
+    pub(super) fn hand_over(&mut self) -> Option<(usize, BlockFailures)> {
         self.ahead.pop_front()
     }
 
@@ -197,7 +214,7 @@ impl Reader {
             ..
         } = self.sizes;
         let room = if later { ahead } else { room };
-        let mut weight: usize = self.ahead.iter().map(BlockFailures::weight).sum();
+        let mut weight: usize = self.ahead.iter().map(|(_, found)| found.weight()).sum();
         let stop = self.taken + stride;
         pool.with_blocks(|blocks| {
             while weight < room && self.taken < stop && !self.is_over() {
@@ -208,11 +225,11 @@ impl Reader {
                 }
                 self.note(blocks);
                 self.end_if_read();
-                for MatchedBlock { found, .. } in blocks.iter_mut() {
-                    let found = std::mem::take(found);
+                let matches = blocks.iter_mut().map(|matched| matched.matches.drain(..));
+                for (rule, BlockMatches { found, .. }) in matches.flat_map(Iterator::enumerate) {
                     if !found.failures().is_empty() {
                         weight += found.weight();
-                        self.ahead.push_back(found);
+                        self.ahead.push_back((rule, found));
                     }
                 }
             }
@@ -246,7 +263,7 @@ impl Reader {
         self.taken += parts.iter().map(|part| part.end - part.start).sum::<u64>();
         *at = parts.last().map_or(whole.end, |part| part.end);
         blocks.resize_with(parts.len(), MatchedBlock::default);
-        let (clock, counts) = (&self.clock, self.counts);
+        let (clock, counts) = (&self.clock, &*self.counts);
         blocks
             .par_iter_mut()
             .zip(parts)
@@ -269,7 +286,7 @@ impl Reader {
             return;
         };
         let (block, clock, before) = (self.sizes.block, &self.clock, lines.position());
-        let counts = self.counts;
+        let counts = &*self.counts;
         rayon::join(
             || unpack(lines, block, blocks),
             || {
@@ -330,6 +347,10 @@ impl Reader {
             }
             whole += 1;
             reading.add(matched, self.from);
+            let others = matched.matches.iter().skip(1);
+            for (totals, more) in self.others.iter_mut().zip(others) {
+                totals.add(&more.totals);
+            }
             reading.error = error;
             if reading.cut_short || reading.error.is_some() {
                 break;
@@ -344,7 +365,7 @@ impl Reader {
             reading.pass_over(whole.end);
         }
         for matched in &mut blocks[whole..] {
-            matched.found = BlockFailures::default();
+            matched.matches.clear();
         }
     }
 }

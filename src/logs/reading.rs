@@ -23,13 +23,8 @@ pub struct Reading {
     /// Whether the byte to go on from could not be reached in time, since all
     /// before it has to be unpacked again.
     pub out_of_reach: bool,
-    /// How many failures there were; a repeated line counts as often. Those of
-    /// connections are not in it: the sink that counts them adds them.
-    pub failures: u64,
-    /// The newest stamp of them.
-    pub newest: Option<Stamp>,
-    /// What else was met.
-    pub tally: MatchTotals,
+    /// What the rule met.
+    pub totals: Totals,
     /// How many lines were too long, and where the first starts.
     pub long_lines: (u64, Option<u64>),
     /// Whether the file was cut while it was read.
@@ -44,7 +39,45 @@ pub struct Reading {
     pub tail: Vec<u8>,
 }
 
+/// What a rule met in lines.
+#[derive(Debug, Clone, Default)]
+pub struct Totals {
+    /// How many failures there were; a repeated line counts as often. Those of
+    /// connections are not in it: the sink that counts them adds them.
+    pub failures: u64,
+    /// The newest stamp of the failures.
+    pub newest: Option<Stamp>,
+    /// What else was met.
+    pub tally: MatchTotals,
+}
+
+impl Totals {
+    /// Adds what was met in further lines.
+    pub(super) fn add(&mut self, more: &Totals) {
+        self.tally.add(&more.tally);
+        self.failures += more.failures;
+        self.newest = self.newest.max(more.newest);
+    }
+}
+
 impl Reading {
+    /// The same bytes, of which another rule met this.
+    pub(super) fn of_another_rule(&self, totals: Totals) -> Self {
+        let error = self.error.as_ref();
+        Reading {
+            end: self.end,
+            left: self.left,
+            out_of_reach: self.out_of_reach,
+            totals,
+            long_lines: self.long_lines,
+            cut_short: self.cut_short,
+            rest: self.rest,
+            error: error.map(|error| io::Error::new(error.kind(), error.to_string())),
+            head: self.head.clone(),
+            tail: self.tail.clone(),
+        }
+    }
+
     /// Nothing was read of a segment.
     pub(super) fn none_of(segment: &Segment) -> Self {
         Reading {
@@ -56,10 +89,10 @@ impl Reading {
 
     /// Adds what was met in a block of a segment that is read from the byte `from` on.
     pub(super) fn add(&mut self, matched: &MatchedBlock, from: u64) {
-        let MatchedBlock { block, tally, .. } = matched;
-        self.tally.add(tally);
-        self.failures += matched.failures;
-        self.newest = self.newest.max(matched.newest);
+        let MatchedBlock { block, matches, .. } = matched;
+        if let Some(first) = matches.first() {
+            self.totals.add(&first.totals);
+        }
         if let Some(offset) = block.long_line {
             self.long_lines.0 += 1;
             self.long_lines.1.get_or_insert(offset);

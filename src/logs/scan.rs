@@ -21,26 +21,33 @@ use super::source::{Head, SourceReader, Turn, merge};
 /// An input that uses up its share of the budget is left out of that order. It goes on
 /// alone when all others were read, as those do that had fallen behind before, with
 /// the time that is left over, and stops where that is used up.
-pub(super) fn scan(
+///
+/// Several rules may read together, each with its inputs, its matcher and its sink, in
+/// the same order. They read the same bytes of one input: of several, what one rule waits
+/// for could stand behind what another has no room for.
+pub(super) fn scan<S: FailureSink>(
     budget: &mut Budget,
-    inputs: &mut [Input],
-    matcher: &Matcher,
+    inputs: &mut [&mut [Input]],
+    matchers: &[Matcher],
     sizes: Sizes,
-    sink: &mut impl FailureSink,
+    sinks: &mut [&mut S],
 ) {
-    let busy = inputs.iter().filter(|input| input.is_unread());
+    let busy = inputs[0].iter().filter(|input| input.is_unread());
     let mut scan = Scan {
-        pool: Pool::new(matcher),
+        pool: Pool::new(matchers),
         // Among several sources one failure left out may change the order of others.
         alone: busy.count() == 1,
         sources: Vec::new(),
     };
-    let source = |input| SourceReader::new(input, sizes, budget);
-    scan.sources.extend(inputs.iter_mut().map(source));
+    for n in 0..inputs[0].len() {
+        let mut of_rules: Vec<&mut Input> = inputs.iter_mut().map(|all| &mut all[n]).collect();
+        let source = SourceReader::new(&mut of_rules, sizes, budget);
+        scan.sources.push(source);
+    }
     let together = scan.sources.iter().enumerate();
     let together = together.filter(|(_, source)| source.turn == Turn::Together);
     let together: Vec<usize> = together.map(|(n, _)| n).collect();
-    let mut has_room = scan.read(&together, budget, sink);
+    let mut has_room = scan.read(&together, budget, sinks);
     let mut waiting = scan.waiting();
     while let Some(n) = waiting.pop() {
         let source = &mut scan.sources[n];
@@ -49,10 +56,11 @@ pub(super) fn scan(
         if !has_room || source.account.is_used_up() {
             source.stop();
         }
-        has_room &= scan.read(&[n], budget, sink);
+        has_room &= scan.read(&[n], budget, sinks);
     }
-    for (source, input) in scan.sources.into_iter().zip(inputs) {
-        source.finish(input);
+    for (n, source) in scan.sources.into_iter().enumerate() {
+        let mut of_rules: Vec<&mut Input> = inputs.iter_mut().map(|all| &mut all[n]).collect();
+        source.finish(&mut of_rules);
     }
 }
 
@@ -70,7 +78,12 @@ impl Scan<'_> {
     ///
     /// One step hands over what the step before has found, while the next blocks are
     /// being read and matched.
-    fn read(&mut self, turn: &[usize], budget: &mut Budget, sink: &mut impl FailureSink) -> bool {
+    fn read<S: FailureSink>(
+        &mut self,
+        turn: &[usize],
+        budget: &mut Budget,
+        sinks: &mut [&mut S],
+    ) -> bool {
         if turn.is_empty() {
             return true;
         }
@@ -82,11 +95,11 @@ impl Scan<'_> {
             let turn = turn.iter().copied();
             let turn: Vec<usize> = turn.filter(|&n| self.sources[n].is_its_turn()).collect();
             if turn.is_empty() {
-                sink.pause();
+                pause(sinks);
                 return has_room;
             }
-            has_room &= self.step(&turn, sink);
-            sink.pause();
+            has_room &= self.step(&turn, sinks);
+            pause(sinks);
             let now = Instant::now();
             self.spend(&turn, now - begun, budget);
             begun = now;
@@ -107,18 +120,18 @@ impl Scan<'_> {
     }
 
     /// Hands over what was found in these sources, and reads on meanwhile; false if
-    /// `sink` has no room for more.
-    fn step(&mut self, turn: &[usize], sink: &mut impl FailureSink) -> bool {
+    /// a sink has no room for more.
+    fn step<S: FailureSink>(&mut self, turn: &[usize], sinks: &mut [&mut S]) -> bool {
         let (mut has_room, mut unwanted) = (true, Vec::new());
         let mut heads: Vec<(usize, Head)> = turn
             .iter()
             .map(|&n| (n, std::mem::take(&mut self.sources[n].head)))
             .collect();
-        let mut tell = |matched: MatchedFailure<'_>| {
+        let mut tell = |rule: usize, matched: MatchedFailure<'_>| {
             let address = matched.failure.address;
-            let counted = sink.take(matched);
+            let counted = sinks[rule].take(matched);
             match counted.more {
-                More::Unwanted if self.alone => unwanted.push(address),
+                More::Unwanted if self.alone => unwanted.push((rule, address)),
                 More::Wanted | More::Unwanted => {}
                 More::NoRoom => has_room = false,
             }
@@ -169,6 +182,12 @@ impl Scan<'_> {
         let mut waiting: Vec<usize> = waiting.map(|(n, _)| n).collect();
         waiting.sort_by_key(|&n| Reverse(self.sources[n].rest()));
         waiting
+    }
+}
+
+fn pause<S: FailureSink>(sinks: &mut [&mut S]) {
+    for sink in sinks {
+        sink.pause();
     }
 }
 

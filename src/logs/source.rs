@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
-use crate::model::Stamp;
+use crate::model::{CountsFrom, Stamp};
 
 use super::batch::{BlockFailures, Pool};
 use super::budget::{Account, Budget};
@@ -23,18 +23,27 @@ pub(super) struct Head {
     found: FoundBlocks,
     /// Whether nothing can follow them.
     last: bool,
-    /// The parts of the input: each counts what was handed over of it.
-    parts: Vec<InputPart>,
+    /// The parts of the input of each rule: each counts what was handed over of it.
+    parts: Vec<Vec<InputPart>>,
 }
 
-/// The failures of blocks that come next, those of each block with the part it is of.
+/// The failures of blocks that come next.
 #[derive(Default)]
-struct FoundBlocks(VecDeque<(usize, BlockFailures)>);
+struct FoundBlocks(VecDeque<FoundBlock>);
+
+/// The failures of a block that come next.
+struct FoundBlock {
+    /// The part that the block is of.
+    part: usize,
+    /// The rule that found them.
+    rule: usize,
+    found: BlockFailures,
+}
 
 impl FoundBlocks {
-    /// The block that has the next failure, with its part.
-    fn front(&mut self) -> Option<&mut (usize, BlockFailures)> {
-        let is_read = |(_, found): &(usize, BlockFailures)| found.peek().is_none();
+    /// The block that has the next failure.
+    fn front(&mut self) -> Option<&mut FoundBlock> {
+        let is_read = |block: &FoundBlock| block.found.peek().is_none();
         while self.0.front().is_some_and(is_read) {
             self.0.pop_front();
         }
@@ -42,7 +51,7 @@ impl FoundBlocks {
     }
 
     fn weight(&self) -> usize {
-        self.0.iter().map(|(_, found)| found.weight()).sum()
+        self.0.iter().map(|block| block.found.weight()).sum()
     }
 }
 
@@ -54,24 +63,24 @@ impl Head {
     /// Puts the next failure among the others; false if none can be known
     /// before more was read.
     fn offer(&mut self, source: usize, next: &mut BinaryHeap<Reverse<(Stamp, usize)>>) -> bool {
-        match self.found.front().and_then(|(_, found)| found.peek()) {
+        match self.found.front().and_then(|block| block.found.peek()) {
             Some(failure) => next.push(Reverse((failure.at, source))),
             None => return self.last,
         }
         true
     }
 
-    /// Hands over the failures that come before `other`, one at least. `tell` says how
-    /// many failures it counts one as.
+    /// Hands over the failures that come before `other`, one at least. `tell` takes the
+    /// number of the rule and says how many failures it counts one as.
     fn hand_over(
         &mut self,
         rank: usize,
         other: Option<(Stamp, usize)>,
-        tell: &mut impl FnMut(MatchedFailure<'_>) -> u32,
+        tell: &mut impl FnMut(usize, MatchedFailure<'_>) -> u32,
     ) {
         let mut first = true;
-        while let Some((part, found)) = self.found.front() {
-            let part = &mut self.parts[*part];
+        while let Some(FoundBlock { part, rule, found }) = self.found.front() {
+            let (rule, part) = (*rule, &mut self.parts[*rule][*part]);
             while let Some(failure) = found.peek() {
                 if !first && other.is_some_and(|other| other < (failure.at, rank)) {
                     return;
@@ -79,12 +88,15 @@ impl Head {
                 first = false;
                 let (line, user) = found.line();
                 part.matched += 1;
-                part.counted += u64::from(tell(MatchedFailure {
-                    path: part.id,
-                    failure,
-                    line,
-                    user,
-                }));
+                part.counted += u64::from(tell(
+                    rule,
+                    MatchedFailure {
+                        path: part.id,
+                        failure,
+                        line,
+                        user,
+                    },
+                ));
                 found.pop();
             }
         }
@@ -92,7 +104,10 @@ impl Head {
 }
 
 /// Hands over failures until those of a source are used up that may have more.
-pub(super) fn merge(heads: &mut [(usize, Head)], tell: &mut impl FnMut(MatchedFailure<'_>) -> u32) {
+pub(super) fn merge(
+    heads: &mut [(usize, Head)],
+    tell: &mut impl FnMut(usize, MatchedFailure<'_>) -> u32,
+) {
     let mut next = BinaryHeap::new();
     for (rank, (_, head)) in heads.iter_mut().enumerate() {
         if !head.offer(rank, &mut next) {
@@ -135,34 +150,47 @@ pub(super) struct SourceReader {
 }
 
 impl SourceReader {
-    /// Takes what is to be read of an input.
-    pub(super) fn new(input: &mut Input, sizes: Sizes, budget: &Budget) -> Self {
+    /// Takes what is to be read of an input: of the first rule's, which those of the other
+    /// rules are like.
+    pub(super) fn new(inputs: &mut [&mut Input], sizes: Sizes, budget: &Budget) -> Self {
         let mut source = SourceReader {
             readers: Vec::new(),
             first: 0,
             sizes,
             head: Head::default(),
-            turn: if input.is_behind() {
+            turn: if inputs.iter().any(|input| input.is_behind()) {
                 Turn::Waiting
             } else {
                 Turn::Together
             },
             account: budget.account(),
         };
-        source.head.parts = std::mem::take(&mut input.parts);
-        for (n, part) in source.head.parts.iter_mut().enumerate() {
-            let reader = |segment| Reader::new(n, segment, sizes, budget.way_back);
-            source.readers.extend(part.segment.take().map(reader));
+        let parts = inputs
+            .iter_mut()
+            .map(|input| std::mem::take(&mut input.parts));
+        source.head.parts = parts.collect();
+        for n in 0..source.head.parts[0].len() {
+            let parts = source.head.parts.iter_mut();
+            let mut segments = parts.filter_map(|parts| parts[n].segment.take());
+            if let Some(segment) = segments.next() {
+                let others: Vec<CountsFrom> = segments.map(|other| other.counts).collect();
+                let reader = Reader::new(n, segment, &others, sizes, budget.way_back);
+                source.readers.push(reader);
+            }
         }
         source
     }
 
-    /// Gives the parts back to the input, with what came of reading them.
-    pub(super) fn finish(self, input: &mut Input) {
-        input.parts = self.head.parts;
+    /// Gives the parts back to the inputs, with what came of reading them.
+    pub(super) fn finish(mut self, inputs: &mut [&mut Input]) {
         for reader in self.readers {
-            let part = &mut input.parts[reader.part];
-            part.reading = reader.into_reading();
+            let n = reader.part;
+            for (parts, reading) in self.head.parts.iter_mut().zip(reader.into_readings()) {
+                parts[n].reading = reading;
+            }
+        }
+        for (input, parts) in inputs.iter_mut().zip(self.head.parts) {
+            input.parts = parts;
         }
     }
 
@@ -197,9 +225,10 @@ impl SourceReader {
             if weight >= self.sizes.room {
                 return;
             }
-            if let Some(found) = reader.hand_over() {
+            if let Some((rule, found)) = reader.hand_over() {
                 weight += found.weight();
-                head.found.0.push_back((reader.part, found));
+                let part = reader.part;
+                head.found.0.push_back(FoundBlock { part, rule, found });
             } else if reader.is_over() {
                 self.first += 1;
             } else {

@@ -12,7 +12,8 @@ use crate::app::changes::{Changes, Cleared, RuleReading};
 use crate::app::clock;
 use crate::app::console::Console;
 use crate::app::context::Context;
-use crate::app::reading::{self, RuleOutcome};
+use crate::app::evaluator::SharedStore;
+use crate::app::reading::{self, FoundRule, RuleOutcome};
 
 use super::job::Job;
 
@@ -73,7 +74,7 @@ pub(super) fn work(
 /// Reads the logs of the rules within the time and the memory of a run.
 fn read_rules(
     context: &mut Context,
-    mut store: Option<&mut Store>,
+    store: Option<&mut Store>,
     rules: &[Rule],
     cleared: &HashMap<Address, Cleared>,
     console: Console,
@@ -89,10 +90,14 @@ fn read_rules(
     let sources = found.iter().map(Discovered::sources).sum();
     let mut budget = Budget::new(context.config.run_time, sources).with_room(system::memory_room());
     let mut outcomes: Vec<RuleOutcome> = rules.iter().map(|_| RuleOutcome::default()).collect();
-    for n in reading::order(store.as_deref(), rules, &found)? {
-        let (rule, found) = (&rules[n], &found[n]);
-        let store = store.as_deref_mut();
-        outcomes[n] = reading::read_rule(context, store, rule, found, cleared, &mut budget)?;
+    let order = reading::order(store.as_deref(), rules, &found)?;
+    let store = store.map(SharedStore::new);
+    for together in order {
+        let read: Vec<FoundRule> = together.iter().map(|&n| (&rules[n], &found[n])).collect();
+        let read = reading::read_rules(context, store.as_ref(), &read, cleared, &mut budget)?;
+        for (n, outcome) in together.into_iter().zip(read) {
+            outcomes[n] = outcome;
+        }
     }
     Ok(outcomes)
 }

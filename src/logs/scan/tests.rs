@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::super::checkpoint::SourcePosition;
 use super::super::discover::discover;
 use super::super::input::LastState;
-use super::super::inputs::{Inputs, LastPositions, LogPlaces, LogReader, NewSource};
+use super::super::inputs::{Inputs, LastPositions, LogPlaces, LogReader, NewSource, ReadReport};
 use super::super::part::{InputPart, PartKind};
 use super::super::segment::{Left, Segment};
 use super::super::sink::Counted;
@@ -221,14 +221,24 @@ fn a_byte_of_a_compressed_log_that_can_not_be_reached_in_time_is_told() {
         let mut inputs = [input(&path, opened.segment(from, 0, false).unwrap())];
         let mut budget = Budget::unlimited().with_way_back(time);
         let mut sink = |_: MatchedFailure<'_>| Counted::as_failures(1);
-        scan(&mut budget, &mut inputs, &matcher, SMALL, &mut sink);
+        let matchers = std::slice::from_ref(&matcher);
+        scan(
+            &mut budget,
+            &mut [&mut inputs],
+            matchers,
+            SMALL,
+            &mut [&mut sink],
+        );
         let [input] = inputs;
         input.parts.into_iter().next().unwrap().reading
     };
     let reading = read(Duration::MAX);
-    assert_eq!((reading.failures, reading.out_of_reach), (19_999, false));
+    assert_eq!(
+        (reading.totals.failures, reading.out_of_reach),
+        (19_999, false)
+    );
     let reading = read(Duration::ZERO);
-    assert_eq!((reading.failures, reading.out_of_reach), (0, true));
+    assert_eq!((reading.totals.failures, reading.out_of_reach), (0, true));
     assert_eq!((reading.end, reading.left), (from, Left::Nothing));
 }
 
@@ -250,12 +260,78 @@ fn a_source_that_uses_up_its_time_holds_up_no_other() {
         Counted::as_failures(1)
     };
     let mut budget = Budget::new(Duration::from_micros(2), 2);
-    scan(&mut budget, &mut inputs, &matcher, SMALL, &mut sink);
+    let matchers = std::slice::from_ref(&matcher);
+    scan(
+        &mut budget,
+        &mut [&mut inputs],
+        matchers,
+        SMALL,
+        &mut [&mut sink],
+    );
     let old = &inputs[0].parts[0];
     assert_ne!(old.reading.left, Left::Nothing);
     assert_eq!(
-        (old.reading.failures, old.matched, old.counted),
+        (old.reading.totals.failures, old.matched, old.counted),
         (found[0], found[0], found[0])
     );
     assert!(found[0] < 30_000 && found[1] > 0);
+}
+
+/// A rule with another pattern: only of addresses that end with 7.
+fn another_rule() -> Rule {
+    let mut other = rule();
+    other.patterns[0].text = other.patterns[0].text.replace(r"\S+) port", r"\S+7) port");
+    other
+}
+
+#[test]
+fn rules_that_read_together_find_what_each_finds_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    for packs in [false, true] {
+        let path = dir.path().join(if packs { "log.gz" } else { "log" });
+        write(
+            &path,
+            0,
+            &[Part::Lines(5_000), Part::TooLong, Part::Lines(300)],
+            packs,
+        );
+        let matchers =
+            [rule(), another_rule()].map(|rule| Matcher::new(&rule, Clock::new(0)).unwrap());
+        let inputs = || Inputs::files(std::slice::from_ref(&path), 0, |_| "").with_sizes(SMALL);
+        let read = |which: &[usize]| {
+            let mut found = vec![Vec::new(); which.len()];
+            let mut sinks: Vec<_> = found
+                .iter_mut()
+                .map(|found| {
+                    |matched: MatchedFailure<'_>| {
+                        found.push(matched.failure.offset);
+                        Counted::as_failures(1)
+                    }
+                })
+                .collect();
+            let rules = which.iter().zip(&mut sinks).map(|(&n, sink)| {
+                let matcher = matchers[n].clone();
+                let reader = LogReader {
+                    rule: "test",
+                    matcher: move || Ok(matcher),
+                    sink,
+                };
+                (inputs(), reader)
+            });
+            let reports = Inputs::read_together(rules.collect(), &mut Budget::unlimited());
+            let totals: Vec<(u64, u64, u64)> = reports
+                .iter()
+                .flat_map(ReadReport::parts)
+                .map(|part| (part.reading.end, part.reading.totals.failures, part.counted))
+                .collect();
+            (found, totals)
+        };
+        assert!(inputs().are_like(&inputs()));
+        let (one, one_totals) = read(&[0]);
+        let (other, other_totals) = read(&[1]);
+        assert_eq!((one[0].len(), other[0].len()), (5_300, 530));
+        let (both, totals) = read(&[0, 1]);
+        assert_eq!(both, [one, other].concat());
+        assert_eq!(totals, [one_totals, other_totals].concat());
+    }
 }
