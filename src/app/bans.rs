@@ -113,7 +113,7 @@ pub(super) fn restore(mut context: Context, args: &cli::RestoreArgs, console: Co
         figures = context.config.metrics.take();
         firewall.backend = Backend::None;
     } else {
-        // What `reload_iptables` spares the timer's runs is what is asked for here.
+        // `restore` always compares the firewall, also if `reload_iptables` is false.
         firewall.compare = true;
     }
     let exit = finish(run::run(context, &Job::Restore, console), console, false);

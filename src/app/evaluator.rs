@@ -10,7 +10,7 @@ use crate::logs::{
 };
 use crate::model::{Address, Ban, Evidence, Line, LinePlace, Origin, Rule};
 use crate::rules::{Clock, Matcher};
-use crate::store::{Store, StoreError, StoredPast as Remembered, TEXTS_KEPT};
+use crate::store::{Store, StoreError, StoredPast, TEXTS_KEPT};
 
 use super::changes::Cleared;
 use super::context::Context;
@@ -220,7 +220,7 @@ impl<'a, 's> Evaluator<'a, 's> {
                     return Ok((AddressState::default(), None));
                 }
                 let since = cleared.map_or(i64::MIN, |cleared| cleared.until);
-                let Remembered {
+                let StoredPast {
                     cleared: before,
                     banned,
                     later,

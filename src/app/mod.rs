@@ -24,7 +24,7 @@
 //! | `firewall_step` | the firewall in the course of a run |
 //! | `snapshots` | `blacklist.v4` and `blacklist.v6` |
 //! | `sharing`, `shared` | the other servers: what is told and taken over, and what of it is committed |
-//! | `console`, `told`, `posts`, `progress` | what is shown: lines, what came of a source, why nothing counts, the bar |
+//! | `console`, `told`, `posts`, `progress` | what is shown: lines, the sentence on how a source was read, why nothing counts, the bar |
 //! | `output`, `exit`, `notices` | what every command prints, how it ends, and what it warns of |
 //! | `metrics` | the figures for Prometheus |
 

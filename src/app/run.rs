@@ -38,14 +38,15 @@ use super::notices::Notices;
 use super::sharing::Sharing;
 use super::snapshots::{self, Snapshots};
 
-/// A run but for its last step: whoever prints the summary settles it then.
+/// A run of which the last step is left: after the summary was printed, call `settle`.
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) summary: Summary,
     pending: Option<PendingNotifications>,
 }
 
-/// Lines that the store owes the world until they were printed.
+/// Bans and un-bans that are committed and not printed yet. If the run ends first, the
+/// next one prints them.
 #[derive(Debug)]
 struct PendingNotifications {
     store: Store,

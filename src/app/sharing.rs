@@ -101,7 +101,7 @@ impl Sharing {
             return Ok(());
         };
         let mut outgoing: Vec<OutboundEvent> = store.outbox(SENT)?;
-        // A ban waits that is over now, and perhaps not when the clock is right.
+        // The clock may be wrong. A ban that seems over is kept for a later run.
         let age = store.age();
         outgoing.retain(|out| match out.action {
             OutboundAction::Ban {

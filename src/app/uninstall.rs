@@ -41,7 +41,7 @@ pub(super) fn uninstall(global: &GlobalArgs, args: &UninstallArgs, console: Cons
     if let Err(error) = work(&config, &steps, console) {
         return complain(&error);
     }
-    // Whoever is called by dpkg need not be told of it.
+    // dpkg removes the package already when it runs this.
     if is_packaged() && std::env::var_os("DPKG_MAINTSCRIPT_NAME").is_none() {
         console.say("The package is still there: `sudo apt remove pyfilter` removes it");
     }

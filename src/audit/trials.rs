@@ -25,8 +25,8 @@ struct Line {
     at: u32,
     /// How many failures it adds, with [`INSTANT`].
     count: u32,
-    /// The line whose failure it takes over, as its number among the lines of the
-    /// address; or [`Line::MOVES_NONE`].
+    /// Which earlier line of the address this one replaces, by its number among them;
+    /// [`Line::MOVES_NONE`] for none.
     moves: u32,
 }
 

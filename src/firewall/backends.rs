@@ -13,8 +13,8 @@ pub fn backend(firewall: &Firewall) -> Option<Box<dyn FirewallBackend + '_>> {
     }
 }
 
-/// Takes `made` out of the firewall, whichever backend made it and whichever is
-/// configured now. Where no backend is configured it would go on blocking, whatever is
+/// Takes `made` out of the firewall, whichever backend is configured now: each backend
+/// takes out what it has made, and so far there is one. Where no backend is configured it would go on blocking, whatever is
 /// un-banned.
 #[must_use]
 pub fn remove(

@@ -3,7 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `mod` | the contract that each backend keeps: [`FirewallBackend`], [`FirewallInspection`] |
-//! | `backends` | the table: [`backend`] gives the one of the configuration, [`remove`] asks all |
+//! | `backends` | the table: [`backend`] gives the one of the configuration, [`remove`] asks each |
 //! | `iptables/` | the backend for iptables and ip6tables, of either variant |
 //! | `fingerprint` | whether anybody has changed the firewall since, without listing it |
 //! | `netlink` | what the kernel's `nf_tables` tells of itself |
@@ -21,8 +21,8 @@
 //!     .reconcile()      and write what makes it right
 //! ```
 //!
-//! A new backend is a folder here that implements both traits, a line in `backends`,
-//! and its words in `model/firewall.rs`.
+//! A new backend is a folder here that implements both traits, a line in both functions
+//! of `backends`, and its words in `Backend` and `ChainLocation` of `model/firewall.rs`.
 
 mod backends;
 mod fingerprint;

@@ -105,8 +105,8 @@ fn has_wildcard(path: &Path) -> bool {
         .any(|byte| b"*?[".contains(byte))
 }
 
-/// Makes logs of paths: what a glob found and is a generation of another path
-/// belongs to that; of one whose log was not found, to a log without a live file.
+/// Makes logs of paths. A file found by a glob that is a generation (`auth.log.1`) joins
+/// its log; if that was not found, it makes a log without a live file.
 fn group(plain: &BTreeSet<PathBuf>, found: &BTreeSet<PathBuf>) -> Vec<Log> {
     let mut logs: BTreeMap<PathBuf, Log> = BTreeMap::new();
     let live = |name: &Path| Log {

@@ -124,7 +124,7 @@ pub enum Deny {
 }
 
 impl Deny {
-    /// The word of the configuration, and the target of a rule.
+    /// The word of the configuration, which is the target of a rule of iptables, too.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

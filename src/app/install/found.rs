@@ -85,7 +85,7 @@ fn try_firewall(settings: &Firewall) -> Result<bool, String> {
     failure.flatten().map_or(Ok(needs_more_rights), Err)
 }
 
-/// A PyFilter, and what is to be had from it.
+/// An old PyFilter on this host, and which of its files can be taken over.
 #[derive(Debug, Default)]
 pub(super) struct FormerPyFilter {
     pub(super) config: Option<Adopted>,

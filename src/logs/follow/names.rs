@@ -185,7 +185,7 @@ fn give_each_file_to_one_log(looks: &mut [Look<'_>]) {
 /// file is read on, and not the copy, too.
 fn find_copies(looks: &mut [Look<'_>]) {
     for (known, copies) in copies(looks) {
-        // Of one of which nothing was read there is nothing to read on from.
+        // Nothing of this file was read yet, so there is no position to go on from.
         if looks[known.0].known[known.1].cursor.offset == 0 {
             looks[known.0].found.insert(known.1);
         }

@@ -198,8 +198,8 @@ impl Look<'_> {
         claims
     }
 
-    /// The generation whose bytes a file that is not as we left it holds.
-    /// Of one that can not be unpacked far enough in time to know, that is noted.
+    /// The known generation whose bytes a file has that is not as the last run left it. If
+    /// unpacking it takes too long to tell, that is noted.
     fn claim(&mut self, candidate: &mut Candidate) -> Option<usize> {
         let opened = candidate.opened.as_ref().filter(|_| candidate.is_new())?;
         match self.known_as(opened) {
