@@ -11,7 +11,7 @@ use crate::model::{Address, CountsFrom, Failure};
 use crate::rules::{Clock, Matcher, Users};
 
 use super::blocks::Block;
-use super::reading::Totals;
+use super::totals::MatchedTotals;
 
 /// Matchers with room for what they find, and blocks to read into, that are not
 /// in use at the moment: as many as there are threads at work, however many logs
@@ -104,7 +104,7 @@ impl RulePool<'_> {
 
     /// Matches lines of which the first stands at the byte `base`.
     fn find(&self, lines: &[u8], base: u64, clock: &Clock, counts: CountsFrom) -> BlockMatches {
-        let mut totals = Totals::default();
+        let mut totals = MatchedTotals::default();
         let (tally, found) = self.with(clock, |matcher, found| {
             // Users are told apart by their place among the failures, and a sink that
             // wants them wants no lines.
@@ -160,7 +160,7 @@ pub(super) struct MatchedBlock {
 pub(super) struct BlockMatches {
     /// The failures that are wanted.
     pub(super) found: BlockFailures,
-    pub(super) totals: Totals,
+    pub(super) totals: MatchedTotals,
 }
 
 impl MatchedBlock {

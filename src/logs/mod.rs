@@ -20,9 +20,10 @@
 //! | `blocks` | a segment → blocks of whole lines |
 //! | `batch` | blocks that are matched in parallel → their failures |
 //! | `reader` | a segment, batch by batch |
+//! | `holes` | where a reading goes on within a hole or a line that is too long |
 //! | `source` | the segments of an input; the failures of several inputs, merged |
 //! | `scan` | the parallel driver of all sources |
-//! | `reading` | what came of reading a segment |
+//! | `reading`, `totals` | what came of reading a segment, and what a rule met there |
 //! | `sizes` | how much is read at once |
 //! | `budget` | how long each source may be read; pure |
 //! | `status` | what became of a log since the last run |
@@ -37,6 +38,7 @@ mod checkpoint;
 mod discover;
 mod follow;
 mod globs;
+mod holes;
 mod identity;
 mod input;
 mod inputs;
@@ -55,6 +57,7 @@ mod source;
 mod standard;
 mod status;
 mod tail;
+mod totals;
 mod unpack;
 mod whole;
 

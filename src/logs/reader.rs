@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
-use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -16,12 +15,13 @@ use crate::model::CountsFrom;
 use crate::rules::Clock;
 
 use super::batch::{BlockFailures, BlockMatches, MatchedBlock, Pool};
-use super::blocks::{BlockCutter, LONGEST_LINE};
-use super::bytes::bytes_at;
+use super::blocks::BlockCutter;
+use super::holes::{behind_hole, is_sparse, is_within_line};
 use super::meter;
-use super::reading::{Reading, Totals};
+use super::reading::Reading;
 use super::segment::{Content, Left, Packed, Segment};
 use super::sizes::Sizes;
+use super::totals::MatchedTotals;
 
 /// How many blocks of a stream are unpacked while as many are matched, and how
 /// large they are at most: both together stay in a core's cache, since one
@@ -42,7 +42,7 @@ pub(super) struct Reader {
     /// What came of it, with what the first rule met.
     reading: Reading,
     /// What the other rules met.
-    others: Vec<Totals>,
+    others: Vec<MatchedTotals>,
     from: u64,
     /// What is left of the segment if nothing of it is read.
     all: Left,
@@ -118,7 +118,7 @@ impl Reader {
                 end: from,
                 ..Reading::default()
             },
-            others: vec![Totals::default(); others.len()],
+            others: vec![MatchedTotals::default(); others.len()],
             from,
             all,
             packed: packed_in,
@@ -174,7 +174,7 @@ impl Reader {
             left: self.all,
             ..Reading::default()
         };
-        self.others.fill(Totals::default());
+        self.others.fill(MatchedTotals::default());
     }
 
     /// How much is left to be read, as far as that is known.
@@ -367,31 +367,6 @@ impl Reader {
         for matched in &mut blocks[whole..] {
             matched.matches.clear();
         }
-    }
-}
-
-/// Whether `from` is not where a line starts, which is so only within a line
-/// that is too long. A file that can not be read says so when it is read.
-fn is_within_line(file: &File, from: u64) -> bool {
-    from > 0
-        && bytes_at(file, from - 1, 1)
-            .is_ok_and(|byte| byte.first().is_some_and(|&byte| byte != b'\n'))
-}
-
-/// Whether a file takes less room on the disk than it has bytes.
-fn is_sparse(file: &File) -> bool {
-    file.metadata()
-        .is_ok_and(|metadata| metadata.blocks().saturating_mul(512) < metadata.len())
-}
-
-/// The byte at which a file goes on behind a hole that begins at or before `at`,
-/// if that is larger than any line that counts; `u64::MAX` where it ends in one.
-fn behind_hole(file: &File, at: u64) -> u64 {
-    match rustix::fs::seek(file, rustix::fs::SeekFrom::Data(at)) {
-        Ok(data) if data - at > LONGEST_LINE as u64 => data,
-        Err(rustix::io::Errno::NXIO) => u64::MAX,
-        // A file system that knows no holes has none.
-        _ => at,
     }
 }
 

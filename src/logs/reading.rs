@@ -2,12 +2,10 @@
 
 use std::io;
 
-use crate::model::Stamp;
-use crate::rules::MatchTotals;
-
 use super::batch::MatchedBlock;
 use super::blocks::Block;
 use super::segment::{Left, Segment};
+use super::totals::MatchedTotals;
 
 /// How many of a segment's first and last bytes are kept to recognise it by.
 const ENDS: usize = 1024;
@@ -24,7 +22,7 @@ pub struct Reading {
     /// before it has to be unpacked again.
     pub out_of_reach: bool,
     /// What the rule met.
-    pub totals: Totals,
+    pub totals: MatchedTotals,
     /// How many lines were too long, and where the first starts.
     pub long_lines: (u64, Option<u64>),
     /// Whether the file was cut while it was read.
@@ -39,30 +37,9 @@ pub struct Reading {
     pub tail: Vec<u8>,
 }
 
-/// What a rule met in lines.
-#[derive(Debug, Clone, Default)]
-pub struct Totals {
-    /// How many failures there were; a repeated line counts as often. Those of
-    /// connections are not in it: the sink that counts them adds them.
-    pub failures: u64,
-    /// The newest stamp of the failures.
-    pub newest: Option<Stamp>,
-    /// What else was met.
-    pub tally: MatchTotals,
-}
-
-impl Totals {
-    /// Adds what was met in further lines.
-    pub(super) fn add(&mut self, more: &Totals) {
-        self.tally.add(&more.tally);
-        self.failures += more.failures;
-        self.newest = self.newest.max(more.newest);
-    }
-}
-
 impl Reading {
     /// The same bytes, of which another rule met this.
-    pub(super) fn of_another_rule(&self, totals: Totals) -> Self {
+    pub(super) fn of_another_rule(&self, totals: MatchedTotals) -> Self {
         let error = self.error.as_ref();
         Reading {
             end: self.end,
