@@ -4,8 +4,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
-use crate::config;
+use crate::config::{Config, FirstContact};
 use crate::logs::{
     self, Budget, Discovered, Inputs, LastPositions, LogChanged, LogPlaces, NewSource, ReadReport,
 };
@@ -106,11 +107,11 @@ impl RuleOutcome {
 }
 
 /// Where the logs of a rule are looked for.
-pub(super) fn places<'a>(context: &'a Context, rule: &'a Rule) -> LogPlaces<'a> {
+pub(super) fn places<'a>(config: &'a Config, now: i64, rule: &'a Rule) -> LogPlaces<'a> {
     LogPlaces {
         olddir: &rule.olddir,
-        journal: context.config.journal.as_deref(),
-        now: context.now,
+        journal: config.journal.as_deref(),
+        now,
     }
 }
 
@@ -160,9 +161,19 @@ fn inputs_of(
 ) -> Result<Inputs, StoreError> {
     let store = store.map(|store| store.lock().unwrap_or_else(PoisonError::into_inner));
     let last = last_positions(store.as_deref().map(|store| &**store), rule, found)?;
-    let new = new_source(context, store.as_deref().map(|store| &**store), rule)?;
+    let new = new_source(
+        &context.config,
+        context.now,
+        store.as_deref().map(|store| &**store),
+        rule,
+    )?;
     drop(store);
-    Ok(Inputs::follow(found, last, new, &places(context, rule)))
+    Ok(Inputs::follow(
+        found,
+        last,
+        new,
+        &places(&context.config, context.now, rule),
+    ))
 }
 
 /// Reads the inputs of rules in one pass.
@@ -214,7 +225,7 @@ fn outcome(
     let mut outcome = RuleOutcome::of(rule, &mut report, bans);
     let newest = report.newest();
     let checkpoints = report.checkpoints()?;
-    let bound = bound(context, budget);
+    let bound = bound(context.config.run_time, budget);
     let told = checkpoints.iter().filter_map(|at| told(&bound, at));
     outcome.warnings.extend(told);
     let positions = checkpoints.into_iter();
@@ -264,9 +275,9 @@ fn last_positions(
 }
 
 /// What bounds a reading that does not come to its end, in words.
-fn bound(context: &Context, budget: &Budget) -> String {
+fn bound(run_time: Duration, budget: &Budget) -> String {
     if budget.room() > 0 {
-        let seconds = context.config.run_time.as_secs();
+        let seconds = run_time.as_secs();
         format!("in its part of the {seconds} s that a run has (settings.run_time)")
     } else {
         "in the memory that a run may take, for so many addresses failed".to_owned()
@@ -279,18 +290,19 @@ const LOOKS_BACK: i64 = 86_400;
 
 /// From which stamp on a source counts that is new to a rule.
 fn new_source(
-    context: &Context,
+    config: &Config,
+    now: i64,
     store: Option<&Store>,
     rule: &Rule,
 ) -> Result<NewSource, StoreError> {
-    let of_any = match context.config.first_contact {
-        config::FirstContact::Whole => None,
-        config::FirstContact::End => {
-            let recent = context.now - i64::from(rule.thresholds.request_time);
+    let of_any = match config.first_contact {
+        FirstContact::Whole => None,
+        FirstContact::End => {
+            let recent = now - i64::from(rule.thresholds.request_time);
             let last_run = store.map(Store::last_run).transpose()?.flatten();
             // What a log holds that came to be since the last run was logged since then.
             let since = last_run.map_or(recent, |last_run| last_run.min(recent));
-            Some(since.max(context.now - LOOKS_BACK))
+            Some(since.max(now - LOOKS_BACK))
         }
     };
     let newest = match store.filter(|_| rule.sources.contains(&SourceSpec::Auto)) {
@@ -298,7 +310,7 @@ fn new_source(
         None => None,
     };
     // What was stamped like the last failure has been read from the other source.
-    let of_auto = newest.map(|newest| newest.min(context.now) + 1).or(of_any);
+    let of_auto = newest.map(|newest| newest.min(now) + 1).or(of_any);
     Ok(NewSource { of_any, of_auto })
 }
 

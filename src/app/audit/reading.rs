@@ -33,7 +33,11 @@ impl AuditReading {
     ) {
         let inputs = if files.is_empty() {
             let found = logs::discover(&rule.sources);
-            let inputs = Inputs::whole(&found, fold.since(), &places(context, rule));
+            let inputs = Inputs::whole(
+                &found,
+                fold.since(),
+                &places(&context.config, context.now, rule),
+            );
             self.problems.extend(found.problems);
             inputs
         } else {

@@ -46,7 +46,7 @@ pub(super) fn look(
         };
         let since = Some(context.now - WEEK);
         compare(rule, &shown, findings, |rule| {
-            let places = reading::places(context, rule);
+            let places = reading::places(&context.config, context.now, rule);
             of(context, rule, Inputs::whole(&found, since, &places))
         });
     }

@@ -31,7 +31,7 @@ pub(super) fn look(
         let before = not_counted(&known);
         let found = logs::discover(&rule.sources);
         problems.extend_from_slice(&found.problems);
-        let inputs = Inputs::kept(&found, known, &places(context, rule));
+        let inputs = Inputs::kept(&found, known, &places(&context.config, context.now, rule));
         let mut search = Search {
             address,
             cleared: before.max(cleared(rule)),

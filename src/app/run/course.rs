@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::model::{Escaped, Stamp};
+use crate::config::Config;
+use crate::model::{Escaped, Firewall, Stamp};
 use crate::report::SourceRow;
 use crate::store::{PendingNotification, Store, StoreError};
 use crate::system::{self, Exclusive, Lock, LockError};
@@ -13,6 +14,7 @@ use crate::app::console::Console;
 use crate::app::context::Context;
 use crate::app::firewall_step::FirewallStep;
 use crate::app::locate::locate;
+use crate::app::notices::Notices;
 use crate::app::snapshots::Snapshots;
 
 use super::job::{Job, RunError};
@@ -82,7 +84,7 @@ impl Course {
             return self.read(context, store, locks, job, console);
         }
         work(context, Some(store), job, &mut self.changes, console)?;
-        self.locate(context);
+        self.locate(&context.config, &mut context.notices);
         Ok(self)
     }
 
@@ -98,7 +100,7 @@ impl Course {
         let mut is_another = false;
         if !self.changes.is_empty() {
             let number = store.number()?;
-            self.locate(context);
+            self.locate(&context.config, &mut context.notices);
             self.changes.commit(store, context.now)?;
             self.changes = std::mem::take(&mut self.changes).next();
             // Where the bans are the same nothing is applied: the chain of a state directory
@@ -106,7 +108,7 @@ impl Course {
             is_another = store.number()? != number;
         }
         if is_another {
-            self.apply(context, store)?;
+            self.apply(&context.config.firewall, &mut context.notices, store)?;
             self.early = store.pending_notifications()?;
             self.snapshots = Snapshots::read(context, store, &mut self.changes)?;
         }
@@ -114,7 +116,7 @@ impl Course {
         store.end_read()?;
         locks.let_go();
         self.sources = work(context, Some(store), job, &mut self.changes, console)?;
-        self.locate(context);
+        self.locate(&context.config, &mut context.notices);
         locks.take_again()?;
         context.now = context.now.max(system::now().timestamp());
         if store.state()? == state {
@@ -137,22 +139,20 @@ impl Course {
         Ok(self)
     }
 
-    fn locate(&mut self, context: &mut Context) {
-        locate(
-            context.config.geoip.as_deref(),
-            self.changes.bans_mut(),
-            &mut context.notices.problems,
-        );
+    fn locate(&mut self, config: &Config, notices: &mut Notices) {
+        let (geoip, problems) = (config.geoip.as_deref(), &mut notices.problems);
+        locate(geoip, self.changes.bans_mut(), problems);
     }
 
     /// Applies what people, time and other servers did.
-    fn apply(&mut self, context: &mut Context, store: &mut Store) -> Result<(), StoreError> {
-        let firewall = &context.config.firewall;
-        self.firewall_step
-            .apply(firewall, &mut context.notices, store)?;
-        let written =
-            self.snapshots
-                .write(&context.config.firewall, &mut context.notices, store)?;
+    fn apply(
+        &mut self,
+        firewall: &Firewall,
+        notices: &mut Notices,
+        store: &mut Store,
+    ) -> Result<(), StoreError> {
+        self.firewall_step.apply(firewall, notices, store)?;
+        let written = self.snapshots.write(firewall, notices, store)?;
         self.firewall_step.close(store, &written)
     }
 }
