@@ -13,7 +13,7 @@ use crate::rules::Clock;
 use super::bytes::bytes_at;
 use super::meter::Metered;
 use super::segment::{Content, Packed, Segment};
-use super::unpack::{Packing, UnknownPacking, gzip_time, packing, unpack, unpack_counted};
+use super::unpack::{Packing, READ, UnknownPacking, gzip_time, packing, unpack, unpack_counted};
 
 /// Why a log can not be read. Fits behind its path.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +31,7 @@ pub enum OpenError {
     NotAFile(&'static str),
     /// It is compressed in a way that is not read.
     #[error(
-        "is compressed with {0}, which is not read: unpack it first, or let logrotate use gzip, bzip2, xz or zstd"
+        "is compressed with {0}, which is not read: unpack it first, or let logrotate use {READ}"
     )]
     Packed(&'static str),
     /// Anything else.

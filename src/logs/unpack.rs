@@ -13,6 +13,9 @@ use super::meter;
 /// What unpacking a file may take: more than `xz -9` and `zstd -19` need.
 const MEMORY: u64 = 72 << 20;
 
+/// How compressed files may be, in words.
+pub(super) const READ: &str = "gzip, bzip2, xz or zstd";
+
 /// How a file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Packing {
