@@ -180,6 +180,17 @@ fn cuts() -> impl Strategy<Value = Vec<(prop::sample::Index, usize)>> {
     prop::collection::vec((any::<prop::sample::Index>(), 1usize..5), 1..4)
 }
 
+/// The bytes at which a log of that length is cut, the last one its end, each with the
+/// number of threads.
+fn bytes_to_cut_at(cuts: &[(prop::sample::Index, usize)], length: usize) -> Vec<(usize, usize)> {
+    let cuts = cuts.iter();
+    let cuts = cuts.map(|(cut, threads)| (cut.index(length + 1), *threads));
+    let mut cuts: Vec<(usize, usize)> = cuts.collect();
+    cuts.sort_unstable();
+    cuts.push((length, 3));
+    cuts
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 300, ..ProptestConfig::default() })]
 
@@ -191,9 +202,7 @@ proptest! {
     ) {
         let lines = timed(past(), &lines);
         let log: String = lines.iter().map(|(at, wrote)| text(*at, wrote)).collect();
-        let mut cuts: Vec<(usize, usize)> = cuts.iter().map(|(cut, threads)| (cut.index(log.len() + 1), *threads)).collect();
-        cuts.sort_unstable();
-        cuts.push((log.len(), 3));
+        let cuts = bytes_to_cut_at(&cuts, log.len());
         let (mut sandbox, mut bans, mut from) = (world(&wanted), Vec::new(), 0);
         for (cut, threads) in cuts {
             sandbox.append("a.log", &log[from..cut]);
@@ -213,9 +222,7 @@ proptest! {
     ) {
         let lines = timed(past(), &lines);
         let log: String = lines.iter().map(|(at, wrote)| text(*at, wrote)).collect();
-        let mut cuts: Vec<(usize, usize)> = cuts.iter().map(|(cut, threads)| (cut.index(log.len() + 1), *threads)).collect();
-        cuts.sort_unstable();
-        cuts.push((log.len(), 3));
+        let cuts = bytes_to_cut_at(&cuts, log.len());
         let all_of = |rules: &[(&str, &str, u32)]| {
             let (mut sandbox, mut bans, mut from) = (with_rules(rules, true), Vec::new(), 0);
             for &(cut, threads) in &cuts {

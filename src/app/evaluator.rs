@@ -123,7 +123,7 @@ impl<'a, 's> Evaluator<'a, 's> {
     ) -> Result<ReadReport, StoreError> {
         let one = std::slice::from_mut(self);
         let mut reports = Evaluator::evaluate_together(one, vec![inputs], budget)?;
-        Ok(reports.pop().expect("one rule was read"))
+        Ok(reports.remove(0))
     }
 
     /// The same for several rules, each with its inputs, which are read in one pass.

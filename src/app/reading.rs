@@ -119,98 +119,87 @@ pub(super) fn places<'a>(config: &'a Config, now: i64, rule: &'a Rule) -> LogPla
 pub(super) type FoundRule<'a> = (&'a Rule, &'a Discovered);
 
 /// Reads the logs of rules on from where the last run left them, as far as the budget
-/// goes. `cleared` says who is being un-banned in this run.
+/// goes. `cleared` says which addresses are being un-banned in this run.
 ///
-/// Rules that read the same bytes of one log read them in one pass. If some rule is at
-/// another place than the others, each reads by itself.
-pub(super) fn read_rules(
+/// Rules that read the same bytes of one log read them in one pass. If a rule is at
+/// another place than the others, or the log changes meanwhile, each reads by itself.
+pub(super) fn read_group(
     context: &Context,
     store: Option<&SharedStore<'_>>,
     rules: &[FoundRule<'_>],
     cleared: &HashMap<Address, Cleared>,
     budget: &mut Budget,
 ) -> Result<Vec<RuleOutcome>, StoreError> {
-    let mut inputs = Vec::new();
-    for &rule in rules {
-        inputs.push(inputs_of(context, store, rule)?);
-    }
-    let are_like = inputs.windows(2).all(|pair| pair[0].are_like(&pair[1]));
-    if are_like {
-        return read_on(context, store, rules, inputs, cleared, budget);
+    if rules.len() > 1 {
+        let inputs = inputs_of(context, store, rules)?;
+        if inputs.windows(2).all(|pair| pair[0].are_like(&pair[1]))
+            && let Ok(outcomes) = read_once(context, store, rules, inputs, cleared, budget)?
+        {
+            return Ok(outcomes);
+        }
     }
     let mut outcomes = Vec::new();
-    for (rule, inputs) in rules.iter().zip(inputs) {
-        let rule = std::slice::from_ref(rule);
-        outcomes.extend(read_on(
-            context,
-            store,
-            rule,
-            vec![inputs],
-            cleared,
-            budget,
-        )?);
+    for rule in rules.chunks(1) {
+        outcomes.extend(read_rule(context, store, rule, cleared, budget)?);
     }
     Ok(outcomes)
 }
 
-/// What a rule reads on from where the last run left it.
-fn inputs_of(
-    context: &Context,
-    store: Option<&SharedStore<'_>>,
-    (rule, found): FoundRule<'_>,
-) -> Result<Inputs, StoreError> {
-    let store = store.map(|store| store.lock().unwrap_or_else(PoisonError::into_inner));
-    let last = last_positions(store.as_deref().map(|store| &**store), rule, found)?;
-    let new = new_source(
-        &context.config,
-        context.now,
-        store.as_deref().map(|store| &**store),
-        rule,
-    )?;
-    drop(store);
-    Ok(Inputs::follow(
-        found,
-        last,
-        new,
-        &places(&context.config, context.now, rule),
-    ))
-}
-
-/// Reads the inputs of rules in one pass.
+/// Reads the logs of one rule.
 ///
 /// Logs may be rotated while they are read. What was found in one that turns
 /// out to be another is forgotten, and all is done again.
-fn read_on(
+fn read_rule(
     context: &Context,
     store: Option<&SharedStore<'_>>,
-    rules: &[FoundRule<'_>],
-    mut inputs: Vec<Inputs>,
+    rule: &[FoundRule<'_>],
     cleared: &HashMap<Address, Cleared>,
     budget: &mut Budget,
 ) -> Result<Vec<RuleOutcome>, StoreError> {
-    for tried in 0..TRIES {
-        if tried > 0 {
-            // Each by itself, since the files may not be the same any more.
-            let again = rules.iter().map(|&rule| inputs_of(context, store, rule));
-            inputs = again.collect::<Result<_, _>>()?;
-            if !inputs.windows(2).all(|pair| pair[0].are_like(&pair[1])) {
-                break;
-            }
-        }
-        let past = || KnownPast::Stored(cleared);
-        let evaluators = rules.iter();
-        let evaluators = evaluators.map(|(rule, _)| Evaluator::new(context, rule, store, past()));
-        let mut evaluators: Vec<Evaluator> = evaluators.collect();
-        let inputs = std::mem::take(&mut inputs);
-        let reports = Evaluator::evaluate_together(&mut evaluators, inputs, budget)?;
-        let read = evaluators.into_iter().zip(reports).zip(rules);
-        let outcomes =
-            read.map(|((evaluator, report), (rule, _))| outcome(rule, evaluator, report, budget));
-        if let Ok(outcomes) = outcomes.collect() {
+    for _ in 0..TRIES {
+        let inputs = inputs_of(context, store, rule)?;
+        if let Ok(outcomes) = read_once(context, store, rule, inputs, cleared, budget)? {
             return Ok(outcomes);
         }
     }
-    Ok(rules.iter().map(|(rule, _)| changing(rule)).collect())
+    Ok(rule.iter().map(|(rule, _)| changing(rule)).collect())
+}
+
+/// What each of the rules reads on from where the last run left it.
+fn inputs_of(
+    context: &Context,
+    store: Option<&SharedStore<'_>>,
+    rules: &[FoundRule<'_>],
+) -> Result<Vec<Inputs>, StoreError> {
+    let store = store.map(|store| store.lock().unwrap_or_else(PoisonError::into_inner));
+    let store = store.as_deref().map(|store| &**store);
+    let (config, now) = (&context.config, context.now);
+    let inputs = rules.iter().map(|(rule, found)| {
+        let last = last_positions(store, rule, found)?;
+        let new = new_source(config, now, store, rule)?;
+        Ok(Inputs::follow(found, last, new, &places(config, now, rule)))
+    });
+    inputs.collect()
+}
+
+/// Reads the inputs of rules in one pass.
+fn read_once(
+    context: &Context,
+    store: Option<&SharedStore<'_>>,
+    rules: &[FoundRule<'_>],
+    inputs: Vec<Inputs>,
+    cleared: &HashMap<Address, Cleared>,
+    budget: &mut Budget,
+) -> Result<Result<Vec<RuleOutcome>, LogChanged>, StoreError> {
+    let past = || KnownPast::Stored(cleared);
+    let evaluators = rules.iter();
+    let evaluators = evaluators.map(|(rule, _)| Evaluator::new(context, rule, store, past()));
+    let mut evaluators: Vec<Evaluator> = evaluators.collect();
+    let reports = Evaluator::evaluate_together(&mut evaluators, inputs, budget)?;
+    let read = evaluators.into_iter().zip(reports).zip(rules);
+    let outcomes =
+        read.map(|((evaluator, report), (rule, _))| outcome(rule, evaluator, report, budget));
+    Ok(outcomes.collect())
 }
 
 /// What the reading of a rule came to.

@@ -286,9 +286,7 @@ impl Inputs {
         M: FnOnce() -> Result<Matcher, String>,
         S: FailureSink,
     {
-        let reports = Inputs::read_together(vec![(self, reader)], budget);
-        let [report] = <[ReadReport; 1]>::try_from(reports).unwrap_or_else(|_| unreachable!());
-        report
+        Inputs::read_together(vec![(self, reader)], budget).remove(0)
     }
 
     /// Reads the inputs of several rules in one pass, each as [`Inputs::read`] does, and

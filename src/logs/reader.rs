@@ -39,10 +39,10 @@ pub(super) struct Reader {
     sizes: Sizes,
     /// What was found for which rule, and has not been handed over.
     ahead: VecDeque<(usize, BlockFailures)>,
-    /// What came of it, with what the first rule met.
+    /// What came of it, but for what the rules met.
     reading: Reading,
-    /// What the other rules met.
-    others: Vec<MatchedTotals>,
+    /// What each rule met.
+    totals: Vec<MatchedTotals>,
     from: u64,
     /// What is left of the segment if nothing of it is read.
     all: Left,
@@ -118,7 +118,7 @@ impl Reader {
                 end: from,
                 ..Reading::default()
             },
-            others: vec![MatchedTotals::default(); others.len()],
+            totals: vec![MatchedTotals::default(); 1 + others.len()],
             from,
             all,
             packed: packed_in,
@@ -174,7 +174,7 @@ impl Reader {
             left: self.all,
             ..Reading::default()
         };
-        self.others.fill(MatchedTotals::default());
+        self.totals.fill(MatchedTotals::default());
     }
 
     /// How much is left to be read, as far as that is known.
@@ -194,9 +194,8 @@ impl Reader {
 
     /// What came of it for each rule.
     pub(super) fn into_readings(self) -> Vec<Reading> {
-        let of_another = |totals| self.reading.of_another_rule(totals);
-        let others: Vec<Reading> = self.others.into_iter().map(of_another).collect();
-        std::iter::once(self.reading).chain(others).collect()
+        let of_rule = |totals| self.reading.of_rule(totals);
+        self.totals.into_iter().map(of_rule).collect()
     }
 
     /// The next failures, with the number of the rule that found them.
@@ -347,8 +346,7 @@ impl Reader {
             }
             whole += 1;
             reading.add(matched, self.from);
-            let others = matched.matches.iter().skip(1);
-            for (totals, more) in self.others.iter_mut().zip(others) {
+            for (totals, more) in self.totals.iter_mut().zip(&matched.matches) {
                 totals.add(&more.totals);
             }
             reading.error = error;

@@ -38,8 +38,8 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// The same bytes, of which another rule met this.
-    pub(super) fn of_another_rule(&self, totals: MatchedTotals) -> Self {
+    /// The same reading, for a rule that met this.
+    pub(super) fn of_rule(&self, totals: MatchedTotals) -> Self {
         let error = self.error.as_ref();
         Reading {
             end: self.end,
@@ -64,12 +64,9 @@ impl Reading {
         }
     }
 
-    /// Adds what was met in a block of a segment that is read from the byte `from` on.
+    /// Adds a block of a segment that is read from the byte `from` on.
     pub(super) fn add(&mut self, matched: &MatchedBlock, from: u64) {
-        let MatchedBlock { block, matches, .. } = matched;
-        if let Some(first) = matches.first() {
-            self.totals.add(&first.totals);
-        }
+        let block = &matched.block;
         if let Some(offset) = block.long_line {
             self.long_lines.0 += 1;
             self.long_lines.1.get_or_insert(offset);

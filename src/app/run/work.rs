@@ -94,7 +94,7 @@ fn read_rules(
     let store = store.map(SharedStore::new);
     for together in order {
         let read: Vec<FoundRule> = together.iter().map(|&n| (&rules[n], &found[n])).collect();
-        let read = reading::read_rules(context, store.as_ref(), &read, cleared, &mut budget)?;
+        let read = reading::read_group(context, store.as_ref(), &read, cleared, &mut budget)?;
         for (n, outcome) in together.into_iter().zip(read) {
             outcomes[n] = outcome;
         }

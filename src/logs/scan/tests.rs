@@ -164,6 +164,17 @@ fn input(path: &Path, segment: Segment) -> Input {
     }
 }
 
+/// Reads the inputs of one rule.
+fn scan_for(
+    matcher: &Matcher,
+    inputs: &mut [Input],
+    budget: &mut Budget,
+    sink: &mut impl FailureSink,
+) {
+    let matchers = std::slice::from_ref(matcher);
+    scan(budget, &mut [inputs], matchers, SMALL, &mut [sink]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
@@ -221,14 +232,7 @@ fn a_byte_of_a_compressed_log_that_can_not_be_reached_in_time_is_told() {
         let mut inputs = [input(&path, opened.segment(from, 0, false).unwrap())];
         let mut budget = Budget::unlimited().with_way_back(time);
         let mut sink = |_: MatchedFailure<'_>| Counted::as_failures(1);
-        let matchers = std::slice::from_ref(&matcher);
-        scan(
-            &mut budget,
-            &mut [&mut inputs],
-            matchers,
-            SMALL,
-            &mut [&mut sink],
-        );
+        scan_for(&matcher, &mut inputs, &mut budget, &mut sink);
         let [input] = inputs;
         input.parts.into_iter().next().unwrap().reading
     };
@@ -260,14 +264,7 @@ fn a_source_that_uses_up_its_time_holds_up_no_other() {
         Counted::as_failures(1)
     };
     let mut budget = Budget::new(Duration::from_micros(2), 2);
-    let matchers = std::slice::from_ref(&matcher);
-    scan(
-        &mut budget,
-        &mut [&mut inputs],
-        matchers,
-        SMALL,
-        &mut [&mut sink],
-    );
+    scan_for(&matcher, &mut inputs, &mut budget, &mut sink);
     let old = &inputs[0].parts[0];
     assert_ne!(old.reading.left, Left::Nothing);
     assert_eq!(
