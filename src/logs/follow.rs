@@ -174,8 +174,8 @@ impl Look<'_> {
 
     /// What the look comes to.
     fn looked(mut self, watch: &mut impl FnMut(LookMoment)) -> Looked {
-        let (names, moved) = (std::mem::take(&mut self.names), self.moved);
         let (lost, seen_files) = (self.is_lost(), self.seen_files());
+        let (names, moved) = (std::mem::take(&mut self.names), self.moved);
         let followed = self.plan();
         watch(LookMoment::Planned);
         let seen = match seen_files {

@@ -67,25 +67,22 @@ impl<'a> RuleLogNames<'a> {
         if self.logs > 1 || !self.orphans.is_empty() {
             // What is the same file comes first: of two others that hold its
             // bytes one is another log that begins with them.
-            let mut taken = BTreeSet::new();
+            let mut taken = Taken::new();
             for same_file in [true, false] {
                 self.find_what_is_gone(looks, same_file, &mut taken);
             }
+            find_copies_of_taken(looks, &taken);
         }
     }
 
     /// Gives generations that are gone from their logs to the files that hold
     /// them: those that were the same, or any.
-    fn find_what_is_gone(
-        &self,
-        looks: &mut [Look<'_>],
-        same_file: bool,
-        taken: &mut BTreeSet<From>,
-    ) {
+    fn find_what_is_gone(&self, looks: &mut [Look<'_>], same_file: bool, taken: &mut Taken) {
         for (place, from, generation) in self.found(looks, same_file, taken) {
-            if !taken.insert(from) {
+            let Entry::Vacant(free) = taken.entry(from) else {
                 continue;
-            }
+            };
+            free.insert((place, generation.clone()));
             if let From::Log(log, known) = from {
                 looks[log].found.insert(known);
             }
@@ -99,7 +96,7 @@ impl<'a> RuleLogNames<'a> {
         &self,
         looks: &[Look<'_>],
         same_file: bool,
-        taken: &BTreeSet<From>,
+        taken: &Taken,
     ) -> Vec<(Place, From, Generation)> {
         let mut gone = None;
         let mut found = Vec::new();
@@ -110,6 +107,12 @@ impl<'a> RuleLogNames<'a> {
                 };
                 let own = match candidate.is {
                     Is::New => 0,
+                    // All of it is read, or not to be read, whatever others know.
+                    Is::Known(known)
+                        if look.known[known].state == GenerationState::SkippedPacked =>
+                    {
+                        continue;
+                    }
                     Is::Known(known) => look.known[known].cursor.offset,
                     _ => continue,
                 };
@@ -117,7 +120,7 @@ impl<'a> RuleLogNames<'a> {
                 let is_it = |from: &From, generation: &Generation| {
                     let is_own = matches!(from, From::Log(log, _) if *log == n);
                     !is_own
-                        && !taken.contains(from)
+                        && !taken.contains_key(from)
                         && generation.cursor.offset > own
                         && (!same_file || is_same(generation, opened))
                         && (!matches!(from, From::Orphan(_)) || has_left(generation, opened))
@@ -238,6 +241,41 @@ fn copies(looks: &[Look<'_>]) -> Vec<((usize, usize), Vec<usize>)> {
     copies
 }
 
+/// Finds copies of a file that took over a generation, among the rotated files of the
+/// other logs. An example: `names/0` is a symbolic link to `log`, and a run met the file
+/// under this name alone. Then `log` was packed to `log.1.gz`, and a hard link `names/1`
+/// keeps the file itself: `names/1` goes on with it, and `log.1.gz`, which belongs to
+/// a log that never read the file, is its copy.
+fn find_copies_of_taken(looks: &mut [Look<'_>], taken: &Taken) {
+    let mut gone = Gone::default();
+    for (from, (_, generation)) in taken {
+        gone.add(*from, generation);
+    }
+    let mut copies = Vec::new();
+    for (n, look) in looks.iter().enumerate() {
+        for (at, candidate) in look.places() {
+            let (Some(copy), Is::New, Some(opened)) = (at, &candidate.is, &candidate.opened) else {
+                continue;
+            };
+            // That a file can not be read is told where it is read.
+            let Ok(Some((from, _))) = gone.held(opened, |_, _| true) else {
+                continue;
+            };
+            let (log, at) = taken[&from].0;
+            let original = looks[log].place(at).and_then(|file| file.opened.as_ref());
+            if original.is_some_and(|original| is_copy(opened, original).unwrap_or(false)) {
+                copies.push((n, copy));
+            }
+        }
+    }
+    for (log, copy) in copies {
+        looks[log].rotated[copy].is = Is::Copy;
+    }
+}
+
+/// The generations that files of other logs took over, and which files.
+type Taken = BTreeMap<From, (Place, Generation)>;
+
 /// Where a generation is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum From {
@@ -316,6 +354,13 @@ impl Look<'_> {
         let rotated = self.rotated.iter().enumerate();
         let rotated = rotated.map(|(n, candidate)| (Some(n), candidate));
         self.live.iter().map(|live| (None, live)).chain(rotated)
+    }
+
+    fn place(&self, at: Option<usize>) -> Option<&Candidate> {
+        match at {
+            None => self.live.as_ref(),
+            Some(n) => self.rotated.get(n),
+        }
     }
 
     fn at_place(&mut self, at: Option<usize>) -> Option<&mut Candidate> {

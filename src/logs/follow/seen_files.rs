@@ -20,7 +20,10 @@ impl Look<'_> {
     pub(super) fn seen_files(&self) -> Option<SeenFiles> {
         let candidates = || self.live.iter().chain(&self.rotated);
         let same = |candidate: &Candidate| matches!(candidate.is, Is::Same(_) | Is::Elsewhere);
-        if candidates().all(same) && !self.is_lost() && self.live_error.is_none() {
+        // Of two listed names that were one file when they were opened, one was another
+        // file before: a rotation went on meanwhile.
+        let all_met = self.rotated.len() == self.names.len();
+        if all_met && candidates().all(same) && !self.is_lost() && self.live_error.is_none() {
             return None;
         }
         let saw = candidates().filter_map(|candidate| {

@@ -521,6 +521,45 @@ fn hold_under_names(mode: Mode, script: &[(u8, Vec<u8>)]) {
     );
 }
 
+/// `names/2` and `names/0` are links to the log. While it is rotated a run meets the new
+/// file under `names/0` alone, reads it, and a hard link `names/1` keeps it when it is
+/// packed.
+#[test]
+fn a_file_that_was_read_under_a_link_and_kept_by_another_counts_once() {
+    hold_under_names(
+        Mode::Create { packs: true },
+        &[
+            (232, vec![]),
+            (0, vec![81, 89, 137, 196]),
+            (153, vec![137, 57, 9, 9, 9, 57, 9, 73, 57]),
+        ],
+    );
+}
+
+/// Between the listing and the opening `log.1` is unlinked and `log` takes its name: both
+/// names are one file then, and that file is as the last run left it.
+#[test]
+fn a_name_that_became_another_file_since_it_was_listed_is_no_quiet_look() {
+    hold_under_names(
+        Mode::Create { packs: true },
+        &[(225, vec![84, 105, 185, 233, 105]), (121, vec![108, 57, 9])],
+    );
+}
+
+/// What `log.1.gz` is a copy of was read under `names/0` once, which remembers that it was
+/// met. When the copy is renamed it still is that copy.
+#[test]
+fn a_copy_stays_one_whatever_another_name_remembers() {
+    hold_under_names(
+        Mode::Create { packs: true },
+        &[
+            (120, vec![177, 9, 41, 100]),
+            (105, vec![20, 41, 57, 9, 105, 169, 41, 57, 89, 9]),
+            (0, vec![185]),
+        ],
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
