@@ -371,3 +371,29 @@ fn a_run_that_is_killed_while_it_makes_a_store_small_is_gone_on_with_by_the_next
     sandbox.append("auth.log", long(&v6(10_999), 3) + &long(&v6(10_999), 4));
     sandbox.scan().exits(0).bans([&v6(10_999)]);
 }
+
+/// Rules that read one log in one pass share the memory of the run, and each goes on
+/// where that was used up.
+#[test]
+fn rules_that_read_one_log_share_the_memory_of_a_run() {
+    let log: String = (0..200_000).map(|n| failure(&v4(n), 18)).collect();
+    let sandbox = Sandbox::new().log("a.log", log).within(256);
+    let rule = json!({
+        "log_files": sandbox.path("a.log"),
+        "regex_patterns": [r"^(\S+) web1 sshd\[7\]: Failed password for root from (\S+) port"],
+    });
+    let sandbox = sandbox.set("/settings/rules", json!({"a": rule, "b": rule, "c": rule}));
+    let mut said = sandbox.scan().succeeds().stderr();
+    assert!(said.contains("in the memory that a run may take"), "{said}");
+    for _ in 0..20 {
+        if said.contains("is read to its end again") {
+            break;
+        }
+        said = sandbox.scan().succeeds().stderr();
+    }
+    assert!(said.contains("is read to its end again"), "{said}");
+    for rule in ["a", "b", "c"] {
+        let select = format!("SELECT count(*) FROM open_window WHERE rule = '{rule}'");
+        assert_eq!(number(&sandbox, &select), 200_000, "{rule}");
+    }
+}

@@ -1,7 +1,8 @@
 //! Match, count, decide: the failures of one rule go through the judge.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::judge::{AddressState, ChangedAddresses, Connections, Decision, Judge, Window};
@@ -47,8 +48,10 @@ pub(super) struct Evaluator<'a, 's> {
     pub(super) cleared: HashMap<Address, i64>,
     /// How many bytes the failures of the bans take.
     evidence: usize,
-    /// How many bytes the windows and the bans may take.
-    room: usize,
+    /// The memory that it may take, together with the rules that are read with it.
+    room: Arc<SharedRoom>,
+    /// How many bytes of that it has taken so far.
+    weighed: usize,
     /// How many failures were taken.
     taken: u32,
     /// Since when the store is held, as it is while much is asked of it.
@@ -77,7 +80,8 @@ impl<'a, 's> Evaluator<'a, 's> {
             bans: Vec::new(),
             cleared: HashMap::new(),
             evidence: 0,
-            room: usize::MAX,
+            room: Arc::default(),
+            weighed: 0,
             taken: 0,
             held: None,
             failed: None,
@@ -132,7 +136,10 @@ impl<'a, 's> Evaluator<'a, 's> {
         inputs: Vec<Inputs>,
         budget: &mut Budget,
     ) -> Result<Vec<ReadReport>, StoreError> {
-        let room = budget.room() / evaluators.len().max(1);
+        let room = Arc::new(SharedRoom {
+            bytes: budget.room(),
+            used: AtomicUsize::new(0),
+        });
         let _progress = inputs.first().map(|first| {
             let shows_progress = evaluators[0].context.shows_progress;
             ReadingProgress::over(shows_progress, first)
@@ -142,7 +149,7 @@ impl<'a, 's> Evaluator<'a, 's> {
             if !inputs.is_empty() {
                 evaluator.ask_the_store()?;
             }
-            evaluator.room = room;
+            evaluator.room = room.clone();
             let (rule, now) = (evaluator.rule, evaluator.context.now);
             let reader = LogReader {
                 rule: &rule.name,
@@ -285,7 +292,24 @@ const HELD: Duration = Duration::from_millis(20);
 /// After how many failures what was found is weighed again: they take some kilobytes.
 const WEIGHED: u32 = 256;
 
+/// How much memory the windows and the bans of rules may take that are read together.
+#[derive(Debug, Default)]
+struct SharedRoom {
+    bytes: usize,
+    used: AtomicUsize,
+}
+
 impl Evaluator<'_, '_> {
+    /// Whether there is room for further failures, once this rule was weighed again.
+    fn has_room(&mut self) -> bool {
+        let weight = self.weight();
+        let before = std::mem::replace(&mut self.weighed, weight);
+        // The bans that a window became may weigh less than it did: the sum wraps around.
+        let change = weight.wrapping_sub(before);
+        let used = self.room.used.fetch_add(change, Ordering::Relaxed);
+        used.wrapping_add(change) <= self.room.bytes
+    }
+
     fn hold(&mut self) -> Result<(), StoreError> {
         if self.held.is_none()
             && let Some(store) = self.store()
@@ -323,7 +347,7 @@ impl FailureSink for Evaluator<'_, '_> {
             Err(error) => self.failed = Some(error),
         }
         self.taken = self.taken.wrapping_add(1);
-        if !self.taken.is_multiple_of(WEIGHED) || self.weight() <= self.room {
+        if !self.taken.is_multiple_of(WEIGHED) || self.has_room() {
             counted.more = if self.judge.is_done_with(matched.failure.address) {
                 More::Unwanted
             } else {
