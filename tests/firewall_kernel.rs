@@ -10,6 +10,7 @@ use pyfilter::firewall::{
 };
 use pyfilter::model::{
     Address, Backend, ChainLocation, Deny, Family, Firewall, InstalledChain, IptablesVariant,
+    Subject,
 };
 
 use crate::netns::{Netns, Pair, Programs, VARIANTS, Variant};
@@ -25,20 +26,20 @@ fn firewall(programs: &Programs<'_>) -> Firewall {
     }
 }
 
-fn set(addresses: &[&str]) -> BTreeSet<Address> {
+fn set(addresses: &[&str]) -> BTreeSet<Subject> {
     addresses
         .iter()
-        .map(|text| Address::parse(text.as_bytes()).expect(text))
+        .map(|text| Subject::parse(text).expect(text))
         .collect()
 }
 
 /// Both families of `n` addresses.
-fn many(n: u32) -> BTreeSet<Address> {
+fn many(n: u32) -> BTreeSet<Subject> {
     (0..n)
         .flat_map(|n| {
             let v4 = std::net::Ipv4Addr::from_bits(0x0a00_0000 + n);
             let v6 = std::net::Ipv6Addr::from_bits((0x2001_0db8 << 96) + u128::from(n));
-            [Address::from(v4), Address::from(v6)]
+            [Address::from(v4), Address::from(v6)].map(Subject::from)
         })
         .collect()
 }
@@ -61,7 +62,7 @@ fn made(firewall: &Firewall, variant: Variant) -> Vec<InstalledChain> {
 fn reconcile(
     firewall: &Firewall,
     store: &str,
-    bans: &BTreeSet<Address>,
+    bans: &BTreeSet<Subject>,
     made: &[InstalledChain],
     seen: Option<Box<dyn FirewallInspection>>,
 ) -> ReconcileOutcome {
@@ -76,7 +77,7 @@ fn reconcile(
 /// Brings and expects success.
 fn brought(
     firewall: &Firewall,
-    wanted: &BTreeSet<Address>,
+    wanted: &BTreeSet<Subject>,
     former: &[InstalledChain],
 ) -> ReconcileOutcome {
     let outcome = reconcile(firewall, STORE, wanted, former, None);
@@ -300,7 +301,7 @@ fn kernel_a_rule_lost_after_the_listing_does_not_lose_the_run() {
         let mut bans = many(50);
         brought(&firewall, &bans, &[]);
         let seen = backend(&firewall).unwrap().inspect();
-        bans.remove(&Address::parse(b"10.0.0.7").unwrap());
+        bans.remove(&Subject::parse("10.0.0.7").unwrap());
         programs.run("iptables -F PYFILTER");
         let outcome = reconcile(&firewall, STORE, &bans, &[], Some(seen));
         assert_eq!(outcome.problems, [], "{variant:?}");
@@ -409,7 +410,7 @@ fn kernel_twenty_thousand_bans_of_each_family() {
         let programs = netns.programs(variant);
         let firewall = firewall(&programs);
         let mut bans = many(20_000);
-        let timed = |what: &str, bans: &BTreeSet<Address>, changed: bool| {
+        let timed = |what: &str, bans: &BTreeSet<Subject>, changed: bool| {
             let begun = Instant::now();
             let outcome = brought(&firewall, bans, &[]);
             let took = begun.elapsed();
@@ -421,7 +422,7 @@ fn kernel_twenty_thousand_bans_of_each_family() {
         timed("nothing to do", &bans, false);
         bans.extend(set(&["203.0.113.13"]));
         timed("one more", &bans, true);
-        bans.remove(&Address::parse(b"10.0.0.7").unwrap());
+        bans.remove(&Subject::parse("10.0.0.7").unwrap());
         timed("one less", &bans, true);
         bans.retain(|address| address.to_string().ends_with('3'));
         timed("most of them gone", &bans, true);

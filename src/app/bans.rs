@@ -16,6 +16,7 @@ use super::conf_d;
 use super::console::Console;
 use super::context::Context;
 use super::exit::Exit;
+use super::firewall_step;
 use super::output::{complain, finish, print_json, written};
 use super::run::{self, Job};
 
@@ -136,7 +137,10 @@ pub(super) fn unban(context: Context, args: &cli::UnbanArgs, console: Console) -
     } else {
         Job::Unban(args.addresses.clone(), args.local)
     };
-    let settings = context.config.firewall.clone();
+    let (settings, store) = (
+        context.config.firewall.clone(),
+        context.config.store.clone(),
+    );
     let done = run::run(context, &job, console);
     if let Ok(done) = &done {
         let lifted = done.summary.unbans.iter().map(|unban| unban.address);
@@ -145,7 +149,9 @@ pub(super) fn unban(context: Context, args: &cli::UnbanArgs, console: Console) -
         for address in named.difference(&lifted) {
             console.say(&format!("{address} is not banned."));
         }
-        warn_of_other_rules(&settings, named.union(&lifted));
+        let store = Store::look(&store).ok().flatten();
+        let chosen = firewall_step::chosen(&settings, store.as_ref()).unwrap_or(settings);
+        warn_of_other_rules(&chosen, named.union(&lifted));
     }
     finish(done, console, false)
 }

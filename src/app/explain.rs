@@ -23,6 +23,7 @@ use super::conf_d;
 use super::console::Console;
 use super::context::Context;
 use super::exit::Exit;
+use super::firewall_step;
 use super::locate;
 use super::output::{complain, print_json, written};
 use super::progress::{Amount, ReadingProgress};
@@ -102,7 +103,8 @@ fn gather(context: &Context, address: Address) -> Result<Explanation, StoreError
     locate(&mut known, config.geoip.as_deref());
     if known.cleared.is_some()
         && !known.is_banned()
-        && let Some(backend) = firewall::backend(&config.firewall)
+        && let settings = firewall_step::chosen(&config.firewall, store.as_ref())?
+        && let Some(backend) = firewall::backend(&settings)
     {
         known.blocked_by = backend.inspect_others().other_rules_blocking(address);
     }

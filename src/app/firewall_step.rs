@@ -3,7 +3,7 @@
 use crate::firewall::{
     self, CommittedBans, DeltaOutcome, FirewallInspection, ReconcileOutcome, RulesetFingerprint,
 };
-use crate::model::{Backend, Family, Firewall, InstalledChain, Problem};
+use crate::model::{Address, Backend, Family, Firewall, InstalledChain, Problem, Subject};
 use crate::report::FirewallRow;
 use crate::store::{BannedAddresses, ShownSet, Store, StoreError};
 
@@ -110,7 +110,7 @@ impl FirewallStep {
         let difference = was_right.then(|| difference(&*seen, &settings.chain));
         remember_to_make(&*seen, &committed.made, store)?;
         let before = before.filter(|before| seen.is_covered_by(before));
-        let outcome = seen.reconcile(&committed);
+        let outcome = firewall::reconcile(settings, seen, &committed);
         if outcome.changed && self.repaired.is_none() {
             self.repaired = difference;
         }
@@ -161,10 +161,13 @@ impl FirewallStep {
         let Some(backend) = firewall::backend(settings) else {
             return Ok(false);
         };
+        let subjects =
+            |all: &[Address]| -> Vec<Subject> { all.iter().copied().map(Subject::from).collect() };
+        let (gone, new) = (subjects(&since.gone), subjects(&since.new));
         let DeltaOutcome {
             changed,
             fingerprint,
-        } = backend.apply_delta(&before, &since.gone, &since.new);
+        } = backend.apply_delta(&before, &committed(store)?, &gone, &new);
         self.changed |= changed;
         self.known = fingerprint.map(|after| (after, now));
         Ok(self.known.is_some())
@@ -290,9 +293,15 @@ fn difference(seen: &dyn FirewallInspection, chain: &str) -> String {
 pub(super) fn committed(store: &Store) -> Result<CommittedBans, StoreError> {
     Ok(CommittedBans {
         store: store.id()?,
-        bans: store.in_force()?,
+        bans: store.in_force()?.into_iter().map(Subject::from).collect(),
         made: store.made()?,
     })
+}
+
+/// The settings with the backend that is taken, as `store` remembers what was made.
+pub(super) fn chosen(settings: &Firewall, store: Option<&Store>) -> Result<Firewall, StoreError> {
+    let made = store.map_or(Ok(Vec::new()), Store::made)?;
+    Ok(firewall::chosen(settings, &made))
 }
 
 /// Whether the configuration names another chain or other hooks than were made, or no

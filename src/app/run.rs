@@ -31,7 +31,7 @@ use super::clock;
 use super::conf_d;
 use super::console::{Console, Sessions};
 use super::context::Context;
-use super::firewall_step::FirewallStep;
+use super::firewall_step::{self, FirewallStep};
 use super::locate::locate;
 use super::metrics;
 use super::notices::Notices;
@@ -74,6 +74,7 @@ pub(super) fn run(mut context: Context, job: &Job, console: Console) -> Result<D
     let begun = Instant::now();
     let (mut locks, mut store) = begin(&mut context, job)?;
     let mut firewall_step = FirewallStep::default();
+    context.config.firewall = firewall_step::chosen(&context.config.firewall, Some(&store))?;
     firewall_step.finish(&context.config.firewall, &mut store)?;
 
     let mut changes = Changes::default();

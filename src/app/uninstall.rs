@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::cli::{GlobalArgs, STATE_DIR, UninstallArgs};
 use crate::config::{Config, DEFAULT_FILE};
 use crate::firewall;
-use crate::model::{Backend, Escaped, InstalledChain};
+use crate::model::{Backend, Escaped};
 use crate::store::{Store, StoreError};
 use crate::system;
 
@@ -144,7 +144,7 @@ fn remove_chain(config: &Config) -> Result<bool, String> {
     let id = id.map_err(|error| error.to_string())?;
     if config.firewall.backend != Backend::None {
         // Also what a killed first run, or a store that is lost, made: wherever it is.
-        made.push(InstalledChain::of(&config.firewall, None));
+        made.extend(firewall::wherever(&config.firewall));
     }
     if made.is_empty() {
         return Ok(false);

@@ -23,7 +23,7 @@ pub(super) fn firewall(settings: &Section, base: &Path, check: &mut Checker) -> 
     let hooks = hooks.and_then(|field| hooks_of(&field, chain, check));
     let programs = section.given("programs");
     Firewall {
-        backend: backend.unwrap_or(Backend::Iptables),
+        backend: backend.unwrap_or(Backend::Auto),
         chain: chain.to_owned(),
         hooks: hooks.unwrap_or_else(|| vec!["INPUT".to_owned()]),
         deny: deny.unwrap_or(Deny::Drop),

@@ -1,20 +1,86 @@
-//! Which backends there are.
+//! Which backends there are, and which one is taken.
 
 use crate::firewall::iptables::Iptables;
-use crate::firewall::{FirewallBackend, ReconcileOutcome};
+use crate::firewall::nftables::Nftables;
+use crate::firewall::{CommittedBans, FirewallBackend, FirewallInspection, ReconcileOutcome};
 use crate::model::{Backend, Firewall, InstalledChain};
 
-/// The backend of the configuration; none if bans are decided and recorded only.
+/// Those that make something, in the order in which `auto` takes them.
+const MAKING: [Backend; 2] = [Backend::Iptables, Backend::Nftables];
+
+/// The settings with the backend that is taken: for `auto` the one that made what is
+/// there, while its program is installed; else the first whose program is. Where none is,
+/// iptables, which tells what to install.
+#[must_use]
+pub fn chosen(firewall: &Firewall, made: &[InstalledChain]) -> Firewall {
+    let installed = |backend: &&Backend| is_installed(**backend, firewall);
+    let has_made = |backend: &&Backend| made.iter().any(|made| made.may_be_of(**backend));
+    let backend = match firewall.backend {
+        Backend::Auto => {
+            let former = MAKING.iter().filter(has_made).find(installed);
+            let first = former.or_else(|| MAKING.iter().find(installed));
+            *first.unwrap_or(&Backend::Iptables)
+        }
+        named => named,
+    };
+    Firewall {
+        backend,
+        ..firewall.clone()
+    }
+}
+
+/// The backend of the configuration; none if bans are decided and recorded only. `auto`
+/// is what [`chosen`] takes where nothing was made yet.
 #[must_use]
 pub fn backend(firewall: &Firewall) -> Option<Box<dyn FirewallBackend + '_>> {
     match firewall.backend {
-        Backend::Iptables => Some(Box::new(Iptables { firewall })),
+        Backend::Auto if chosen(firewall, &[]).backend == Backend::Nftables => {
+            Some(Box::new(Nftables { firewall }))
+        }
+        Backend::Auto | Backend::Iptables => Some(Box::new(Iptables { firewall })),
+        Backend::Nftables => Some(Box::new(Nftables { firewall })),
         Backend::None => None,
     }
 }
 
-/// Takes `made` out of the firewall, whichever backend is configured now: each backend
-/// takes out what it has made, and so far there is one. Where no backend is configured it would go on blocking, whatever is
+fn is_installed(backend: Backend, firewall: &Firewall) -> bool {
+    match backend {
+        Backend::Iptables => Iptables { firewall }.is_installed(),
+        Backend::Nftables => Nftables { firewall }.is_installed(),
+        Backend::Auto | Backend::None => false,
+    }
+}
+
+/// Makes the firewall hold the committed bans, by the backend that has listed it, and
+/// then takes away what other backends made. In that order, so that no packet of a
+/// banned address passes in between; and only if all went well, for something has to
+/// block.
+pub fn reconcile(
+    firewall: &Firewall,
+    seen: Box<dyn FirewallInspection>,
+    committed: &CommittedBans,
+) -> ReconcileOutcome {
+    let (own, others): (Vec<_>, Vec<_>) =
+        (committed.made.iter().cloned()).partition(|made| made.may_be_of(firewall.backend));
+    let own = CommittedBans {
+        made: own,
+        ..committed.clone()
+    };
+    let mut outcome = seen.reconcile(&own);
+    if others.is_empty() {
+        return outcome;
+    }
+    if outcome.problems.is_empty() {
+        let removed = remove(firewall, Some(&committed.store), &others);
+        outcome.add_removed(removed);
+    } else {
+        outcome.installed.extend(others);
+    }
+    outcome
+}
+
+/// Takes `made` out of the firewall, whichever backend is configured now: each takes out
+/// what it has made. Where no backend is configured it would go on blocking, whatever is
 /// un-banned.
 #[must_use]
 pub fn remove(
@@ -22,8 +88,51 @@ pub fn remove(
     store: Option<&str>,
     made: &[InstalledChain],
 ) -> ReconcileOutcome {
-    if made.is_empty() {
-        return ReconcileOutcome::default();
+    let mut outcome = ReconcileOutcome::default();
+    for by in MAKING {
+        let (own, _): (Vec<_>, Vec<_>) =
+            (made.iter().cloned()).partition(|made| made.may_be_of(by));
+        if own.is_empty() {
+            continue;
+        }
+        let settings = Firewall {
+            backend: by,
+            ..firewall.clone()
+        };
+        if let Some(backend) = backend(&settings) {
+            outcome.add(backend.remove(store, &own));
+        }
     }
-    Iptables { firewall }.remove(store, made)
+    outcome
+}
+
+/// What pyfilter with these settings may have made, wherever that is.
+#[must_use]
+pub fn wherever(firewall: &Firewall) -> Vec<InstalledChain> {
+    vec![
+        InstalledChain::of(firewall, None),
+        Nftables { firewall }.made(),
+    ]
+}
+
+impl ReconcileOutcome {
+    /// Takes up what else was done.
+    fn add(&mut self, other: ReconcileOutcome) {
+        self.changed |= other.changed;
+        self.commits += other.commits;
+        self.warnings.extend(other.warnings);
+        self.problems.extend(other.problems);
+        self.taken_over.extend(other.taken_over);
+        self.leftovers.extend(other.leftovers);
+        self.installed.extend(other.installed);
+        self.installed.sort();
+        self.installed.dedup();
+    }
+
+    /// Takes up what was removed in places that are not used any more: what stays there
+    /// does not keep the bans from being in force.
+    fn add_removed(&mut self, mut other: ReconcileOutcome) {
+        other.leftovers.append(&mut other.problems);
+        self.add(other);
+    }
 }

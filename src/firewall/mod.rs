@@ -3,8 +3,9 @@
 //! | file | what it does |
 //! |---|---|
 //! | `mod` | the contract that each backend keeps: [`FirewallBackend`], [`FirewallInspection`] |
-//! | `backends` | the table: [`backend`] gives the one of the configuration, [`remove`] asks each |
+//! | `backends` | the table: [`chosen`] says which one `auto` takes, [`backend`] gives it; [`reconcile`], [`remove`] change over |
 //! | `iptables/` | the backend for iptables and ip6tables, of either variant |
+//! | `nftables/` | the backend for a table of our own in `nf_tables` |
 //! | `fingerprint` | whether anybody has changed the firewall since, without listing it |
 //! | `netlink` | what the kernel's `nf_tables` tells of itself |
 //! | `rule_text` | one ban as a rule: `-s 203.0.113.13/32 -j DROP` (pure) |
@@ -28,6 +29,7 @@ mod backends;
 mod fingerprint;
 mod iptables;
 mod netlink;
+mod nftables;
 mod rule_text;
 pub mod snapshot;
 pub mod snapshot_file;
@@ -35,10 +37,10 @@ pub mod snapshot_file;
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
-pub use backends::{backend, remove};
+pub use backends::{backend, chosen, reconcile, remove, wherever};
 pub use fingerprint::RulesetFingerprint;
 
-use crate::model::{Address, Family, InstalledChain, Problem};
+use crate::model::{Address, Family, InstalledChain, Problem, Subject};
 
 /// One way to apply bans, with the settings of the configuration.
 pub trait FirewallBackend {
@@ -52,14 +54,15 @@ pub trait FirewallBackend {
     /// The state of the firewall now; none where the kernel does not tell.
     fn fingerprint(&self) -> Option<RulesetFingerprint>;
 
-    /// Takes the addresses `gone` out of our chain and puts `new` into it, without
-    /// listing it: `before` says that nobody has changed it since it held `gone` and
-    /// not `new`. A change by somebody else at the same moment is noticed.
+    /// Takes `gone` out of what is blocked and puts `new` into it, so that it holds
+    /// `bans`, without listing it: `before` says that nobody has changed it since it held
+    /// `gone` and not `new`. A change by somebody else at the same moment is noticed.
     fn apply_delta(
         &self,
         before: &RulesetFingerprint,
-        gone: &[Address],
-        new: &[Address],
+        committed: &CommittedBans,
+        gone: &[Subject],
+        new: &[Subject],
     ) -> DeltaOutcome;
 
     /// Takes out of the firewall what of `made` this backend made. A chain with the
@@ -121,8 +124,8 @@ pub trait FirewallInspection: Debug {
 pub struct CommittedBans {
     /// The id of the store.
     pub store: String,
-    /// The addresses that are banned, of both families.
-    pub bans: BTreeSet<Address>,
+    /// What is banned, of both families.
+    pub bans: BTreeSet<Subject>,
     /// What earlier runs made.
     pub made: Vec<InstalledChain>,
 }

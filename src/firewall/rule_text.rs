@@ -1,12 +1,16 @@
 //! The text of one ban as a rule, which the blacklist files and iptables share:
 //! `-s 203.0.113.13/32 -j DROP`. Pure.
 
-use crate::model::{Address, Deny, Family};
+use crate::model::{Address, Deny, Family, Subject};
 
 /// `-s 203.0.113.13/32 -j DROP`
-pub(super) fn rule_text(address: Address, deny: Deny) -> String {
-    let mask = whole_mask(address.family());
-    format!("-s {address}{mask} -j {}", deny.as_str())
+pub(super) fn rule_text(subject: Subject, deny: Deny) -> String {
+    format!("{} -j {}", source(subject), deny.as_str())
+}
+
+/// `-s 203.0.113.13/32`
+pub(super) fn source(subject: Subject) -> String {
+    format!("-s {}/{}", subject.first(), subject.length())
 }
 
 /// The address of `ADDRESS`, `ADDRESS/32` or `ADDRESS/128`; none for networks, names

@@ -89,7 +89,7 @@ pub fn render(
     );
     let of_family = |address: &&Address| address.family() == family;
     for address in addresses.iter().filter(of_family) {
-        let _ = writeln!(text, "-A {chain} {}", rule_text(*address, deny));
+        let _ = writeln!(text, "-A {chain} {}", rule_text((*address).into(), deny));
     }
     text.push_str("COMMIT\n");
     text

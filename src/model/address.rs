@@ -32,6 +32,15 @@ pub enum Family {
 impl Family {
     /// Both, in the order in which they are applied.
     pub const BOTH: [Family; 2] = [Family::V4, Family::V6];
+
+    /// How many bits an address has.
+    #[must_use]
+    pub fn bits(self) -> u8 {
+        match self {
+            Family::V4 => 32,
+            Family::V6 => 128,
+        }
+    }
 }
 
 impl fmt::Display for Family {

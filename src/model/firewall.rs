@@ -28,16 +28,25 @@ pub struct Firewall {
 /// What applies the bans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
+    /// The one whose programs are there: what made the bans' place last, else iptables,
+    /// else nftables.
+    Auto,
     /// iptables and ip6tables, of either variant.
     Iptables,
+    /// A table of our own in `nf_tables`, written with `nft`.
+    Nftables,
     /// Nothing: decide and record only.
     None,
 }
 
 impl Backend {
     /// All of them, each with its word in the configuration and in reports.
-    pub const NAMED: [(&str, Backend); 2] =
-        [("iptables", Backend::Iptables), ("none", Backend::None)];
+    pub const NAMED: [(&str, Backend); 4] = [
+        ("auto", Backend::Auto),
+        ("iptables", Backend::Iptables),
+        ("nftables", Backend::Nftables),
+        ("none", Backend::None),
+    ];
 
     /// Its word in the configuration and in reports.
     #[must_use]
@@ -174,6 +183,8 @@ pub enum ChainLocation {
         /// Whose table of that name.
         variant: IptablesVariant,
     },
+    /// A table of our own in `nf_tables`, for both families.
+    Nftables,
 }
 
 impl ChainLocation {
@@ -185,24 +196,37 @@ impl ChainLocation {
                 IptablesVariant::Nft => "iptables-nft",
                 IptablesVariant::Legacy => "iptables-legacy",
             },
+            ChainLocation::Nftables => "nftables",
         }
     }
 
-    /// The family of its table.
+    /// The backend whose place it is.
     #[must_use]
-    pub fn family(self) -> Family {
+    pub fn backend(self) -> Backend {
         match self {
-            ChainLocation::Iptables { family, .. } => family,
+            ChainLocation::Iptables { .. } => Backend::Iptables,
+            ChainLocation::Nftables => Backend::Nftables,
+        }
+    }
+
+    /// The family of its table; none if it is one for both.
+    #[must_use]
+    pub fn family(self) -> Option<Family> {
+        match self {
+            ChainLocation::Iptables { family, .. } => Some(family),
+            ChainLocation::Nftables => None,
         }
     }
 
     /// The location with this [`Self::made_by`] and [`Self::family`].
     #[must_use]
-    pub fn named(made_by: &str, family: Family) -> Option<Self> {
+    pub fn named(made_by: &str, family: Option<Family>) -> Option<Self> {
         let variants = [IptablesVariant::Nft, IptablesVariant::Legacy];
-        let all = variants.map(|variant| ChainLocation::Iptables { family, variant });
-        all.into_iter()
-            .find(|location| location.made_by() == made_by)
+        let all = Family::BOTH
+            .into_iter()
+            .flat_map(|family| variants.map(|variant| ChainLocation::Iptables { family, variant }));
+        all.chain([ChainLocation::Nftables])
+            .find(|location| location.made_by() == made_by && location.family() == family)
     }
 }
 
@@ -230,6 +254,12 @@ impl InstalledChain {
             chain: firewall.chain.clone(),
             hooks,
         }
+    }
+
+    /// Whether it is, or may be, one that `backend` made: 3.0.0 had iptables alone.
+    #[must_use]
+    pub fn may_be_of(&self, backend: Backend) -> bool {
+        self.place.map_or(Backend::Iptables, ChainLocation::backend) == backend
     }
 
     /// Whether it is, or may be, in that table.

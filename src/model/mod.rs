@@ -45,6 +45,7 @@ mod sharing;
 mod skew;
 mod span;
 mod stamp;
+mod subject;
 mod variant;
 
 pub use address::{Address, Family};
@@ -80,4 +81,5 @@ pub use sharing::{
 pub use skew::{EARLIEST_NOW, MOST_SKEW};
 pub use span::{SpanError, parse_span};
 pub use stamp::Stamp;
+pub use subject::Subject;
 pub use variant::{Axis, AxisError, Variant, variants};

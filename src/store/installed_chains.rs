@@ -64,8 +64,9 @@ fn written(made: &InstalledChain) -> Value {
         Some(place) => json!({
             "by": place.made_by(),
             "family": match place.family() {
-                Family::V4 => "v4",
-                Family::V6 => "v6",
+                Some(Family::V4) => "v4",
+                Some(Family::V6) => "v6",
+                None => "both",
             },
             "chain": chain,
             "hooks": hooks,
@@ -93,8 +94,9 @@ fn understood(text: &str) -> Option<Vec<InstalledChain>> {
 
 fn place(by: &str, family: &str) -> Option<ChainLocation> {
     let family = match family {
-        "v4" => Family::V4,
-        "v6" => Family::V6,
+        "v4" => Some(Family::V4),
+        "v6" => Some(Family::V6),
+        "both" => None,
         _ => return None,
     };
     ChainLocation::named(by, family)
@@ -108,8 +110,11 @@ mod tests {
     fn made() -> impl Strategy<Value = InstalledChain> {
         let families = prop::sample::select(Family::BOTH.to_vec());
         let makers = prop::sample::select(vec!["iptables-nft", "iptables-legacy"]);
-        let place =
-            (families, makers).prop_map(|(family, by)| ChainLocation::named(by, family).unwrap());
+        let place = prop_oneof![
+            (families, makers)
+                .prop_map(|(family, by)| ChainLocation::named(by, Some(family)).unwrap()),
+            Just(ChainLocation::Nftables),
+        ];
         let hooks = prop::collection::vec("[!-~]{1,28}", 0..3);
         (prop::option::of(place), "[!-~]{1,28}", hooks).prop_map(|(place, chain, hooks)| {
             InstalledChain {

@@ -14,6 +14,12 @@ const MANY: usize = 20_000;
 const UNBANNED: usize = 1000;
 
 pub(super) fn look(settings: &Firewall, store: Option<&Store>, findings: &mut CheckFindings) {
+    let chosen = firewall_step::chosen(settings, store);
+    let settings = match &chosen {
+        Ok(chosen) => chosen,
+        // That the store is damaged is told below.
+        Err(_) => settings,
+    };
     let Some(backend) = firewall::backend(settings) else {
         findings.warn("firewall: \"backend\" is \"none\", so bans are decided and recorded only");
         return;

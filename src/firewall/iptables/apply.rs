@@ -7,7 +7,7 @@ use super::listing::Listing;
 use super::programs::IptablesPrograms;
 use super::ruleset::RulesetPlan;
 use super::tables::{FamilyListing, FilterTables};
-use crate::model::{Address, Family, Firewall, IptablesVariant};
+use crate::model::{Family, Firewall, IptablesVariant, Subject};
 
 /// What came of one family.
 pub(super) struct AppliedFamily {
@@ -34,11 +34,11 @@ pub(super) enum FamilyResult {
 
 impl AppliedFamily {
     /// How many addresses our chain blocks now, as far as is known.
-    pub(super) fn blocked(&self, firewall: &Firewall, wanted: &BTreeSet<Address>) -> usize {
+    pub(super) fn blocked(&self, firewall: &Firewall, wanted: &BTreeSet<Subject>) -> usize {
         match &self.result {
             FamilyResult::None => 0,
             FamilyResult::Done { .. } => {
-                let of_family = |address: &&Address| address.family() == self.family;
+                let of_family = |address: &&Subject| address.family() == self.family;
                 wanted.iter().filter(of_family).count()
             }
             FamilyResult::Failed { before, .. } => {

@@ -8,7 +8,7 @@ use super::owner;
 use super::reconcile::needs_change;
 use super::tables::FilterTables;
 use crate::firewall::{CommittedBans, FirewallFinding};
-use crate::model::{Address, Escaped, Family, Firewall, plural};
+use crate::model::{Escaped, Family, Firewall, Subject, plural};
 
 use FirewallFinding::{Error, Fine, Warning};
 
@@ -40,7 +40,7 @@ fn of_table(
     firewall: &Firewall,
     listing: &Listing,
     store: Option<&str>,
-    should_hold: Option<&BTreeSet<Address>>,
+    should_hold: Option<&BTreeSet<Subject>>,
 ) -> Vec<FirewallFinding> {
     let mut findings = Vec::new();
     let (family, chain) = (listing.family, &firewall.chain);
@@ -78,7 +78,7 @@ fn of_table(
 fn changed_by_others(
     firewall: &Firewall,
     listing: &Listing,
-    bans: &BTreeSet<Address>,
+    bans: &BTreeSet<Subject>,
 ) -> FirewallFinding {
     let (family, chain) = (listing.family, &firewall.chain);
     let bans = bans.iter().filter(|ban| ban.family() == family).count();

@@ -4,15 +4,16 @@
 use super::fingerprint;
 use super::programs::IptablesPrograms;
 use super::ruleset::amendment;
-use crate::firewall::{DeltaOutcome, RulesetFingerprint};
-use crate::model::{Address, Family, Firewall};
+use crate::firewall::{CommittedBans, DeltaOutcome, RulesetFingerprint};
+use crate::model::{Family, Firewall, Subject};
 
 /// Takes `gone` out of our chain and puts `new` into it.
 pub(super) fn apply(
     firewall: &Firewall,
     before: &RulesetFingerprint,
-    gone: &[Address],
-    new: &[Address],
+    _committed: &CommittedBans,
+    gone: &[Subject],
+    new: &[Subject],
 ) -> DeltaOutcome {
     let mut texts = Vec::new();
     let mut growth = [0; 2];
@@ -46,7 +47,7 @@ pub(super) fn apply(
     }
 }
 
-fn of_family(addresses: &[Address], family: Family) -> Vec<Address> {
+fn of_family(addresses: &[Subject], family: Family) -> Vec<Subject> {
     let addresses = addresses.iter().copied();
     addresses
         .filter(|address| address.family() == family)

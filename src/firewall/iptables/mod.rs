@@ -42,15 +42,25 @@ mod tables;
 mod tests;
 
 use crate::firewall::{
-    DeltaOutcome, FirewallBackend, FirewallInspection, ReconcileOutcome, RulesetFingerprint,
+    CommittedBans, DeltaOutcome, FirewallBackend, FirewallInspection, ReconcileOutcome,
+    RulesetFingerprint,
 };
-use crate::model::{Address, Family, Firewall, InstalledChain};
-use programs::IptablesPrograms;
+use crate::model::{Family, Firewall, InstalledChain, Subject};
+use programs::{IptablesPrograms, TableCommand};
 use tables::FilterTables;
 
 /// The backend with these settings.
 pub(super) struct Iptables<'a> {
     pub(super) firewall: &'a Firewall,
+}
+
+impl Iptables<'_> {
+    /// Whether `iptables-restore` is there.
+    pub(super) fn is_installed(&self) -> bool {
+        let programs = IptablesPrograms::new(Family::V4, self.firewall.programs.as_deref());
+        let restore = TableCommand::Restore.of(Family::V4);
+        programs.find(restore).is_ok()
+    }
 }
 
 impl FirewallBackend for Iptables<'_> {
@@ -69,10 +79,11 @@ impl FirewallBackend for Iptables<'_> {
     fn apply_delta(
         &self,
         before: &RulesetFingerprint,
-        gone: &[Address],
-        new: &[Address],
+        committed: &CommittedBans,
+        gone: &[Subject],
+        new: &[Subject],
     ) -> DeltaOutcome {
-        delta::apply(self.firewall, before, gone, new)
+        delta::apply(self.firewall, before, committed, gone, new)
     }
 
     fn remove(&self, store: Option<&str>, made: &[InstalledChain]) -> ReconcileOutcome {
@@ -85,7 +96,7 @@ impl FirewallBackend for Iptables<'_> {
         };
         let mut families: Vec<Family> = made
             .iter()
-            .filter_map(|made| Some(made.place?.family()))
+            .filter_map(|made| made.place?.family())
             .collect();
         let places = families.len();
         families.dedup();

@@ -111,7 +111,7 @@ fn kept(families: &[AppliedFamily], made: &[InstalledChain]) -> Vec<InstalledCha
             .filter(|family| of.is_none_or(|of| family.family == of));
         families.any(|family| matches!(family.result, FamilyResult::Failed { .. }))
     };
-    let stays = |made: &&InstalledChain| failed(made.place.map(ChainLocation::family));
+    let stays = |made: &&InstalledChain| failed(made.place.and_then(ChainLocation::family));
     made.iter().filter(stays).cloned().collect()
 }
 

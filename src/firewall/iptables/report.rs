@@ -7,7 +7,7 @@ use super::apply::{AppliedFamily, FamilyResult};
 use super::error::FirewallError;
 use super::ruleset::RulesetPlan;
 use crate::firewall::ReconcileOutcome;
-use crate::model::{Address, Family, Problem, plural};
+use crate::model::{Family, Problem, Subject, plural};
 use crate::system;
 
 /// Changes, warnings and problems; a cause of both families is said once.
@@ -82,7 +82,7 @@ pub(super) fn missing_hooks(families: &[AppliedFamily]) -> Vec<String> {
 }
 
 /// IPv6 bans that are not applied although the host can be reached by IPv6.
-pub(super) fn idle_v6(families: &[AppliedFamily], wanted: &BTreeSet<Address>) -> Option<String> {
+pub(super) fn idle_v6(families: &[AppliedFamily], wanted: &BTreeSet<Subject>) -> Option<String> {
     let none = |family: &AppliedFamily| {
         family.family == Family::V6 && matches!(family.result, FamilyResult::None)
     };

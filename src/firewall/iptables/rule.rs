@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::firewall::rule_text::{deny, single_address};
-use crate::model::{Address, Deny, Family};
+use crate::firewall::rule_text::deny;
+use crate::model::{Deny, Family, Subject};
 
 /// One rule of a listing: the text after `-A CHAIN `.
 ///
@@ -26,21 +26,21 @@ impl ListedRule {
     ///
     /// REJECT counts only with the kernel's default answer: any other answer was
     /// chosen by somebody else.
-    pub(super) fn single(&self, family: Family) -> Option<(Address, Deny)> {
+    pub(super) fn single(&self, family: Family) -> Option<(Subject, Deny)> {
         let mut words = self.0.split_ascii_whitespace();
         if words.next()? != "-s" {
             return None;
         }
-        let address = single_address(words.next()?, family)?;
+        let subject = Subject::parse(words.next()?).filter(|of| of.family() == family)?;
         if words.next()? != "-j" {
             return None;
         }
         let deny = deny(words.next()?)?;
         match (deny, words.next()) {
-            (_, None) => Some((address, deny)),
+            (_, None) => Some((subject, deny)),
             (Deny::Reject, Some("--reject-with")) => (words.next()? == default_answer(family)
                 && words.next().is_none())
-            .then_some((address, deny)),
+            .then_some((subject, deny)),
             _ => None,
         }
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use crate::firewall::{CommittedBans, FirewallInspection, ReconcileOutcome, backend, remove};
 use crate::model::{
     Address, Backend, ChainLocation, Deny, Family, Firewall, InstalledChain, IptablesVariant,
+    Subject,
 };
 
 const EMPTY: &str = "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n";
@@ -68,10 +69,10 @@ impl Programs {
     }
 }
 
-fn bans() -> BTreeSet<Address> {
+fn bans() -> BTreeSet<Subject> {
     ["203.0.113.13", "2001:db8::13", "2001:db8::14"]
         .iter()
-        .filter_map(|text| Address::parse(text.as_bytes()))
+        .filter_map(|text| Subject::parse(text))
         .collect()
 }
 
@@ -99,7 +100,7 @@ fn made(firewall: &Firewall) -> Vec<InstalledChain> {
 fn reconcile(
     firewall: &Firewall,
     store: &str,
-    bans: &BTreeSet<Address>,
+    bans: &BTreeSet<Subject>,
     made: &[InstalledChain],
     seen: Option<Box<dyn FirewallInspection>>,
 ) -> ReconcileOutcome {
@@ -224,8 +225,8 @@ fn a_rule_that_went_between_listing_and_writing_costs_one_more_try() {
         "iptables",
         &listing(&format!("-A INPUT -j PYFILTER\n{twenty}")),
     );
-    let mut wanted: BTreeSet<Address> = (2..20)
-        .map(|n| Address::from(std::net::Ipv4Addr::new(192, 0, 2, n)))
+    let mut wanted: BTreeSet<Subject> = (2..20)
+        .map(|n| Subject::from(Address::from(std::net::Ipv4Addr::new(192, 0, 2, n))))
         .collect();
     wanted.extend(bans());
     let seen = backend(&firewall).unwrap().inspect();

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use super::wanted::Wanted;
 use crate::firewall::iptables::listing::Listing;
 use crate::firewall::iptables::owner;
-use crate::model::Address;
+use crate::model::Subject;
 
 /// What our chain holds now.
 #[derive(Default)]
 pub(super) struct Contents<'a> {
-    pub(super) addresses: BTreeSet<Address>,
+    pub(super) addresses: BTreeSet<Subject>,
     /// The ids of stores, in the order of the rules that carry them.
     pub(super) ids: Vec<String>,
     /// Every rule is one address with our target, or the store's id, and none is

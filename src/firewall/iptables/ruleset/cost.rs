@@ -9,18 +9,18 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::firewall::rule_text::rule_text;
-use crate::model::{Address, Deny, IptablesVariant};
+use crate::model::{Deny, IptablesVariant, Subject};
 
 /// The difference between the bans in our chain and those that are wanted.
 pub(super) struct Change {
     /// There and not wanted.
-    pub(super) gone: Vec<Address>,
+    pub(super) gone: Vec<Subject>,
     /// Wanted and not there.
-    pub(super) new: Vec<Address>,
+    pub(super) new: Vec<Subject>,
 }
 
 impl Change {
-    pub(super) fn between(wanted: &BTreeSet<Address>, there: &BTreeSet<Address>) -> Self {
+    pub(super) fn between(wanted: &BTreeSet<Subject>, there: &BTreeSet<Subject>) -> Self {
         Change {
             gone: there.difference(wanted).copied().collect(),
             new: wanted.difference(there).copied().collect(),
@@ -70,8 +70,8 @@ pub(in crate::firewall::iptables) fn amendment(
     chain: &str,
     deny: Deny,
     there: usize,
-    gone: &[Address],
-    new: &[Address],
+    gone: &[Subject],
+    new: &[Subject],
 ) -> Option<String> {
     // To write all, the chain is listed first. That reads as much as a deletion does.
     if comparisons_cost(gone.len(), there) + new.len()

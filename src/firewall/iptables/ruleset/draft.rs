@@ -10,7 +10,7 @@ use crate::firewall::iptables::listing::Listing;
 use crate::firewall::iptables::owner;
 use crate::firewall::iptables::rule::ListedRule;
 use crate::firewall::rule_text::rule_text;
-use crate::model::{Address, InstalledChain, plural};
+use crate::model::{InstalledChain, Subject, plural};
 
 /// A plan while it is written.
 #[derive(Default)]
@@ -29,7 +29,7 @@ impl Draft {
         listing: &Listing,
     ) {
         let Wanted { store, chain, .. } = *wanted;
-        let addresses: BTreeSet<Address> = wanted
+        let addresses: BTreeSet<Subject> = wanted
             .addresses
             .iter()
             .copied()

@@ -5,7 +5,7 @@ use super::*;
 use crate::firewall::iptables::owner;
 use crate::firewall::iptables::rule::ListedRule;
 use crate::firewall::rule_text::rule_text;
-use crate::model::{Address, Deny, Family};
+use crate::model::{Address, Deny, Family, Subject};
 use proptest::prelude::*;
 
 /// A filter table that understands the restore language: chains of rules as
@@ -104,10 +104,10 @@ fn reject_as_listed(spec: &str) -> String {
     spec.replace("-j REJECT", "-j REJECT --reject-with icmp-port-unreachable")
 }
 
-fn set(addresses: &[&str]) -> BTreeSet<Address> {
+fn set(addresses: &[&str]) -> BTreeSet<Subject> {
     addresses
         .iter()
-        .map(|text| Address::parse(text.as_bytes()).expect(text))
+        .map(|text| Subject::parse(text).expect(text))
         .collect()
 }
 
@@ -385,14 +385,13 @@ fn what_is_known_to_be_there_is_amended_like_what_is_listed() {
     let table = Table::new()
         .with("INPUT", &["-j PYFILTER"])
         .with("PYFILTER", &rules);
-    let [gone, new] =
-        ["192.0.2.1", "192.0.2.9"].map(|text| Address::parse(text.as_bytes()).unwrap());
+    let [gone, new] = ["192.0.2.1", "192.0.2.9"].map(|text| Subject::parse(text).unwrap());
     let listed = drops(&["192.0.2.2", "192.0.2.3", "192.0.2.9"], &[], &table);
     let known = amendment("PYFILTER", Deny::Drop, rules.len(), &[gone], &[new]);
     assert_eq!(known, listed.text);
 
-    let all: Vec<Address> = (0..200)
-        .map(|n| Address::parse(format!("192.0.2.{n}").as_bytes()).unwrap())
+    let all: Vec<Subject> = (0..200)
+        .map(|n| Subject::parse(&format!("192.0.2.{n}")).unwrap())
         .collect();
     let most = amendment("PYFILTER", Deny::Drop, all.len(), &all[1..], &[]);
     assert_eq!(most, None, "the whole chain costs less");
@@ -566,9 +565,9 @@ proptest! {
             }
         }
 
-        let addresses: BTreeSet<Address> = bans
+        let addresses: BTreeSet<Subject> = bans
             .iter()
-            .map(|n| Address::from(std::net::Ipv4Addr::new(192, 0, 2, *n)))
+            .map(|n| Subject::from(Address::from(std::net::Ipv4Addr::new(192, 0, 2, *n))))
             .collect();
         let deny = if reject { Deny::Reject } else { Deny::Drop };
         let hooks = names(&hooks);

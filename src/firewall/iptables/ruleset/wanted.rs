@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Address, Deny, Firewall};
+use crate::model::{Deny, Firewall, Subject};
 
 /// What our part of the filter table should be.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +16,7 @@ pub(in crate::firewall::iptables) struct Wanted<'a> {
     /// What happens to a packet of a banned address.
     pub(in crate::firewall::iptables) deny: Deny,
     /// The addresses that are banned, of both families.
-    pub(in crate::firewall::iptables) addresses: &'a BTreeSet<Address>,
+    pub(in crate::firewall::iptables) addresses: &'a BTreeSet<Subject>,
     /// Whether to write the whole chain without comparing it.
     pub(in crate::firewall::iptables) whole: bool,
 }
@@ -26,7 +26,7 @@ impl<'a> Wanted<'a> {
     pub(in crate::firewall::iptables) fn of(
         firewall: &'a Firewall,
         store: &'a str,
-        addresses: &'a BTreeSet<Address>,
+        addresses: &'a BTreeSet<Subject>,
     ) -> Self {
         Wanted {
             store,
