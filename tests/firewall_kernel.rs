@@ -388,7 +388,13 @@ fn kernel_a_snapshot_is_a_restore_text_as_it_is() {
             (Family::V6, "ip6tables-restore"),
         ] {
             for deny in [Deny::Drop, Deny::Reject] {
-                let text = snapshot::render(family, &shown, "PYFILTER", deny, &bans);
+                let text = snapshot::render(
+                    family,
+                    &shown,
+                    "PYFILTER",
+                    deny,
+                    &bans.iter().map(|ban| ban.first()).collect(),
+                );
                 programs.run_with(&format!("{program} --noflush"), &text);
             }
         }

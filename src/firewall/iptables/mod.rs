@@ -40,6 +40,7 @@ mod ruleset;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use crate::firewall::{
     CommittedBans, DeltaOutcome, FirewallBackend, FirewallInspection, ReconcileOutcome,

@@ -1,0 +1,251 @@
+//! The bans of a family as a tree of chains, so that a packet passes few rules however
+//! many bans there are. Pure: the same bans always give the same tree.
+//!
+//! A chain of few bans is a leaf: its rules are the bans. A chain of many divides them by
+//! the leading bits of the address. An example with leaves of at most two rules:
+//!
+//! ```text
+//! bans                        chain PYFILTER
+//! 10.0.0.0/8                    -s 10.0.0.0/8 -j DROP
+//! 10.1.2.3                      -s 10.0.0.0/9 -g PYFILTER/10-9
+//! 10.1.2.4                      -s 10.200.0.1/32 -j DROP
+//! 10.200.0.1                  chain PYFILTER/10-9
+//!                               -s 10.1.2.3/32 -j DROP
+//!                               -s 10.1.2.4/32 -j DROP
+//! ```
+//!
+//! - All bans of a chain share some leading bits (here 8). The next bit divides them into
+//!   halves. A half with more bans than a leaf may hold is divided again, four times at
+//!   most. So a chain has at most sixteen ways on.
+//! - A network that is wider than a way on is a rule of the chain itself, before the ways
+//!   into it.
+//! - A way with a single ban is that ban's rule, and needs no chain.
+//! - A way on is a goto: its packet does not come back to the ways that are left, but
+//!   goes on behind the jump to `PYFILTER`.
+//! - A chain is named after the bits that lead to it, not after what it holds. So a new
+//!   ban changes one leaf, or divides it, and all other chains stay as they are.
+//!
+//! Leaves grow with the number of bans, since `iptables-restore` of the nft variant takes
+//! time by the square of the number of chains.
+
+use std::collections::{BTreeSet, HashSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::firewall::rule_text::{rule_text, source};
+use crate::model::{Deny, Family, Subject};
+
+/// The most bits that divide a chain.
+const MOST_BITS: u8 = 4;
+
+/// A leaf may hold this many bans where there are few, so the bans of most hosts stay in
+/// one chain.
+const SMALLEST_LEAF: usize = 40;
+
+/// The longest name that iptables takes.
+const LONGEST_NAME: usize = 28;
+
+/// Between the name of our chain and what leads to a child: no name of the configuration
+/// can hold it, so no chain is taken for another's child.
+const SEPARATOR: char = '/';
+
+/// The chains of a family, ours first, each before its children.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ChainTree {
+    pub(super) chains: Vec<TreeChain>,
+}
+
+/// A chain of the tree.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct TreeChain {
+    pub(super) name: String,
+    pub(super) rules: Vec<TreeRule>,
+}
+
+/// A rule of the tree.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum TreeRule {
+    /// A ban.
+    Deny(Subject),
+    /// A way on: what is in `way` goes to the chain.
+    Goto { way: Subject, chain: String },
+}
+
+impl TreeRule {
+    /// The rule, without `-A CHAIN`.
+    pub(super) fn text(&self, deny: Deny) -> String {
+        match self {
+            TreeRule::Deny(subject) => rule_text(*subject, deny),
+            TreeRule::Goto { way, chain } => format!("{} -g {chain}", source(*way)),
+        }
+    }
+}
+
+impl ChainTree {
+    /// The tree below `chain` for those of `bans` that are of `family`.
+    pub(super) fn of(chain: &str, family: Family, bans: &BTreeSet<Subject>) -> Self {
+        let bans = bans.iter().filter(|ban| ban.family() == family);
+        let bans: Vec<Ban> = bans.map(|ban| Ban::new(*ban)).collect();
+        let mut builder = Builder {
+            stem: stem(chain),
+            family,
+            leaf: leaf(bans.len()),
+            names: HashSet::new(),
+            chains: Vec::new(),
+        };
+        builder.chain(chain.to_owned(), &bans);
+        ChainTree {
+            chains: builder.chains,
+        }
+    }
+}
+
+/// Whether a chain of this name is a child of `chain`, by whatever bans.
+pub(super) fn is_child(chain: &str, name: &str) -> bool {
+    let rest = name.strip_prefix(stem(chain).as_str());
+    rest.is_some_and(|rest| rest.starts_with(SEPARATOR))
+}
+
+/// How many bans a leaf may hold. With up to 131,072 bans a packet passes 16 rules in
+/// each of three chains and 40 in a leaf, and with a million 320 in a leaf.
+fn leaf(bans: usize) -> usize {
+    SMALLEST_LEAF.max(bans.next_power_of_two() / 4096 * 5 / 4)
+}
+
+/// A ban as bits, the first one of the address uppermost.
+#[derive(Clone, Copy)]
+struct Ban {
+    bits: u128,
+    subject: Subject,
+}
+
+impl Ban {
+    fn new(subject: Subject) -> Self {
+        let bits = match subject.first().ip() {
+            IpAddr::V4(v4) => u128::from(v4.to_bits()) << 96,
+            IpAddr::V6(v6) => v6.to_bits(),
+        };
+        Ban { bits, subject }
+    }
+}
+
+struct Builder {
+    stem: String,
+    family: Family,
+    leaf: usize,
+    names: HashSet<String>,
+    chains: Vec<TreeChain>,
+}
+
+impl Builder {
+    /// Adds the chain that holds `bans`, which are in order, and what is below it.
+    fn chain(&mut self, name: String, bans: &[Ban]) {
+        let number = self.chains.len();
+        let rules = Vec::new();
+        self.chains.push(TreeChain { name, rules });
+        let rules = if bans.len() <= self.leaf {
+            listed(bans)
+        } else {
+            self.divided(bans, shared_bits(bans), MOST_BITS)
+        };
+        self.chains[number].rules = rules;
+    }
+
+    /// The rules for bans that share `bits` bits, which `most` more may divide: halves are
+    /// divided on while they hold more than a leaf may.
+    fn divided(&mut self, bans: &[Ban], bits: u8, most: u8) -> Vec<TreeRule> {
+        if bans.len() <= self.leaf || most == 0 || bits == self.family.bits() {
+            return self.way(bans, bits);
+        }
+        // What is as wide as all of them is a ban for each; it comes first.
+        let wide = bans.partition_point(|ban| ban.subject.length() <= bits);
+        let (wide, narrow) = bans.split_at(wide);
+        let mut rules = listed(wide);
+        let upper = narrow.partition_point(|ban| ban.bits << bits >> 127 == 0);
+        let (lower, upper) = narrow.split_at(upper);
+        for half in [lower, upper] {
+            rules.extend(self.divided(half, bits + 1, most - 1));
+        }
+        rules
+    }
+
+    /// The rule of a way on, or of its only ban.
+    fn way(&mut self, bans: &[Ban], bits: u8) -> Vec<TreeRule> {
+        let [first, _, ..] = bans else {
+            return listed(bans);
+        };
+        let way = Subject::network(first.subject.first(), bits);
+        let chain = child_name(&self.stem, way);
+        // Two names that are cut could be the same one; then one of the two does without.
+        if !self.names.insert(chain.clone()) {
+            return listed(bans);
+        }
+        self.chain(chain.clone(), bans);
+        vec![TreeRule::Goto { way, chain }]
+    }
+}
+
+fn listed(bans: &[Ban]) -> Vec<TreeRule> {
+    bans.iter().map(|ban| TreeRule::Deny(ban.subject)).collect()
+}
+
+/// How many leading bits all of them share; they are in order, and not none.
+fn shared_bits(bans: &[Ban]) -> u8 {
+    let [first, .., last] = bans else {
+        return 0;
+    };
+    let alike = (first.bits ^ last.bits).leading_zeros();
+    let lengths = bans.iter().map(|ban| ban.subject.length());
+    let shortest = lengths.min().unwrap_or(0);
+    shortest.min(u8::try_from(alike).unwrap_or(u8::MAX))
+}
+
+/// What the names of the children of `chain` begin with: its name, or as much of a long
+/// one as leaves room, and a digest that tells it from others.
+fn stem(chain: &str) -> String {
+    const LONGEST: usize = 12;
+    if chain.len() <= LONGEST {
+        return chain.to_owned();
+    }
+    let begin: String = chain.chars().take(LONGEST - 7).collect();
+    format!("{begin}_{}", &digest(chain.as_bytes())[..7])
+}
+
+/// The name of the child to which `way` leads: `PYFILTER/10.32-12`,
+/// `PYFILTER/20010db8-32`; where that is too long the address in hexadecimal digits, or a
+/// digest of it.
+fn child_name(stem: &str, way: Subject) -> String {
+    let room = LONGEST_NAME - stem.len() - SEPARATOR.len_utf8();
+    let length = way.length();
+    let (dotted, digits) = match way.first().ip() {
+        IpAddr::V4(v4) => (Some(dotted(v4)), format!("{:08x}", v4.to_bits())),
+        IpAddr::V6(v6) => (None, format!("{:032x}", v6.to_bits())),
+    };
+    let digits = &digits[..usize::from(length.div_ceil(4))];
+    let told = dotted.into_iter().chain([digits.to_owned()]);
+    let told = told.map(|address| format!("{address}-{length}"));
+    let fits = told.into_iter().find(|text| text.len() <= room);
+    let text = fits.unwrap_or_else(|| digest(way.to_string().as_bytes()));
+    format!("{stem}{SEPARATOR}{text}")
+}
+
+/// `10.32` for 10.32.0.0: without the zeros at the end, but with one number at least.
+fn dotted(v4: Ipv4Addr) -> String {
+    let text = v4.to_string();
+    let mut text = text.as_str();
+    while let Some(shorter) = text.strip_suffix(".0") {
+        text = shorter;
+    }
+    text.to_owned()
+}
+
+/// 13 digits and letters, begun with an `x`, which no digit of an address is.
+fn digest(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 32] = b"0123456789abcdefghijkmnpqrstuvwz";
+    let number = siphasher::sip::SipHasher13::new().hash(bytes);
+    let digit = |n: u32| DIGITS[usize::try_from(number >> (5 * n) & 31).unwrap_or(0)];
+    let digits = (0..12).map(|n| char::from(digit(n)));
+    std::iter::once('x').chain(digits).collect()
+}
+
+#[cfg(test)]
+mod tests;
