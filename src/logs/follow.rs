@@ -21,6 +21,8 @@
 //! | `recognise` | gather, recognise | lists and opens the files; which generation each of them is |
 //! | `copies` | recognise | which file is a copy of which |
 //! | `names` | part | several logs of a rule: each file is one log's |
+//! | `gone` | part | generations that are looked for in files of other logs |
+//! | `shared_copies` | part | copies in one log of a file that stands in another |
 //! | `plan` | plan | what of each file is read, what is remembered, what was lost |
 //! | `seen_files` | check | whether the files stayed what they were meanwhile |
 //!
@@ -46,11 +48,13 @@
 //! of them is lost: that is told, with the number of bytes.
 
 mod copies;
+mod gone;
 mod look;
 mod names;
 mod plan;
 mod recognise;
 mod seen_files;
+mod shared_copies;
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
