@@ -86,7 +86,7 @@ fn nothing_said_is_ssh_from_its_usual_places() {
         ssh.patterns.len(),
         rules::builtin("ssh").unwrap().patterns.len()
     );
-    assert_eq!(config.firewall.backend, Backend::Iptables);
+    assert_eq!(config.firewall.backend, Backend::Auto);
     assert_eq!(config.firewall.chain, "PYFILTER");
     assert_eq!(config.firewall.hooks, ["INPUT"]);
     assert_eq!(config.firewall.deny, Deny::Drop);

@@ -200,7 +200,7 @@ fn the_firewall() {
                  not - first";
     is(
         "\"backend\": \"nft\"",
-        "backend: must be iptables or none (is \"nft\")",
+        "backend: must be auto or iptables or nftables or none (is \"nft\")",
     );
     for name in [
         "",

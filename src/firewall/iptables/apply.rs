@@ -42,12 +42,8 @@ impl AppliedFamily {
                 wanted.iter().filter(of_family).count()
             }
             FamilyResult::Failed { before, .. } => {
-                let chain = before.as_ref().and_then(|seen| seen.chain(&firewall.chain));
-                let rules = chain.map_or(&[][..], |chain| &chain.rules);
-                let bans = rules.iter().filter_map(|rule| rule.single(self.family));
-                bans.map(|(address, _)| address)
-                    .collect::<BTreeSet<_>>()
-                    .len()
+                let before = before.as_ref();
+                before.map_or(0, |seen| seen.bans_below(&firewall.chain))
             }
         }
     }

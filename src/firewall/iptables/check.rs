@@ -51,9 +51,9 @@ fn of_table(
         findings.push(changed_by_others(firewall, listing, bans));
     }
     findings.push(Fine(match listing.chain(chain) {
-        Some(ours) => format!(
+        Some(_) => format!(
             "firewall: {family}, iptables {version}, {} in chain {chain}",
-            plural(ours.rules.len() - owner::ids(ours).count(), "rule", "rules")
+            plural(listing.bans_below(chain), "ban", "bans")
         ),
         None if should_hold.is_some() => format!("firewall: {family}, iptables {version}"),
         None => format!("firewall: {family}, iptables {version}; the next run makes chain {chain}"),

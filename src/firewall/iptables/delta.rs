@@ -1,57 +1,61 @@
-//! Writes a difference into our chain without listing it. The fingerprint says how
-//! many rules it has, and afterwards whether all went as planned.
+//! Writes a difference into our chains without listing them. The fingerprint says that
+//! they are as they were left, and afterwards whether all went as planned.
+
+use std::collections::BTreeSet;
 
 use super::fingerprint;
 use super::programs::IptablesPrograms;
 use super::ruleset::amendment;
+use super::tree::ChainTree;
 use crate::firewall::{CommittedBans, DeltaOutcome, RulesetFingerprint};
 use crate::model::{Family, Firewall, Subject};
 
-/// Takes `gone` out of our chain and puts `new` into it.
+/// Takes `gone` out of our chains and puts `new` into them.
 pub(super) fn apply(
     firewall: &Firewall,
     before: &RulesetFingerprint,
-    _committed: &CommittedBans,
+    committed: &CommittedBans,
     gone: &[Subject],
     new: &[Subject],
 ) -> DeltaOutcome {
     let mut texts = Vec::new();
-    let mut growth = [0; 2];
-    for (family, growth) in Family::BOTH.into_iter().zip(&mut growth) {
-        let (gone, new) = (of_family(gone, family), of_family(new, family));
-        if gone.is_empty() && new.is_empty() {
+    for family in Family::BOTH {
+        let is_changed = gone.iter().chain(new).any(|ban| ban.family() == family);
+        if !is_changed {
             continue;
         }
-        let text = before
-            .rules(family)
-            .and_then(|there| amendment(&firewall.chain, firewall.deny, there, &gone, &new));
-        let Some(text) = text else {
+        if before.rules(family).is_none() {
             return DeltaOutcome {
                 changed: false,
                 fingerprint: None,
             };
+        }
+        let of_family = |bans: &[Subject]| -> BTreeSet<Subject> {
+            let bans = bans.iter().copied();
+            bans.filter(|ban| ban.family() == family).collect()
         };
-        *growth = i64::try_from(new.len()).unwrap_or(0) - i64::try_from(gone.len()).unwrap_or(0);
+        let now = committed.bans.iter().copied();
+        let now: BTreeSet<Subject> = now.filter(|ban| ban.family() == family).collect();
+        let after = ChainTree::of(&firewall.chain, family, &now);
+        let mut then = now;
+        of_family(new).iter().for_each(|ban| {
+            then.remove(ban);
+        });
+        then.extend(of_family(gone));
+        let there = ChainTree::of(&firewall.chain, family, &then);
+        let CommittedBans { store, .. } = committed;
+        let text = amendment(&firewall.chain, store, firewall.deny, &there, &after);
         texts.push((family, text));
     }
     // Each restore is one commit.
     let commits = restore(firewall, &texts);
     let after = fingerprint::take(firewall).filter(|after| {
-        usize::try_from(commits) == Ok(texts.len())
-            && after.follows(before, commits)
-            && after.has_grown(before, growth)
+        usize::try_from(commits) == Ok(texts.len()) && after.follows(before, commits)
     });
     DeltaOutcome {
         changed: commits > 0,
         fingerprint: after,
     }
-}
-
-fn of_family(addresses: &[Subject], family: Family) -> Vec<Subject> {
-    let addresses = addresses.iter().copied();
-    addresses
-        .filter(|address| address.family() == family)
-        .collect()
 }
 
 /// Gives each family its text, IPv4 first, up to the first that is refused; says how

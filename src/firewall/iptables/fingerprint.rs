@@ -11,9 +11,10 @@ use crate::firewall::fingerprint::namespace;
 use crate::model::{Family, Firewall};
 use crate::system;
 
-/// The layout of our chain. In layout 2 the chain carries its store's id; in layout 1,
-/// which fingerprints did not name, it had the bans alone.
-const LAYOUT: u32 = 2;
+/// The layout of our chain. In layout 3 it is a tree; in layout 2 it was one list that
+/// carried its store's id; in layout 1, which fingerprints did not name, it had the bans
+/// alone.
+const LAYOUT: u32 = 3;
 
 /// The state now; none where the kernel does not tell.
 pub(super) fn take(firewall: &Firewall) -> Option<RulesetFingerprint> {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::rule::ListedRule;
+use super::tree::is_child;
 use crate::firewall::rule_text::without_counters;
 use crate::model::{ChainLocation, Family, IptablesVariant};
 
@@ -128,6 +129,17 @@ impl Listing {
         self.chains
             .iter()
             .map(|(name, chain)| (name.as_str(), chain))
+    }
+
+    /// How many bans `chain` and its children hold.
+    pub(super) fn bans_below(&self, chain: &str) -> usize {
+        let ours = self
+            .chains()
+            .filter(|(name, _)| *name == chain || is_child(chain, name));
+        let rules = ours.flat_map(|(_, chain)| &chain.rules);
+        rules
+            .filter(|rule| matches!(rule, ListedRule::Ban { .. }))
+            .count()
     }
 
     /// The jumps of `hook` that send every packet to `chain`, each with its
@@ -324,7 +336,7 @@ COMMIT
             if let Ok(listing) = Listing::parse(Family::V4, lines.join("\n").as_bytes()) {
                 for (_, chain) in listing.chains() {
                     for rule in &chain.rules {
-                        let _ = (rule.single(Family::V4), rule.target(), rule.for_shell());
+                        let _ = (rule.target(), rule.for_shell());
                     }
                 }
             }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::listing::Listing;
 use super::rule::ListedRule;
 use crate::firewall::rule_text::{deny, single_address};
-use crate::model::{Address, Family};
+use crate::model::{Address, Family, Subject};
 
 /// Something before our hook that may let a banned address through.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +64,11 @@ pub(super) fn still_blocking(listing: &Listing, address: Address, chain: &str) -
 }
 
 fn blocks(rule: &ListedRule, address: Address, family: Family) -> bool {
+    match rule {
+        ListedRule::Ban { subject, .. } => return *subject == Subject::from(address),
+        ListedRule::Goto { .. } => return false,
+        ListedRule::Other(_) => {}
+    }
     let words = rule.words();
     let source = words.iter().position(|word| word == "-s");
     source.is_some_and(|at| {
@@ -98,7 +103,7 @@ fn accepts(listing: &Listing, rule: &ListedRule, seen: &mut BTreeSet<String>) ->
         return false;
     };
     // Each chain is looked into once, however many jumps lead to it.
-    seen.insert(target) && chain.rules.iter().any(|rule| accepts(listing, rule, seen))
+    seen.insert(target.into_owned()) && chain.rules.iter().any(|rule| accepts(listing, rule, seen))
 }
 
 /// False for what every sound rule set accepts first: loopback, packets of connections

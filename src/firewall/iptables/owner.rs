@@ -38,9 +38,9 @@ pub(super) fn chain_of(id: &str) -> String {
 /// The id that the rule carries, if that is all it does.
 pub(super) fn id_of(rule: &ListedRule) -> Option<String> {
     // A short way out for bans, of which there may be a million.
-    if rule.spec().starts_with("-s ") {
+    let ListedRule::Other(_) = rule else {
         return None;
-    }
+    };
     let words = rule.words();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let id = match words[..] {

@@ -2,46 +2,63 @@
 
 use std::borrow::Cow;
 
-use crate::firewall::rule_text::deny;
+use crate::firewall::rule_text::{deny, rule_text, source};
 use crate::model::{Deny, Family, Subject};
 
-/// One rule of a listing: the text after `-A CHAIN `.
+/// One rule of a listing: what stands after `-A CHAIN `. There may be a million, so what
+/// our own chains hold is kept short.
 ///
 /// Bytes that are not UTF-8 (in comments of other programs) are U+FFFD in it: such a
 /// rule can be shown, but is never taken for ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ListedRule(String);
+pub(super) enum ListedRule {
+    /// `-s SUBJECT -j DROP` or `REJECT`, and nothing else. REJECT counts only with the
+    /// kernel's default answer: any other answer was chosen by somebody else.
+    Ban { subject: Subject, deny: Deny },
+    /// `-s WAY -g CHAIN`, and nothing else.
+    Goto { way: Subject, chain: Box<str> },
+    /// Any other, as it is listed.
+    Other(Box<str>),
+}
 
 impl ListedRule {
     pub(super) fn new(spec: &str) -> Self {
-        ListedRule(spec.trim().to_owned())
+        let spec = spec.trim();
+        ListedRule::by_source(spec).unwrap_or_else(|| ListedRule::Other(spec.into()))
     }
 
-    /// The text as listed, without `-A CHAIN`.
-    pub(super) fn spec(&self) -> &str {
-        &self.0
-    }
-
-    /// The address and what happens to it, if that is all that the rule says.
-    ///
-    /// REJECT counts only with the kernel's default answer: any other answer was
-    /// chosen by somebody else.
-    pub(super) fn single(&self, family: Family) -> Option<(Subject, Deny)> {
-        let mut words = self.0.split_ascii_whitespace();
-        if words.next()? != "-s" {
-            return None;
-        }
-        let subject = Subject::parse(words.next()?).filter(|of| of.family() == family)?;
-        if words.next()? != "-j" {
-            return None;
-        }
-        let deny = deny(words.next()?)?;
-        match (deny, words.next()) {
-            (_, None) => Some((subject, deny)),
-            (Deny::Reject, Some("--reject-with")) => (words.next()? == default_answer(family)
-                && words.next().is_none())
-            .then_some((subject, deny)),
+    fn by_source(spec: &str) -> Option<Self> {
+        let mut words = spec.strip_prefix("-s ")?.split_ascii_whitespace();
+        let subject = Subject::parse(words.next()?)?;
+        let (option, target) = (words.next()?, words.next()?);
+        let answer = match (words.next(), words.next(), words.next()) {
+            (None, ..) => None,
+            (Some("--reject-with"), Some(answer), None) => Some(answer),
+            _ => return None,
+        };
+        match (option, answer) {
+            // A name with quotes is none that we make.
+            ("-g", None) if !target.starts_with('"') => Some(ListedRule::Goto {
+                way: subject,
+                chain: target.into(),
+            }),
+            ("-j", answer) => {
+                let deny = deny(target)?;
+                let is_default = answer.is_none_or(|answer| {
+                    deny == Deny::Reject && answer == default_answer(subject.family())
+                });
+                is_default.then_some(ListedRule::Ban { subject, deny })
+            }
             _ => None,
+        }
+    }
+
+    /// The text as listed, without `-A CHAIN`; of a ban with REJECT without its answer.
+    pub(super) fn spec(&self) -> Cow<'_, str> {
+        match self {
+            ListedRule::Ban { subject, deny } => Cow::Owned(rule_text(*subject, *deny)),
+            ListedRule::Goto { way, chain } => Cow::Owned(format!("{} -g {chain}", source(*way))),
+            ListedRule::Other(spec) => Cow::Borrowed(spec),
         }
     }
 
@@ -50,7 +67,10 @@ impl ListedRule {
     pub(super) fn always_jumps_to(&self, chain: &str) -> bool {
         // A rule that can not be written back as it is listed can not be deleted.
         let writable = |c: char| c != char::REPLACEMENT_CHARACTER && !c.is_control();
-        if !self.0.contains(chain) || !self.0.chars().all(writable) {
+        let ListedRule::Other(spec) = self else {
+            return false;
+        };
+        if !spec.contains(chain) || !spec.chars().all(writable) {
             return false;
         }
         let words = self.words();
@@ -65,11 +85,16 @@ impl ListedRule {
     }
 
     /// Where the rule sends a packet: a target or a chain.
-    pub(super) fn target(&self) -> Option<String> {
-        self.words()
-            .windows(2)
-            .find(|pair| pair[0] == "-j" || pair[0] == "-g")
-            .map(|pair| pair[1].clone())
+    pub(super) fn target(&self) -> Option<Cow<'_, str>> {
+        match self {
+            ListedRule::Ban { deny, .. } => Some(deny.as_str().into()),
+            ListedRule::Goto { chain, .. } => Some((&**chain).into()),
+            ListedRule::Other(_) => self
+                .words()
+                .windows(2)
+                .find(|pair| pair[0] == "-j" || pair[0] == "-g")
+                .map(|pair| pair[1].clone().into()),
+        }
     }
 
     /// The words, with iptables-save's quotes and backslashes undone.
@@ -77,7 +102,8 @@ impl ListedRule {
         let mut words = Vec::new();
         let mut word: Option<String> = None;
         let mut quoted = false;
-        let mut characters = self.0.chars();
+        let spec = self.spec();
+        let mut characters = spec.chars();
         while let Some(c) = characters.next() {
             match c {
                 '"' => {
@@ -123,50 +149,48 @@ fn default_answer(family: Family) -> &'static str {
 mod tests {
     use super::*;
 
-    fn single(spec: &str, family: Family) -> Option<(String, Deny)> {
-        ListedRule::new(spec)
-            .single(family)
-            .map(|(address, deny)| (address.to_string(), deny))
+    fn ban(spec: &str) -> Option<(String, Deny)> {
+        match ListedRule::new(spec) {
+            ListedRule::Ban { subject, deny } => Some((subject.to_string(), deny)),
+            _ => None,
+        }
     }
 
     #[test]
     fn a_rule_of_one_address_is_known_in_both_families_and_with_the_default_answer() {
         let v4 = |deny| Some(("203.0.113.13".to_owned(), deny));
         let v6 = |deny| Some(("2001:db8::13".to_owned(), deny));
-        assert_eq!(
-            single("-s 203.0.113.13/32 -j DROP", Family::V4),
-            v4(Deny::Drop)
-        );
-        assert_eq!(
-            single("-s 203.0.113.13 -j DROP ", Family::V4),
-            v4(Deny::Drop)
-        );
+        assert_eq!(ban("-s 203.0.113.13/32 -j DROP"), v4(Deny::Drop));
+        assert_eq!(ban("-s 203.0.113.13 -j DROP "), v4(Deny::Drop));
         let rejects = "-s 203.0.113.13/32 -j REJECT --reject-with icmp-port-unreachable";
-        assert_eq!(single(rejects, Family::V4), v4(Deny::Reject));
+        assert_eq!(ban(rejects), v4(Deny::Reject));
         let rejects = "-s 2001:db8::13/128 -j REJECT --reject-with icmp6-port-unreachable";
-        assert_eq!(single(rejects, Family::V6), v6(Deny::Reject));
+        assert_eq!(ban(rejects), v6(Deny::Reject));
     }
 
     #[test]
-    fn anything_more_or_wider_is_a_stranger() {
+    fn anything_more_is_a_stranger() {
         for spec in [
             "",
             "-j DROP",
-            "-s 203.0.113.0/24 -j DROP",
-            "-s 0.0.0.0/0 -j DROP",
             "! -s 203.0.113.13/32 -j DROP",
             "-s 203.0.113.13/32 -p tcp -j DROP",
             "-s 203.0.113.13/32 -j ACCEPT",
             "-s 203.0.113.13/32 -j DROP -m comment",
             "-s 203.0.113.13/32 -j REJECT --reject-with tcp-reset",
             "-s 203.0.113.13/32 -j REJECT --reject-with",
-            "-s 2001:db8::13/128 -j DROP",
+            "-s 203.0.113.13/24 -j DROP",
+            "-s 203.0.113.13/32 -j REJECT --reject-with icmp6-port-unreachable",
             "-s evil.example -j DROP",
         ] {
-            assert_eq!(single(spec, Family::V4), None, "{spec}");
+            assert_eq!(ban(spec), None, "{spec}");
         }
-        assert_eq!(single("-s 2001:db8::/32 -j DROP", Family::V6), None);
-        assert_eq!(single("-s ::ffff:1.2.3.4/128 -j DROP", Family::V6), None);
+        let wide = ban("-s 2001:db8::/32 -j DROP");
+        assert_eq!(wide, Some(("2001:db8::/32".to_owned(), Deny::Drop)));
+        let way = ListedRule::new("-s 10.0.0.0/12 -g PYFILTER/10-12");
+        assert!(matches!(&way, ListedRule::Goto { chain, .. } if &**chain == "PYFILTER/10-12"));
+        assert_eq!(way.spec(), "-s 10.0.0.0/12 -g PYFILTER/10-12");
+        assert_eq!(ban("-s ::ffff:1.2.3.4/128 -j DROP"), None);
     }
 
     #[test]

@@ -7,42 +7,41 @@
 //! | file | what it does |
 //! |---|---|
 //! | `wanted` | what goes into a plan, and what comes out |
-//! | `contents` | what our chain holds now |
-//! | `cost` | whether to write a difference or the whole chain |
-//! | `draft` | the lines of a text |
+//! | `contents` | what our chains hold now |
+//! | `draft` | what is written and deleted |
+//! | `chains` | the lines of chains; the text between two states that are known |
 //!
 //! An example: 192.0.2.1 is no longer banned and 192.0.2.9 is, and somebody has added a
 //! second jump. The listing, and the text that is written:
 //!
 //! ```text
 //! :INPUT ACCEPT [0:0]                                      *filter
-//! :PYFILTER - [0:0]                                        -D PYFILTER -s 192.0.2.1/32 -j DROP
-//! -A INPUT -i lo -j ACCEPT                                 -A PYFILTER -s 192.0.2.9/32 -j DROP
-//! -A INPUT -j PYFILTER                                     -D INPUT -j PYFILTER
-//! -A INPUT -j PYFILTER                                     -D INPUT -j PYFILTER
-//! -A PYFILTER -m comment --comment "pyfilter store 3f9c"   -I INPUT 2 -j PYFILTER
-//! -A PYFILTER -s 192.0.2.1/32 -j DROP                      COMMIT
-//! -A PYFILTER -s 192.0.2.2/32 -j DROP
+//! :PYFILTER - [0:0]                                        :PYFILTER - [0:0]
+//! -A INPUT -i lo -j ACCEPT                                 -A PYFILTER -m comment …
+//! -A INPUT -j PYFILTER                                     -A PYFILTER -s 192.0.2.2/32 -j DROP
+//! -A INPUT -j PYFILTER                                     -A PYFILTER -s 192.0.2.9/32 -j DROP
+//! -A PYFILTER -m comment --comment "pyfilter store 3f9c"   -D INPUT -j PYFILTER
+//! -A PYFILTER -s 192.0.2.1/32 -j DROP                      -D INPUT -j PYFILTER
+//! -A PYFILTER -s 192.0.2.2/32 -j DROP                      -I INPUT 2 -j PYFILTER
+//!                                                          COMMIT
 //! ```
 //!
-//! The chain is written whole instead of the difference (`:PYFILTER - [0:0]` empties it,
-//! then each rule is added) where the difference costs more, where somebody else's rule
-//! is in it, where a ban is there twice or with the other target, or where it carries
-//! the id of another store.
+//! With many bans the chain is the root of a tree ([`super::tree`]); then only the chains
+//! that differ are written, and children that are not wanted any more are deleted.
 
 use std::collections::BTreeSet;
 
 use super::listing::Listing;
 use crate::model::InstalledChain;
 
+mod chains;
 mod contents;
-mod cost;
 mod draft;
 #[cfg(test)]
 mod tests;
 mod wanted;
 
-pub(super) use cost::amendment;
+pub(super) use chains::amendment;
 use draft::Draft;
 pub(super) use wanted::{RulesetPlan, Wanted};
 

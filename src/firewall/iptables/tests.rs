@@ -223,7 +223,9 @@ fn a_rule_that_went_between_listing_and_writing_costs_one_more_try() {
     let twenty = twenty.concat();
     programs.lists(
         "iptables",
-        &listing(&format!("-A INPUT -j PYFILTER\n{twenty}")),
+        &listing(&format!(
+            "-A INPUT -j PYFILTER\n-A INPUT -j PYFILTER\n{twenty}"
+        )),
     );
     let mut wanted: BTreeSet<Subject> = (2..20)
         .map(|n| Subject::from(Address::from(std::net::Ipv4Addr::new(192, 0, 2, n))))

@@ -1,51 +1,47 @@
-//! What our chain holds now.
-
-use std::collections::BTreeSet;
+//! What our chain and its children hold now.
 
 use super::wanted::Wanted;
 use crate::firewall::iptables::listing::Listing;
 use crate::firewall::iptables::owner;
-use crate::model::Subject;
+use crate::firewall::iptables::rule::ListedRule;
+use crate::firewall::iptables::tree::is_child;
 
-/// What our chain holds now.
+/// What our chain and its children hold now.
 #[derive(Default)]
-pub(super) struct Contents<'a> {
-    pub(super) addresses: BTreeSet<Subject>,
+pub(super) struct Contents {
+    /// How many bans, with whatever target.
+    pub(super) bans: usize,
     /// The ids of stores, in the order of the rules that carry them.
     pub(super) ids: Vec<String>,
-    /// Every rule is one address with our target, or the store's id, and none is
-    /// there twice.
-    pub(super) as_we_leave_it: bool,
     /// How many rules are not ours.
     pub(super) foreign: usize,
-    /// The first of them.
-    pub(super) first_foreign: &'a str,
+    /// The first of them: `-A PYFILTER -p tcp -j ACCEPT`.
+    pub(super) first_foreign: String,
 }
 
-impl<'a> Contents<'a> {
-    pub(super) fn of(wanted: &Wanted<'_>, listing: &'a Listing) -> Self {
+impl Contents {
+    pub(super) fn of(wanted: &Wanted<'_>, listing: &Listing) -> Self {
         let mut contents = Contents::default();
-        let Some(chain) = listing.chain(wanted.chain) else {
-            return contents;
-        };
-        contents.as_we_leave_it = true;
-        for rule in &chain.rules {
-            if let Some((address, deny)) = rule.single(listing.family) {
-                let new = contents.addresses.insert(address);
-                contents.as_we_leave_it &= new && deny == wanted.deny;
-                continue;
+        let ours = |name: &str| name == wanted.chain || is_child(wanted.chain, name);
+        for (name, chain) in listing.chains().filter(|(name, _)| ours(name)) {
+            for rule in &chain.rules {
+                match rule {
+                    ListedRule::Ban { .. } => contents.bans += 1,
+                    ListedRule::Goto { chain, .. } if is_child(wanted.chain, chain) => {}
+                    _ => match owner::id_of(rule).filter(|_| name == wanted.chain) {
+                        Some(id) => contents.ids.push(id),
+                        None => contents.add_foreign(name, rule),
+                    },
+                }
             }
-            if let Some(id) = owner::id_of(rule) {
-                contents.as_we_leave_it &= contents.ids.is_empty() && id == wanted.store;
-                contents.ids.push(id);
-                continue;
-            }
-            contents.as_we_leave_it = false;
-            if contents.foreign == 0 {
-                contents.first_foreign = rule.spec();
-            }
-            contents.foreign += 1;
         }
         contents
+    }
+
+    fn add_foreign(&mut self, chain: &str, rule: &ListedRule) {
+        if self.foreign == 0 {
+            self.first_foreign = format!("-A {chain} {}", rule.spec());
+        }
+        self.foreign += 1;
     }
 }

@@ -1,16 +1,16 @@
 //! The lines of a restore text, one part of our rules after the other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 
+use super::chains::write_chains;
 use super::contents::Contents;
-use super::cost::Change;
 use super::wanted::{Comment, RulesetPlan, Wanted};
 use crate::firewall::iptables::listing::Listing;
 use crate::firewall::iptables::owner;
 use crate::firewall::iptables::rule::ListedRule;
-use crate::firewall::rule_text::rule_text;
-use crate::model::{InstalledChain, Subject, plural};
+use crate::firewall::iptables::tree::{ChainTree, TreeChain, TreeRule, is_child};
+use crate::model::{InstalledChain, plural};
 
 /// A plan while it is written.
 #[derive(Default)]
@@ -20,8 +20,8 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Our chain: its id, and exactly the wanted addresses of the family. It is written
-    /// whole, or as the difference; see the example at [`super`].
+    /// Our chain and its children: the store's id, and exactly the wanted bans of the
+    /// family. Only chains that differ are written; see the example at [`super`].
     pub(super) fn chain(
         &mut self,
         wanted: &Wanted<'_>,
@@ -29,12 +29,7 @@ impl Draft {
         listing: &Listing,
     ) {
         let Wanted { store, chain, .. } = *wanted;
-        let addresses: BTreeSet<Subject> = wanted
-            .addresses
-            .iter()
-            .copied()
-            .filter(|address| address.family() == listing.family)
-            .collect();
+        let tree = ChainTree::of(chain, listing.family, wanted.bans);
         let there = Contents::of(wanted, listing);
         self.tell_of(&there, wanted, former);
         let named = owner::chain_of(store);
@@ -44,49 +39,44 @@ impl Draft {
             Some(_) => format!("-j {named}"),
             None => owner::as_comment(store),
         };
-        let mut change = Change::between(&addresses, &there.addresses);
-        let all = wanted.whole
-            || !there.as_we_leave_it
-            || by_chain.is_some_and(|chain| !chain.rules.is_empty())
-            || change.costs_more_than_all(
-                listing.variant(),
-                addresses.len(),
-                there.addresses.len(),
-            );
-        if all {
-            let _ = writeln!(self.body, ":{chain} - [0:0]");
+        let is_damaged = by_chain.is_some_and(|chain| !chain.rules.is_empty());
+        let changed: Vec<&TreeChain> = (tree.chains.iter())
+            .filter(|of_tree| {
+                wanted.whole
+                    || is_damaged && of_tree.name == chain
+                    || !is_right(of_tree, wanted, listing)
+            })
+            .collect();
+        if changed.iter().any(|of_tree| of_tree.name == chain) {
             if by_chain.is_some() {
                 let _ = writeln!(self.body, ":{named} - [0:0]");
-            }
-            let _ = writeln!(self.body, "-A {chain} {id}");
-            change = Change::between(&addresses, &BTreeSet::new());
-        } else if there.ids.is_empty() {
-            let _ = writeln!(self.body, "-I {chain} 1 {id}");
-        }
-        if (all || there.ids.is_empty()) && by_chain.is_none() {
-            self.plan.comment = Some(Comment {
-                rule: id,
-                chain: named,
-            });
-        }
-        let commands = [('D', change.gone), ('A', change.new)];
-        for (command, addresses) in commands {
-            for address in addresses {
-                let rule = rule_text(address, wanted.deny);
-                let _ = writeln!(self.body, "-{command} {chain} {rule}");
+            } else {
+                self.plan.comment = Some(Comment {
+                    rule: id.clone(),
+                    chain: named,
+                });
             }
         }
+        write_chains(&mut self.body, &changed, chain, &id, wanted.deny);
+        let stay: HashSet<&str> = tree.chains.iter().map(|chain| &*chain.name).collect();
+        let children = children(chain, listing);
+        let gone: Vec<&str> = children.filter(|name| !stay.contains(name)).collect();
+        self.delete_chains(
+            &gone,
+            |name| name == chain || is_child(chain, name),
+            listing,
+        );
         for id in there.ids.iter().filter(|id| *id != store) {
             self.delete_chain_of(id, &[chain], listing);
         }
     }
 
     /// What a person should know of the rules in our chain.
-    fn tell_of(&mut self, there: &Contents<'_>, wanted: &Wanted<'_>, former: &[InstalledChain]) {
+    fn tell_of(&mut self, there: &Contents, wanted: &Wanted<'_>, former: &[InstalledChain]) {
         let Wanted { store, chain, .. } = *wanted;
         if there.foreign > 0 {
             self.plan.warnings.push(format!(
-                "chain {chain}: {} that pyfilter did not write {} replaced, the first was `-A {chain} {}`",
+                "chain {chain}: {} that pyfilter did not write {} replaced, the first was `{}`",
                 plural(there.foreign, "rule", "rules"),
                 if there.foreign == 1 { "is" } else { "are" },
                 there.first_foreign,
@@ -94,11 +84,11 @@ impl Draft {
         }
         self.plan.taken_from = there.ids.iter().find(|id| *id != store).cloned();
         let own = former.iter().any(|made| made.chain == chain);
-        if there.ids.is_empty() && !own && !there.addresses.is_empty() {
+        if there.ids.is_empty() && !own && there.bans > 0 {
             self.plan.warnings.push(format!(
                 "chain {chain} held {} of a pyfilter that wrote no store's id into it; it now \
                  holds those of this store, {store}",
-                plural(there.addresses.len(), "ban", "bans"),
+                plural(there.bans, "ban", "bans"),
             ));
         }
     }
@@ -114,7 +104,7 @@ impl Draft {
             let mut others = listing
                 .chains()
                 .filter(|(chain, _)| !flushed.contains(chain));
-            let names = |rule: &ListedRule| rule.target().as_deref() == Some(&name);
+            let names = |rule: &ListedRule| rule.target().is_some_and(|target| target == name);
             others.any(|(_, chain)| chain.rules.iter().any(names))
         };
         let line = format!("-X {name}\n");
@@ -168,7 +158,7 @@ impl Draft {
             by_chain.entry(&made.chain).or_default().extend(hooks);
         }
         let still_wanted = |name: &str| wanted.is_some_and(|w| w.hooks.iter().any(|h| h == name));
-        let mut leaving = Vec::new();
+        let mut leaving: Vec<&str> = Vec::new();
         for (chain, hooks) in by_chain {
             let stays = wanted.is_some_and(|wanted| wanted.chain == chain);
             let other = store.and_then(|store| owner::other_than(store, chain, listing));
@@ -183,42 +173,65 @@ impl Draft {
                     self.unhook(hook, &listing.jumps(hook, chain));
                 }
             }
-            let there = listing.chain(chain).is_some_and(|chain| !chain.builtin);
-            if !stays && there && !still_wanted(chain) {
-                leaving.push((chain, made));
+            if stays {
+                continue;
             }
+            let there = listing.chain(chain).is_some_and(|chain| !chain.builtin);
+            if there && !still_wanted(chain) {
+                leaving.push(chain);
+            }
+            leaving.extend(children(chain, listing));
         }
-        self.delete_chains(&leaving, listing);
-        let gone: Vec<&str> = leaving.iter().map(|(chain, _)| *chain).collect();
-        for chain in gone.iter().filter_map(|chain| listing.chain(chain)) {
+        let hooks = |chain: &str, hook: &str| is_our_hook(made, chain, hook);
+        self.delete_hooked_chains(&leaving, |name| leaving.contains(&name), hooks, listing);
+        for chain in leaving.iter().filter_map(|chain| listing.chain(chain)) {
             for id in owner::ids(chain).filter(|id| wanted.is_none_or(|w| w.store != id)) {
-                self.delete_chain_of(&id, &gone, listing);
+                self.delete_chain_of(&id, &leaving, listing);
             }
         }
     }
 
+    /// Deletes chains that no hook of ours jumps to.
+    fn delete_chains(&mut self, leaving: &[&str], ours: impl Fn(&str) -> bool, listing: &Listing) {
+        self.delete_hooked_chains(leaving, ours, |_, _| false, listing);
+    }
+
     /// Empties all chains before it deletes any, since they may jump to each other. A
     /// chain that somebody else's rule names can not be deleted, and to try it would make
-    /// the whole text fail. So it is left empty.
-    fn delete_chains(&mut self, leaving: &[(&str, &[InstalledChain])], listing: &Listing) {
-        for (chain, _) in leaving {
-            if listing
-                .chain(chain)
-                .is_some_and(|chain| !chain.rules.is_empty())
-            {
-                let _ = writeln!(self.body, "-F {chain}");
+    /// the whole text fail. So it is left empty. The rules of the chains that are `ours`
+    /// are written anew or deleted, and so are the jumps from our `hooks` (chain, hook).
+    fn delete_hooked_chains(
+        &mut self,
+        leaving: &[&str],
+        ours: impl Fn(&str) -> bool,
+        hooks: impl Fn(&str, &str) -> bool,
+        listing: &Listing,
+    ) {
+        let mut users: HashMap<&str, (&str, &ListedRule)> = HashMap::new();
+        let all: HashSet<&str> = leaving.iter().copied().collect();
+        for (name, chain) in listing
+            .chains()
+            .filter(|(name, _)| !all.is_empty() && !ours(name))
+        {
+            for rule in &chain.rules {
+                if let Some(target) = rule.target()
+                    && let Some(chain) = all.get(&*target)
+                    && !(rule.always_jumps_to(chain) && hooks(chain, name))
+                {
+                    users.entry(chain).or_insert((name, rule));
+                }
             }
         }
-        for (chain, made) in leaving {
-            let user = listing
-                .chains()
-                .filter(|(name, _)| !leaving.iter().any(|(gone, _)| gone == name))
-                .flat_map(|(name, chain)| chain.rules.iter().map(move |rule| (name, rule)))
-                .find(|(name, rule)| {
-                    rule.target().as_deref() == Some(chain)
-                        && !(rule.always_jumps_to(chain) && is_our_hook(made, chain, name))
-                });
-            match user {
+        for name in leaving {
+            if listing
+                .chain(name)
+                .is_some_and(|chain| !chain.rules.is_empty())
+            {
+                let _ = writeln!(self.body, "-F {name}");
+            }
+        }
+        for chain in leaving {
+            match users.get(chain) {
                 None => {
                     let _ = writeln!(self.body, "-X {chain}");
                 }
@@ -237,6 +250,39 @@ impl Draft {
         }
         self.plan
     }
+}
+
+/// The children of `chain` that are listed.
+fn children<'l>(chain: &'l str, listing: &'l Listing) -> impl Iterator<Item = &'l str> {
+    let names = listing.chains().map(|(name, _)| name);
+    names.filter(move |name| is_child(chain, name))
+}
+
+/// Whether a chain is listed as the tree has it, ours with the store's id first.
+fn is_right(of_tree: &TreeChain, wanted: &Wanted<'_>, listing: &Listing) -> bool {
+    let Some(chain) = listing.chain(&of_tree.name) else {
+        return false;
+    };
+    let mut listed = chain.rules.iter();
+    if of_tree.name == wanted.chain
+        && listed.next().and_then(owner::id_of).as_deref() != Some(wanted.store)
+    {
+        return false;
+    }
+    listed.len() == of_tree.rules.len()
+        && listed.zip(&of_tree.rules).all(|pair| match pair {
+            (ListedRule::Ban { subject, deny }, TreeRule::Deny(ban)) => {
+                subject == ban && *deny == wanted.deny
+            }
+            (
+                ListedRule::Goto { way, chain },
+                TreeRule::Goto {
+                    way: to,
+                    chain: child,
+                },
+            ) => way == to && **chain == **child,
+            _ => false,
+        })
 }
 
 fn is_our_hook(made: &[InstalledChain], chain: &str, hook: &str) -> bool {

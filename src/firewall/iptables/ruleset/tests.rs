@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use super::*;
 use crate::firewall::iptables::owner;
 use crate::firewall::iptables::rule::ListedRule;
+use crate::firewall::iptables::tree::ChainTree;
 use crate::firewall::rule_text::rule_text;
 use crate::model::{Address, Deny, Family, Subject};
 use proptest::prelude::*;
@@ -141,7 +142,7 @@ fn drops(bans: &[&str], former: &[InstalledChain], table: &Table) -> RulesetPlan
         chain: "PYFILTER",
         hooks: &names(&["INPUT"]),
         deny: Deny::Drop,
-        addresses: &set(bans),
+        bans: &set(bans),
         whole: false,
     };
     plan(&wanted, former, &table.listing())
@@ -167,7 +168,7 @@ fn the_first_run_makes_chain_and_hook_even_without_bans() {
         chain: "PYFILTER",
         hooks: &names(&["INPUT"]),
         deny: Deny::Drop,
-        addresses: &set(&[]),
+        bans: &set(&[]),
         whole: false,
     };
     assert_eq!(plan(&wanted, &[], &empty).text.unwrap(), text);
@@ -237,7 +238,7 @@ fn nothing_is_written_when_all_is_as_it_should_be() {
         )
         .with(
             "PYFILTER",
-            &[&id(STORE), &ban("203.0.113.13"), &ban("203.0.113.9")],
+            &[&id(STORE), &ban("203.0.113.9"), &ban("203.0.113.13")],
         );
     let bans = ["203.0.113.9", "203.0.113.13", "2001:db8::1"];
     assert_eq!(drops(&bans, &[], &table), RulesetPlan::default());
@@ -251,8 +252,10 @@ fn a_chain_of_the_first_layout_comes_to_carry_the_id_and_loses_no_ban() {
         .with("PYFILTER", &bans.map(ban).each_ref().map(String::as_str));
     let own = [made("PYFILTER", &["INPUT"])];
     let first = drops(&bans, &own, &table);
-    let inserted = format!("*filter\n-I PYFILTER 1 {}\nCOMMIT\n", id(STORE));
-    assert_eq!(first.text.as_deref(), Some(inserted.as_str()));
+    let mut after = table.clone();
+    after.restore(first.text.as_ref().unwrap()).unwrap();
+    let [one, two] = bans.map(ban);
+    assert_eq!(after.0["PYFILTER"], [id(STORE), one, two]);
     assert_eq!(first.warnings, [""; 0], "its own is no stranger's");
     assert_eq!(first.taken_from, None);
 
@@ -359,42 +362,129 @@ fn another_deny_type_writes_the_whole_chain() {
     assert_eq!(plan.warnings, [""; 0], "our own rules are no strangers");
 }
 
+/// Bans of many networks, more than one chain holds.
+fn many(n: u8) -> BTreeSet<Subject> {
+    let address = |n: u8| Address::from(std::net::Ipv4Addr::new(n.wrapping_mul(37), n, 2, n));
+    (0..n).map(|n| Subject::from(address(n))).collect()
+}
+
+fn wants<'a>(bans: &'a BTreeSet<Subject>, hooks: &'a [String]) -> Wanted<'a> {
+    Wanted {
+        store: STORE,
+        chain: "PYFILTER",
+        hooks,
+        deny: Deny::Drop,
+        bans,
+        whole: false,
+    }
+}
+
 #[test]
-fn many_deletions_write_the_whole_chain() {
-    let rules: Vec<String> = (0..200).map(|n| ban(&format!("192.0.2.{n}"))).collect();
-    let rules = [vec![id(STORE)], rules].concat();
-    let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
-    let table = Table::new()
-        .with("INPUT", &["-j PYFILTER"])
-        .with("PYFILTER", &rules);
-    let plan = drops(&["192.0.2.1"], &[], &table);
-    assert_eq!(
-        plan.text.unwrap(),
-        format!(
-            "*filter\n:PYFILTER - [0:0]\n-A PYFILTER {}\n-A PYFILTER -s 192.0.2.1/32 -j DROP\nCOMMIT\n",
-            id(STORE)
-        )
+fn many_bans_become_a_tree_of_which_only_what_differs_is_written() {
+    let hooks = names(&["INPUT"]);
+    let mut bans = many(200);
+    let mut table = Table::new();
+    let first = plan(&wants(&bans, &hooks), &[], &table.listing())
+        .text
+        .unwrap();
+    table.restore(&first).unwrap();
+    assert!(
+        table.0.keys().any(|name| name.starts_with("PYFILTER/")),
+        "{table:?}"
     );
+    let again = plan(&wants(&bans, &hooks), &[], &table.listing());
+    assert_eq!(again, RulesetPlan::default());
+
+    // One ban more is one leaf.
+    bans.insert(Subject::parse("150.1.1.1").unwrap());
+    let more = plan(&wants(&bans, &hooks), &[], &table.listing())
+        .text
+        .unwrap();
+    assert_eq!(more.matches(" - [0:0]").count(), 1, "{more}");
+    table.restore(&more).unwrap();
+
+    // A leaf that was flushed, and a stranger in another.
+    let leaves: Vec<String> = (table.0.keys())
+        .filter(|name| name.starts_with("PYFILTER/"))
+        .cloned()
+        .collect();
+    table.0.get_mut(&leaves[0]).unwrap().clear();
+    table
+        .0
+        .get_mut(&leaves[1])
+        .unwrap()
+        .push("-j ACCEPT".to_owned());
+    let repair = plan(&wants(&bans, &hooks), &[], &table.listing());
+    assert_eq!(
+        repair.warnings,
+        [format!(
+            "chain PYFILTER: 1 rule that pyfilter did not write is replaced, the first was `-A {} -j ACCEPT`",
+            leaves[1]
+        )]
+    );
+    let text = repair.text.unwrap();
+    assert_eq!(text.matches(" - [0:0]").count(), 2, "{text}");
+    table.restore(&text).unwrap();
+
+    // With few bans the branches go, but one that somebody's rule names is left empty.
+    let jump = format!("-j {}", leaves[0]);
+    table.0.get_mut("FORWARD").unwrap().push(jump.clone());
+    let few = many(2);
+    let fewer = plan(&wants(&few, &hooks), &[], &table.listing());
+    table.restore(&fewer.text.clone().unwrap()).unwrap();
+    let left: Vec<&String> = table.0.keys().filter(|name| name.contains('/')).collect();
+    assert_eq!(left, [&leaves[0]]);
+    assert!(
+        fewer.warnings[0].contains("is emptied but can not be deleted"),
+        "{fewer:?}"
+    );
+    table.0.get_mut("FORWARD").unwrap().clear();
+    let text = plan(&wants(&few, &hooks), &[], &table.listing())
+        .text
+        .unwrap();
+    assert_eq!(text, format!("*filter\n-X {}\nCOMMIT\n", leaves[0]));
+}
+
+#[test]
+fn a_tree_is_taken_away_whole_also_where_its_root_is_gone() {
+    let hooks = names(&["INPUT"]);
+    let bans = many(200);
+    let mut table = Table::new();
+    let first = plan(&wants(&bans, &hooks), &[], &table.listing())
+        .text
+        .unwrap();
+    table.restore(&first).unwrap();
+    let ours = [made("PYFILTER", &["INPUT"])];
+    let mut without_root = table.clone();
+    without_root.0.remove("PYFILTER");
+    without_root.0.get_mut("INPUT").unwrap().clear();
+    for mut table in [table, without_root] {
+        let text = removal(&ours, Some(STORE), &table.listing()).text.unwrap();
+        table.restore(&text).unwrap();
+        assert_eq!(table, Table::new());
+    }
 }
 
 #[test]
 fn what_is_known_to_be_there_is_amended_like_what_is_listed() {
-    let rules: Vec<String> = (1..4).map(|n| ban(&format!("192.0.2.{n}"))).collect();
-    let rules = [vec![id(STORE)], rules].concat();
-    let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
-    let table = Table::new()
-        .with("INPUT", &["-j PYFILTER"])
-        .with("PYFILTER", &rules);
-    let [gone, new] = ["192.0.2.1", "192.0.2.9"].map(|text| Subject::parse(text).unwrap());
-    let listed = drops(&["192.0.2.2", "192.0.2.3", "192.0.2.9"], &[], &table);
-    let known = amendment("PYFILTER", Deny::Drop, rules.len(), &[gone], &[new]);
-    assert_eq!(known, listed.text);
-
-    let all: Vec<Subject> = (0..200)
-        .map(|n| Subject::parse(&format!("192.0.2.{n}")).unwrap())
-        .collect();
-    let most = amendment("PYFILTER", Deny::Drop, all.len(), &all[1..], &[]);
-    assert_eq!(most, None, "the whole chain costs less");
+    let hooks = names(&["INPUT"]);
+    for (before, after) in [(3, 4), (100, 120), (120, 30), (41, 40), (0, 200)] {
+        let (before, after) = (many(before), many(after));
+        let mut table = Table::new();
+        let first = plan(&wants(&before, &hooks), &[], &table.listing())
+            .text
+            .unwrap();
+        table.restore(&first).unwrap();
+        let tree = |bans| ChainTree::of("PYFILTER", Family::V4, bans);
+        let known = amendment("PYFILTER", STORE, Deny::Drop, &tree(&before), &tree(&after));
+        let listed = plan(&wants(&after, &hooks), &[], &table.listing())
+            .text
+            .unwrap();
+        let mut amended = table.clone();
+        amended.restore(&known).unwrap();
+        table.restore(&listed).unwrap();
+        assert_eq!(amended, table);
+    }
 }
 
 #[test]
@@ -420,7 +510,7 @@ fn a_hook_that_does_not_exist_is_skipped_and_named() {
         chain: "PYFILTER",
         hooks: &names(&["INPUT", "DOCKER-USER"]),
         deny: Deny::Drop,
-        addresses: &set(&[]),
+        bans: &set(&[]),
         whole: false,
     };
     let plan = plan(&wanted, &[], &Table::new().listing());
@@ -565,13 +655,13 @@ proptest! {
             }
         }
 
-        let addresses: BTreeSet<Subject> = bans
+        let banned: BTreeSet<Subject> = bans
             .iter()
             .map(|n| Subject::from(Address::from(std::net::Ipv4Addr::new(192, 0, 2, *n))))
             .collect();
         let deny = if reject { Deny::Reject } else { Deny::Drop };
         let hooks = names(&hooks);
-        let wanted = Wanted { store: STORE, chain: "PYFILTER", hooks: &hooks, deny, addresses: &addresses, whole };
+        let wanted = Wanted { store: STORE, chain: "PYFILTER", hooks: &hooks, deny, bans: &banned, whole };
         let former = [
             made("PYFILTER", &["INPUT", "FORWARD"]),
             made("OLD", &["INPUT"]),
@@ -600,7 +690,7 @@ proptest! {
         let mut there: Vec<String> = after.0["PYFILTER"].clone();
         there.retain(|rule| owner::id_of(&ListedRule::new(rule)).is_none());
         there.sort();
-        let mut expected: Vec<String> = addresses
+        let mut expected: Vec<String> = banned
             .iter()
             .map(|address| reject_as_listed(&rule_text(*address, deny)))
             .collect();

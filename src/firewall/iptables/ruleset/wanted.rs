@@ -15,9 +15,9 @@ pub(in crate::firewall::iptables) struct Wanted<'a> {
     pub(in crate::firewall::iptables) hooks: &'a [String],
     /// What happens to a packet of a banned address.
     pub(in crate::firewall::iptables) deny: Deny,
-    /// The addresses that are banned, of both families.
-    pub(in crate::firewall::iptables) addresses: &'a BTreeSet<Subject>,
-    /// Whether to write the whole chain without comparing it.
+    /// What is banned, of both families.
+    pub(in crate::firewall::iptables) bans: &'a BTreeSet<Subject>,
+    /// Whether to write all chains without comparing them.
     pub(in crate::firewall::iptables) whole: bool,
 }
 
@@ -26,14 +26,14 @@ impl<'a> Wanted<'a> {
     pub(in crate::firewall::iptables) fn of(
         firewall: &'a Firewall,
         store: &'a str,
-        addresses: &'a BTreeSet<Subject>,
+        bans: &'a BTreeSet<Subject>,
     ) -> Self {
         Wanted {
             store,
             chain: &firewall.chain,
             hooks: &firewall.hooks,
             deny: firewall.deny,
-            addresses,
+            bans,
             whole: !firewall.compare,
         }
     }
