@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use super::error::FirewallError;
 use super::listing::Listing;
+use super::long::OurChains;
 use super::programs::IptablesPrograms;
 use super::ruleset::RulesetPlan;
-use super::tables::{FamilyListing, FilterTables};
+use super::tables::{FamilyListing, FilterTables, listed};
 use crate::model::{Family, Firewall, IptablesVariant, Subject};
 
 /// What came of one family.
@@ -54,20 +55,23 @@ pub(super) fn both(
     seen: FilterTables,
     plan: impl Fn(&Listing) -> RulesetPlan,
 ) -> [AppliedFamily; 2] {
-    [(Family::V4, seen.v4), (Family::V6, seen.v6)].map(|(family, listing)| AppliedFamily {
-        family,
-        result: one(
-            IptablesPrograms::new(family, seen.firewall.programs.as_deref()),
-            listing,
-            &plan,
-        ),
+    let Firewall {
+        programs, chain, ..
+    } = &seen.firewall;
+    [(Family::V4, seen.v4), (Family::V6, seen.v6)].map(|(family, listing)| {
+        let iptables = IptablesPrograms::new(family, programs.as_deref());
+        let list = || listed(iptables, family, chain, OurChains::Listed);
+        let result = one(iptables, listing, list, &plan);
+        AppliedFamily { family, result }
     })
 }
 
-/// Applies the plan to one family with these programs.
+/// Applies the plan to one family with these programs, by what was seen or, where that
+/// is refused, by what `list` gives.
 pub(super) fn one(
     iptables: IptablesPrograms<'_>,
     seen: FamilyListing,
+    list: impl Fn() -> FamilyListing,
     plan: &impl Fn(&Listing) -> RulesetPlan,
 ) -> FamilyResult {
     let before = match seen {
@@ -83,7 +87,7 @@ pub(super) fn one(
     // Somebody may have removed a rule of ours between listing and writing. Then the
     // whole text is refused, and one more try with a new listing may succeed.
     if let FirewallError::Refused { .. } | FirewallError::Failed { .. } = error
-        && let Ok(Some(now)) = iptables.save()
+        && let Ok(Some(now)) = list()
         && now != before
     {
         let written = write(iptables, plan(&now), variant);

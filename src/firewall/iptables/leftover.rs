@@ -83,7 +83,8 @@ impl Leftover<'_> {
     fn by_iptables(self) -> Result<Removed, FirewallError> {
         let iptables = IptablesPrograms::of_variant(self.family, self.variant, self.programs);
         let plan = |listing: &_| ruleset::removal(self.made, self.store, listing);
-        match apply::one(iptables, iptables.save(), &plan) {
+        let list = || iptables.save();
+        match apply::one(iptables, list(), list, &plan) {
             FamilyResult::None => Ok(Removed::default()),
             FamilyResult::Done { changed, plan, .. } => Ok(Removed {
                 commits: u32::from(changed),

@@ -51,6 +51,34 @@ pub(super) enum Unreadable {
 pub(super) const BUILTIN: [&str; 3] = ["INPUT", "FORWARD", "OUTPUT"];
 
 impl Listing {
+    /// A table of which nothing is listed yet.
+    pub(super) fn empty(family: Family, version: String) -> Self {
+        Listing {
+            family,
+            version: Some(version),
+            notes: Vec::new(),
+            chains: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a chain that is not the kernel's own.
+    pub(super) fn add(&mut self, name: &str, rules: Vec<ListedRule>) {
+        let builtin = false;
+        self.chains
+            .insert(name.to_owned(), Chain { builtin, rules });
+    }
+
+    /// Adds what a program printed of a chain, and its warnings; none if that does not
+    /// show all of it.
+    pub(super) fn with(mut self, (saved, warnings): (String, Vec<u8>)) -> Option<Self> {
+        let text = format!("*filter\n{saved}COMMIT\n");
+        let other = Listing::parse(self.family, text.as_bytes()).ok()?;
+        self.chains.extend(other.chains);
+        // Each of the programs says the same.
+        self.notes.clear();
+        self.warned(&warnings).ok()
+    }
+
     /// Reads the output of `iptables-save -t filter` or `ip6tables-save -t
     /// filter`, with or without counters; other tables in it are passed over.
     /// Nothing at all is an empty table: legacy prints that before its first rule.

@@ -4,10 +4,11 @@
 //! |---|---|
 //! | `mod` | the contract's entry: [`Iptables`] |
 //! | `inspection` | the contract's other half: what was listed, and the questions about it |
-//! | `tables` | lists both filter tables |
+//! | `tables`, `long` | lists both filter tables; a long one chain by chain |
+//! | `tree` | bans -> chains (pure) |
 //! | `listing`, `rule` | what iptables-save prints -> chains and rules (pure) |
 //! | `owner` | whose chain it is: the store's id in it (pure) |
-//! | `ruleset` | what should be + what is there -> restore text (pure); in `ruleset/`: `wanted` its input and output, `draft` the lines, `contents` our chain now, `cost` which of two ways is cheaper |
+//! | `ruleset` | what should be + what is there -> restore text (pure); in `ruleset/`: `wanted` its input and output, `draft` what is written, `chains` its lines, `contents` our chains now |
 //! | `reconcile` | lists, plans, writes both families; removes what was made |
 //! | `apply`, `report` | gives the plans to the kernel; what came of it, in sentences |
 //! | `delta` | writes a difference without listing |
@@ -29,6 +30,7 @@ mod fingerprint;
 mod inspection;
 mod leftover;
 mod listing;
+mod long;
 mod nft;
 mod obstacles;
 mod owner;
@@ -47,6 +49,7 @@ use crate::firewall::{
     RulesetFingerprint,
 };
 use crate::model::{Family, Firewall, InstalledChain, Subject};
+use long::OurChains;
 use programs::{IptablesPrograms, TableCommand};
 use tables::FilterTables;
 
@@ -66,11 +69,11 @@ impl Iptables<'_> {
 
 impl FirewallBackend for Iptables<'_> {
     fn inspect(&self) -> Box<dyn FirewallInspection> {
-        Box::new(FilterTables::list(self.firewall))
+        Box::new(FilterTables::list(self.firewall, OurChains::Listed))
     }
 
     fn inspect_others(&self) -> Box<dyn FirewallInspection> {
-        Box::new(FilterTables::list_others(self.firewall))
+        Box::new(FilterTables::list(self.firewall, OurChains::LeftOut))
     }
 
     fn fingerprint(&self) -> Option<RulesetFingerprint> {

@@ -4,6 +4,7 @@ use super::apply::{self, AppliedFamily, FamilyResult};
 use super::error::FirewallError;
 use super::leftover::remove_leftovers;
 use super::listing::Listing;
+use super::long::OurChains;
 use super::ruleset::{self, Wanted};
 use super::tables::FilterTables;
 use super::{owner, report};
@@ -67,7 +68,7 @@ pub(super) fn remove(
     made: &[InstalledChain],
 ) -> ReconcileOutcome {
     let plan = |listing: &Listing| ruleset::removal(made, store, listing);
-    let families = apply::both(FilterTables::list(firewall), plan);
+    let families = apply::both(FilterTables::list(firewall, OurChains::Listed), plan);
     let missing = |family: &AppliedFamily| match &family.result {
         FamilyResult::Failed { error, .. } => matches!(error, FirewallError::Missing { .. }),
         _ => false,

@@ -2,6 +2,7 @@
 
 use super::error::FirewallError;
 use super::listing::Listing;
+use super::long::{self, OurChains};
 use super::programs::IptablesPrograms;
 use crate::model::{Family, Firewall};
 
@@ -16,22 +17,27 @@ pub(super) struct FilterTables {
     pub(super) v6: FamilyListing,
 }
 
+/// The table of `family` as its programs list it; our chain perhaps left out, where all
+/// is long.
+pub(super) fn listed(
+    iptables: IptablesPrograms<'_>,
+    family: Family,
+    chain: &str,
+    ours: OurChains,
+) -> FamilyListing {
+    match long::list(iptables, family, chain, ours) {
+        Some(listing) => Ok(Some(listing)),
+        None => iptables.save(),
+    }
+}
+
 impl FilterTables {
     /// Lists both tables.
-    pub(super) fn list(firewall: &Firewall) -> Self {
-        let programs = firewall.programs.as_deref();
-        let [v4, v6] = Family::BOTH.map(|family| IptablesPrograms::new(family, programs).save());
-        let firewall = firewall.clone();
-        FilterTables { firewall, v4, v6 }
-    }
-
-    /// Lists both tables, our chain perhaps left out.
-    pub(super) fn list_others(firewall: &Firewall) -> Self {
+    pub(super) fn list(firewall: &Firewall, ours: OurChains) -> Self {
         let programs = firewall.programs.as_deref();
         let [v4, v6] = Family::BOTH.map(|family| {
             let iptables = IptablesPrograms::new(family, programs);
-            let others = iptables.save_others(&firewall.chain);
-            others.map_or_else(|| iptables.save(), |listing| Ok(Some(listing)))
+            listed(iptables, family, &firewall.chain, ours)
         });
         let firewall = firewall.clone();
         FilterTables { firewall, v4, v6 }
