@@ -52,14 +52,18 @@ fn attacked(programs: &Programs<'_>, addresses: &[&str]) -> Sandbox {
     pyfilter(programs).log("auth.log", log)
 }
 
-/// The addresses that the kernel drops or rejects in `chain`, in its order, IPv4 first.
+/// The addresses that the kernel drops or rejects in `chain` and its children, in its
+/// order, IPv4 first.
 fn blocked_in(programs: &Programs<'_>, chain: &str) -> Vec<String> {
-    let begin = format!("-A {chain} -s ");
+    let children = format!("{chain}/");
     let everything = programs.everything();
-    let rules = everything
-        .iter()
-        .filter_map(|line| line.split_once(&begin)?.1.split_once('/'));
-    rules.map(|(address, _)| address.to_owned()).collect()
+    let rules = everything.iter().filter_map(|line| {
+        let (name, rule) = line.split_once("-A ")?.1.split_once(" -s ")?;
+        let (address, rest) = rule.split_once('/')?;
+        let denies = rest.contains(" -j DROP") || rest.contains(" -j REJECT");
+        (denies && (name == chain || name.starts_with(&children))).then(|| address.to_owned())
+    });
+    rules.collect()
 }
 
 /// The addresses that the kernel drops or rejects in our chain.
