@@ -301,7 +301,7 @@ pub(super) fn committed(store: &Store) -> Result<CommittedBans, StoreError> {
 /// The settings with the backend that is taken, as `store` remembers what was made.
 pub(super) fn chosen(settings: &Firewall, store: Option<&Store>) -> Result<Firewall, StoreError> {
     let made = store.map_or(Ok(Vec::new()), Store::made)?;
-    Ok(firewall::chosen(settings, &made))
+    Ok(firewall::chosen(settings, &made).0)
 }
 
 /// Whether the configuration names another chain or other hooks than were made, or no

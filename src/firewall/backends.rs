@@ -8,25 +8,37 @@ use crate::model::{Backend, Firewall, InstalledChain};
 /// Those that make something, in the order in which `auto` takes them.
 const MAKING: [Backend; 2] = [Backend::Iptables, Backend::Nftables];
 
-/// The settings with the backend that is taken: for `auto` the one that made what is
-/// there, while its program is installed; else the first whose program is. Where none is,
-/// iptables, which tells what to install.
+/// The settings with the backend that is taken, and why it is, as half a sentence: for
+/// `auto` the one that made what is there, while its program is installed; else the first
+/// whose program is. Where none is, iptables, which tells what to install.
 #[must_use]
-pub fn chosen(firewall: &Firewall, made: &[InstalledChain]) -> Firewall {
+pub fn chosen(firewall: &Firewall, made: &[InstalledChain]) -> (Firewall, &'static str) {
     let installed = |backend: &&Backend| is_installed(**backend, firewall);
     let has_made = |backend: &&Backend| made.iter().any(|made| made.may_be_of(**backend));
-    let backend = match firewall.backend {
+    let (backend, why) = match firewall.backend {
         Backend::Auto => {
             let former = MAKING.iter().filter(has_made).find(installed);
-            let first = former.or_else(|| MAKING.iter().find(installed));
-            *first.unwrap_or(&Backend::Iptables)
+            let first = MAKING.iter().find(installed);
+            match (former, first) {
+                (Some(former), _) => (*former, "\"auto\" keeps what made the bans' place"),
+                (None, Some(Backend::Nftables)) => (
+                    Backend::Nftables,
+                    "\"auto\" finds nft, and no iptables-restore",
+                ),
+                (None, Some(first)) => (*first, "\"auto\" finds iptables-restore"),
+                (None, None) => (
+                    Backend::Iptables,
+                    "\"auto\" finds neither iptables-restore nor nft",
+                ),
+            }
         }
-        named => named,
+        named => (named, "settings.firewall.backend names it"),
     };
-    Firewall {
+    let settings = Firewall {
         backend,
         ..firewall.clone()
-    }
+    };
+    (settings, why)
 }
 
 /// The backend of the configuration; none if bans are decided and recorded only. `auto`
@@ -34,7 +46,7 @@ pub fn chosen(firewall: &Firewall, made: &[InstalledChain]) -> Firewall {
 #[must_use]
 pub fn backend(firewall: &Firewall) -> Option<Box<dyn FirewallBackend + '_>> {
     match firewall.backend {
-        Backend::Auto if chosen(firewall, &[]).backend == Backend::Nftables => {
+        Backend::Auto if chosen(firewall, &[]).0.backend == Backend::Nftables => {
             Some(Box::new(Nftables { firewall }))
         }
         Backend::Auto | Backend::Iptables => Some(Box::new(Iptables { firewall })),

@@ -2,28 +2,25 @@
 
 use crate::app::firewall_step;
 use crate::firewall::{self, CommittedBans, FirewallFinding};
-use crate::model::{Ban, Family, Firewall};
+use crate::model::Firewall;
 use crate::store::{Store, StoreError};
 
 use crate::report::CheckFindings;
-
-/// With more bans than this in one chain, each packet takes the kernel noticeable time.
-const MANY: usize = 20_000;
 
 /// How many un-banned addresses are looked for among other people's rules.
 const UNBANNED: usize = 1000;
 
 pub(super) fn look(settings: &Firewall, store: Option<&Store>, findings: &mut CheckFindings) {
-    let chosen = firewall_step::chosen(settings, store);
-    let settings = match &chosen {
-        Ok(chosen) => chosen,
-        // That the store is damaged is told below.
-        Err(_) => settings,
-    };
+    // That the store is damaged is told below.
+    let made = store.and_then(|store| store.made().ok());
+    let (chosen, why) = firewall::chosen(settings, made.as_deref().unwrap_or_default());
+    let settings = &chosen;
     let Some(backend) = firewall::backend(settings) else {
         findings.warn("firewall: \"backend\" is \"none\", so bans are decided and recorded only");
         return;
     };
+    let name = settings.backend.as_str();
+    findings.fine(format!("firewall: the backend is {name}: {why}"));
     let seen = backend.inspect();
     let id = store.and_then(|store| store.id().ok());
     let committed = match store.map(|store| applied(settings, store)).transpose() {
@@ -49,10 +46,6 @@ pub(super) fn look(settings: &Firewall, store: Option<&Store>, findings: &mut Ch
         }
         Err(error) => findings.error(error.to_string()),
     }
-    match store.bans() {
-        Ok(bans) => many(&bans, findings),
-        Err(error) => findings.error(error.to_string()),
-    }
     match store.unbanned(UNBANNED) {
         Ok(addresses) => {
             for address in addresses {
@@ -72,18 +65,4 @@ fn applied(settings: &Firewall, store: &Store) -> Result<Option<CommittedBans>, 
         return Ok(None);
     }
     firewall_step::committed(store).map(Some)
-}
-
-fn many(bans: &[Ban], findings: &mut CheckFindings) {
-    for family in Family::BOTH {
-        let endless = bans
-            .iter()
-            .filter(|ban| ban.ends.is_none() && ban.address.family() == family)
-            .count();
-        if endless > MANY {
-            findings.warn(format!(
-                "{endless} {family} bans never end, and each of them costs on every packet; set ban_time (\"ban_time\": \"4w\") so that they do"
-            ));
-        }
-    }
 }

@@ -14,8 +14,8 @@ use crate::system::RunFailure;
 pub(super) enum FirewallError {
     /// The program is in none of the places where it is looked for.
     #[error(
-        "`{program}` is not in {looked}: install it (Debian and Ubuntu: `apt install iptables`) \
-         or set \"backend\": \"none\" in settings.firewall to decide and record only"
+        "`{program}` is not in {looked}: install it (Debian and Ubuntu: `apt install iptables`), \
+         install nftables and let settings.firewall.backend be \"auto\" (`apt install nftables`), or set \"backend\": \"none\" in settings.firewall to decide and record only"
     )]
     Missing {
         /// Its name.
