@@ -4,9 +4,11 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use smallvec::SmallVec;
+
 use super::{
-    BaseHook, Expression, KernelRule, NetlinkSocket, RuleVerdict, SourceVerdict, TableFamily,
-    TablePath, source_rule,
+    BaseHook, Expression, KernelRule, NetlinkSocket, RuleVerdict, SetElement, SourceVerdict,
+    TableFamily, TablePath, source_rule,
 };
 use crate::model::{Deny, Family, Subject};
 
@@ -215,6 +217,17 @@ fn kernel_a_table_of_nft_is_read_whole() {
     keys.sort();
     let keys: Vec<_> = keys.iter().map(|element| element.key.as_slice()).collect();
     assert_eq!(keys, [[192, 0, 2, 1], [192, 0, 2, 2]]);
+    let of = |key: &[u8]| SetElement {
+        key: SmallVec::from_slice(key),
+        is_interval_end: false,
+    };
+    let (known, unknown) = (of(&[192, 0, 2, 2]), of(&[192, 0, 2, 3]));
+    assert_eq!(
+        socket.element(table, "v4", &known).unwrap().as_ref(),
+        Some(&known)
+    );
+    assert_eq!(socket.element(table, "v4", &unknown).unwrap(), None);
+    assert_eq!(socket.element(table, "none", &known).unwrap(), None);
     let ends = socket.elements(table, "v6_networks").unwrap().unwrap();
     let ends = ends.iter().filter(|element| element.is_interval_end);
     assert!(

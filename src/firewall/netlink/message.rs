@@ -81,7 +81,7 @@ fn message(kind: u16, flags: u16, number: u32, protocol: u8, attributes: &[u8]) 
 
 /// A message that came.
 #[derive(Debug)]
-pub(super) struct Heard<'a> {
+pub(super) struct ReceivedMessage<'a> {
     pub(super) answer: Answer<'a>,
     /// What is being listed has changed meanwhile, so the list may have gaps.
     pub(super) changed: bool,
@@ -100,17 +100,17 @@ pub(super) enum Answer<'a> {
 }
 
 /// What a message says to the question of this kind and number.
-pub(super) fn answer(message: &[u8], asked: Asked, number: u32) -> Heard<'_> {
-    let heard = |answer, changed| Heard { answer, changed };
+pub(super) fn answer(message: &[u8], asked: Asked, number: u32) -> ReceivedMessage<'_> {
+    let received = |answer, changed| ReceivedMessage { answer, changed };
     let (Some(kind), Some(flags), Some(to)) = (
         bytes_at(message, 4).map(u16::from_ne_bytes),
         bytes_at(message, 6).map(u16::from_ne_bytes),
         bytes_at(message, 8).map(u32::from_ne_bytes),
     ) else {
-        return heard(Answer::Other, false);
+        return received(Answer::Other, false);
     };
     if to != number {
-        return heard(Answer::Other, false);
+        return received(Answer::Other, false);
     }
     // An error's number stands negative behind the header.
     let error = bytes_at(message, HEADER).map(|code| i32::from_ne_bytes(code).wrapping_neg());
@@ -123,7 +123,7 @@ pub(super) fn answer(message: &[u8], asked: Asked, number: u32) -> Heard<'_> {
         }
         _ => Answer::Other,
     };
-    heard(answer, flags & INTERRUPTED != 0)
+    received(answer, flags & INTERRUPTED != 0)
 }
 
 /// The first message of several, and the others.

@@ -139,6 +139,26 @@ impl NetlinkSocket {
             found.extend(objects::elements(object));
         })
     }
+
+    /// The element by which the set answers for `wanted`; none if it has none. In a set
+    /// of intervals that is the nearest one below.
+    pub(in crate::firewall) fn element(
+        &mut self,
+        table: TablePath<'_>,
+        set: &str,
+        wanted: &SetElement,
+    ) -> io::Result<Option<SetElement>> {
+        let mut question = of_table(Asked::Element, table);
+        question.all = false;
+        question
+            .attributes
+            .extend(name_attribute(ELEMENTS_SET, set));
+        question.attributes.extend(objects::wanted_element(wanted));
+        let found = self.ask(&question, |_, object, found| {
+            found.extend(objects::elements(object));
+        })?;
+        Ok(found.unwrap_or_default().into_iter().next())
+    }
 }
 
 /// The question for all of a kind in a table.
