@@ -28,6 +28,8 @@
 
 mod backends;
 mod fingerprint;
+#[cfg(test)]
+mod in_netns;
 mod iptables;
 mod netlink;
 mod nftables;

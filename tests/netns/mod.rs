@@ -311,7 +311,11 @@ impl Pair {
             _netns: netns,
         };
         let begun = Instant::now();
-        while !self.reaches(&container, "203.0.113.20") {
+        // The IPv6 neighbours are not known from the start.
+        while !ATTACKER
+            .iter()
+            .all(|source| self.reaches(&container, source))
+        {
             assert!(begun.elapsed() < Duration::from_secs(20), "no listener");
         }
         container

@@ -1,6 +1,6 @@
 //! What `check` tells of our table.
 
-use super::inspection::TableInspection;
+use super::listed::ListedTable;
 use super::plan::TablePlan;
 use super::program::NftProgram;
 use super::reconcile::plan_of;
@@ -13,7 +13,7 @@ use FirewallFinding::{Error, Fine, Warning};
 
 /// What is to be told.
 pub(super) fn check(
-    inspected: &TableInspection,
+    inspected: &ListedTable,
     store: Option<&str>,
     committed: Option<&CommittedBans>,
 ) -> Vec<FirewallFinding> {
@@ -100,7 +100,7 @@ fn changed_by_others(
 }
 
 /// What of `made` is or may be in other places than our table.
-pub(super) fn leftovers(inspected: &TableInspection, made: &[InstalledChain]) -> Vec<String> {
+pub(super) fn leftovers(inspected: &ListedTable, made: &[InstalledChain]) -> Vec<String> {
     let is_there = |made: &&InstalledChain| match made.place {
         Some(ChainLocation::Nftables) => {
             made.chain != inspected.table && matches!(seen::owner(&made.chain), Ok(Some(_)))

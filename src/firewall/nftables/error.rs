@@ -49,6 +49,12 @@ pub(super) enum NftablesError {
         /// What it said.
         said: String,
     },
+    /// The kernel takes only short texts from this process.
+    #[error(
+        "`nft` could not hand over the rule set, it is too long for a process without \
+         CAP_NET_ADMIN on the host itself (in a rootless container); nothing was changed"
+    )]
+    TooLong,
     /// The text was refused, so none of it was taken.
     #[error("`nft` refused the rule set, so nothing was changed; it said: {said}")]
     Refused {
@@ -86,6 +92,8 @@ impl NftablesError {
                 table: table.to_owned(),
                 said,
             }
+        } else if has(&["Message too long", "No buffer space available"]) {
+            NftablesError::TooLong
         } else if has(&["not supported", "Unable to initialize Netlink socket"]) {
             NftablesError::NoSets { said }
         } else {
@@ -126,6 +134,8 @@ add table inet x
         assert!(of(old).to_string().contains("`nft` (v0.8)"), "{}", of(old));
         let kernel = "/dev/stdin:4:5-6: Error: Could not process rule: Operation not supported\n";
         assert!(matches!(of(kernel), NftablesError::NoSets { .. }));
+        let long = "netlink: Error: Could not process rule: Message too long\n";
+        assert!(matches!(of(long), NftablesError::TooLong));
         let full = "/dev/stdin:1:1-5: Error: Could not process rule: Too many open files in system
 add element inet x v4 { 1.1.1.1 }\n";
         let NftablesError::Refused { said } = of(full) else {

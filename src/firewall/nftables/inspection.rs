@@ -1,56 +1,15 @@
 //! What follows from what was listed of our table.
 
-use std::cell::OnceCell;
-
-use super::error::NftablesError;
-use super::layout::{BANS, table_name};
-use super::others::OtherRules;
-use super::seen::{self, SeenTable};
+use super::layout::BANS;
+use super::listed::ListedTable;
+use super::seen::SeenTable;
 use super::{check, reconcile};
 use crate::firewall::{
     CommittedBans, FirewallFinding, FirewallInspection, ReconcileOutcome, RulesetFingerprint,
 };
 use crate::model::{Address, Family, Firewall, InstalledChain};
 
-/// Our table, listed for these settings.
-#[derive(Debug)]
-pub(super) struct TableInspection {
-    pub(super) firewall: Firewall,
-    pub(super) table: String,
-    /// None if it is not there.
-    pub(super) seen: Result<Option<SeenTable>, NftablesError>,
-    /// The rules of others, listed when they are asked for.
-    others: OnceCell<OtherRules>,
-}
-
-impl TableInspection {
-    /// Lists our table.
-    pub(super) fn list(firewall: &Firewall) -> Self {
-        TableInspection {
-            firewall: firewall.clone(),
-            table: table_name(&firewall.chain),
-            seen: seen::list(&table_name(&firewall.chain)),
-            others: OnceCell::new(),
-        }
-    }
-
-    /// Lists nothing yet.
-    pub(super) fn of_others(firewall: &Firewall) -> Self {
-        TableInspection {
-            firewall: firewall.clone(),
-            table: table_name(&firewall.chain),
-            seen: Ok(None),
-            others: OnceCell::new(),
-        }
-    }
-
-    /// Our table, if it is there and could be listed.
-    pub(super) fn table(&self) -> Option<&SeenTable> {
-        self.seen.as_ref().ok()?.as_ref()
-    }
-}
-
-impl FirewallInspection for TableInspection {
+impl FirewallInspection for ListedTable {
     fn failure(&self, _family: Family) -> Option<String> {
         self.seen.as_ref().err().map(ToString::to_string)
     }
@@ -87,10 +46,7 @@ impl FirewallInspection for TableInspection {
     }
 
     fn other_rules_blocking(&self, address: Address) -> Vec<String> {
-        let others = self
-            .others
-            .get_or_init(|| OtherRules::list(&self.table, &self.firewall.chain));
-        others.blocking(address)
+        self.others().blocking(address)
     }
 
     fn check(

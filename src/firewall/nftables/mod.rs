@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `mod` | the contract's entry: [`Nftables`] |
 //! | `inspection` | the contract's other half: what was listed, and the questions about it |
+//! | `listed` | our table as it was listed, and the rules of others |
 //! | `layout` | what our table is made of, with a drawing (pure) |
 //! | `seen` | lists our table, over netlink |
 //! | `elements` | bans <-> elements of the sets (pure) |
@@ -25,8 +26,11 @@ mod delta;
 mod elements;
 mod error;
 mod fingerprint;
+#[cfg(test)]
+mod in_kernel;
 mod inspection;
 mod layout;
+mod listed;
 mod others;
 mod plan;
 mod program;
@@ -39,8 +43,8 @@ use crate::firewall::{
     RulesetFingerprint,
 };
 use crate::model::{Family, Firewall, InstalledChain, Subject};
-use inspection::TableInspection;
 use layout::{BANS, SETS, table_name};
+use listed::ListedTable;
 use program::NftProgram;
 
 /// The backend with these settings.
@@ -62,11 +66,11 @@ impl Nftables<'_> {
 
 impl FirewallBackend for Nftables<'_> {
     fn inspect(&self) -> Box<dyn FirewallInspection> {
-        Box::new(TableInspection::list(self.firewall))
+        Box::new(ListedTable::list(self.firewall))
     }
 
     fn inspect_others(&self) -> Box<dyn FirewallInspection> {
-        Box::new(TableInspection::of_others(self.firewall))
+        Box::new(ListedTable::of_others(self.firewall))
     }
 
     fn fingerprint(&self) -> Option<RulesetFingerprint> {

@@ -22,7 +22,7 @@ use super::seen::SeenTable;
 use crate::model::{Deny, Subject};
 
 /// How many elements stand in a line. With a line for each element `nft` takes twice the
-/// time and the memory; longer lines gain nothing.
+/// time and four times the memory; longer lines gain nothing.
 const IN_A_LINE: usize = 1000;
 
 /// What our table should be.

@@ -1,8 +1,8 @@
 //! Makes our table hold the bans, or removes what was made.
 
 use super::error::NftablesError;
-use super::inspection::TableInspection;
 use super::layout::{is_id, table_name};
+use super::listed::ListedTable;
 use super::plan::{self, TablePlan, WantedTable};
 use super::program::NftProgram;
 use super::seen::{self, SeenTable};
@@ -25,7 +25,7 @@ fn of_table(table: &str) -> InstalledChain {
 
 /// What [`reconcile`] makes. A table that carries no store's id may be somebody else's:
 /// if it is ours, that is remembered already.
-pub(super) fn to_make(seen: &TableInspection) -> Vec<InstalledChain> {
+pub(super) fn to_make(seen: &ListedTable) -> Vec<InstalledChain> {
     match &seen.seen {
         Ok(Some(table)) if table.store().is_none() => Vec::new(),
         Ok(_) => vec![of_table(&seen.table)],
@@ -51,12 +51,12 @@ pub(super) fn plan_of(
 }
 
 /// Makes our table right, then removes those of other names that were made.
-pub(super) fn reconcile(inspected: TableInspection, committed: &CommittedBans) -> ReconcileOutcome {
+pub(super) fn reconcile(inspected: ListedTable, committed: &CommittedBans) -> ReconcileOutcome {
     let mut outcome = ReconcileOutcome {
         installed: committed.made.clone(),
         ..ReconcileOutcome::default()
     };
-    let TableInspection {
+    let ListedTable {
         firewall,
         table,
         seen,
