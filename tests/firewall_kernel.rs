@@ -384,19 +384,13 @@ fn kernel_a_snapshot_is_a_restore_text_as_it_is() {
             store: "3f9c2a".to_owned(),
             number: 7,
         };
-        let bans = many(5);
+        let bans: BTreeSet<Address> = many(5).into_iter().map(Subject::first).collect();
         for (family, program) in [
             (Family::V4, "iptables-restore"),
             (Family::V6, "ip6tables-restore"),
         ] {
             for deny in [Deny::Drop, Deny::Reject] {
-                let text = snapshot::render(
-                    family,
-                    &shown,
-                    "PYFILTER",
-                    deny,
-                    &bans.iter().map(|ban| ban.first()).collect(),
-                );
+                let text = snapshot::render(family, &shown, "PYFILTER", deny, &bans);
                 programs.run_with(&format!("{program} --noflush"), &text);
             }
         }

@@ -8,6 +8,7 @@
 //! | `repair` | what reboots and other programs do to our chain |
 //! | `owners` | whose chain it is |
 //! | `switch` | iptables that becomes the other variant |
+//! | `nftables` | all of this with a table of our own in nftables |
 //! | `settings` | other chains, other hooks, nothing compared, no firewall |
 //! | `refusals` | iptables that is not there, may not, or has to wait |
 //! | `untouched` | what is not listed, since nobody has changed it |
@@ -24,6 +25,7 @@ mod blocking;
 mod editor;
 mod killed;
 mod never;
+mod nftables;
 mod owners;
 mod refusals;
 mod repair;

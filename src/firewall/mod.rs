@@ -7,7 +7,8 @@
 //! | `iptables/` | the backend for iptables and ip6tables, of either variant |
 //! | `nftables/` | the backend for a table of our own in `nf_tables` |
 //! | `fingerprint` | whether anybody has changed the firewall since, without listing it |
-//! | `netlink` | what the kernel's `nf_tables` tells of itself |
+//! | `netlink/` | what the kernel's `nf_tables` tells of itself |
+//! | `programs` | what the programs of the backends have in common |
 //! | `rule_text` | one ban as a rule: `-s 203.0.113.13/32 -j DROP` (pure) |
 //! | `snapshot` | `blacklist.v4`, `blacklist.v6`: render, parse, compare (pure) |
 //! | `snapshot_file` | reads and replaces those files |
@@ -27,9 +28,12 @@
 
 mod backends;
 mod fingerprint;
+#[cfg(test)]
+mod in_netns;
 mod iptables;
 mod netlink;
 mod nftables;
+mod programs;
 mod rule_text;
 pub mod snapshot;
 pub mod snapshot_file;
@@ -72,6 +76,16 @@ pub trait FirewallBackend {
     /// Whether `made` is what the configuration asks for: neither another chain, nor
     /// other hooks, nor a second place.
     fn is_made_as_configured(&self, made: &[InstalledChain]) -> bool;
+
+    /// How many packets of IPv4 and of IPv6 the bans have stopped since what counts them
+    /// was made; none where that is not cheap to know.
+    fn stopped(&self) -> Option<[u64; 2]> {
+        None
+    }
+
+    /// The place in the firewall where a ban of `subject` stands, for the middle of a
+    /// sentence: `set v4 of table inet pyfilter`. The kernel is not asked.
+    fn place_of(&self, subject: Subject) -> Option<String>;
 
     /// Whether the service needs more rights than its unit gives it.
     ///

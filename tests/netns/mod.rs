@@ -20,6 +20,9 @@ use std::time::{Duration, Instant};
 
 pub(crate) const HOST: [&str; 2] = ["203.0.113.1", "2001:db8::1"];
 
+/// Behind the host, for [`Pair::container`].
+const CONTAINER: [&str; 2] = ["198.51.100.2", "2001:db8:1::2"];
+
 const ATTACKER: [&str; 4] = [
     "203.0.113.13",
     "203.0.113.20",
@@ -255,18 +258,80 @@ impl Pair {
 
     /// Whether a TCP connection from `source` to the host comes to be within a second.
     pub(crate) fn connects(&self, source: &str) -> bool {
+        self.connects_by(source, HOST, "")
+    }
+
+    /// Whether one from `source` to the container does, which the host passes on.
+    pub(crate) fn reaches(&self, _container: &Container, source: &str) -> bool {
+        let hop = HOST[usize::from(source.contains(':'))];
+        self.connects_by(source, CONTAINER, &format!("via {hop}"))
+    }
+
+    fn connects_by(&self, source: &str, [v4, v6]: [&str; 2], hop: &str) -> bool {
         let (option, target) = if source.contains(':') {
-            ("-6", HOST[1])
+            ("-6", v6)
         } else {
-            ("-4", HOST[0])
+            ("-4", v4)
         };
         self.attacker.exec(&format!(
-            "ip {option} route replace {target} dev wire src {source}"
+            "ip {option} route replace {target} {hop} dev wire src {source}"
         ));
         let attempt = format!("exec 3<>/dev/tcp/{target}/{PORT}");
         let words = ["timeout", "1", "bash", "-c", &attempt];
         let output = self.attacker.command(&words).output().unwrap();
         output.status.success()
+    }
+}
+
+impl Pair {
+    /// A container behind the host, in which the same port listens.
+    pub(crate) fn container(&self) -> Container {
+        let netns = Netns::new();
+        let peer = &netns.name;
+        self.host.exec(&format!(
+            "ip link add bridge type veth peer name wire netns {peer} && ip link set bridge up
+            echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding"
+        ));
+        netns.exec("ip link set wire up");
+        for (address, hop) in CONTAINER.into_iter().zip(["198.51.100.1", "2001:db8:1::1"]) {
+            let (length, option) = if address.contains(':') {
+                (64, "nodad")
+            } else {
+                (24, "")
+            };
+            let add =
+                |address, device| format!("ip addr add {address}/{length} dev {device} {option}");
+            self.host.exec(&add(hop, "bridge"));
+            netns.exec(&add(address, "wire"));
+            netns.exec(&format!("ip route add default via {hop}"));
+        }
+        let listener = listen(&netns);
+        let container = Container {
+            listener,
+            _netns: netns,
+        };
+        let begun = Instant::now();
+        // The IPv6 neighbours are not known from the start.
+        while !ATTACKER
+            .iter()
+            .all(|source| self.reaches(&container, source))
+        {
+            assert!(begun.elapsed() < Duration::from_secs(20), "no listener");
+        }
+        container
+    }
+}
+
+/// A namespace to which a host passes on what comes for it.
+pub(crate) struct Container {
+    listener: Child,
+    _netns: Netns,
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        let _ = self.listener.kill();
+        let _ = self.listener.wait();
     }
 }
 

@@ -1,12 +1,8 @@
 //! What went wrong, as iptables' programs say it.
 
-use std::io;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
 use super::listing::Unreadable;
+use crate::firewall::programs::{ProgramFailure, summary};
 use crate::model::ChainNameError;
-use crate::system::RunFailure;
 
 /// Why the firewall of one family could not be listed or changed. Each sentence says
 /// what, where, and what to do. The bans stay committed, so the next run applies them.
@@ -45,14 +41,9 @@ pub(super) enum FirewallError {
          backup, or move it away: blacklist.v4 and blacklist.v6 still hold the bans"
     )]
     BadId(String),
-    /// The program is there and does not run.
-    #[error("`{}` could not be started: {source}", program.display())]
-    NotStarted {
-        /// Its path.
-        program: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
+    /// The program has not come to its own end.
+    #[error(transparent)]
+    NotRun(#[from] ProgramFailure),
     /// The kernel refuses this user.
     #[error(
         "`{program}` may not touch the firewall: run with sudo (needed: CAP_NET_ADMIN{}); it said: {said}",
@@ -109,22 +100,6 @@ pub(super) enum FirewallError {
         /// What it said.
         said: String,
     },
-    /// A signal ended it.
-    #[error("`{program}` was killed by signal {signal}; the next run tries again")]
-    Killed {
-        /// Its name.
-        program: &'static str,
-        /// The signal's number.
-        signal: i32,
-    },
-    /// It did not end in time, and was killed.
-    #[error("`{program}` did not end within {seconds} s and was killed; the next run tries again")]
-    Hung {
-        /// Its name.
-        program: &'static str,
-        /// How long it was waited for.
-        seconds: u64,
-    },
     /// What it printed does not show the whole table.
     #[error("the output of `{program}` can not be trusted: {source}; nothing was changed")]
     Unreadable {
@@ -168,25 +143,6 @@ impl FirewallError {
                 | (Locked { .. }, Locked { .. })
                 | (BadName { .. }, BadName { .. })
         )
-    }
-
-    /// Why the program could not be run to its end.
-    pub(super) fn not_run(
-        path: &Path,
-        program: &'static str,
-        limit: Duration,
-        failure: RunFailure,
-    ) -> Self {
-        match failure {
-            RunFailure::NotStarted(source) => FirewallError::NotStarted {
-                program: path.to_owned(),
-                source,
-            },
-            RunFailure::TimedOut => FirewallError::Hung {
-                program,
-                seconds: limit.as_secs(),
-            },
-        }
     }
 
     /// What a program's failure was, from its exit status and what it said.
@@ -244,22 +200,6 @@ pub(super) fn says_no_family(stderr: &[u8]) -> bool {
     ]
     .iter()
     .any(|words| said.contains(words))
-}
-
-/// What a program said, as one line of at most 300 characters.
-pub(super) fn summary(stderr: &[u8]) -> String {
-    let text = String::from_utf8_lossy(stderr);
-    let lines: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with("Try `"))
-        .collect();
-    let text = lines.join("; ");
-    match text.char_indices().nth(300) {
-        _ if text.is_empty() => "nothing".to_owned(),
-        Some((end, _)) => format!("{} …", &text[..end]),
-        None => text,
-    }
 }
 
 /// The line of the text that stderr names: `line 3 failed`, `Error occurred at

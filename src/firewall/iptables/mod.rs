@@ -107,6 +107,10 @@ impl FirewallBackend for Iptables<'_> {
         !made.is_empty() && made.iter().all(is_wanted) && families.len() == places
     }
 
+    fn place_of(&self, _subject: Subject) -> Option<String> {
+        Some(format!("chain {}", self.firewall.chain))
+    }
+
     /// The legacy variant needs more than the nft variant.
     fn needs_more_rights(&self) -> Result<bool, String> {
         let programs = IptablesPrograms::new(Family::V4, self.firewall.programs.as_deref());

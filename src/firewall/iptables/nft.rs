@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::error::{FirewallError, summary};
-use super::programs::PLACES;
+use super::error::FirewallError;
+use crate::firewall::programs::{self, PLACES, summary};
 use crate::model::{Family, InstalledChain};
-use crate::system::{self, ProgramOutput};
+use crate::system::ProgramOutput;
 
 const NAME: &str = "nft";
 
@@ -34,9 +34,9 @@ pub(super) struct Removed {
 pub(super) fn remove(
     family: Family,
     made: &[InstalledChain],
-    programs: Option<&Path>,
+    directory: Option<&Path>,
 ) -> Result<Removed, FirewallError> {
-    let nft = find(programs)?;
+    let nft = find(directory)?;
     let table = match family {
         Family::V4 => "ip filter",
         Family::V6 => "ip6 filter",
@@ -98,16 +98,10 @@ fn jumps(listed: &[u8], hook: &str, chain: &str) -> Vec<u64> {
     ours.filter_map(|rule| rule["handle"].as_u64()).collect()
 }
 
-fn find(programs: Option<&Path>) -> Result<PathBuf, FirewallError> {
+fn find(directory: Option<&Path>) -> Result<PathBuf, FirewallError> {
     let usual = PLACES.iter().map(Path::new);
-    let places: Vec<&Path> = programs.into_iter().chain(usual).collect();
-    let mut paths = places.iter().map(|place| place.join(NAME));
-    paths.find(|path| path.is_file()).ok_or_else(|| {
-        let looked: Vec<_> = places.iter().map(|p| p.display().to_string()).collect();
-        FirewallError::NoNft {
-            looked: looked.join(", "),
-        }
-    })
+    let places: Vec<&Path> = directory.into_iter().chain(usual).collect();
+    programs::find(NAME, &places).map_err(|looked| FirewallError::NoNft { looked })
 }
 
 /// Whether `nft` reads it as one name.
@@ -118,8 +112,7 @@ fn is_name(name: &str) -> bool {
 
 /// Runs `nft`; of a text it takes all or nothing.
 fn run(nft: &Path, arguments: &[&str], text: &str) -> Result<ProgramOutput, FirewallError> {
-    let done = system::run_with_input(nft, arguments, text, Some(PATIENCE))
-        .map_err(|failure| FirewallError::not_run(nft, NAME, PATIENCE, failure))?;
+    let done = programs::run(nft, NAME, arguments, text, PATIENCE)?;
     if done.status.success() {
         return Ok(done);
     }

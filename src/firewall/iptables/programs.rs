@@ -1,17 +1,13 @@
 //! Finds and runs iptables' programs, of either variant.
 
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::{FirewallError, says_no_family};
 use super::listing::Listing;
+use crate::firewall::programs::{self, PLACES};
 use crate::model::{Family, IptablesVariant};
 use crate::system::{self, ProgramOutput};
-
-/// The directories of the programs. Not `$PATH`: cron's has no sbin, and what runs as
-/// root must not depend on the environment of the caller.
-pub(super) const PLACES: [&str; 5] = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin"];
 
 /// A restore of 20,000 bans takes less than a second; waiting for the lock, five.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -162,8 +158,13 @@ impl<'a> IptablesPrograms<'a> {
     ) -> Result<ProgramOutput, FirewallError> {
         let FoundProgram { path, applet } = self.find(program)?;
         let arguments = [applet.as_slice(), arguments].concat();
-        let done = system::run_with_input(&path, &arguments, input, Some(self.patience));
-        done.map_err(|failure| FirewallError::not_run(&path, program, self.patience, failure))
+        Ok(programs::run(
+            &path,
+            program,
+            &arguments,
+            input,
+            self.patience,
+        )?)
     }
 
     /// Where the program is.
@@ -226,9 +227,6 @@ fn as_saved(listed: &str) -> Option<String> {
 }
 
 fn failure(program: &'static str, done: &ProgramOutput, input: &str) -> FirewallError {
-    if let Some(signal) = done.status.signal() {
-        return FirewallError::Killed { program, signal };
-    }
     let status = done.status.code().unwrap_or(-1);
     FirewallError::from_failure(program, status, &done.stderr, input)
 }
@@ -236,6 +234,7 @@ fn failure(program: &'static str, done: &ProgramOutput, input: &str) -> Firewall
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::firewall::programs::ProgramFailure;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
@@ -279,7 +278,7 @@ mod tests {
         let result = |script| v4(&fake("iptables-save", script)).save().unwrap_err();
         assert!(matches!(
             result("kill -9 $$"),
-            FirewallError::Killed { signal: 9, .. }
+            FirewallError::NotRun(ProgramFailure::Killed { signal: 9, .. })
         ));
         assert!(matches!(
             result("echo hello"),
@@ -298,7 +297,7 @@ mod tests {
         fs::write(&path, "#!/nonexistent/interpreter\n").unwrap();
         assert!(matches!(
             v4(&programs).save(),
-            Err(FirewallError::NotStarted { .. })
+            Err(FirewallError::NotRun(ProgramFailure::NotStarted { .. }))
         ));
     }
 
@@ -320,7 +319,10 @@ mod tests {
         let programs = fake("iptables-save", "exec sleep 5");
         let mut iptables = v4(&programs);
         iptables.patience = Duration::from_millis(100);
-        assert!(matches!(iptables.save(), Err(FirewallError::Hung { .. })));
+        assert!(matches!(
+            iptables.save(),
+            Err(FirewallError::NotRun(ProgramFailure::Hung { .. }))
+        ));
     }
 
     #[test]

@@ -1,53 +1,13 @@
-//! What programs write, as the kernel tells it. Each test runs itself once more in a
-//! network namespace of its own.
+//! What programs write, as the kernel tells it.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use smallvec::SmallVec;
 
 use super::{
-    BaseHook, Expression, KernelRule, NetlinkSocket, RuleVerdict, SourceVerdict, TableFamily,
-    TablePath, source_rule,
+    BaseHook, Expression, KernelRule, NetlinkSocket, RuleVerdict, SetElement, SourceVerdict,
+    TableFamily, TablePath, source_rule,
 };
+use crate::firewall::in_netns::{is_inside, run};
 use crate::model::{Deny, Family, Subject};
-
-const INSIDE: &str = "PYFILTER_TEST_NETNS";
-
-/// Whether this process is in the namespace of the test `name`. If not, the test is run
-/// there.
-fn is_inside(name: &str) -> bool {
-    if std::env::var_os(INSIDE).is_some() {
-        return true;
-    }
-    let this = std::env::current_exe().unwrap();
-    let name = format!("{}::{name}", module_path!().split_once("::").unwrap().1);
-    let done = Command::new("unshare")
-        .arg("--net")
-        .arg(this)
-        .args(["--exact", &name, "--ignored", "--nocapture"])
-        .env(INSIDE, "yes")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&done.stdout);
-    assert!(
-        done.status.success() && said.contains("1 passed"),
-        "{said}\n{}",
-        String::from_utf8_lossy(&done.stderr)
-    );
-    false
-}
-
-/// Runs the program with this input; only where [`is_inside`] is true.
-fn run(program: &str, arguments: &[&str], input: &str) {
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .spawn()
-        .expect(program);
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(input.as_bytes()).unwrap();
-    drop(stdin);
-    assert!(child.wait().unwrap().success(), "{program} {arguments:?}");
-}
 
 fn rules(family: Family, chain: &str) -> Vec<KernelRule> {
     let table = TablePath::filter(family);
@@ -77,7 +37,10 @@ fn read_back(family: Family, written: &[String]) -> Vec<Option<(Subject, SourceV
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_rules_of_iptables_are_read_in_each_length() {
-    if !is_inside("kernel_rules_of_iptables_are_read_in_each_length") {
+    if !is_inside(
+        module_path!(),
+        "kernel_rules_of_iptables_are_read_in_each_length",
+    ) {
         return;
     }
     let networks = |family: Family, address: &str| -> Vec<Subject> {
@@ -112,7 +75,10 @@ fn kernel_rules_of_iptables_are_read_in_each_length() {
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_rules_that_do_anything_besides_are_none() {
-    if !is_inside("kernel_rules_that_do_anything_besides_are_none") {
+    if !is_inside(
+        module_path!(),
+        "kernel_rules_that_do_anything_besides_are_none",
+    ) {
         return;
     }
     let common = [
@@ -142,7 +108,7 @@ fn kernel_rules_that_do_anything_besides_are_none() {
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_a_table_of_nft_is_read_whole() {
-    if !is_inside("kernel_a_table_of_nft_is_read_whole") {
+    if !is_inside(module_path!(), "kernel_a_table_of_nft_is_read_whole") {
         return;
     }
     run(
@@ -215,6 +181,17 @@ fn kernel_a_table_of_nft_is_read_whole() {
     keys.sort();
     let keys: Vec<_> = keys.iter().map(|element| element.key.as_slice()).collect();
     assert_eq!(keys, [[192, 0, 2, 1], [192, 0, 2, 2]]);
+    let of = |key: &[u8]| SetElement {
+        key: SmallVec::from_slice(key),
+        is_interval_end: false,
+    };
+    let (known, unknown) = (of(&[192, 0, 2, 2]), of(&[192, 0, 2, 3]));
+    assert_eq!(
+        socket.element(table, "v4", &known).unwrap().as_ref(),
+        Some(&known)
+    );
+    assert_eq!(socket.element(table, "v4", &unknown).unwrap(), None);
+    assert_eq!(socket.element(table, "none", &known).unwrap(), None);
     let ends = socket.elements(table, "v6_networks").unwrap().unwrap();
     let ends = ends.iter().filter(|element| element.is_interval_end);
     assert!(
@@ -236,7 +213,7 @@ fn kernel_a_table_of_nft_is_read_whole() {
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_long_lists_are_read_whole() {
-    if !is_inside("kernel_long_lists_are_read_whole") {
+    if !is_inside(module_path!(), "kernel_long_lists_are_read_whole") {
         return;
     }
     let networks: Vec<String> = (0..5000_u32)

@@ -21,7 +21,7 @@ const FAMILY: usize = 4;
 
 /// What can be asked for: `NFT_MSG_GET…`. Each answer has the number before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum AskedObject {
     Table = 1,
     Chain = 4,
     Rule = 7,
@@ -30,7 +30,7 @@ pub(super) enum Asked {
     Generation = 16,
 }
 
-impl Asked {
+impl AskedObject {
     fn question(self) -> u16 {
         NFTABLES | self as u16
     }
@@ -43,7 +43,7 @@ impl Asked {
 /// A question.
 #[derive(Debug, Clone)]
 pub(super) struct Question {
-    pub(super) asked: Asked,
+    pub(super) asked: AskedObject,
     /// Whether all there are shall be told; else one.
     pub(super) all: bool,
     /// `NFPROTO_…`; 0 for every family.
@@ -81,7 +81,7 @@ fn message(kind: u16, flags: u16, number: u32, protocol: u8, attributes: &[u8]) 
 
 /// A message that came.
 #[derive(Debug)]
-pub(super) struct Heard<'a> {
+pub(super) struct ReceivedMessage<'a> {
     pub(super) answer: Answer<'a>,
     /// What is being listed has changed meanwhile, so the list may have gaps.
     pub(super) changed: bool,
@@ -100,17 +100,17 @@ pub(super) enum Answer<'a> {
 }
 
 /// What a message says to the question of this kind and number.
-pub(super) fn answer(message: &[u8], asked: Asked, number: u32) -> Heard<'_> {
-    let heard = |answer, changed| Heard { answer, changed };
+pub(super) fn answer(message: &[u8], asked: AskedObject, number: u32) -> ReceivedMessage<'_> {
+    let received = |answer, changed| ReceivedMessage { answer, changed };
     let (Some(kind), Some(flags), Some(to)) = (
         bytes_at(message, 4).map(u16::from_ne_bytes),
         bytes_at(message, 6).map(u16::from_ne_bytes),
         bytes_at(message, 8).map(u32::from_ne_bytes),
     ) else {
-        return heard(Answer::Other, false);
+        return received(Answer::Other, false);
     };
     if to != number {
-        return heard(Answer::Other, false);
+        return received(Answer::Other, false);
     }
     // An error's number stands negative behind the header.
     let error = bytes_at(message, HEADER).map(|code| i32::from_ne_bytes(code).wrapping_neg());
@@ -123,7 +123,7 @@ pub(super) fn answer(message: &[u8], asked: Asked, number: u32) -> Heard<'_> {
         }
         _ => Answer::Other,
     };
-    heard(answer, flags & INTERRUPTED != 0)
+    received(answer, flags & INTERRUPTED != 0)
 }
 
 /// The first message of several, and the others.
@@ -144,7 +144,7 @@ mod tests {
 
     const NEW_CHAIN: u16 = NFTABLES | 3;
 
-    fn is_other(message: &[u8], asked: Asked, number: u32) -> bool {
+    fn is_other(message: &[u8], asked: AskedObject, number: u32) -> bool {
         matches!(answer(message, asked, number).answer, Answer::Other)
     }
 
@@ -152,7 +152,7 @@ mod tests {
     fn a_question_is_understood_as_it_was_asked() {
         let wanted = [name_attribute(1, "filter"), name_attribute(3, "PYFILTER")].concat();
         let question = Question {
-            asked: Asked::Chain,
+            asked: AskedObject::Chain,
             all: false,
             protocol: 2,
             attributes: wanted.clone(),
@@ -170,19 +170,20 @@ mod tests {
     fn an_answer_counts_only_to_its_own_question() {
         let generation = attribute(1, &0x0102_0304_u32.to_be_bytes());
         let answered = message(NFTABLES | 15, 0, 7, 0, &generation);
-        let Answer::Object(0, attributes) = answer(&answered, Asked::Generation, 7).answer else {
+        let Answer::Object(0, attributes) = answer(&answered, AskedObject::Generation, 7).answer
+        else {
             panic!("{answered:?}");
         };
         assert_eq!(attributes.u32(1), Some(0x0102_0304));
-        assert!(is_other(&answered, Asked::Generation, 8));
-        assert!(is_other(&answered, Asked::Chain, 7));
+        assert!(is_other(&answered, AskedObject::Generation, 8));
+        assert!(is_other(&answered, AskedObject::Chain, 7));
     }
 
     #[test]
     fn several_answers_come_in_one_piece() {
         let of = |name| message(NEW_CHAIN, 2, 7, 10, &name_attribute(3, name));
         let piece = [of("INPUT"), of("OUTPUT"), message(DONE, 2, 7, 0, &[])].concat();
-        let name = |message| match answer(message, Asked::Chain, 7).answer {
+        let name = |message| match answer(message, AskedObject::Chain, 7).answer {
             Answer::Object(10, attributes) => attributes.name(3),
             other => panic!("{other:?}"),
         };
@@ -192,7 +193,7 @@ mod tests {
         assert_eq!(name(second).as_deref(), Some("OUTPUT"));
         let (third, rest) = split(rest).unwrap();
         assert!(matches!(
-            answer(third, Asked::Chain, 7).answer,
+            answer(third, AskedObject::Chain, 7).answer,
             Answer::Done
         ));
         assert_eq!(rest, b"");
@@ -204,7 +205,7 @@ mod tests {
             let mut refused = message(kind, 0, 7, 0, &[0; 16]);
             refused[HEADER..HEADER + 4].copy_from_slice(&(-libc::ENOENT).to_ne_bytes());
             assert!(matches!(
-                answer(&refused, Asked::Chain, 7).answer,
+                answer(&refused, AskedObject::Chain, 7).answer,
                 Answer::Refused(libc::ENOENT)
             ));
         }
@@ -214,19 +215,19 @@ mod tests {
     fn a_list_that_was_changed_meanwhile_is_known() {
         for kind in [NEW_CHAIN, DONE] {
             let listed = message(kind, 2 | INTERRUPTED, 7, 2, &[]);
-            assert!(answer(&listed, Asked::Chain, 7).changed);
-            assert!(!answer(&listed, Asked::Chain, 8).changed);
+            assert!(answer(&listed, AskedObject::Chain, 7).changed);
+            assert!(!answer(&listed, AskedObject::Chain, 8).changed);
         }
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_an_answer_or_none(bytes: Vec<u8>, number: u32) {
-            let _ = answer(&bytes, Asked::Rule, number);
+            let _ = answer(&bytes, AskedObject::Rule, number);
             let mut left = &bytes[..];
             while let Some((first, rest)) = split(left) {
                 prop_assert!(rest.len() < left.len());
-                let _ = answer(first, Asked::Element, number);
+                let _ = answer(first, AskedObject::Element, number);
                 left = rest;
             }
         }

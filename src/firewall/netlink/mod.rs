@@ -45,6 +45,10 @@ mod source_rule;
 pub(super) use objects::{BaseHook, ChainState, KernelChain, KernelSet, KernelTable, SetElement};
 pub(super) use rules::{Expression, KernelRule, RuleVerdict};
 pub(super) use socket::NetlinkSocket;
+#[allow(
+    unused_imports,
+    reason = "the tree of iptables reads its rules with it"
+)]
 pub(super) use source_rule::{SourceVerdict, source_rule, source_subject};
 
 use crate::model::Family;

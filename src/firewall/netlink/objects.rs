@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::TableFamily;
-use super::attribute::Attributes;
+use super::attribute::{Attributes, attribute};
 
 /// `NFTA_GEN_ID`
 const GENERATION: u16 = 1;
@@ -34,12 +34,16 @@ mod set {
     pub(super) const FLAGS: u16 = 3;
     pub(super) const KEY_TYPE: u16 = 4;
     pub(super) const KEY_LENGTH: u16 = 5;
+    pub(super) const DESCRIPTION: u16 = 9;
+    /// `NFTA_SET_DESC_SIZE`
+    pub(super) const SIZE: u16 = 1;
     pub(super) const HANDLE: u16 = 16;
 }
 
 /// `NFTA_SET_ELEM_LIST_ELEMENTS`, then `NFTA_LIST_ELEM`, then `NFTA_SET_ELEM_…`
 mod element {
     pub(super) const ELEMENTS: u16 = 3;
+    pub(super) const ONE: u16 = 1;
     pub(super) const KEY: u16 = 1;
     pub(super) const FLAGS: u16 = 3;
     /// `NFT_SET_ELEM_INTERVAL_END`
@@ -102,6 +106,8 @@ pub(in crate::firewall) struct KernelSet {
     pub(in crate::firewall) key_length: u32,
     /// `NFT_SET_…`: 4 is for intervals.
     pub(in crate::firewall) flags: u32,
+    /// How many elements it takes; none if as many as there are.
+    pub(in crate::firewall) size: Option<u32>,
 }
 
 /// An element of a set. In a set of intervals it is the first key of one, or the first
@@ -164,6 +170,9 @@ pub(super) fn set(object: Attributes<'_>) -> Option<KernelSet> {
         key_type: object.u32(set::KEY_TYPE)?,
         key_length: object.u32(set::KEY_LENGTH)?,
         flags: object.u32(set::FLAGS).unwrap_or(0),
+        size: object
+            .within(set::DESCRIPTION)
+            .and_then(|description| description.u32(set::SIZE)),
     })
 }
 
@@ -182,9 +191,22 @@ pub(super) fn elements(object: Attributes<'_>) -> impl Iterator<Item = SetElemen
     })
 }
 
+/// `NFTA_SET_ELEM_LIST_ELEMENTS` with one element.
+pub(super) fn wanted_element(wanted: &SetElement) -> Vec<u8> {
+    let key = attribute(element::KEY, &attribute(element::VALUE, &wanted.key));
+    let flags = if wanted.is_interval_end {
+        element::INTERVAL_END
+    } else {
+        0
+    };
+    let flags = attribute(element::FLAGS, &flags.to_be_bytes());
+    let one = attribute(element::ONE, &[key, flags].concat());
+    attribute(element::ELEMENTS, &one)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::attribute::{attribute, name_attribute};
+    use super::super::attribute::name_attribute;
     use super::*;
     use proptest::prelude::*;
 

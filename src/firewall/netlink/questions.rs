@@ -3,7 +3,7 @@
 use std::io;
 
 use super::attribute::name_attribute;
-use super::message::{Asked, Question};
+use super::message::{AskedObject, Question};
 use super::objects::{self, ChainState, KernelChain, KernelSet, KernelTable, SetElement};
 use super::rules::{self, KernelRule};
 use super::{NetlinkSocket, TablePath};
@@ -23,7 +23,7 @@ impl NetlinkSocket {
     /// up, whoever makes it and to whatever table.
     pub(in crate::firewall) fn generation(&mut self) -> io::Result<u32> {
         let question = Question {
-            asked: Asked::Generation,
+            asked: AskedObject::Generation,
             all: false,
             protocol: 0,
             attributes: Vec::new(),
@@ -38,7 +38,7 @@ impl NetlinkSocket {
     /// All tables of all families.
     pub(in crate::firewall) fn tables(&mut self) -> io::Result<Vec<KernelTable>> {
         let question = Question {
-            asked: Asked::Table,
+            asked: AskedObject::Table,
             all: true,
             protocol: 0,
             attributes: Vec::new(),
@@ -64,7 +64,7 @@ impl NetlinkSocket {
         table: TablePath<'_>,
         name: &str,
     ) -> io::Result<Option<ChainState>> {
-        let mut question = of_table(Asked::Chain, table);
+        let mut question = of_table(AskedObject::Chain, table);
         question.all = false;
         question.attributes.extend(name_attribute(CHAIN_NAME, name));
         let found = self.ask(&question, |_, object, found| {
@@ -77,20 +77,13 @@ impl NetlinkSocket {
             .ok_or_else(|| io::Error::other("nf_tables does not tell how a chain is"))
     }
 
-    /// The names of the chains in the filter table of `family`; none if there is no
-    /// such table.
-    pub(in crate::firewall) fn chains(&mut self, family: Family) -> io::Result<Vec<String>> {
-        let chains = self.chains_in(TablePath::filter(family))?;
-        Ok(chains.into_iter().map(|chain| chain.name).collect())
-    }
-
     /// The chains of a table; none if it is not there. The kernel gives those of all
     /// tables of the family.
     pub(in crate::firewall) fn chains_in(
         &mut self,
         table: TablePath<'_>,
     ) -> io::Result<Vec<KernelChain>> {
-        let found = self.ask(&of_table(Asked::Chain, table), |_, object, found| {
+        let found = self.ask(&of_table(AskedObject::Chain, table), |_, object, found| {
             found.extend(objects::chain(object, table.name));
         })?;
         Ok(found.unwrap_or_default())
@@ -102,7 +95,7 @@ impl NetlinkSocket {
         table: TablePath<'_>,
         chain: &str,
     ) -> io::Result<Vec<KernelRule>> {
-        let mut question = of_table(Asked::Rule, table);
+        let mut question = of_table(AskedObject::Rule, table);
         question
             .attributes
             .extend(name_attribute(RULE_CHAIN, chain));
@@ -119,7 +112,7 @@ impl NetlinkSocket {
 
     /// The sets of a table, those without a name, too; none if it is not there.
     pub(in crate::firewall) fn sets(&mut self, table: TablePath<'_>) -> io::Result<Vec<KernelSet>> {
-        let found = self.ask(&of_table(Asked::Set, table), |_, object, found| {
+        let found = self.ask(&of_table(AskedObject::Set, table), |_, object, found| {
             found.extend(objects::set(object));
         })?;
         Ok(found.unwrap_or_default())
@@ -131,7 +124,7 @@ impl NetlinkSocket {
         table: TablePath<'_>,
         set: &str,
     ) -> io::Result<Option<Vec<SetElement>>> {
-        let mut question = of_table(Asked::Element, table);
+        let mut question = of_table(AskedObject::Element, table);
         question
             .attributes
             .extend(name_attribute(ELEMENTS_SET, set));
@@ -139,10 +132,30 @@ impl NetlinkSocket {
             found.extend(objects::elements(object));
         })
     }
+
+    /// The element by which the set answers for `wanted`; none if it has none. In a set
+    /// of intervals that is the nearest one below.
+    pub(in crate::firewall) fn element(
+        &mut self,
+        table: TablePath<'_>,
+        set: &str,
+        wanted: &SetElement,
+    ) -> io::Result<Option<SetElement>> {
+        let mut question = of_table(AskedObject::Element, table);
+        question.all = false;
+        question
+            .attributes
+            .extend(name_attribute(ELEMENTS_SET, set));
+        question.attributes.extend(objects::wanted_element(wanted));
+        let found = self.ask(&question, |_, object, found| {
+            found.extend(objects::elements(object));
+        })?;
+        Ok(found.unwrap_or_default().into_iter().next())
+    }
 }
 
 /// The question for all of a kind in a table.
-fn of_table(asked: Asked, table: TablePath<'_>) -> Question {
+fn of_table(asked: AskedObject, table: TablePath<'_>) -> Question {
     Question {
         asked,
         all: true,

@@ -10,7 +10,7 @@ use rustix::net::{
 };
 
 use super::attribute::Attributes;
-use super::message::{Answer, Heard, Question, answer, split};
+use super::message::{Answer, Question, ReceivedMessage, answer, split};
 
 /// The kernel answers at once, or not at all.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -98,7 +98,7 @@ impl NetlinkSocket {
             while !got.is_empty() {
                 let (first, rest) = split(got).ok_or_else(garbled)?;
                 got = rest;
-                let Heard { answer, changed } = answer(first, question.asked, self.asked);
+                let ReceivedMessage { answer, changed } = answer(first, question.asked, self.asked);
                 has_changed |= changed;
                 match answer {
                     Answer::Other => {}

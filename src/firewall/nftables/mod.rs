@@ -1,10 +1,51 @@
-//! The backend for a table of our own in `nf_tables`.
+//! The backend for a table of our own in `nf_tables`: bans -> sets of addresses and of
+//! networks. A packet pays for a look into four sets, however many bans there are.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `mod` | the contract's entry: [`Nftables`] |
+//! | `inspection` | the contract's other half: what was listed, and the questions about it |
+//! | `listed` | our table as it was listed, and the rules of others |
+//! | `layout` | what our table is made of, with a drawing (pure) |
+//! | `seen` | lists our table, over netlink |
+//! | `elements` | bans <-> elements of the sets (pure) |
+//! | `plan` | what should be + what is there -> the text for `nft` (pure) |
+//! | `reconcile` | plans and writes; removes what was made |
+//! | `delta` | writes a difference without listing |
+//! | `fingerprint` | what a fingerprint depends on here |
+//! | `check` | what `check` tells |
+//! | `others` | rules of others that block one address |
+//! | `program` | finds and runs `nft` |
+//! | `error` | what went wrong, from what `nft` and the kernel say |
+//!
+//! `nft` only writes. Its listings take much longer than the kernel's own, and their text
+//! differs between its versions.
 
+mod check;
+mod delta;
+mod elements;
+mod error;
+mod fingerprint;
+#[cfg(test)]
+mod in_kernel;
+mod inspection;
+mod layout;
+mod listed;
+mod others;
+mod plan;
+mod program;
+mod reconcile;
+mod seen;
+
+use crate::firewall::netlink::NetlinkSocket;
 use crate::firewall::{
     CommittedBans, DeltaOutcome, FirewallBackend, FirewallInspection, ReconcileOutcome,
     RulesetFingerprint,
 };
-use crate::model::{ChainLocation, Firewall, InstalledChain, Subject};
+use crate::model::{Family, Firewall, InstalledChain, Subject};
+use layout::{BANS, SETS, table_name};
+use listed::ListedTable;
+use program::NftProgram;
 
 /// The backend with these settings.
 pub(super) struct Nftables<'a> {
@@ -14,48 +55,65 @@ pub(super) struct Nftables<'a> {
 impl Nftables<'_> {
     /// Whether `nft` is there.
     pub(super) fn is_installed(&self) -> bool {
-        false
+        NftProgram::find(self.firewall.programs.as_deref()).is_ok()
     }
 
     /// What this configuration makes.
     pub(super) fn made(&self) -> InstalledChain {
-        InstalledChain {
-            place: Some(ChainLocation::Nftables),
-            chain: self.firewall.chain.to_ascii_lowercase(),
-            hooks: Vec::new(),
-        }
+        reconcile::made_by(self.firewall)
     }
 }
 
 impl FirewallBackend for Nftables<'_> {
     fn inspect(&self) -> Box<dyn FirewallInspection> {
-        unimplemented!()
+        Box::new(ListedTable::list(self.firewall))
     }
 
     fn inspect_others(&self) -> Box<dyn FirewallInspection> {
-        unimplemented!()
+        Box::new(ListedTable::of_others(self.firewall))
     }
 
     fn fingerprint(&self) -> Option<RulesetFingerprint> {
-        None
+        fingerprint::take(self.firewall)
     }
 
     fn apply_delta(
         &self,
-        _before: &RulesetFingerprint,
-        _committed: &CommittedBans,
-        _gone: &[Subject],
-        _new: &[Subject],
+        before: &RulesetFingerprint,
+        committed: &CommittedBans,
+        gone: &[Subject],
+        new: &[Subject],
     ) -> DeltaOutcome {
-        unimplemented!()
+        delta::apply(self.firewall, before, committed, gone, new)
     }
 
-    fn remove(&self, _store: Option<&str>, _made: &[InstalledChain]) -> ReconcileOutcome {
-        unimplemented!()
+    fn remove(&self, store: Option<&str>, made: &[InstalledChain]) -> ReconcileOutcome {
+        reconcile::remove(self.firewall, store, made)
     }
 
     fn is_made_as_configured(&self, made: &[InstalledChain]) -> bool {
         *made == [self.made()]
+    }
+
+    fn stopped(&self) -> Option<[u64; 2]> {
+        let table = table_name(&self.firewall.chain);
+        let mut socket = NetlinkSocket::open().ok()?;
+        let rules = socket.rules(seen::path(&table), BANS).ok()?;
+        let of_family = |family: Family| {
+            let sets = SETS.iter().filter(|set| set.family == family);
+            let counted = sets.flat_map(|set| {
+                let rules = rules.iter();
+                rules.filter_map(|rule| set.stopped_by(rule, self.firewall.deny))
+            });
+            counted.sum()
+        };
+        (!rules.is_empty()).then(|| Family::BOTH.map(of_family))
+    }
+
+    fn place_of(&self, subject: Subject) -> Option<String> {
+        let set = SETS.iter().find(|set| set.is_for(subject))?;
+        let table = table_name(&self.firewall.chain);
+        Some(format!("set {} of table inet {table}", set.name))
     }
 
     fn needs_more_rights(&self) -> Result<bool, String> {

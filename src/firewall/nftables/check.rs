@@ -1,0 +1,134 @@
+//! What `check` tells of our table.
+
+use super::listed::ListedTable;
+use super::plan::TablePlan;
+use super::program::NftProgram;
+use super::reconcile::plan_of;
+use super::seen;
+use crate::firewall::netlink::NetlinkSocket;
+use crate::firewall::{CommittedBans, FirewallFinding};
+use crate::model::{ChainLocation, Escaped, Firewall, InstalledChain, IptablesVariant, plural};
+
+use FirewallFinding::{Error, Fine, Warning};
+
+/// What is to be told.
+pub(super) fn check(
+    inspected: &ListedTable,
+    store: Option<&str>,
+    committed: Option<&CommittedBans>,
+) -> Vec<FirewallFinding> {
+    let (firewall, table) = (&inspected.firewall, &inspected.table);
+    let seen = match &inspected.seen {
+        Ok(seen) => seen.as_ref(),
+        Err(error) => return vec![Error(format!("firewall: {error}"))],
+    };
+    let mut findings = Vec::new();
+    let version = match NftProgram::find(firewall.programs.as_deref()) {
+        Ok(nft) => nft.version(),
+        Err(error) => {
+            findings.push(Error(format!("firewall: {error}")));
+            "without its program".to_owned()
+        }
+    };
+    let version = Escaped::text(&version).to_string();
+    let owner = seen.and_then(|seen| seen.store());
+    let other = owner.filter(|owner| store.is_some_and(|store| store != *owner));
+    let plan = committed.map(|committed| plan_of(seen, table, firewall, committed));
+    let is_not_ours = match &plan {
+        Some(plan) => *plan == TablePlan::NotOurs,
+        None => seen.is_some() && owner.is_none(),
+    };
+    let differs = plan.is_some_and(|plan| plan != TablePlan::Right);
+    if let Some(committed) = committed.filter(|_| differs && other.is_none() && !is_not_ours) {
+        findings.push(changed_by_others(
+            firewall,
+            table,
+            seen.is_some(),
+            committed,
+        ));
+    }
+    findings.push(Fine(match seen {
+        Some(seen) => {
+            let counts = crate::model::Family::BOTH.map(|family| seen.held_of(family));
+            let [(v4, v4_networks), (v6, v6_networks)] = counts;
+            let addresses = plural(v4 + v6, "address", "addresses");
+            let networks = plural(v4_networks + v6_networks, "network", "networks");
+            format!(
+                "firewall: nftables {version}, {addresses} and {networks} in table inet {table}"
+            )
+        }
+        None if differs => format!("firewall: nftables {version}"),
+        None => format!("firewall: nftables {version}; the next run makes table inet {table}"),
+    }));
+    if is_not_ours {
+        findings.push(Error(format!("firewall: the table inet {table} is not pyfilter's, so nothing is blocked: set settings.firewall.chain to another name, or remove the table with `nft delete table inet {table}`")));
+    }
+    if let Some(other) = other {
+        findings.push(Warning(format!("firewall: the table inet {table} carries the id of another store, {other}; the next run puts the bans of this one, {}, in their place: give one of the two another settings.firewall.chain", store.unwrap_or_default())));
+    }
+    findings
+}
+
+/// Our table is not as the last run left it. That is an error where banned addresses may
+/// come through.
+fn changed_by_others(
+    firewall: &Firewall,
+    table: &str,
+    is_there: bool,
+    committed: &CommittedBans,
+) -> FirewallFinding {
+    let (what, lets) = if is_there {
+        (
+            format!("the table inet {table} is not as the last run left it"),
+            "may let",
+        )
+    } else {
+        (format!("the table inet {table} is gone"), "lets")
+    };
+    let when = if firewall.compare {
+        "the next run, or `sudo pyfilter restore`, repairs it"
+    } else {
+        "`sudo pyfilter restore` repairs it (reload_iptables is false, so runs do not look)"
+    };
+    if committed.bans.is_empty() {
+        return Warning(format!("firewall: {what}; {when}"));
+    }
+    let bans = plural(committed.bans.len(), "banned address", "banned addresses");
+    Error(format!(
+        "firewall: {what}, which {lets} {bans} through; {when}"
+    ))
+}
+
+/// What of `made` is or may be in other places than our table.
+pub(super) fn leftovers(inspected: &ListedTable, made: &[InstalledChain]) -> Vec<String> {
+    let is_there = |made: &&InstalledChain| match made.place {
+        Some(ChainLocation::Nftables) => {
+            made.chain != inspected.table && matches!(seen::owner(&made.chain), Ok(Some(_)))
+        }
+        Some(ChainLocation::Iptables {
+            family,
+            variant: IptablesVariant::Nft,
+        }) => {
+            let socket = NetlinkSocket::open();
+            socket.is_ok_and(|mut socket| matches!(socket.chain(family, &made.chain), Ok(Some(_))))
+        }
+        // Only legacy's own programs can look into its tables.
+        Some(ChainLocation::Iptables { .. }) | None => true,
+    };
+    let sentence = |made: &InstalledChain| {
+        let name = &made.chain;
+        match made.place {
+            Some(ChainLocation::Nftables) => format!(
+                "firewall: the table inet {name} that pyfilter made may still block; the next run takes it away, or say: nft delete table inet {name}"
+            ),
+            Some(ChainLocation::Iptables { family, variant }) => format!(
+                "firewall: {family}: the chain {name} that was made with the {} variant of iptables may still block; the next run takes it away",
+                variant.as_str()
+            ),
+            None => format!(
+                "firewall: the chain {name} that was made with iptables may still block; the next run takes it away"
+            ),
+        }
+    };
+    made.iter().filter(is_there).map(sentence).collect()
+}

@@ -1,0 +1,32 @@
+//! Writes a difference into our sets without listing them. The fingerprint says
+//! afterwards whether anybody else has written meanwhile.
+
+use super::layout::table_name;
+use super::program::NftProgram;
+use super::{fingerprint, plan};
+use crate::firewall::{CommittedBans, DeltaOutcome, RulesetFingerprint};
+use crate::model::{Firewall, Subject};
+
+/// Takes `gone` out of our sets and puts `new` into them.
+pub(super) fn apply(
+    firewall: &Firewall,
+    before: &RulesetFingerprint,
+    committed: &CommittedBans,
+    gone: &[Subject],
+    new: &[Subject],
+) -> DeltaOutcome {
+    let table = table_name(&firewall.chain);
+    let text = plan::delta(&table, &committed.bans, gone, new);
+    let commits = u32::from(!text.is_empty());
+    // What is refused, is listed: a set may be full, or an element not there.
+    let written = text.is_empty()
+        || NftProgram::find(firewall.programs.as_deref())
+            .is_ok_and(|nft| nft.commit(&text, &table).is_ok());
+    let after = fingerprint::take(firewall).filter(|after| {
+        written && after.follows(before, commits) && after.has_grown(before, [0, 0])
+    });
+    DeltaOutcome {
+        changed: written && commits > 0,
+        fingerprint: after,
+    }
+}

@@ -1,0 +1,276 @@
+//! Makes our table hold the bans, or removes what was made.
+
+use super::error::NftablesError;
+use super::layout::{is_id, table_name};
+use super::listed::ListedTable;
+use super::plan::{self, TablePlan, WantedTable};
+use super::program::NftProgram;
+use super::seen::{self, SeenTable};
+use crate::firewall::{CommittedBans, ReconcileOutcome};
+use crate::model::{ChainLocation, Family, Firewall, InstalledChain, Problem};
+use crate::system;
+
+/// What this configuration makes.
+pub(super) fn made_by(firewall: &Firewall) -> InstalledChain {
+    of_table(&table_name(&firewall.chain))
+}
+
+fn of_table(table: &str) -> InstalledChain {
+    InstalledChain {
+        place: Some(ChainLocation::Nftables),
+        chain: table.to_owned(),
+        hooks: Vec::new(),
+    }
+}
+
+/// What [`reconcile`] makes. A table that carries no store's id may be somebody else's:
+/// if it is ours, that is remembered already.
+pub(super) fn to_make(seen: &ListedTable) -> Vec<InstalledChain> {
+    match &seen.seen {
+        Ok(Some(table)) if table.store().is_none() => Vec::new(),
+        Ok(_) => vec![of_table(&seen.table)],
+        Err(_) => Vec::new(),
+    }
+}
+
+/// The plan for the table, in what is to be told and done.
+pub(super) fn plan_of(
+    seen: Option<&SeenTable>,
+    table: &str,
+    firewall: &Firewall,
+    committed: &CommittedBans,
+) -> TablePlan {
+    let CommittedBans { store, bans, made } = committed;
+    let wanted = WantedTable {
+        table,
+        store,
+        deny: firewall.deny,
+        bans,
+    };
+    plan::plan(&wanted, made.contains(&of_table(table)), seen)
+}
+
+/// Makes our table right, then removes those of other names that were made.
+pub(super) fn reconcile(inspected: ListedTable, committed: &CommittedBans) -> ReconcileOutcome {
+    let mut outcome = ReconcileOutcome {
+        installed: committed.made.clone(),
+        ..ReconcileOutcome::default()
+    };
+    let ListedTable {
+        firewall,
+        table,
+        seen,
+        ..
+    } = inspected;
+    if !is_id(&committed.store) {
+        let error = NftablesError::BadStoreId(committed.store.clone());
+        outcome.problems.push(problem(&error));
+        return outcome;
+    }
+    let held = seen.as_ref().ok().and_then(Option::as_ref);
+    [outcome.v4, outcome.v6] = Family::BOTH.map(|family| {
+        let (addresses, networks) = held.map_or((0, 0), |seen| seen.held_of(family));
+        addresses + networks
+    });
+    let written = seen.and_then(|seen| write(&firewall, &table, seen, committed));
+    let plan = match written {
+        Ok(plan) => plan,
+        Err(error) => {
+            outcome.problems.push(problem(&error));
+            return outcome;
+        }
+    };
+    outcome.changed = !matches!(plan, TablePlan::Right | TablePlan::NotOurs);
+    outcome.commits = u32::from(outcome.changed);
+    match plan {
+        TablePlan::NotOurs => {
+            outcome.problems.push(Problem::new(format!(
+                "firewall: the table inet {table} is not pyfilter's, so it is left as it is and \
+                 nothing is blocked: set settings.firewall.chain to another name, or remove the \
+                 table with `nft delete table inet {table}`"
+            )));
+            (outcome.v4, outcome.v6) = (0, 0);
+            return outcome;
+        }
+        TablePlan::Whole {
+            taken_from,
+            has_others,
+            ..
+        } => {
+            let taken = taken_from.map(|other| taken_over(&table, &other, &committed.store));
+            outcome.taken_over.extend(taken);
+            if has_others {
+                outcome.warnings.push(format!(
+                    "firewall: the table inet {table} held rules, chains or sets that are not \
+                     pyfilter's; they are removed: put them into a table of another name"
+                ));
+            }
+        }
+        TablePlan::Right | TablePlan::Difference(_) => {}
+    }
+    [outcome.v4, outcome.v6] = Family::BOTH.map(|family| blocked(family, committed));
+    let ours = of_table(&table);
+    let former: Vec<_> = (committed.made.iter().filter(|made| **made != ours).cloned()).collect();
+    outcome.installed = vec![ours];
+    remove_leftovers(&firewall, &committed.store, &former, &mut outcome);
+    outcome.installed.sort();
+    outcome
+}
+
+/// How many bans the table blocks once it is right.
+fn blocked(family: Family, committed: &CommittedBans) -> usize {
+    if family == Family::V6 && !system::kernel_has_ipv6() {
+        return 0;
+    }
+    let bans = committed.bans.iter();
+    bans.filter(|ban| ban.family() == family).count()
+}
+
+/// Writes what makes the table right; the plan that was carried out.
+fn write(
+    firewall: &Firewall,
+    table: &str,
+    seen: Option<SeenTable>,
+    committed: &CommittedBans,
+) -> Result<TablePlan, NftablesError> {
+    let plan = plan_of(seen.as_ref(), table, firewall, committed);
+    let is_difference = matches!(plan, TablePlan::Difference(_));
+    drop(seen);
+    let error = match commit(firewall, table, &plan) {
+        Ok(()) => return Ok(plan),
+        Err(error) => error,
+    };
+    // Somebody may have changed the table between listing and writing. Then the whole
+    // text is refused, and one more try with a new listing may succeed. A difference
+    // that is refused again is given up for the whole table.
+    let NftablesError::Refused { .. } = error else {
+        return Err(error);
+    };
+    let again = plan_of(seen::list(table)?.as_ref(), table, firewall, committed);
+    if again == plan && !is_difference {
+        return Err(error);
+    }
+    if again != plan && commit(firewall, table, &again).is_ok() {
+        return Ok(again);
+    }
+    if let TablePlan::NotOurs = again {
+        return Ok(again);
+    }
+    let whole = plan::whole(&WantedTable {
+        table,
+        store: &committed.store,
+        deny: firewall.deny,
+        bans: &committed.bans,
+    });
+    let whole = TablePlan::Whole {
+        text: whole,
+        taken_from: None,
+        has_others: false,
+    };
+    commit(firewall, table, &whole).map(|()| whole)
+}
+
+fn commit(firewall: &Firewall, table: &str, plan: &TablePlan) -> Result<(), NftablesError> {
+    match plan {
+        TablePlan::Right | TablePlan::NotOurs => Ok(()),
+        TablePlan::Difference(text) | TablePlan::Whole { text, .. } => {
+            NftProgram::find(firewall.programs.as_deref())?.commit(text, table)
+        }
+    }
+}
+
+/// Takes `made` out of the firewall. Nothing else is touched.
+pub(super) fn remove(
+    firewall: &Firewall,
+    store: Option<&str>,
+    made: &[InstalledChain],
+) -> ReconcileOutcome {
+    let mut outcome = ReconcileOutcome::default();
+    for made in made {
+        match remove_table(firewall, store, &made.chain) {
+            Ok(Removal::NotThere) => {}
+            Ok(Removal::Done) => {
+                outcome.changed = true;
+                outcome.commits += 1;
+            }
+            Ok(Removal::Left(warning)) => outcome.warnings.push(warning),
+            Err(error) => {
+                let table = &made.chain;
+                outcome.problems.push(Problem::new(format!(
+                    "firewall: what pyfilter made with nftables (the table inet {table}) could not \
+                     be taken away, so it may go on blocking who is un-banned: {error}; remove it \
+                     with: nft delete table inet {table}"
+                )));
+                outcome.installed.push(made.clone());
+            }
+        }
+    }
+    outcome
+}
+
+/// The same for tables of other names than the configured one: what stays there does not
+/// keep the bans from being in force.
+fn remove_leftovers(
+    firewall: &Firewall,
+    store: &str,
+    made: &[InstalledChain],
+    outcome: &mut ReconcileOutcome,
+) {
+    let removed = remove(firewall, Some(store), made);
+    outcome.changed |= removed.changed;
+    outcome.commits += removed.commits;
+    outcome.warnings.extend(removed.warnings);
+    outcome.leftovers.extend(removed.problems);
+    outcome.installed.extend(removed.installed);
+}
+
+/// What came of the removal of a table.
+enum Removal {
+    NotThere,
+    Done,
+    /// It is not ours, as this sentence says.
+    Left(String),
+}
+
+fn remove_table(
+    firewall: &Firewall,
+    store: Option<&str>,
+    table: &str,
+) -> Result<Removal, NftablesError> {
+    let owner = match seen::owner(table) {
+        Ok(Some(owner)) => owner,
+        // A kernel without nf_tables has no table.
+        Ok(None) | Err(NftablesError::NoSets { .. }) => return Ok(Removal::NotThere),
+        Err(error) => return Err(error),
+    };
+    match owner {
+        (Some(id), _) if store.is_some_and(|store| store != id) => {
+            return Ok(Removal::Left(format!(
+                "firewall: the table inet {table} carries the id of another store, {id}, so it is \
+                 left; if that is not in use, remove it with: nft delete table inet {table}"
+            )));
+        }
+        (None, false) => {
+            return Ok(Removal::Left(format!(
+                "firewall: the table inet {table} is not as pyfilter makes it, so it is left; if it \
+                 is not needed, remove it with: nft delete table inet {table}"
+            )));
+        }
+        _ => {}
+    }
+    let text = format!("delete table inet {table}\n");
+    NftProgram::find(firewall.programs.as_deref())?.commit(&text, table)?;
+    Ok(Removal::Done)
+}
+
+fn taken_over(table: &str, other: &str, store: &str) -> Problem {
+    Problem::new(format!(
+        "firewall: the table inet {table} carried the id of another store, {other}; it now holds the \
+         bans of this one, {store}. If that store is in use, each of the two takes the other's bans \
+         out of the firewall: give one of them another settings.firewall.chain"
+    ))
+}
+
+fn problem(error: &NftablesError) -> Problem {
+    Problem::new(format!("firewall: {error}"))
+}

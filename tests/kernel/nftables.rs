@@ -1,0 +1,502 @@
+//! The same program with `"backend": "nftables"`: what it decides is what packets meet.
+
+use serde_json::{Value, json};
+
+use super::{attacked, blocked, column, pyfilter};
+use crate::kit::{Sandbox, failures};
+use crate::netns::{Netns, PROGRAMS, Pair, Programs, VARIANTS, Variant};
+
+const ATTACKERS: [&str; 2] = ["203.0.113.13", "2001:db8::13"];
+const OTHERS: [&str; 2] = ["203.0.113.20", "2001:db8::20"];
+
+/// The programs of a host, with `nft` among them.
+fn programs(host: &Netns) -> Programs<'_> {
+    let programs = host.programs(Variant::Nft);
+    put_nft(&programs, "");
+    programs
+}
+
+/// Puts `nft` among the programs; `before` is what is done first.
+fn put_nft(programs: &Programs<'_>, before: &str) {
+    let namespace = programs.namespace();
+    let enter = format!("exec ip netns exec {namespace} nft \"$@\"");
+    programs.script("nft", &format!("{before}\n{enter}"));
+}
+
+/// A pyfilter with this backend.
+fn with_nftables(pyfilter: Sandbox) -> Sandbox {
+    pyfilter.set("/settings/firewall/backend", "nftables")
+}
+
+fn hit(programs: &Programs<'_>) -> Sandbox {
+    with_nftables(attacked(programs, &ATTACKERS))
+}
+
+/// Runs `nft` in the namespace.
+fn nft(programs: &Programs<'_>, command: &str) -> String {
+    programs.exec(&format!("nft '{command}'"))
+}
+
+/// Our table without its counters, which count the packets of the test.
+fn table(programs: &Programs<'_>) -> String {
+    let listed = programs.exec("nft -s list table inet pyfilter 2>&1 || true");
+    listed.replace("\t", " ")
+}
+
+/// The elements of a set, as `nft` lists them.
+fn elements(programs: &Programs<'_>, set: &str) -> Vec<String> {
+    let listed = programs.exec(&format!("nft -j list set inet pyfilter {set}"));
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let elements = listed["nftables"][1]["set"]["elem"].as_array().cloned();
+    let mut elements: Vec<String> = elements
+        .unwrap_or_default()
+        .iter()
+        .map(|element| match &element["prefix"] {
+            Value::Null => element.as_str().unwrap().to_owned(),
+            prefix => format!("{}/{}", prefix["addr"].as_str().unwrap(), prefix["len"]),
+        })
+        .collect();
+    elements.sort();
+    elements
+}
+
+/// Expects exactly these in force: in the store, and in the kernel.
+#[track_caller]
+fn in_force(pyfilter: &Sandbox, programs: &Programs<'_>, addresses: &[&str]) {
+    let sorted = |mut list: Vec<String>| {
+        list.sort();
+        list
+    };
+    let expected = sorted(addresses.iter().map(|&text| text.to_owned()).collect());
+    assert_eq!(sorted(pyfilter.banned()), expected, "in the store");
+    let held = [elements(programs, "v4"), elements(programs, "v6")].concat();
+    assert_eq!(sorted(held), expected, "in the kernel");
+}
+
+#[track_caller]
+fn quiet(pyfilter: &Sandbox) {
+    let json = pyfilter.scan_json();
+    assert_eq!(json["firewall"]["changed"], false, "{json:#}");
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_nftables_blocks_the_banned_and_lets_the_unbanned_in() {
+    for deny in ["DROP", "REJECT"] {
+        let pair = Pair::new();
+        let programs = programs(&pair.host);
+        let pyfilter = hit(&programs).set("/settings/deny_type", deny);
+        pyfilter.scan().exits(0).bans(ATTACKERS);
+        for (blocked, passes) in ATTACKERS.into_iter().zip(OTHERS) {
+            assert!(!pair.connects(blocked), "{deny} {blocked}");
+            assert!(pair.connects(passes), "{deny} {passes}");
+        }
+        let row = json!({ "backend": "nftables", "changed": false, "v4": 1, "v6": 1 });
+        assert_eq!(pyfilter.scan_json()["firewall"], row, "{deny}");
+
+        pyfilter.run(["unban", ATTACKERS[0], ATTACKERS[1]]).exits(0);
+        pyfilter.run(["ban", OTHERS[0], OTHERS[1]]).exits(0);
+        for (passes, blocked) in ATTACKERS.into_iter().zip(OTHERS) {
+            assert!(!pair.connects(blocked), "{deny} {blocked}");
+            assert!(pair.connects(passes), "{deny} {passes}");
+        }
+        in_force(&pyfilter, &programs, &OTHERS);
+        pyfilter.scan().exits(0).prints("");
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_nftables_blocks_what_is_passed_on_to_containers() {
+    let pair = Pair::new();
+    let container = pair.container();
+    let programs = programs(&pair.host);
+    let pyfilter = hit(&programs);
+    for source in ATTACKERS {
+        assert!(pair.reaches(&container, source), "{source}");
+    }
+    pyfilter.scan().exits(0).bans(ATTACKERS);
+    for (blocked, passes) in ATTACKERS.into_iter().zip(OTHERS) {
+        assert!(!pair.reaches(&container, blocked), "{blocked}");
+        assert!(pair.reaches(&container, passes), "{passes}");
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_whatever_happened_to_our_table_is_repaired() {
+    let host = Netns::new();
+    let programs = programs(&host);
+    let pyfilter = hit(&programs);
+    nft(&programs, "add table inet filter");
+    nft(
+        &programs,
+        "add chain inet filter input { type filter hook input priority 0; policy drop; }",
+    );
+    pyfilter.scan().exits(0).bans(ATTACKERS);
+    let right = table(&programs);
+    let others = programs.exec("nft list table inet filter");
+    quiet(&pyfilter);
+    for damage in [
+        "flush ruleset",
+        "delete table inet pyfilter",
+        "flush chain inet pyfilter bans",
+        "flush chain inet pyfilter input",
+        "flush table inet pyfilter",
+        "flush set inet pyfilter v4",
+        "delete element inet pyfilter v4 { 203.0.113.13 }",
+        "add element inet pyfilter v6 { 2001:db8::99 }",
+        "add element inet pyfilter v4_networks { 198.51.100.0/24, 192.0.2.1-192.0.2.9 }",
+        "insert rule inet pyfilter bans accept",
+        "add rule inet pyfilter bans drop",
+        "add chain inet pyfilter other",
+        "add set inet pyfilter other { type ipv4_addr; }",
+        "flush chain inet pyfilter forward; delete chain inet pyfilter forward",
+        "add table inet pyfilter { flags dormant; }",
+    ] {
+        nft(&programs, damage);
+        assert_ne!(table(&programs), right, "{damage}");
+        let json = pyfilter.run(["scan", "--json"]).succeeds().json();
+        assert_eq!(json["firewall"]["changed"], true, "{damage}: {json:#}");
+        assert_eq!(json["bans"], json!([]), "{damage}");
+        assert_eq!(table(&programs), right, "{damage}");
+        quiet(&pyfilter);
+    }
+    // `flush ruleset` took it away; it was never ours to touch.
+    assert!(others.contains("policy drop"));
+    let said = {
+        nft(&programs, "add rule inet pyfilter input accept");
+        pyfilter.scan().succeeds().stderr()
+    };
+    assert!(said.contains("not pyfilter's; they are removed"), "{said}");
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_nftables_keeps_its_counters_when_bans_change() {
+    let pair = Pair::new();
+    let programs = programs(&pair.host);
+    let pyfilter = hit(&programs);
+    pyfilter.scan().exits(0);
+    assert!(!pair.connects(ATTACKERS[0]));
+    let counted = |programs: &Programs<'_>| {
+        let listed = nft(programs, "list chain inet pyfilter bans");
+        let rule = listed.lines().find(|line| line.contains("@v4 ")).unwrap();
+        let packets = rule.split("packets ").nth(1).unwrap();
+        packets.split(' ').next().unwrap().parse::<u64>().unwrap()
+    };
+    let before = counted(&programs);
+    assert!(before > 0);
+    pyfilter.run(["ban", OTHERS[0]]).exits(0);
+    nft(&programs, "add element inet pyfilter v4 { 192.0.2.1 }");
+    pyfilter.scan().exits(0).prints("");
+    assert!(counted(&programs) >= before);
+    in_force(
+        &pyfilter,
+        &programs,
+        &[ATTACKERS[0], ATTACKERS[1], OTHERS[0]],
+    );
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_nothing_is_written_where_nobody_has_changed_anything() {
+    let host = Netns::new();
+    let programs = programs(&host);
+    let calls = programs.directory().join("nft-calls");
+    put_nft(&programs, &format!("echo \"$*\" >> {}", calls.display()));
+    let called = || {
+        let called = std::fs::read_to_string(&calls).unwrap_or_default();
+        let _ = std::fs::remove_file(&calls);
+        called
+    };
+    let pyfilter = hit(&programs);
+    pyfilter.scan().exits(0).bans(ATTACKERS);
+    let written = called();
+    assert_eq!(
+        written, "-f -\n-f -\n",
+        "the empty table, then both families"
+    );
+    for _ in 0..2 {
+        pyfilter.scan().exits(0).prints("");
+        assert_eq!(called(), "");
+    }
+    nft(&programs, "add table ip other");
+    pyfilter.scan().exits(0).prints("");
+    assert_eq!(called(), "", "another's change");
+    pyfilter.append("auth.log", failures("203.0.113.14", 5));
+    pyfilter.scan().exits(0).bans(["203.0.113.14"]);
+    assert_eq!(called(), "-f -\n");
+    pyfilter.run(["unban", ATTACKERS[1]]).exits(0);
+    assert_eq!(called(), "-f -\n");
+    in_force(&pyfilter, &programs, &["203.0.113.13", "203.0.113.14"]);
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_a_table_of_another_is_left_alone_and_told() {
+    let host = Netns::new();
+    let programs = programs(&host);
+    nft(&programs, "add table inet pyfilter");
+    nft(&programs, "add chain inet pyfilter bans");
+    nft(&programs, "add rule inet pyfilter bans counter accept");
+    let before = table(&programs);
+    let pyfilter = hit(&programs);
+    for _ in 0..2 {
+        pyfilter
+            .scan()
+            .exits(1)
+            .warns("the table inet pyfilter is not pyfilter's");
+        assert_eq!(table(&programs), before);
+    }
+    pyfilter.run(["check"]).exits(1).says("is not pyfilter's");
+    pyfilter.run(["uninstall"]);
+    assert_eq!(table(&programs), before);
+    let pyfilter = pyfilter.set("/settings/firewall/chain", "MINE");
+    pyfilter.scan().exits(0);
+    let mine = nft(&programs, "list table inet mine");
+    assert!(mine.contains("203.0.113.13"), "{mine}");
+    assert_eq!(table(&programs), before);
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_two_stores_with_one_table_say_so() {
+    let host = Netns::new();
+    let programs = programs(&host);
+    let one = with_nftables(attacked(&programs, &[ATTACKERS[0]]));
+    let two = with_nftables(attacked(&programs, &["203.0.113.14"]));
+    one.scan().exits(0).bans([ATTACKERS[0]]);
+    two.scan()
+        .exits(1)
+        .warns("the table inet pyfilter carried the id of another store");
+    in_force(&two, &programs, &["203.0.113.14"]);
+    one.run(["check"]).says("carries the id of another store");
+    // One of them gets a table of its own, and leaves the other's alone.
+    let one = one.set("/settings/firewall/chain", "MINE");
+    one.scan()
+        .succeeds()
+        .warns("the table inet pyfilter carries the id of another store");
+    in_force(&two, &programs, &["203.0.113.14"]);
+    two.scan().exits(0).prints("");
+    one.scan().exits(0).prints("");
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_nft_that_is_missing_or_fails_keeps_the_bans_for_the_next_run() {
+    let host = Netns::new();
+    let programs = programs(&host);
+    let missing = programs.directory().join("nft");
+    for (break_it, sentence) in [
+        ("gone", "`nft` is not in "),
+        (
+            "exec setpriv --reuid 65534 --regid 65534 --clear-groups nft -f -",
+            "run with sudo",
+        ),
+        ("echo 'Error: no luck today' >&2; exit 1", "no luck today"),
+        ("kill -9 $$", "was killed by signal 9"),
+    ] {
+        let pyfilter = hit(&programs);
+        put_nft(&programs, break_it);
+        if break_it == "gone" {
+            std::fs::remove_file(&missing).unwrap();
+        }
+        for bans in [&ATTACKERS[..], &[]] {
+            let ran = pyfilter.run(["scan", "--json"]).exits(1);
+            let json = ran.json();
+            assert_eq!(column(&json["bans"], "ip"), bans, "{break_it}");
+            let errors = column(&json["errors"], "message");
+            assert_eq!(errors.len(), 1, "{errors:#?}");
+            assert!(errors[0].contains(sentence), "{errors:#?}");
+            assert_eq!(json["firewall"]["v4"], 0);
+        }
+        put_nft(&programs, "");
+        pyfilter.scan().exits(0).prints("");
+        in_force(&pyfilter, &programs, &ATTACKERS);
+        nft(&programs, "delete table inet pyfilter");
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_a_run_that_nft_kills_is_finished_by_the_next() {
+    for is_done in [false, true] {
+        let host = Netns::new();
+        let programs = programs(&host);
+        let pyfilter = hit(&programs);
+        let work = if is_done {
+            format!("ip netns exec {} nft \"$@\"", programs.namespace())
+        } else {
+            String::new()
+        };
+        programs.script("nft", &format!("{work}\nkill -9 $PPID"));
+        assert_eq!(pyfilter.scan().status(), None);
+        put_nft(&programs, "");
+        pyfilter.scan().exits(0);
+        in_force(&pyfilter, &programs, &ATTACKERS);
+        quiet(&pyfilter);
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_backends_change_over_in_one_run_and_leave_nothing() {
+    let host = Netns::new();
+    let nft_variant = programs(&host);
+    let legacy = host.programs(Variant::Legacy);
+    put_nft(&legacy, "");
+    let before = VARIANTS.map(|variant| host.programs(variant).everything());
+    put_nft(&nft_variant, "");
+    put_nft(&legacy, "");
+    let ours = |programs: &Programs<'_>| {
+        let mut lines = programs.everything();
+        lines.retain(|line| line.to_lowercase().contains("pyfilter"));
+        lines
+    };
+    let is_without_table = || table(&nft_variant).contains("No such file");
+
+    let pyfilter = attacked(&nft_variant, &ATTACKERS).set("/settings/firewall/backend", "iptables");
+    pyfilter.scan().exits(0).bans(ATTACKERS);
+    assert_eq!(blocked(&nft_variant), ATTACKERS);
+
+    let pyfilter = with_nftables(pyfilter);
+    pyfilter.scan().exits(0).prints("");
+    in_force(&pyfilter, &nft_variant, &ATTACKERS);
+    assert_eq!(ours(&nft_variant), [""; 0]);
+    quiet(&pyfilter);
+
+    let pyfilter = pyfilter
+        .set("/settings/firewall/backend", "iptables")
+        .set("/settings/firewall/programs", legacy.directory().to_str());
+    pyfilter.scan().exits(0).prints("");
+    assert_eq!(blocked(&legacy), ATTACKERS);
+    assert!(is_without_table());
+    assert_eq!(ours(&nft_variant), [""; 0]);
+    pyfilter.scan().exits(0).prints("");
+
+    let pyfilter = with_nftables(pyfilter);
+    pyfilter.scan().exits(0).prints("");
+    in_force(&pyfilter, &nft_variant, &ATTACKERS);
+    assert_eq!(ours(&legacy), [""; 0]);
+
+    let pyfilter = pyfilter.set("/settings/firewall/backend", "none");
+    pyfilter.scan().exits(0).prints("");
+    assert!(is_without_table());
+    let after = VARIANTS.map(|variant| host.programs(variant).everything());
+    let lines = |all: &[Vec<String>; 2]| {
+        let rules = all.iter().flatten().filter(|line| line.contains(": -A"));
+        rules.cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(lines(&after), lines(&before));
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_a_table_that_nothing_can_take_away_is_told_with_the_command() {
+    let host = Netns::new();
+    let programs = programs(&host);
+    let pyfilter = hit(&programs);
+    pyfilter.scan().exits(0);
+    std::fs::remove_file(programs.directory().join("nft")).unwrap();
+    let pyfilter = pyfilter.set("/settings/firewall/backend", "iptables");
+    for _ in 0..2 {
+        pyfilter
+            .scan()
+            .exits(1)
+            .warns("remove it with: nft delete table inet pyfilter");
+        assert_eq!(blocked(&programs), ATTACKERS);
+    }
+    put_nft(&programs, "");
+    pyfilter.scan().exits(0).prints("");
+    assert!(table(&programs).contains("No such file"));
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_auto_takes_nftables_where_there_is_no_iptables_and_keeps_it() {
+    let host = Netns::new();
+    let programs = programs(&host);
+    for name in PROGRAMS {
+        std::fs::remove_file(programs.directory().join(name)).unwrap();
+    }
+    let pyfilter = attacked(&programs, &ATTACKERS);
+    pyfilter.scan().exits(0).bans(ATTACKERS);
+    in_force(&pyfilter, &programs, &ATTACKERS);
+    programs.repair();
+    pyfilter.scan().exits(0).prints("");
+    in_force(&pyfilter, &programs, &ATTACKERS);
+    pyfilter
+        .run(["check"])
+        .says("2 addresses and 0 networks in table inet pyfilter");
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_others_that_block_an_unbanned_address_come_with_the_command() {
+    let host = Netns::new();
+    let programs = programs(&host);
+    let pyfilter = hit(&programs);
+    pyfilter.scan().exits(0);
+    // As PyFilter 2 and fail2ban leave it.
+    programs.run("iptables -A INPUT -s 203.0.113.13 -j DROP");
+    nft(&programs, "add table inet f2b-table");
+    nft(
+        &programs,
+        "add chain inet f2b-table f2b-chain { type filter hook input priority -1; }",
+    );
+    nft(
+        &programs,
+        "add set inet f2b-table addr-set-sshd { type ipv4_addr; }",
+    );
+    nft(
+        &programs,
+        "add rule inet f2b-table f2b-chain tcp dport 22 ip saddr @addr-set-sshd reject",
+    );
+    nft(
+        &programs,
+        "add element inet f2b-table addr-set-sshd { 203.0.113.13, 203.0.113.99 }",
+    );
+    nft(
+        &programs,
+        "add set inet f2b-table wide { type ipv4_addr; flags interval; }",
+    );
+    nft(
+        &programs,
+        "add rule inet f2b-table f2b-chain ip saddr @wide drop",
+    );
+    nft(
+        &programs,
+        "add element inet f2b-table wide { 203.0.113.0/24 }",
+    );
+    let said = pyfilter.run(["unban", ATTACKERS[0]]);
+    let said = said.stdout() + &said.stderr();
+    assert!(
+        said.contains("nft delete rule ip filter INPUT handle "),
+        "{said}"
+    );
+    let command = "nft delete element inet f2b-table addr-set-sshd { 203.0.113.13 }";
+    assert!(said.contains(command), "{said}");
+    assert!(!said.contains(" wide "), "{said}");
+    pyfilter.run(["check"]).says(command);
+    nft(&programs, command.trim_start_matches("nft "));
+    pyfilter.run(["check"]).says_nothing_of("f2b-table");
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_uninstall_takes_our_table_and_no_other() {
+    let host = Netns::new();
+    let programs = programs(&host);
+    nft(&programs, "add table inet filter");
+    let before = programs.exec("nft list ruleset");
+    let pyfilter = with_nftables(pyfilter(&programs));
+    pyfilter.run(["ban", ATTACKERS[0]]).exits(0);
+    in_force(&pyfilter, &programs, &[ATTACKERS[0]]);
+    let pyfilter = pyfilter.set("/settings/firewall/chain", "OTHER");
+    pyfilter.scan().exits(0);
+    assert!(table(&programs).contains("No such file"));
+    let pyfilter = pyfilter.set("/settings/firewall/backend", "none");
+    pyfilter.scan().exits(0);
+    assert_eq!(programs.exec("nft list ruleset"), before);
+}
