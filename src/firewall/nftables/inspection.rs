@@ -7,7 +7,7 @@ use super::{check, reconcile};
 use crate::firewall::{
     CommittedBans, FirewallFinding, FirewallInspection, ReconcileOutcome, RulesetFingerprint,
 };
-use crate::model::{Address, Family, Firewall, InstalledChain};
+use crate::model::{Address, Family, InstalledChain};
 
 impl FirewallInspection for ListedTable {
     fn failure(&self, _family: Family) -> Option<String> {
