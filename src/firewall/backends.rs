@@ -67,6 +67,7 @@ fn is_installed(backend: Backend, firewall: &Firewall) -> bool {
 /// then takes away what other backends made. In that order, so that no packet of a
 /// banned address passes in between; and only if all went well, for something has to
 /// block.
+#[must_use]
 pub fn reconcile(
     firewall: &Firewall,
     seen: Box<dyn FirewallInspection>,

@@ -40,7 +40,7 @@ fn nft(programs: &Programs<'_>, command: &str) -> String {
 /// Our table without its counters, which count the packets of the test.
 fn table(programs: &Programs<'_>) -> String {
     let listed = programs.exec("nft -s list table inet pyfilter 2>&1 || true");
-    listed.replace("\t", " ")
+    listed.replace('\t', " ")
 }
 
 /// The elements of a set, as `nft` lists them.

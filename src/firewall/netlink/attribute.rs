@@ -23,9 +23,16 @@ pub(super) fn name_attribute(kind: u16, name: &str) -> Vec<u8> {
 pub(super) struct Attributes<'a>(pub(super) &'a [u8]);
 
 impl<'a> Attributes<'a> {
+    /// The kind and the value of each, in order.
+    pub(super) fn iter(self) -> impl Iterator<Item = (u16, &'a [u8])> {
+        let mut left = self.0;
+        std::iter::from_fn(move || take(&mut left))
+    }
+
     /// The value of the first attribute of this kind.
-    pub(super) fn value(mut self, wanted: u16) -> Option<&'a [u8]> {
-        self.find_map(|(kind, value)| (kind == wanted).then_some(value))
+    pub(super) fn value(self, wanted: u16) -> Option<&'a [u8]> {
+        self.iter()
+            .find_map(|(kind, value)| (kind == wanted).then_some(value))
     }
 
     /// The attributes within the first attribute of this kind.
@@ -57,16 +64,14 @@ impl<'a> Attributes<'a> {
     }
 }
 
-impl<'a> Iterator for Attributes<'a> {
-    type Item = (u16, &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let length = usize::from(u16::from_ne_bytes(bytes_at(self.0, 0)?));
-        let kind = u16::from_ne_bytes(bytes_at(self.0, 2)?) & 0x3fff;
-        let value = self.0.get(4..length)?;
-        self.0 = self.0.get(length.next_multiple_of(4)..).unwrap_or(&[]);
-        Some((kind, value))
-    }
+/// Takes the first attribute off: its kind and its value.
+fn take<'a>(attributes: &mut &'a [u8]) -> Option<(u16, &'a [u8])> {
+    let all = *attributes;
+    let length = usize::from(u16::from_ne_bytes(bytes_at(all, 0)?));
+    let kind = u16::from_ne_bytes(bytes_at(all, 2)?) & 0x3fff;
+    let value = all.get(4..length)?;
+    *attributes = all.get(length.next_multiple_of(4)..).unwrap_or(&[]);
+    Some((kind, value))
 }
 
 /// So many bytes from there on.
@@ -92,14 +97,14 @@ mod tests {
             (inner.u64(1), inner.u8(1), inner.u32(3)),
             (None, None, None)
         );
-        assert_eq!(all.count(), 2);
+        assert_eq!(all.iter().count(), 2);
     }
 
     proptest! {
         #[test]
         fn any_bytes_end(bytes: Vec<u8>, kind: u16) {
             let attributes = Attributes(&bytes);
-            prop_assert!(attributes.count() <= bytes.len());
+            prop_assert!(attributes.iter().count() <= bytes.len());
             let _ = (attributes.u8(kind), attributes.u32(kind), attributes.u64(kind));
             let _ = (attributes.name(kind), attributes.within(kind));
         }

@@ -20,14 +20,11 @@ fn read_back(family: Family, written: &[String]) -> Vec<Option<(Subject, SourceV
         Family::V4 => "iptables-nft-restore",
         Family::V6 => "ip6tables-nft-restore",
     };
-    let lines: String = written
-        .iter()
-        .map(|rule| format!("-A INPUT {rule}\n"))
-        .collect();
+    let lines = written.join("\n-A INPUT ");
     run(
         program,
         &[],
-        &format!("*filter\n:CHILD - [0:0]\n{lines}COMMIT\n"),
+        &format!("*filter\n:CHILD - [0:0]\n-A INPUT {lines}\nCOMMIT\n"),
     );
     let rules = rules(family, "INPUT");
     assert_eq!(rules.len(), written.len());
@@ -105,12 +102,13 @@ fn kernel_rules_that_do_anything_besides_are_none() {
     }
 }
 
-#[test]
-#[ignore = "needs root, iptables and network namespaces: run tests/run"]
-fn kernel_a_table_of_nft_is_read_whole() {
-    if !is_inside(module_path!(), "kernel_a_table_of_nft_is_read_whole") {
-        return;
-    }
+const OF_TEST: TablePath<'_> = TablePath {
+    family: TableFamily::Inet,
+    name: "of_test",
+};
+
+/// The kernel after a table was written.
+fn written_with_nft() -> NetlinkSocket {
     run(
         "nft",
         &["-f", "-"],
@@ -121,11 +119,17 @@ fn kernel_a_table_of_nft_is_read_whole() {
         chain input { type filter hook input priority filter - 10; jump bans; }
     }\n",
     );
-    let mut socket = NetlinkSocket::open().unwrap();
-    let table = TablePath {
-        family: TableFamily::Inet,
-        name: "of_test",
-    };
+    NetlinkSocket::open().unwrap()
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_chains_and_rules_of_nft_are_read() {
+    if !is_inside(module_path!(), "kernel_chains_and_rules_of_nft_are_read") {
+        return;
+    }
+    let mut socket = written_with_nft();
+    let table = OF_TEST;
     let tables = socket.tables().unwrap();
     assert_eq!(tables.len(), 1, "{tables:?}");
     assert_eq!(
@@ -170,7 +174,16 @@ fn kernel_a_table_of_nft_is_read_whole() {
     };
     assert_eq!(rules[1].expressions.last(), Some(&reject));
     assert_eq!(socket.rules(table, "none").unwrap(), []);
+}
 
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_sets_of_nft_are_read() {
+    if !is_inside(module_path!(), "kernel_sets_of_nft_are_read") {
+        return;
+    }
+    let mut socket = written_with_nft();
+    let table = OF_TEST;
     let sets = socket.sets(table).unwrap();
     let sets: Vec<_> = sets
         .iter()

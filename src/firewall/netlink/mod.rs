@@ -40,6 +40,10 @@ mod objects;
 mod questions;
 mod rules;
 mod socket;
+#[cfg_attr(
+    not(test),
+    allow(dead_code, reason = "the tree of iptables reads its rules with it")
+)]
 mod source_rule;
 
 pub(super) use objects::{BaseHook, ChainState, KernelChain, KernelSet, KernelTable, SetElement};

@@ -180,7 +180,7 @@ pub(super) fn set(object: Attributes<'_>) -> Option<KernelSet> {
 /// empty one.
 pub(super) fn elements(object: Attributes<'_>) -> impl Iterator<Item = SetElement> {
     let list = object.within(element::ELEMENTS).unwrap_or(Attributes(&[]));
-    list.map(|(_, value)| {
+    list.iter().map(|(_, value)| {
         let element = Attributes(value);
         let key = element.within(element::KEY);
         let key = key.and_then(|key| key.value(element::VALUE));

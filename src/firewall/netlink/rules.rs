@@ -103,6 +103,7 @@ pub(super) fn rule(object: Attributes<'_>) -> KernelRule {
     KernelRule {
         handle: object.u64(HANDLE).unwrap_or(0),
         expressions: list
+            .iter()
             .map(|(_, value)| expression(Attributes(value)))
             .collect(),
         has_comment: object.value(COMMENT).is_some_and(|text| !text.is_empty()),

@@ -3,7 +3,7 @@
 use super::listed::ListedTable;
 use super::plan::TablePlan;
 use super::program::NftProgram;
-use super::reconcile::plan_of;
+use super::reconcile::{not_ours, plan_of};
 use super::seen;
 use crate::firewall::netlink::NetlinkSocket;
 use crate::firewall::{CommittedBans, FirewallFinding};
@@ -61,7 +61,7 @@ pub(super) fn check(
         None => format!("firewall: nftables {version}; the next run makes table inet {table}"),
     }));
     if is_not_ours {
-        findings.push(Error(format!("firewall: the table inet {table} is not pyfilter's, so nothing is blocked: set settings.firewall.chain to another name, or remove the table with `nft delete table inet {table}`")));
+        findings.push(Error(not_ours(table)));
     }
     if let Some(other) = other {
         findings.push(Warning(format!("firewall: the table inet {table} carries the id of another store, {other}; the next run puts the bans of this one, {}, in their place: give one of the two another settings.firewall.chain", store.unwrap_or_default())));

@@ -136,13 +136,13 @@ impl BlockingSet {
         };
         let wanted = key(address.ip(), false);
         let found = socket.element(table, &self.set, &wanted)?;
-        if !found.is_some_and(|found| found.key == wanted.key) {
+        if found.is_none_or(|found| found.key != wanted.key) {
             return Ok(false);
         }
         let sets = socket.sets(table)?;
         // `NFT_SET_INTERVAL`
         let of_intervals = sets.iter().find(|set| set.name == self.set);
-        if !of_intervals.is_some_and(|set| set.flags & 4 != 0) {
+        if of_intervals.is_none_or(|set| set.flags & 4 == 0) {
             return Ok(true);
         }
         // The end of an interval is the first address behind it.

@@ -362,39 +362,43 @@ add element inet pyfilter v4 { 203.0.113.13 }\n";
         assert_eq!(text, expected);
     }
 
+    type Damage = (&'static str, bool, fn(&mut SeenTable));
+
+    /// What may have become of the table, and whether somebody's own things are in it.
+    const DAMAGES: [Damage; 13] = [
+        ("dormant", false, |seen| seen.is_dormant = true),
+        ("a chain is gone", false, |seen| drop(seen.chains.remove(0))),
+        ("the hook", false, |seen| {
+            seen.chains[0].base = Some(entry_hook(3));
+        }),
+        ("no hook", false, |seen| seen.chains[1].base = None),
+        ("another chain", true, |seen| {
+            seen.chains[3].name = "x".to_owned();
+        }),
+        ("flushed", false, |seen| seen.rules[0].1.clear()),
+        ("rules are gone", false, |seen| seen.rules[2].1.truncate(2)),
+        ("rules are turned round", false, |seen| {
+            seen.rules[2].1.reverse();
+        }),
+        ("a rule is another's", true, |seen| {
+            seen.rules[1]
+                .1
+                .push(rule(vec![Expression::Verdict(RuleVerdict::Accept)]));
+        }),
+        ("a set is gone", false, |seen| drop(seen.sets.remove(2))),
+        ("a set is another's", true, |seen| {
+            let mut other = seen.sets[0].clone();
+            other.name = "x".to_owned();
+            seen.sets.push(other);
+        }),
+        ("a set is full", false, |seen| seen.sets[0].size = Some(0)),
+        ("not bans", false, |seen| seen.held[1] = None),
+    ];
+
     #[test]
     fn whatever_else_is_not_right_makes_the_table_anew() {
         let bans = set(&["203.0.113.9"]);
-        let damages: [(&str, bool, fn(&mut SeenTable)); 13] = [
-            ("dormant", false, |seen| seen.is_dormant = true),
-            ("a chain is gone", false, |seen| drop(seen.chains.remove(0))),
-            ("the hook", false, |seen| {
-                seen.chains[0].base = Some(entry_hook(3));
-            }),
-            ("no hook", false, |seen| seen.chains[1].base = None),
-            ("another chain", true, |seen| {
-                seen.chains[3].name = "x".to_owned();
-            }),
-            ("flushed", false, |seen| seen.rules[0].1.clear()),
-            ("rules are gone", false, |seen| seen.rules[2].1.truncate(2)),
-            ("rules are turned round", false, |seen| {
-                seen.rules[2].1.reverse()
-            }),
-            ("a rule is another's", true, |seen| {
-                seen.rules[1]
-                    .1
-                    .push(rule(vec![Expression::Verdict(RuleVerdict::Accept)]));
-            }),
-            ("a set is gone", false, |seen| drop(seen.sets.remove(2))),
-            ("a set is another's", true, |seen| {
-                let mut other = seen.sets[0].clone();
-                other.name = "x".to_owned();
-                seen.sets.push(other);
-            }),
-            ("a set is full", false, |seen| seen.sets[0].size = Some(0)),
-            ("not bans", false, |seen| seen.held[1] = None),
-        ];
-        for (what, others, damage) in damages {
+        for (what, others, damage) in DAMAGES {
             let mut seen = made(&bans);
             damage(&mut seen);
             let planned = plan(&wanted_of(&bans), true, Some(&seen));

@@ -82,31 +82,25 @@ pub(super) fn reconcile(inspected: ListedTable, committed: &CommittedBans) -> Re
     };
     outcome.changed = !matches!(plan, TablePlan::Right | TablePlan::NotOurs);
     outcome.commits = u32::from(outcome.changed);
-    match plan {
-        TablePlan::NotOurs => {
-            outcome.problems.push(Problem::new(format!(
-                "firewall: the table inet {table} is not pyfilter's, so it is left as it is and \
-                 nothing is blocked: set settings.firewall.chain to another name, or remove the \
-                 table with `nft delete table inet {table}`"
-            )));
-            (outcome.v4, outcome.v6) = (0, 0);
-            return outcome;
+    if plan == TablePlan::NotOurs {
+        outcome.problems.push(Problem::new(not_ours(&table)));
+        (outcome.v4, outcome.v6) = (0, 0);
+        return outcome;
+    }
+    if let TablePlan::Whole {
+        taken_from,
+        has_others,
+        ..
+    } = plan
+    {
+        let taken = taken_from.map(|other| taken_over(&table, &other, &committed.store));
+        outcome.taken_over.extend(taken);
+        if has_others {
+            outcome.warnings.push(format!(
+                "firewall: the table inet {table} held rules, chains or sets that are not \
+                 pyfilter's; they are removed: put them into a table of another name"
+            ));
         }
-        TablePlan::Whole {
-            taken_from,
-            has_others,
-            ..
-        } => {
-            let taken = taken_from.map(|other| taken_over(&table, &other, &committed.store));
-            outcome.taken_over.extend(taken);
-            if has_others {
-                outcome.warnings.push(format!(
-                    "firewall: the table inet {table} held rules, chains or sets that are not \
-                     pyfilter's; they are removed: put them into a table of another name"
-                ));
-            }
-        }
-        TablePlan::Right | TablePlan::Difference(_) => {}
     }
     [outcome.v4, outcome.v6] = Family::BOTH.map(|family| blocked(family, committed));
     let ours = of_table(&table);
@@ -261,6 +255,15 @@ fn remove_table(
     let text = format!("delete table inet {table}\n");
     NftProgram::find(firewall.programs.as_deref())?.commit(&text, table)?;
     Ok(Removal::Done)
+}
+
+/// What is to be told, and done, about a table of our name that is somebody else's.
+pub(super) fn not_ours(table: &str) -> String {
+    format!(
+        "firewall: the table inet {table} is not pyfilter's, so it is left as it is and nothing is \
+         blocked: set settings.firewall.chain to another name, or remove the table with `nft \
+         delete table inet {table}`"
+    )
 }
 
 fn taken_over(table: &str, other: &str, store: &str) -> Problem {
