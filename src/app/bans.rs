@@ -22,10 +22,12 @@ use super::run::{self, Job};
 
 /// The bans in force.
 pub(super) fn list(context: &Context, args: &cli::ListArgs) -> Exit {
-    let bans = match Store::look(&context.config.store)
-        .and_then(|store| store.map_or(Ok(Vec::new()), |store| store.bans()))
-    {
-        Ok(bans) => bans,
+    let settings = &context.config.firewall;
+    let (bans, settings) = match Store::look(&context.config.store).and_then(|store| {
+        let bans = store.as_ref().map_or(Ok(Vec::new()), Store::bans)?;
+        Ok((bans, firewall_step::chosen(settings, store.as_ref())?))
+    }) {
+        Ok(known) => known,
         Err(error) => return complain(&error),
     };
     // What ended since the last run is no longer in force.
@@ -34,7 +36,8 @@ pub(super) fn list(context: &Context, args: &cli::ListArgs) -> Exit {
         .filter(|ban| !ban.is_over(context.now))
         .collect();
     if args.json {
-        return print_json(&bans_json(&bans));
+        let stopped = firewall::backend(&settings).and_then(|backend| backend.stopped());
+        return print_json(&bans_json(&bans, stopped));
     }
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut lines = bans.iter().map(list_line);

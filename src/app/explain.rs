@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli;
 use crate::firewall;
-use crate::model::{Address, Generation, PastBan, Rule};
+use crate::model::{Address, Firewall, Generation, PastBan, Rule};
 use crate::report::{Explanation, FoundLines, NeverBanned};
 use crate::store::{Store, StoreError};
 use crate::system;
@@ -76,6 +76,7 @@ fn gather(context: &Context, address: Address) -> Result<Explanation, StoreError
         lines: FoundLines::default(),
         in_logs: Vec::new(),
         session: None,
+        place: None,
         blocked_by: Vec::new(),
         problems: Vec::new(),
         server: context.server.to_string(),
@@ -100,6 +101,9 @@ fn gather(context: &Context, address: Address) -> Result<Explanation, StoreError
     if known.is_banned() {
         known.session = system::sessions().remove(&address);
     }
+    if let Some(store) = store.as_ref().filter(|_| known.is_banned()) {
+        known.place = place(&config.firewall, store, address)?;
+    }
     locate(&mut known, config.geoip.as_deref());
     if known.cleared.is_some()
         && !known.is_banned()
@@ -109,6 +113,23 @@ fn gather(context: &Context, address: Address) -> Result<Explanation, StoreError
         known.blocked_by = backend.inspect_others().other_rules_blocking(address);
     }
     Ok(known)
+}
+
+/// Where the ban stands in the firewall, if the last run brought it there.
+fn place(
+    settings: &Firewall,
+    store: &Store,
+    address: Address,
+) -> Result<Option<String>, StoreError> {
+    let settings = firewall_step::chosen(settings, Some(store))?;
+    let Some(backend) = firewall::backend(&settings) else {
+        return Ok(None);
+    };
+    if !store.is_applied()? || firewall_step::is_made_otherwise(&settings, store)? {
+        return Ok(None);
+    }
+    let bans = firewall_step::committed(store)?.bans;
+    Ok(backend.place_of(address.into(), &bans))
 }
 
 /// Looks for the lines of all failures that are remembered.

@@ -8,7 +8,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::config::Config;
-use crate::model::{Escaped, Family, Problem, Rule};
+use crate::firewall;
+use crate::model::{Escaped, Family, Problem};
 use crate::report::{BanCount, Metrics, SourceRow, SourceState, metrics_text};
 use crate::store::{Store, StoreError};
 use crate::system;
@@ -27,7 +28,7 @@ pub(super) fn leave(
         return Ok(());
     };
     let text = metrics_text(&gather(
-        &config.rules,
+        config,
         notices.problems.len(),
         store,
         sources,
@@ -49,13 +50,13 @@ pub(super) fn leave(
 }
 
 fn gather(
-    rules: &[Rule],
+    config: &Config,
     errors: usize,
     store: &Store,
     sources: &[SourceRow],
     begun: Instant,
 ) -> Result<Metrics, StoreError> {
-    let rules = rules.iter().filter(|rule| rule.enabled);
+    let rules = config.rules.iter().filter(|rule| rule.enabled);
     let failures = rules.map(|rule| Ok((rule.name.to_string(), store.failures_of(&rule.name)?)));
     let bans = store.counts()?.into_iter().map(|count| BanCount {
         rule: count.rule.unwrap_or_default(),
@@ -72,6 +73,7 @@ fn gather(
         errors,
         failures: failures.collect::<Result<_, StoreError>>()?,
         bans: bans.collect(),
+        stopped: firewall::backend(&config.firewall).and_then(|backend| backend.stopped()),
         sources: states(sources),
     })
 }

@@ -83,9 +83,10 @@ pub trait FirewallBackend {
         None
     }
 
-    /// The place in the firewall where a ban of `subject` stands, for the middle of a
-    /// sentence: `set v4 of table inet pyfilter`. The kernel is not asked.
-    fn place_of(&self, subject: Subject) -> Option<String>;
+    /// The place in the firewall where the ban of `subject` stands, of all `bans`, for the
+    /// middle of a sentence: `set v4 of table inet pyfilter`, `chain PYFILTER/10.32-12`.
+    /// None if it is not among them. The kernel is not asked.
+    fn place_of(&self, subject: Subject, bans: &BTreeSet<Subject>) -> Option<String>;
 
     /// Whether the service needs more rights than its unit gives it.
     ///

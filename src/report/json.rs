@@ -107,20 +107,26 @@ pub fn summary_json(summary: &Summary) -> impl Serialize {
     Document(summary)
 }
 
-struct Bans<'a>(&'a [Ban]);
+struct Bans<'a> {
+    bans: &'a [Ban],
+    stopped: Option<[u64; 2]>,
+}
 
 impl Serialize for Bans<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry("bans", &Rows(self.0, ban_json))?;
+        let stopped = self.stopped.map(|[v4, v6]| json!({ "v4": v4, "v6": v6 }));
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("bans", &Rows(self.bans, ban_json))?;
+        map.serialize_entry("stopped", &stopped)?;
         map.end()
     }
 }
 
-/// What `list` prints.
+/// What `list` prints: the bans, and how many packets of IPv4 and of IPv6 they have
+/// stopped, where the firewall counts them.
 #[must_use]
-pub fn bans_json(bans: &[Ban]) -> impl Serialize {
-    Bans(bans)
+pub fn bans_json(bans: &[Ban], stopped: Option<[u64; 2]>) -> impl Serialize {
+    Bans { bans, stopped }
 }
 
 /// A line of `match`, which is so many new failures.

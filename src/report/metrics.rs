@@ -16,6 +16,8 @@ pub struct Metrics {
     pub failures: Vec<(String, u64)>,
     /// How many bans are in force.
     pub bans: Vec<BanCount>,
+    /// How many packets the bans have stopped, IPv4 and IPv6, where the firewall counts.
+    pub stopped: Option<[u64; 2]>,
     /// What was read, or should have been.
     pub sources: Vec<SourceState>,
 }
@@ -88,6 +90,13 @@ pub fn metrics_text(metrics: &Metrics) -> String {
             ("family", bans.family),
         ];
         text.line("bans_in_force", &labels, bans.count);
+    }
+    if let Some(stopped) = metrics.stopped {
+        let help = "Packets that the bans have stopped since what counts them was made.";
+        text.head("packets_stopped_total", "counter", help);
+        for (family, packets) in ["4", "6"].into_iter().zip(stopped) {
+            text.line("packets_stopped_total", &[("family", family)], packets);
+        }
     }
     text.sources(metrics);
     text.0
@@ -206,6 +215,7 @@ mod tests {
                 family: "4",
                 count: 3,
             }],
+            stopped: Some([12, 0]),
             sources: vec![SourceState {
                 rule: "ssh".to_owned(),
                 path: "/var/log/auth.log".to_owned(),
@@ -237,6 +247,10 @@ mod tests {
              # HELP pyfilter_bans_in_force Bans in force; the rule is empty for those not from a log.\n\
              # TYPE pyfilter_bans_in_force gauge\n\
              pyfilter_bans_in_force{rule=\"ssh\",origin=\"log\",family=\"4\"} 3\n\
+             # HELP pyfilter_packets_stopped_total Packets that the bans have stopped since what counts them was made.\n\
+             # TYPE pyfilter_packets_stopped_total counter\n\
+             pyfilter_packets_stopped_total{family=\"4\"} 12\n\
+             pyfilter_packets_stopped_total{family=\"6\"} 0\n\
              # HELP pyfilter_source_readable Whether the last run could read the source.\n\
              # TYPE pyfilter_source_readable gauge\n\
              pyfilter_source_readable{rule=\"ssh\",path=\"/var/log/auth.log\"} 1\n\

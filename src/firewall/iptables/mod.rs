@@ -44,6 +44,8 @@ mod tables;
 mod tests;
 mod tree;
 
+use std::collections::BTreeSet;
+
 use crate::firewall::{
     CommittedBans, DeltaOutcome, FirewallBackend, FirewallInspection, ReconcileOutcome,
     RulesetFingerprint,
@@ -52,6 +54,7 @@ use crate::model::{Family, Firewall, InstalledChain, Subject};
 use long::OurChains;
 use programs::{IptablesPrograms, TableCommand};
 use tables::FilterTables;
+use tree::ChainTree;
 
 /// The backend with these settings.
 pub(super) struct Iptables<'a> {
@@ -107,8 +110,10 @@ impl FirewallBackend for Iptables<'_> {
         !made.is_empty() && made.iter().all(is_wanted) && families.len() == places
     }
 
-    fn place_of(&self, _subject: Subject) -> Option<String> {
-        Some(format!("chain {}", self.firewall.chain))
+    fn place_of(&self, subject: Subject, bans: &BTreeSet<Subject>) -> Option<String> {
+        let tree = ChainTree::of(&self.firewall.chain, subject.family(), bans);
+        let chain = tree.chain_of(subject)?;
+        Some(format!("chain {chain}"))
     }
 
     /// The legacy variant needs more than the nft variant.

@@ -97,6 +97,13 @@ impl ChainTree {
             chains: builder.chains,
         }
     }
+
+    /// The chain in which the ban stands.
+    pub(super) fn chain_of(&self, ban: Subject) -> Option<&str> {
+        let mut chains = self.chains.iter();
+        let holds = chains.find(|chain| chain.rules.contains(&TreeRule::Deny(ban)))?;
+        Some(&holds.name)
+    }
 }
 
 /// Whether a chain of this name is a child of `chain`, by whatever bans.

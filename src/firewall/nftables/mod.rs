@@ -37,6 +37,8 @@ mod program;
 mod reconcile;
 mod seen;
 
+use std::collections::BTreeSet;
+
 use crate::firewall::netlink::NetlinkSocket;
 use crate::firewall::{
     CommittedBans, DeltaOutcome, FirewallBackend, FirewallInspection, ReconcileOutcome,
@@ -110,8 +112,9 @@ impl FirewallBackend for Nftables<'_> {
         (!rules.is_empty()).then(|| Family::BOTH.map(of_family))
     }
 
-    fn place_of(&self, subject: Subject) -> Option<String> {
+    fn place_of(&self, subject: Subject, bans: &BTreeSet<Subject>) -> Option<String> {
         let set = SETS.iter().find(|set| set.is_for(subject))?;
+        bans.get(&subject)?;
         let table = table_name(&self.firewall.chain);
         Some(format!("set {} of table inet {table}", set.name))
     }

@@ -43,6 +43,7 @@ impl Explanation {
             "windows": windows.collect::<Vec<_>>(),
             "cleared_until": self.cleared.map(time),
             "looked": self.in_logs.iter().map(looked).collect::<Vec<_>>(),
+            "place": self.place,
             "blocked_by": self.blocked_by,
             "errors": self.problems.iter().map(|problem| json!({
                 "message": problem.message,

@@ -42,6 +42,8 @@ pub struct Explanation {
     pub in_logs: Vec<FailuresInLogs>,
     /// The accounts that are logged in from there, if it is banned.
     pub session: Option<String>,
+    /// Where its ban stands in the firewall, as the last run left it: `chain PYFILTER`.
+    pub place: Option<String>,
     /// Commands that remove other rules which block it.
     pub blocked_by: Vec<String>,
     /// What could not be looked at.

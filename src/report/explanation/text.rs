@@ -145,6 +145,10 @@ impl Explanation {
                 &format!("Never ends. Lift it with: pyfilter unban {}", self.address),
             )?,
         }
+        let in_force = past.lifted.is_none() && !ban.is_over(self.now);
+        if let Some(place) = self.place.as_deref().filter(|_| in_force) {
+            page.fact("Blocked in", place)?;
+        }
         if let (Some(first), Some(last)) = (past.failures.first(), past.failures.last()) {
             let (count, seconds) = (ban.failures, last.counted - first.counted);
             let filled = if ban.instant {
