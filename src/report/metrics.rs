@@ -269,9 +269,9 @@ mod tests {
             // A lone carriage return ends no line of the format.
             let text = metrics_text(&metrics);
             let lines: Vec<_> = text.split_terminator('\n').filter(|line| !line.starts_with('#')).map(parse).collect();
-            prop_assert_eq!(lines.len(), 8);
+            prop_assert_eq!(lines.len(), 10);
             prop_assert_eq!(&lines[4].1, &[("rule".to_owned(), rule)]);
-            prop_assert_eq!(&lines[7].1[1].1, &path);
+            prop_assert_eq!(&lines[9].1[1].1, &path);
         }
     }
 }
