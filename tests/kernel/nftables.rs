@@ -296,6 +296,15 @@ fn kernel_nft_that_is_missing_or_fails_keeps_the_bans_for_the_next_run() {
         ),
         ("echo 'Error: no luck today' >&2; exit 1", "no luck today"),
         ("kill -9 $$", "was killed by signal 9"),
+        (
+            "test $1 = --version && echo 'nftables v0.8 (x)' && exit
+            echo '/dev/stdin:3:1-3: Error: syntax error, unexpected string' >&2; exit 1",
+            "`nft` (v0.8 (x)) does not understand the rule set",
+        ),
+        (
+            "echo 'Error: Could not process rule: Operation not supported' >&2; exit 1",
+            "the kernel has not what is needed",
+        ),
     ] {
         let pyfilter = hit(&programs);
         put_nft(&programs, break_it);
@@ -481,6 +490,34 @@ fn kernel_others_that_block_an_unbanned_address_come_with_the_command() {
     pyfilter.run(["check"]).says(command);
     nft(&programs, command.trim_start_matches("nft "));
     pyfilter.run(["check"]).says_nothing_of("f2b-table");
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_check_tells_that_our_table_is_not_as_it_was_left() {
+    let host = Netns::new();
+    let programs = programs(&host);
+    // The longest name that a chain may have, with what nft does not take in one.
+    let pyfilter = hit(&programs).set("/settings/firewall/chain", "1A+B:C@D.E_F-GHIJKLMNOPQRSTU");
+    let table = "inet _1a_b_c_d.e_f-ghijklmnopqrstu";
+    pyfilter.scan().exits(0);
+    pyfilter
+        .run(["check"])
+        .says(&format!("2 addresses and 0 networks in table {table}"))
+        .says_nothing_of("not as the last run left it");
+    nft(
+        &programs,
+        &format!("delete element {table} v4 {{ 203.0.113.13 }}"),
+    );
+    pyfilter.run(["check"]).exits(1).says(&format!(
+        "the table {table} is not as the last run left it, which may let 2 banned addresses through"
+    ));
+    nft(&programs, "flush ruleset");
+    pyfilter.run(["check"]).exits(1).says(&format!(
+        "the table {table} is gone, which lets 2 banned addresses through; the next run"
+    ));
+    pyfilter.scan().exits(0).prints("");
+    pyfilter.run(["check"]).says_nothing_of("is gone");
 }
 
 #[test]
