@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::addresses::write_log;
 use crate::namespace::{Namespace, run};
-use crate::ruleset::{Ruleset, rules_of_nft_table};
+use crate::ruleset::{Ruleset, elements_of_nft_sets, rules_of_nft_table};
 
 /// What applies the bans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,6 +205,12 @@ impl<'a> Analyzer<'a> {
         // Without the elements of the sets.
         let list = "nft -j -t list table inet pyfilter";
         rules_of_nft_table(&self.namespace.run(list)?)
+    }
+
+    /// How many elements the sets of our table of nftables have.
+    pub(crate) fn elements_of_nftables(&self) -> Result<usize> {
+        let list = "nft -j list table inet pyfilter";
+        elements_of_nft_sets(&self.namespace.run(list)?)
     }
 }
 

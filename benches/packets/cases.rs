@@ -182,6 +182,13 @@ impl Case {
                 .rules
                 .row(self.cells(counted.cells(ruleset.chains())));
         } else {
+            // All but the one that was un-banned.
+            let banned = addresses.first.len() + addresses.ten_more.len() - 1;
+            let elements = analyzer.elements_of_nftables()?;
+            ensure!(
+                elements >= banned,
+                "the sets have {elements} elements for {banned} bans"
+            );
             let most = analyzer.rules_of_nftables()?.to_string();
             let chains = "–".to_owned();
             tables

@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::addresses::{Addresses, write_log};
 use crate::analyzer::{Cost, find, memory_of, now};
 use crate::namespace::{Namespace, Process, run};
+use crate::ruleset::elements_of_nft_sets;
 
 /// The jail, and the last part of the name of its set.
 const JAIL: &str = "bench";
@@ -120,10 +121,5 @@ fn start(namespace: &Namespace, directory: &Path) -> Result<Command> {
 /// How many addresses are in its set.
 fn banned(namespace: &Namespace) -> Result<usize> {
     let list = format!("nft -j list set inet f2b-table addr-set-{JAIL}");
-    let listing: serde_json::Value = serde_json::from_str(&namespace.run(&list)?)?;
-    let objects = listing["nftables"].as_array().context("no list of nft")?;
-    let mut elements = objects
-        .iter()
-        .filter_map(|object| object["set"]["elem"].as_array());
-    Ok(elements.next().map_or(0, Vec::len))
+    elements_of_nft_sets(&namespace.run(&list)?)
 }

@@ -196,6 +196,16 @@ pub(crate) fn rules_of_nft_table(json: &str) -> Result<u32> {
     Ok(u32::try_from(passed.count())?)
 }
 
+/// How many elements all sets have together that `nft -j list` has printed.
+pub(crate) fn elements_of_nft_sets(json: &str) -> Result<usize> {
+    let listing: serde_json::Value = serde_json::from_str(json)?;
+    let objects = listing["nftables"].as_array().context("no list of nft")?;
+    let sets = objects.iter().filter_map(|object| object.get("set"));
+    Ok(sets
+        .filter_map(|set| Some(set["elem"].as_array()?.len()))
+        .sum())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -265,9 +275,11 @@ COMMIT
     }
 
     #[test]
-    fn rules_of_nft_that_are_for_others_are_not_counted() {
+    fn a_list_of_nft_is_counted_without_what_is_for_others() {
         let json = r#"{"nftables": [{"metainfo": {"version": "1.0.6"}},
             {"table": {"family": "inet", "name": "pyfilter"}},
+            {"set": {"name": "v4", "elem": ["1.2.3.4", {"elem": {"val": "1.2.3.5"}}]}},
+            {"set": {"name": "v6"}},
             {"chain": {"name": "input", "hook": "input", "prio": -10}},
             {"chain": {"name": "forward", "hook": "forward", "prio": -10}},
             {"chain": {"name": "bans"}},
@@ -276,6 +288,7 @@ COMMIT
             {"rule": {"chain": "bans", "expr": []}},
             {"rule": {"chain": "bans", "expr": []}}]}"#;
         assert_eq!(rules_of_nft_table(json).unwrap(), 3);
-        assert!(rules_of_nft_table("{}").is_err());
+        assert_eq!(elements_of_nft_sets(json).unwrap(), 2);
+        assert!(rules_of_nft_table("{}").is_err() && elements_of_nft_sets("{}").is_err());
     }
 }
