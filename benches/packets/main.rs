@@ -122,16 +122,32 @@ fn main() -> ExitCode {
 fn build_and_enter(options: &Options) -> Result<()> {
     options.cases()?;
     ensure!(rustix::process::geteuid().is_root(), "needs root");
-    let cargo = std::env::var_os("CARGO").filter(|_| options.program.is_none());
-    if let Some(cargo) = cargo {
-        let mut build = Command::new(cargo);
-        build.args(["build", "--release", "--bin", "pyfilter"]);
-        build.current_dir(env!("CARGO_MANIFEST_DIR"));
-        ensure!(build.status()?.success(), "pyfilter can not be built");
+    if options.program.is_none() {
+        build()?;
     }
     let scratch = tempfile::tempdir()?;
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     namespace::enter(&arguments, scratch.path())
+}
+
+/// Builds pyfilter, if cargo has started this program.
+fn build() -> Result<()> {
+    let Some(cargo) = std::env::var_os("CARGO") else {
+        return Ok(());
+    };
+    let mut build = Command::new(cargo);
+    build.args(["build", "--release", "--bin", "pyfilter"]);
+    build.current_dir(env!("CARGO_MANIFEST_DIR"));
+    // What cargo says of this program is not for the next cargo: some dependencies would be
+    // built anew because of it, each time.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            build.env_remove(&name);
+        }
+    }
+    ensure!(build.status()?.success(), "pyfilter can not be built");
+    Ok(())
 }
 
 /// The first process inside.
