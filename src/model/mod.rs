@@ -3,6 +3,7 @@
 //! | file | word |
 //! |---|---|
 //! | `address` | [`Address`]: canonical, comparable, printable |
+//! | `subject` | [`Subject`]: what is counted and banned as one, an address or a network |
 //! | `stamp`, `moment`, `span` | [`Stamp`]: a time with the fraction the log had; [`Moment`]: a time as a person writes it; how long something lasts |
 //! | `rule` | [`Rule`]: sources, patterns, thresholds |
 //! | `variant` | [`Variant`]: other thresholds, for `audit --what-if` |
