@@ -1,6 +1,7 @@
 //! Lists our table, over netlink alone.
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use super::elements;
 use super::error::NftablesError;
@@ -10,8 +11,8 @@ use crate::firewall::netlink::{
 };
 use crate::model::{Family, Subject};
 
-/// How often a table is listed that somebody changes meanwhile.
-const TRIES: u32 = 5;
+/// For how long a table is listed again and again that somebody changes meanwhile.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A table of our name, as it is in the kernel.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -37,15 +38,14 @@ pub(super) fn path(name: &str) -> TablePath<'_> {
 /// The table of that name; none if there is none.
 pub(super) fn list(name: &str) -> Result<Option<SeenTable>, NftablesError> {
     let mut socket = NetlinkSocket::open()?;
-    let mut tries = 0;
+    let begun = Instant::now();
     loop {
         let before = socket.generation()?;
         let seen = list_once(&mut socket, name)?;
-        tries += 1;
         // Elements are listed without a mark that they were changed meanwhile. A host on
         // which somebody always changes something gets the last listing: what is not
         // right in it is repaired by the next run.
-        if tries == TRIES || socket.generation()? == before {
+        if socket.generation()? == before || begun.elapsed() > PATIENCE {
             return Ok(seen);
         }
     }
