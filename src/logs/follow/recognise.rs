@@ -109,10 +109,11 @@ impl Look<'_> {
             });
         }
         let opened = open_log(&path)?;
-        // To look for the cursor in a compressed file takes as long as to go back to it.
+        // It needs not be looked at: another file may begin with the same bytes, and to
+        // look for the cursor in a compressed one takes as long as to go back to it.
         let goes_on = same.filter(|&known| {
             let Generation { stat, cursor, .. } = &self.known[known];
-            opened.packing.is_some() && opened.stat == *stat && cursor.offset > 0
+            opened.stat == *stat && cursor.offset > 0
         });
         Ok(Candidate {
             path,
