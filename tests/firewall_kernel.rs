@@ -364,7 +364,10 @@ fn kernel_rules_of_the_other_variant_are_a_note_for_check() {
     let netns = Netns::new();
     brought(&firewall(&netns.programs(Variant::Legacy)), &many(1), &[]);
     let firewall = firewall(&netns.programs(Variant::Nft));
-    let findings = backend(&firewall).unwrap().inspect().check(None, None);
+    let findings = backend(&firewall)
+        .unwrap()
+        .inspect()
+        .check(None, None, false);
     assert!(matches!(&findings[0], FirewallFinding::Fine(said) if said.contains("nf_tables")));
     let FirewallFinding::Warning(note) = &findings[1] else {
         panic!("{findings:?}");

@@ -167,7 +167,7 @@ impl FirewallStep {
         let DeltaOutcome {
             changed,
             fingerprint,
-        } = backend.apply_delta(&before, &committed(store)?, &gone, &new);
+        } = backend.apply_delta(&before, &|| committed(store).ok(), &gone, &new);
         self.changed |= changed;
         self.known = fingerprint.map(|after| (after, now));
         Ok(self.known.is_some())

@@ -58,13 +58,13 @@ pub trait FirewallBackend {
     /// The state of the firewall now; none where the kernel does not tell.
     fn fingerprint(&self) -> Option<RulesetFingerprint>;
 
-    /// Takes `gone` out of what is blocked and puts `new` into it, so that it holds
-    /// `bans`, without listing it: `before` says that nobody has changed it since it held
+    /// Takes `gone` out of what is blocked and puts `new` into it, so that it holds what
+    /// `committed` gives, without listing it: `before` says that nobody has changed it since it held
     /// `gone` and not `new`. A change by somebody else at the same moment is noticed.
     fn apply_delta(
         &self,
         before: &RulesetFingerprint,
-        committed: &CommittedBans,
+        committed: &dyn Fn() -> Option<CommittedBans>,
         gone: &[Subject],
         new: &[Subject],
     ) -> DeltaOutcome;
@@ -126,8 +126,13 @@ pub trait FirewallInspection: Debug {
 
     /// What `check` tells. `store` is the id of the store, if there is one; `committed`
     /// is what the firewall should hold, if the last run has brought it to that.
-    fn check(&self, store: Option<&str>, committed: Option<&CommittedBans>)
-    -> Vec<FirewallFinding>;
+    /// `is_known` says that it does hold that, so that our own part was not listed.
+    fn check(
+        &self,
+        store: Option<&str>,
+        committed: Option<&CommittedBans>,
+        is_known: bool,
+    ) -> Vec<FirewallFinding>;
 
     /// A sentence for each place that is not used any more, and in which something of
     /// `made` is or may be.
@@ -176,6 +181,14 @@ pub struct DeltaOutcome {
     /// The state that this made; none if it is not certain that the chain is right,
     /// so that it has to be listed.
     pub fingerprint: Option<RulesetFingerprint>,
+}
+
+impl DeltaOutcome {
+    /// Nothing was written, and what is there has to be listed.
+    const NOTHING: DeltaOutcome = DeltaOutcome {
+        changed: false,
+        fingerprint: None,
+    };
 }
 
 /// A sentence of `check`.

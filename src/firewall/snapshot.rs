@@ -17,9 +17,8 @@
 //! un-banned and 192.0.2.9 is banned by hand.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
-use crate::firewall::rule_text::{deny, rule_text, single_address, without_counters};
+use crate::firewall::rule_text::{deny, push_rule, single_address, without_counters};
 use crate::model::{Address, Deny, Family};
 
 #[cfg(test)]
@@ -89,7 +88,11 @@ pub fn render(
     );
     let of_family = |address: &&Address| address.family() == family;
     for address in addresses.iter().filter(of_family) {
-        let _ = writeln!(text, "-A {chain} {}", rule_text((*address).into(), deny));
+        text.push_str("-A ");
+        text.push_str(chain);
+        text.push(' ');
+        push_rule(&mut text, (*address).into(), deny);
+        text.push('\n');
     }
     text.push_str("COMMIT\n");
     text

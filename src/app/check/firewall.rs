@@ -1,7 +1,7 @@
 //! What keeps a ban from working, or the lifting of one.
 
 use crate::app::firewall_step;
-use crate::firewall::{self, CommittedBans, FirewallFinding};
+use crate::firewall::{self, CommittedBans, FirewallBackend, FirewallFinding};
 use crate::model::Firewall;
 use crate::store::{Store, StoreError};
 
@@ -21,7 +21,6 @@ pub(super) fn look(settings: &Firewall, store: Option<&Store>, findings: &mut Ch
     };
     let name = settings.backend.as_str();
     findings.fine(format!("firewall: the backend is {name}: {why}"));
-    let seen = backend.inspect();
     let id = store.and_then(|store| store.id().ok());
     let committed = match store.map(|store| applied(settings, store)).transpose() {
         Ok(committed) => committed.flatten(),
@@ -30,7 +29,14 @@ pub(super) fn look(settings: &Firewall, store: Option<&Store>, findings: &mut Ch
             None
         }
     };
-    for finding in seen.check(id.as_deref(), committed.as_ref()) {
+    let is_known =
+        committed.is_some() && store.is_some_and(|store| is_as_applied(&*backend, store));
+    let seen = if is_known {
+        backend.inspect_others()
+    } else {
+        backend.inspect()
+    };
+    for finding in seen.check(id.as_deref(), committed.as_ref(), is_known) {
         match finding {
             FirewallFinding::Fine(message) => findings.fine(message),
             FirewallFinding::Warning(message) => findings.warn(message),
@@ -56,6 +62,17 @@ pub(super) fn look(settings: &Firewall, store: Option<&Store>, findings: &mut Ch
         }
         Err(error) => findings.error(error.to_string()),
     }
+}
+
+/// Whether nobody has changed the firewall since it was known to show the bans of now: to
+/// list a million of them would take long.
+fn is_as_applied(backend: &dyn FirewallBackend, store: &Store) -> bool {
+    let shown = store.applied_fingerprint().ok().flatten();
+    let (Some(shown), Some(now), Ok(number)) = (shown, backend.fingerprint(), store.number())
+    else {
+        return false;
+    };
+    shown.number == number && shown.fingerprint == now.text()
 }
 
 /// What the firewall should hold. None where the last run could not apply it, or the

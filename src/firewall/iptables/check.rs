@@ -17,8 +17,10 @@ pub(super) fn check(
     tables: &FilterTables,
     store: Option<&str>,
     committed: Option<&CommittedBans>,
+    is_known: bool,
 ) -> Vec<FirewallFinding> {
-    let differing = committed.map_or_else(Vec::new, |committed| needs_change(tables, committed));
+    let unsure = committed.filter(|_| !is_known);
+    let differing = unsure.map_or_else(Vec::new, |committed| needs_change(tables, committed));
     let mut findings = Vec::new();
     for (family, table) in Family::BOTH.into_iter().zip([&tables.v4, &tables.v6]) {
         match table {
@@ -26,7 +28,16 @@ pub(super) fn check(
             Ok(Some(listing)) => {
                 let bans = committed.map(|committed| &committed.bans);
                 let should_hold = bans.filter(|_| differing.contains(&family));
-                findings.extend(of_table(&tables.firewall, listing, store, should_hold));
+                let known = bans.filter(|_| is_known);
+                let held = known.map(|bans| bans.iter().filter(|ban| ban.family() == family));
+                let held = held.map(Iterator::count);
+                findings.extend(of_table(
+                    &tables.firewall,
+                    listing,
+                    store,
+                    should_hold,
+                    held,
+                ));
             }
             Err(error) => findings.push(Error(format!("firewall: {error}"))),
         }
@@ -35,12 +46,13 @@ pub(super) fn check(
 }
 
 /// Of one table. `should_hold` are the bans, if our part of the table is not as the last
-/// run left it.
+/// run left it; `held` is how many bans it holds, if that is known without the listing.
 fn of_table(
     firewall: &Firewall,
     listing: &Listing,
     store: Option<&str>,
     should_hold: Option<&BTreeSet<Subject>>,
+    held: Option<usize>,
 ) -> Vec<FirewallFinding> {
     let mut findings = Vec::new();
     let (family, chain) = (listing.family, &firewall.chain);
@@ -50,10 +62,12 @@ fn of_table(
     if let Some(bans) = should_hold.filter(|_| other.is_none()) {
         findings.push(changed_by_others(firewall, listing, bans));
     }
-    findings.push(Fine(match listing.chain(chain) {
-        Some(_) => format!(
+    let is_there = listing.chain(chain).is_some();
+    let held = held.or_else(|| is_there.then(|| listing.bans_below(chain)));
+    findings.push(Fine(match held {
+        Some(held) => format!(
             "firewall: {family}, iptables {version}, {} in chain {chain}",
-            plural(listing.bans_below(chain), "ban", "bans")
+            plural(held, "ban", "bans")
         ),
         None if should_hold.is_some() => format!("firewall: {family}, iptables {version}"),
         None => format!("firewall: {family}, iptables {version}; the next run makes chain {chain}"),

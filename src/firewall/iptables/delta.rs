@@ -1,8 +1,6 @@
 //! Writes a difference into our chains without listing them. The fingerprint says that
 //! they are as they were left, and afterwards whether all went as planned.
 
-use std::collections::BTreeSet;
-
 use super::fingerprint;
 use super::programs::IptablesPrograms;
 use super::ruleset::amendment;
@@ -14,39 +12,13 @@ use crate::model::{Family, Firewall, Subject};
 pub(super) fn apply(
     firewall: &Firewall,
     before: &RulesetFingerprint,
-    committed: &CommittedBans,
+    committed: &dyn Fn() -> Option<CommittedBans>,
     gone: &[Subject],
     new: &[Subject],
 ) -> DeltaOutcome {
-    let mut texts = Vec::new();
-    for family in Family::BOTH {
-        let is_changed = gone.iter().chain(new).any(|ban| ban.family() == family);
-        if !is_changed {
-            continue;
-        }
-        if before.rules(family).is_none() {
-            return DeltaOutcome {
-                changed: false,
-                fingerprint: None,
-            };
-        }
-        let of_family = |bans: &[Subject]| -> BTreeSet<Subject> {
-            let bans = bans.iter().copied();
-            bans.filter(|ban| ban.family() == family).collect()
-        };
-        let now = committed.bans.iter().copied();
-        let now: BTreeSet<Subject> = now.filter(|ban| ban.family() == family).collect();
-        let after = ChainTree::of(&firewall.chain, family, &now);
-        let mut then = now;
-        of_family(new).iter().for_each(|ban| {
-            then.remove(ban);
-        });
-        then.extend(of_family(gone));
-        let there = ChainTree::of(&firewall.chain, family, &then);
-        let CommittedBans { store, .. } = committed;
-        let text = amendment(&firewall.chain, store, firewall.deny, &there, &after);
-        texts.push((family, text));
-    }
+    let Some(texts) = texts(firewall, before, committed, gone, new) else {
+        return DeltaOutcome::NOTHING;
+    };
     // Each restore is one commit.
     let commits = restore(firewall, &texts);
     let after = fingerprint::take(firewall).filter(|after| {
@@ -56,6 +28,39 @@ pub(super) fn apply(
         changed: commits > 0,
         fingerprint: after,
     }
+}
+
+/// The text of each family that is changed; none where it is not known what is there.
+fn texts(
+    firewall: &Firewall,
+    before: &RulesetFingerprint,
+    committed: &dyn Fn() -> Option<CommittedBans>,
+    gone: &[Subject],
+    new: &[Subject],
+) -> Option<Vec<(Family, String)>> {
+    let CommittedBans { store, bans, .. } = committed()?;
+    let mut texts = Vec::new();
+    for family in Family::BOTH {
+        let of_family = |bans: &[Subject]| -> Vec<Subject> {
+            let bans = bans.iter().copied();
+            bans.filter(|ban| ban.family() == family).collect()
+        };
+        let (gone, new) = (of_family(gone), of_family(new));
+        if gone.is_empty() && new.is_empty() {
+            continue;
+        }
+        before.rules(family)?;
+        let after = ChainTree::of(&firewall.chain, family, &bans);
+        let mut then = bans.clone();
+        for ban in &new {
+            then.remove(ban);
+        }
+        then.extend(gone);
+        let there = ChainTree::of(&firewall.chain, family, &then);
+        let text = amendment(&firewall.chain, &store, firewall.deny, &there, &after);
+        texts.push((family, text));
+    }
+    Some(texts)
 }
 
 /// Gives each family its text, IPv4 first, up to the first that is refused; says how

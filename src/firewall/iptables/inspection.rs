@@ -62,8 +62,9 @@ impl FirewallInspection for FilterTables {
         &self,
         store: Option<&str>,
         committed: Option<&CommittedBans>,
+        is_known: bool,
     ) -> Vec<FirewallFinding> {
-        check::check(self, store, committed)
+        check::check(self, store, committed, is_known)
     }
 
     fn leftovers(&self, made: &[InstalledChain]) -> Vec<String> {

@@ -86,7 +86,7 @@ impl FirewallBackend for Iptables<'_> {
     fn apply_delta(
         &self,
         before: &RulesetFingerprint,
-        committed: &CommittedBans,
+        committed: &dyn Fn() -> Option<CommittedBans>,
         gone: &[Subject],
         new: &[Subject],
     ) -> DeltaOutcome {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::firewall::rule_text::{deny, rule_text, source};
+use crate::firewall::rule_text::{deny, push_source, rule_text};
 use crate::model::{Deny, Family, Subject};
 
 /// One rule of a listing: what stands after `-A CHAIN `. There may be a million, so what
@@ -57,7 +57,11 @@ impl ListedRule {
     pub(super) fn spec(&self) -> Cow<'_, str> {
         match self {
             ListedRule::Ban { subject, deny } => Cow::Owned(rule_text(*subject, *deny)),
-            ListedRule::Goto { way, chain } => Cow::Owned(format!("{} -g {chain}", source(*way))),
+            ListedRule::Goto { way, chain } => {
+                let mut text = String::new();
+                push_source(&mut text, *way);
+                Cow::Owned(format!("{text} -g {chain}"))
+            }
             ListedRule::Other(spec) => Cow::Borrowed(spec),
         }
     }

@@ -31,7 +31,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::firewall::rule_text::{rule_text, source};
+use crate::firewall::rule_text::{push_rule, push_source};
 use crate::model::{Deny, Family, Subject};
 
 /// The most bits that divide a chain.
@@ -71,11 +71,15 @@ pub(super) enum TreeRule {
 }
 
 impl TreeRule {
-    /// The rule, without `-A CHAIN`.
-    pub(super) fn text(&self, deny: Deny) -> String {
+    /// Appends the rule, without `-A CHAIN`.
+    pub(super) fn push_to(&self, text: &mut String, deny: Deny) {
         match self {
-            TreeRule::Deny(subject) => rule_text(*subject, deny),
-            TreeRule::Goto { way, chain } => format!("{} -g {chain}", source(*way)),
+            TreeRule::Deny(subject) => push_rule(text, *subject, deny),
+            TreeRule::Goto { way, chain } => {
+                push_source(text, *way);
+                text.push_str(" -g ");
+                text.push_str(chain);
+            }
         }
     }
 }

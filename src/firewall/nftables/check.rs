@@ -7,7 +7,9 @@ use super::reconcile::{not_ours, plan_of};
 use super::seen;
 use crate::firewall::netlink::NetlinkSocket;
 use crate::firewall::{CommittedBans, FirewallFinding};
-use crate::model::{ChainLocation, Escaped, Firewall, InstalledChain, IptablesVariant, plural};
+use crate::model::{
+    ChainLocation, Escaped, Family, Firewall, InstalledChain, IptablesVariant, plural,
+};
 
 use FirewallFinding::{Error, Fine, Warning};
 
@@ -16,6 +18,7 @@ pub(super) fn check(
     inspected: &ListedTable,
     store: Option<&str>,
     committed: Option<&CommittedBans>,
+    is_known: bool,
 ) -> Vec<FirewallFinding> {
     let (firewall, table) = (&inspected.firewall, &inspected.table);
     let seen = match &inspected.seen {
@@ -33,7 +36,8 @@ pub(super) fn check(
     let version = Escaped::text(&version).to_string();
     let owner = seen.and_then(|seen| seen.store());
     let other = owner.filter(|owner| store.is_some_and(|store| store != *owner));
-    let plan = committed.map(|committed| plan_of(seen, table, firewall, committed));
+    let unsure = committed.filter(|_| !is_known);
+    let plan = unsure.map(|committed| plan_of(seen, table, firewall, committed));
     let is_not_ours = match &plan {
         Some(plan) => *plan == TablePlan::NotOurs,
         None => seen.is_some() && owner.is_none(),
@@ -47,12 +51,21 @@ pub(super) fn check(
             committed,
         ));
     }
-    findings.push(Fine(match seen {
-        Some(seen) => {
-            let counts = crate::model::Family::BOTH.map(|family| seen.held_of(family));
-            let [(v4, v4_networks), (v6, v6_networks)] = counts;
-            let addresses = plural(v4 + v6, "address", "addresses");
-            let networks = plural(v4_networks + v6_networks, "network", "networks");
+    let known = committed.filter(|_| is_known);
+    let known = known.map(|committed| {
+        let addresses = committed.bans.iter().filter(|ban| ban.is_address());
+        let addresses = addresses.count();
+        (addresses, committed.bans.len() - addresses)
+    });
+    let held = known.or_else(|| {
+        let counts = Family::BOTH.map(|family| seen.map(|seen| seen.held_of(family)));
+        let [(v4, v4_networks), (v6, v6_networks)] = [counts[0]?, counts[1]?];
+        Some((v4 + v6, v4_networks + v6_networks))
+    });
+    findings.push(Fine(match held {
+        Some((addresses, networks)) => {
+            let addresses = plural(addresses, "address", "addresses");
+            let networks = plural(networks, "network", "networks");
             format!(
                 "firewall: nftables {version}, {addresses} and {networks} in table inet {table}"
             )

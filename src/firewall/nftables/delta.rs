@@ -1,6 +1,8 @@
 //! Writes a difference into our sets without listing them. The fingerprint says
 //! afterwards whether anybody else has written meanwhile.
 
+use std::collections::BTreeSet;
+
 use super::layout::table_name;
 use super::program::NftProgram;
 use super::{fingerprint, plan};
@@ -11,12 +13,19 @@ use crate::model::{Firewall, Subject};
 pub(super) fn apply(
     firewall: &Firewall,
     before: &RulesetFingerprint,
-    committed: &CommittedBans,
+    committed: &dyn Fn() -> Option<CommittedBans>,
     gone: &[Subject],
     new: &[Subject],
 ) -> DeltaOutcome {
     let table = table_name(&firewall.chain);
-    let text = plan::delta(&table, &committed.bans, gone, new);
+    // Only which networks stand in a set depends on all the others.
+    let has_networks = gone.iter().chain(new).any(|ban| !ban.is_address());
+    let bans = match has_networks.then(committed) {
+        None => BTreeSet::new(),
+        Some(Some(committed)) => committed.bans,
+        Some(None) => return DeltaOutcome::NOTHING,
+    };
+    let text = plan::delta(&table, &bans, gone, new);
     let commits = u32::from(!text.is_empty());
     // What is refused, is listed: a set may be full, or an element not there.
     let written = text.is_empty()

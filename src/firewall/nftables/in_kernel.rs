@@ -97,7 +97,7 @@ fn kernel_networks_of_every_length_are_held_as_they_are_wanted() {
             (vec![subject], vec![])
         };
         let wanted = committed(bans.clone(), &outcome);
-        let delta = backend.apply_delta(&before, &wanted, &gone, &new);
+        let delta = backend.apply_delta(&before, &|| Some(wanted.clone()), &gone, &new);
         before = delta.fingerprint.unwrap_or_else(|| panic!("{subject}"));
         assert!(!brought(&firewall, &wanted).changed, "{subject}");
     }
@@ -129,13 +129,13 @@ fn kernel_a_delta_beside_somebody_elses_change_is_not_trusted() {
     );
     let wanted = committed(addresses(11), &outcome);
     let new: Vec<Subject> = addresses(11).difference(&addresses(10)).copied().collect();
-    let delta = backend.apply_delta(&before, &wanted, &[], &new);
+    let delta = backend.apply_delta(&before, &|| Some(wanted.clone()), &[], &new);
     assert!(delta.changed && delta.fingerprint.is_none());
     assert!(brought(&firewall, &wanted).changed);
     // What is not there can not go: refused, and nothing is changed.
     let before = backend.fingerprint().unwrap();
     let absent = [Subject::parse("192.0.2.1").unwrap()];
-    let delta = backend.apply_delta(&before, &wanted, &absent, &[]);
+    let delta = backend.apply_delta(&before, &|| Some(wanted.clone()), &absent, &[]);
     assert!(!delta.changed && delta.fingerprint.is_none());
     assert_eq!(backend.fingerprint(), Some(before));
     assert_eq!(backend.stopped(), Some([0, 0]));
@@ -162,7 +162,7 @@ fn kernel_a_set_that_is_full_is_made_anew() {
     let backend = Nftables {
         firewall: &firewall,
     };
-    let delta = backend.apply_delta(&before, &wanted, &[], &new);
+    let delta = backend.apply_delta(&before, &|| Some(wanted.clone()), &[], &new);
     assert!(!delta.changed && delta.fingerprint.is_none());
     assert!(brought(&firewall, &wanted).changed);
     assert!(!brought(&firewall, &wanted).changed);
@@ -199,7 +199,7 @@ fn costs(count: u32, limits: [u64; 3]) {
     let wanted = committed(&bans | &more, &outcome);
     let new: Vec<Subject> = more.iter().copied().collect();
     timed("ten more", ten, &mut || {
-        let delta = backend.apply_delta(&before, &wanted, &[], &new);
+        let delta = backend.apply_delta(&before, &|| Some(wanted.clone()), &[], &new);
         assert!(delta.fingerprint.is_some());
     });
     timed("nothing changed", 1, &mut || {

@@ -53,8 +53,9 @@ impl FirewallInspection for ListedTable {
         &self,
         store: Option<&str>,
         committed: Option<&CommittedBans>,
+        is_known: bool,
     ) -> Vec<FirewallFinding> {
-        check::check(self, store, committed)
+        check::check(self, store, committed, is_known)
     }
 
     fn leftovers(&self, made: &[InstalledChain]) -> Vec<String> {

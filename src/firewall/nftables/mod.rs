@@ -82,7 +82,7 @@ impl FirewallBackend for Nftables<'_> {
     fn apply_delta(
         &self,
         before: &RulesetFingerprint,
-        committed: &CommittedBans,
+        committed: &dyn Fn() -> Option<CommittedBans>,
         gone: &[Subject],
         new: &[Subject],
     ) -> DeltaOutcome {

@@ -30,7 +30,11 @@ pub(super) fn write_chains(
             let _ = writeln!(body, "-A {name} {id}");
         }
         for rule in rules {
-            let _ = writeln!(body, "-A {name} {}", rule.text(deny));
+            body.push_str("-A ");
+            body.push_str(name);
+            body.push(' ');
+            rule.push_to(body, deny);
+            body.push('\n');
         }
     }
 }
