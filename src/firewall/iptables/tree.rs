@@ -15,8 +15,9 @@
 //! ```
 //!
 //! - All bans of a chain share some leading bits (here 8). The next bit divides them into
-//!   halves. A half with more bans than a leaf may hold is divided again, four times at
-//!   most. So a chain has at most sixteen ways on.
+//!   halves. A half with more bans than a leaf may hold is divided again, as long as the
+//!   chain has no more than sixteen ways on: two such halves get eight ways each, and
+//!   beside a small half, which is one way, the other one gets fifteen.
 //! - A network that is wider than a way on is a rule of the chain itself, before the ways
 //!   into it.
 //! - A way with a single ban is that ban's rule, and needs no chain.
@@ -34,8 +35,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use crate::firewall::rule_text::{push_rule, push_source};
 use crate::model::{Deny, Family, Subject};
 
-/// The most bits that divide a chain.
-const MOST_BITS: u8 = 4;
+/// The most ways on of a chain.
+const MOST_WAYS: usize = 16;
+
+/// The most chains below ours that a packet goes through. The kernel's `nf_tables` takes
+/// no rule that makes it more than 16 from a hook on (`NFT_JUMP_STACK_SIZE`), and a hook
+/// may be deep itself. A million addresses all over the place are three chains deep, and
+/// addresses of one /64 that somebody has chosen for their depth eight.
+const DEEPEST: usize = 9;
 
 /// A leaf may hold this many bans where there are few, so the bans of most hosts stay in
 /// one chain.
@@ -96,7 +103,7 @@ impl ChainTree {
             names: HashSet::new(),
             chains: Vec::new(),
         };
-        builder.chain(chain.to_owned(), &bans);
+        builder.chain(chain.to_owned(), &bans, 0);
         ChainTree {
             chains: builder.chains,
         }
@@ -148,24 +155,24 @@ struct Builder {
 }
 
 impl Builder {
-    /// Adds the chain that holds `bans`, which are in order, and what is below it.
-    fn chain(&mut self, name: String, bans: &[Ban]) {
+    /// Adds the chain that holds `bans`, which are in order, and what is below it; a packet
+    /// comes to it through `depth` others.
+    fn chain(&mut self, name: String, bans: &[Ban], depth: usize) {
         let number = self.chains.len();
         let rules = Vec::new();
         self.chains.push(TreeChain { name, rules });
-        let rules = if bans.len() <= self.leaf {
+        let rules = if bans.len() <= self.leaf || depth == DEEPEST {
             listed(bans)
         } else {
-            self.divided(bans, shared_bits(bans), MOST_BITS)
+            self.divided(bans, shared_bits(bans), MOST_WAYS, depth)
         };
         self.chains[number].rules = rules;
     }
 
-    /// The rules for bans that share `bits` bits, which `most` more may divide: halves are
-    /// divided on while they hold more than a leaf may.
-    fn divided(&mut self, bans: &[Ban], bits: u8, most: u8) -> Vec<TreeRule> {
-        if bans.len() <= self.leaf || most == 0 || bits == self.family.bits() {
-            return self.way(bans, bits);
+    /// The rules for bans that share `bits` bits, with at most so many `ways` on.
+    fn divided(&mut self, bans: &[Ban], bits: u8, ways: usize, depth: usize) -> Vec<TreeRule> {
+        if bans.len() <= self.leaf || ways == 1 || bits == self.family.bits() {
+            return self.way(bans, bits, depth);
         }
         // What is as wide as all of them is a ban for each; it comes first.
         let wide = bans.partition_point(|ban| ban.subject.length() <= bits);
@@ -173,14 +180,20 @@ impl Builder {
         let mut rules = listed(wide);
         let upper = narrow.partition_point(|ban| ban.bits << bits >> 127 == 0);
         let (lower, upper) = narrow.split_at(upper);
-        for half in [lower, upper] {
-            rules.extend(self.divided(half, bits + 1, most - 1));
+        let large = |half: &[Ban]| half.len() > self.leaf;
+        let [of_lower, of_upper] = match (large(lower), large(upper)) {
+            (true, false) => [ways - 1, 1],
+            (false, true) => [1, ways - 1],
+            _ => [ways / 2, ways - ways / 2],
+        };
+        for (half, ways) in [(lower, of_lower), (upper, of_upper)] {
+            rules.extend(self.divided(half, bits + 1, ways, depth));
         }
         rules
     }
 
     /// The rule of a way on, or of its only ban.
-    fn way(&mut self, bans: &[Ban], bits: u8) -> Vec<TreeRule> {
+    fn way(&mut self, bans: &[Ban], bits: u8, depth: usize) -> Vec<TreeRule> {
         let [first, _, ..] = bans else {
             return listed(bans);
         };
@@ -190,7 +203,7 @@ impl Builder {
         if !self.names.insert(chain.clone()) {
             return listed(bans);
         }
-        self.chain(chain.clone(), bans);
+        self.chain(chain.clone(), bans, depth + 1);
         vec![TreeRule::Goto { way, chain }]
     }
 }

@@ -109,19 +109,15 @@ fn a_network_stands_before_the_ways_on() {
     let mut bans: BTreeSet<Subject> = (0..60).map(|n| v4(0x0a01_0000 + n * 7)).collect();
     bans.extend(subjects(&["10.1.0.0/16", "10.200.0.1"]));
     let tree = ChainTree::of("PYFILTER", Family::V4, &bans);
-    let texts: Vec<String> = (tree.chains[0].rules.iter())
-        .map(|rule| text(rule, Deny::Reject))
-        .collect();
+    let rules = tree.chains[0].rules.iter();
+    let texts: Vec<String> = rules.map(|rule| text(rule, Deny::Reject)).collect();
     assert_eq!(
         texts,
         [
-            "-s 10.0.0.0/12 -g PYFILTER/10-12",
+            "-s 10.1.0.0/16 -j REJECT",
+            "-s 10.1.0.0/23 -g PYFILTER/10.1-23",
             "-s 10.200.0.1/32 -j REJECT"
         ]
-    );
-    assert_eq!(
-        tree.chains[1].rules[0],
-        TreeRule::Deny(subjects(&["10.1.0.0/16"]).pop_first().unwrap())
     );
 }
 
@@ -164,6 +160,47 @@ fn bans_within_one_network_of_ipv6_are_divided() {
     assert!(tree.chains.iter().all(|chain| chain.rules.len() <= 40));
     let names: HashSet<&str> = tree.chains.iter().map(|chain| &*chain.name).collect();
     assert_eq!(names.len(), tree.chains.len());
+}
+
+/// How many chains a packet goes through at most.
+fn depth(tree: &ChainTree) -> usize {
+    let mut depths: BTreeMap<&str, usize> = BTreeMap::new();
+    for chain in &tree.chains {
+        let own = depths.get(&*chain.name).copied().unwrap_or(1);
+        for rule in &chain.rules {
+            if let TreeRule::Goto { chain, .. } = rule {
+                depths.insert(chain, own + 1);
+            }
+        }
+        depths.insert(&chain.name, own);
+    }
+    depths.into_values().max().unwrap()
+}
+
+/// The kernel takes no rule that makes a path of more than 16 chains. So somebody with a
+/// /64 must not be able to make one: by addresses of which one parts from the others at
+/// each bit, or at each fourth.
+#[test]
+fn chosen_addresses_make_no_deep_tree() {
+    for step in [1, 2, 3, 4, 5, 8] {
+        let base: u128 = 0x2001_0db8 << 96;
+        let near = (0..41).map(|n| v6(base | n));
+        let teeth = (6..120).step_by(step).map(|bit| v6(base ^ 1 << bit));
+        let bans: BTreeSet<Subject> = near.chain(teeth).collect();
+        let tree = ChainTree::of("PYFILTER", Family::V6, &bans);
+        assert!(depth(&tree) <= 10, "{step}: {}", depth(&tree));
+        assert!(tree.chains.len() <= 40, "{step}: {}", tree.chains.len());
+        let full: BTreeSet<Subject> = (6..120)
+            .step_by(step)
+            .flat_map(|bit| (0..41).map(move |n| v6(base ^ 1 << bit | n)))
+            .collect();
+        let tree = ChainTree::of("PYFILTER", Family::V6, &full);
+        assert!(depth(&tree) <= 10, "{step}: {}", depth(&tree));
+    }
+    for bans in [scattered(100_000), clustered(100_000)] {
+        let tree = ChainTree::of("PYFILTER", Family::V4, &bans);
+        assert!(depth(&tree) <= 6, "{}", depth(&tree));
+    }
 }
 
 #[test]
