@@ -15,6 +15,8 @@ use pyfilter::model::{
 
 use crate::netns::{Netns, Pair, Programs, VARIANTS, Variant};
 
+mod tree;
+
 fn firewall(programs: &Programs<'_>) -> Firewall {
     Firewall {
         backend: Backend::Iptables,

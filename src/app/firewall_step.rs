@@ -39,9 +39,13 @@ impl FirewallStep {
         settings: &Firewall,
         store: &mut Store,
     ) -> Result<(), StoreError> {
-        let pending = !store.is_applied()? || is_made_otherwise(settings, store)?;
+        let otherwise = is_made_otherwise(settings, store)?;
+        let pending = !store.is_applied()? || otherwise;
         if settings.compare || pending {
-            match (fingerprint(settings), store.applied_fingerprint()?) {
+            // A fingerprint tells of the place of now alone, and not of what an interrupted
+            // change has left in others.
+            let shown = store.applied_fingerprint()?.filter(|_| !otherwise);
+            match (fingerprint(settings), shown) {
                 (Some(now), Some(shown)) if now.text() == shown.fingerprint => {
                     self.known = Some((now, shown.number));
                 }
@@ -107,7 +111,7 @@ impl FirewallStep {
             return Ok(());
         };
         let was_right = store.is_applied()? && !is_made_otherwise(settings, store)?;
-        let difference = was_right.then(|| difference(&*seen, &settings.chain));
+        let difference = was_right.then(|| difference(&*seen));
         remember_to_make(&*seen, &committed.made, store)?;
         let before = before.filter(|before| seen.is_covered_by(before));
         let outcome = firewall::reconcile(settings, seen, &committed);
@@ -280,12 +284,13 @@ fn remember_to_make(
 }
 
 /// How the firewall differs from what the last run left there.
-fn difference(seen: &dyn FirewallInspection, chain: &str) -> String {
+fn difference(seen: &dyn FirewallInspection) -> String {
+    let place = seen.place();
     let gone: Vec<String> = seen.missing().iter().map(Family::to_string).collect();
     if gone.is_empty() {
-        format!("chain {chain} or its hook was changed by somebody else")
+        format!("{place} or its hook was changed by somebody else")
     } else {
-        format!("chain {chain} was gone ({})", gone.join(", "))
+        format!("{place} was gone ({})", gone.join(", "))
     }
 }
 

@@ -104,6 +104,9 @@ pub trait FirewallInspection: Debug {
     /// somebody removed it.
     fn missing(&self) -> Vec<Family>;
 
+    /// What our bans stand in, for a sentence: `chain PYFILTER`.
+    fn place(&self) -> String;
+
     /// Whether our chain carries the id of another store than `store`.
     fn is_of_another_store(&self, store: &str) -> bool;
 

@@ -60,7 +60,7 @@ pub(super) fn both(
     } = &seen.firewall;
     [(Family::V4, seen.v4), (Family::V6, seen.v6)].map(|(family, listing)| {
         let iptables = IptablesPrograms::new(family, programs.as_deref());
-        let list = || listed(iptables, family, chain, OurChains::Listed);
+        let list = || listed(iptables, family, &[chain], OurChains::Listed);
         let result = one(iptables, listing, list, &plan);
         AppliedFamily { family, result }
     })

@@ -2,9 +2,11 @@
 //! they are as they were left, and afterwards whether all went as planned.
 
 use super::fingerprint;
+use super::owner;
 use super::programs::IptablesPrograms;
 use super::ruleset::amendment;
 use super::tree::ChainTree;
+use crate::firewall::netlink::NetlinkSocket;
 use crate::firewall::{CommittedBans, DeltaOutcome, RulesetFingerprint};
 use crate::model::{Family, Firewall, Subject};
 
@@ -57,10 +59,21 @@ fn texts(
         }
         then.extend(gone);
         let there = ChainTree::of(&firewall.chain, family, &then);
-        let text = amendment(&firewall.chain, &store, firewall.deny, &there, &after);
+        let id = id_rule(&store, family);
+        let text = amendment(&firewall.chain, &id, firewall.deny, &there, &after);
         texts.push((family, text));
     }
     Some(texts)
+}
+
+/// The rule that carries the store's id: by a chain, if an earlier run has made that.
+fn id_rule(store: &str, family: Family) -> String {
+    let named = owner::chain_of(store);
+    let there = NetlinkSocket::open().and_then(|mut socket| socket.chain(family, &named));
+    match there {
+        Ok(Some(_)) => format!("-j {named}"),
+        _ => owner::as_comment(store),
+    }
 }
 
 /// Gives each family its text, IPv4 first, up to the first that is refused; says how

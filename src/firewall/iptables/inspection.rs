@@ -23,6 +23,10 @@ impl FirewallInspection for FilterTables {
         missing.map(|listing| listing.family).collect()
     }
 
+    fn place(&self) -> String {
+        format!("chain {}", self.firewall.chain)
+    }
+
     fn is_of_another_store(&self, store: &str) -> bool {
         let mut listings = self.listings();
         listings.any(|listing| owner::other_than(store, &self.firewall.chain, listing).is_some())

@@ -3,17 +3,19 @@
 //! programs, or by `nft`.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::apply::{self, FamilyResult};
 use super::error::FirewallError;
+use super::long::OurChains;
 use super::nft::{self, Removed};
 use super::programs::IptablesPrograms;
 use super::ruleset;
-use super::tables::FilterTables;
+use super::tables::{FilterTables, listed};
+use super::tree::is_child;
 use crate::firewall::ReconcileOutcome;
-use crate::firewall::netlink::NetlinkSocket;
+use crate::firewall::netlink::{NetlinkSocket, TablePath};
 use crate::model::{ChainLocation, Family, Firewall, InstalledChain, IptablesVariant, Problem};
 
 /// One filter table, and what was made there and elsewhere.
@@ -49,8 +51,11 @@ impl Leftover<'_> {
         }
         match self.variant {
             IptablesVariant::Legacy => Err(self.stays(&there, &error.to_string())),
-            IptablesVariant::Nft => nft::remove(self.family, &there, self.programs)
-                .map_err(|by_nft| self.stays(&there, &format!("{error}; {by_nft}"))),
+            IptablesVariant::Nft => {
+                let chains = self.chains().unwrap_or_default();
+                nft::remove(self.family, &there, &chains, self.programs)
+                    .map_err(|by_nft| self.stays(&there, &format!("{error}; {by_nft}")))
+            }
         }
     }
 
@@ -66,24 +71,37 @@ impl Leftover<'_> {
             IptablesVariant::Legacy if !has_legacy_filter(self.family) => Vec::new(),
             IptablesVariant::Legacy => made.cloned().collect(),
             IptablesVariant::Nft => {
-                let Ok(mut socket) = NetlinkSocket::open() else {
-                    return Vec::new();
+                let is_there = |made: &&InstalledChain, chains: &[String]| {
+                    let mut chains = chains.iter();
+                    chains.any(|name| *name == made.chain || is_child(&made.chain, name))
                 };
-                let mut is_there =
-                    |made: &&InstalledChain| match socket.chain(self.family, &made.chain) {
-                        Ok(chain) => chain.is_some(),
-                        // Any other error is that of a kernel without nf_tables.
-                        Err(error) => error.kind() == ErrorKind::PermissionDenied,
-                    };
-                made.filter(|made| is_there(made)).cloned().collect()
+                match self.chains() {
+                    Ok(chains) => made
+                        .filter(|made| is_there(made, &chains))
+                        .cloned()
+                        .collect(),
+                    Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                        made.cloned().collect()
+                    }
+                    // Any other error is that of a kernel without nf_tables.
+                    Err(_) => Vec::new(),
+                }
             }
         }
+    }
+
+    /// The chains of the nft variant's table.
+    fn chains(self) -> io::Result<Vec<String>> {
+        let table = TablePath::filter(self.family);
+        let chains = NetlinkSocket::open()?.chains_in(table)?;
+        Ok(chains.into_iter().map(|chain| chain.name).collect())
     }
 
     fn by_iptables(self) -> Result<Removed, FirewallError> {
         let iptables = IptablesPrograms::of_variant(self.family, self.variant, self.programs);
         let plan = |listing: &_| ruleset::removal(self.made, self.store, listing);
-        let list = || iptables.save();
+        let chains: Vec<&str> = self.made.iter().map(|made| &*made.chain).collect();
+        let list = || listed(iptables, self.family, &chains, OurChains::Listed);
         match apply::one(iptables, list(), list, &plan) {
             FamilyResult::None => Ok(Removed::default()),
             FamilyResult::Done { changed, plan, .. } => Ok(Removed {

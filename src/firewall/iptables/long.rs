@@ -30,7 +30,7 @@ pub(super) enum OurChains {
 pub(super) fn list(
     iptables: IptablesPrograms<'_>,
     family: Family,
-    chain: &str,
+    ours_are: &[&str],
     ours: OurChains,
 ) -> Option<Listing> {
     let mut socket = NetlinkSocket::open().ok()?;
@@ -45,7 +45,10 @@ pub(super) fn list(
         return None;
     }
     let mut listing = Listing::empty(family, version);
-    let is_ours = |known: &&KernelChain| known.name == chain || is_child(chain, &known.name);
+    let is_ours = |known: &&KernelChain| {
+        let mut ours = ours_are.iter();
+        ours.any(|chain| known.name == *chain || is_child(chain, &known.name))
+    };
     let (own, mut by_program): (Vec<_>, Vec<_>) = chains.iter().partition(is_ours);
     for known in own.into_iter().filter(|_| ours == OurChains::Listed) {
         match rules_of(&mut socket, family, &known.name) {

@@ -51,6 +51,7 @@ use crate::firewall::{
     RulesetFingerprint,
 };
 use crate::model::{Family, Firewall, InstalledChain, Subject};
+use crate::system;
 use long::OurChains;
 use programs::{IptablesPrograms, TableCommand};
 use tables::FilterTables;
@@ -111,6 +112,9 @@ impl FirewallBackend for Iptables<'_> {
     }
 
     fn place_of(&self, subject: Subject, bans: &BTreeSet<Subject>) -> Option<String> {
+        if subject.family() == Family::V6 && !system::kernel_has_ipv6() {
+            return None;
+        }
         let tree = ChainTree::of(&self.firewall.chain, subject.family(), bans);
         let chain = tree.chain_of(subject)?;
         Some(format!("chain {chain}"))

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::error::FirewallError;
+use super::tree::is_child;
 use crate::firewall::programs::{self, PLACES, summary};
 use crate::model::{Family, InstalledChain};
 use crate::system::ProgramOutput;
@@ -30,10 +31,11 @@ pub(super) struct Removed {
 }
 
 /// Takes `made` out of the filter table of `family`: the jumps, the rules, and the
-/// chain, unless somebody else's rule still names that.
+/// chains, unless somebody else's rule still names one. `chains` are those of the table.
 pub(super) fn remove(
     family: Family,
     made: &[InstalledChain],
+    chains: &[String],
     directory: Option<&Path>,
 ) -> Result<Removed, FirewallError> {
     let nft = find(directory)?;
@@ -58,11 +60,18 @@ pub(super) fn remove(
                 let _ = writeln!(emptied, "delete rule {table} {hook} handle {handle}");
             }
         }
-        let _ = writeln!(emptied, "flush chain {table} {chain}");
+    }
+    let is_ours = |name: &&String| {
+        let mut made = made.iter();
+        made.any(|made| made.chain == **name || is_child(&made.chain, name))
+    };
+    let ours: Vec<&String> = chains.iter().filter(is_ours).collect();
+    for name in &ours {
+        let _ = writeln!(emptied, "flush chain {table} {name}");
     }
     let mut all = emptied.clone();
-    for InstalledChain { chain, .. } in made {
-        let _ = writeln!(all, "delete chain {table} {chain}");
+    for name in &ours {
+        let _ = writeln!(all, "delete chain {table} {name}");
     }
     let mut removed = Removed {
         commits: 1,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::listing::Listing;
 use super::rule::ListedRule;
+use super::tree::is_child;
 use crate::firewall::rule_text::{deny, single_address};
 use crate::model::{Address, Family, Subject};
 
@@ -54,7 +55,8 @@ pub(super) fn still_blocking(listing: &Listing, address: Address, chain: &str) -
         Family::V6 => "ip6tables",
     };
     let mut commands = Vec::new();
-    for (name, other) in listing.chains().filter(|(name, _)| *name != chain) {
+    let others = listing.chains();
+    for (name, other) in others.filter(|(name, _)| *name != chain && !is_child(chain, name)) {
         let rules = other.rules.iter();
         for rule in rules.filter(|rule| blocks(rule, address, listing.family)) {
             commands.push(format!("{program} -D {name} {}", rule.for_shell()));

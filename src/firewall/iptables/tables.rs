@@ -17,15 +17,15 @@ pub(super) struct FilterTables {
     pub(super) v6: FamilyListing,
 }
 
-/// The table of `family` as its programs list it; our chain perhaps left out, where all
-/// is long.
+/// The table of `family` as its programs list it; our `chains` perhaps left out, where
+/// all is long.
 pub(super) fn listed(
     iptables: IptablesPrograms<'_>,
     family: Family,
-    chain: &str,
+    chains: &[&str],
     ours: OurChains,
 ) -> FamilyListing {
-    match long::list(iptables, family, chain, ours) {
+    match long::list(iptables, family, chains, ours) {
         Some(listing) => Ok(Some(listing)),
         None => iptables.save(),
     }
@@ -37,7 +37,7 @@ impl FilterTables {
         let programs = firewall.programs.as_deref();
         let [v4, v6] = Family::BOTH.map(|family| {
             let iptables = IptablesPrograms::new(family, programs);
-            listed(iptables, family, &firewall.chain, ours)
+            listed(iptables, family, &[&firewall.chain], ours)
         });
         let firewall = firewall.clone();
         FilterTables { firewall, v4, v6 }

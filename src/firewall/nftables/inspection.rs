@@ -27,6 +27,10 @@ impl FirewallInspection for ListedTable {
         }
     }
 
+    fn place(&self) -> String {
+        format!("table inet {}", self.table)
+    }
+
     fn is_of_another_store(&self, store: &str) -> bool {
         let owner = self.table().and_then(SeenTable::store);
         owner.is_some_and(|owner| owner != store)

@@ -9,7 +9,6 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
-use crate::firewall::iptables::owner;
 use crate::firewall::iptables::tree::{ChainTree, TreeChain, TreeRule};
 use crate::model::Deny;
 
@@ -39,10 +38,11 @@ pub(super) fn write_chains(
     }
 }
 
-/// The restore text that turns one tree below `chain` into another one.
+/// The restore text that turns one tree below `chain` into another one. `id` is the rule
+/// with the store's id.
 pub(in crate::firewall::iptables) fn amendment(
     chain: &str,
-    store: &str,
+    id: &str,
     deny: Deny,
     before: &ChainTree,
     after: &ChainTree,
@@ -58,7 +58,7 @@ pub(in crate::firewall::iptables) fn amendment(
         })
         .collect();
     let mut text = "*filter\n".to_owned();
-    write_chains(&mut text, &changed, chain, &owner::as_comment(store), deny);
+    write_chains(&mut text, &changed, chain, id, deny);
     let stay: HashSet<&str> = after.chains.iter().map(|chain| &*chain.name).collect();
     let gone = before.chains.iter().map(|chain| &*chain.name);
     let gone: Vec<&str> = gone.filter(|name| !stay.contains(name)).collect();

@@ -476,7 +476,13 @@ fn what_is_known_to_be_there_is_amended_like_what_is_listed() {
             .unwrap();
         table.restore(&first).unwrap();
         let tree = |bans| ChainTree::of("PYFILTER", Family::V4, bans);
-        let known = amendment("PYFILTER", STORE, Deny::Drop, &tree(&before), &tree(&after));
+        let known = amendment(
+            "PYFILTER",
+            &id(STORE),
+            Deny::Drop,
+            &tree(&before),
+            &tree(&after),
+        );
         let listed = plan(&wants(&after, &hooks), &[], &table.listing())
             .text
             .unwrap();
