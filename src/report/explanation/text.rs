@@ -147,7 +147,7 @@ impl Explanation {
         }
         let in_force = past.lifted.is_none() && !ban.is_over(self.now);
         if let Some(place) = self.place.as_deref().filter(|_| in_force) {
-            page.fact("Blocked in", place)?;
+            page.fact("Blocked", &format!("in {place}"))?;
         }
         if let (Some(first), Some(last)) = (past.failures.first(), past.failures.last()) {
             let (count, seconds) = (ban.failures, last.counted - first.counted);
