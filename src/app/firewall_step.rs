@@ -237,7 +237,7 @@ impl FirewallStep {
             // Nothing was listed, or something was written since.
             (_, known) => {
                 let BannedAddresses { v4, v6 } = store.count_in_force()?;
-                let idle = known.is_some_and(|(state, _)| state.rules(Family::V6).is_none());
+                let idle = known.is_some_and(|(state, _)| !state.has_chain(Family::V6));
                 (v4, if idle { 0 } else { v6 })
             }
         };

@@ -7,22 +7,21 @@
 //! A fingerprint is a text in the store. An example, in four parts:
 //!
 //! ```text
-//! layout 2, boot 9f0c…, first process 31, namespace 4:4026531840, IPv6 true,
+//! layout 3, boot 9f0c…, first process 31, namespace 4:4026531840, IPv6 true,
 //!   (2049, 1311) 99392 (1700000000, 5), …      which kernel, and which programs
 //! chain "PYFILTER", hooks ["INPUT"], DROP;     what the configuration wants
 //! generation 1042,                             commits so far, of anybody
-//! v4 7/100002, v6 9/3                          our chains: handle/uses
+//! v4 7/18, v6 9/3                              our chains: handle/uses
 //! ```
 //!
-//! `v4 7/100002` is a chain with the handle 7 that is used 100,002 times: 100,000 bans,
-//! the rule with the store's id, and one jump to it.
+//! `v4 7/18` is a chain with the handle 7 that is used 18 times: by sixteen ways on, the
+//! rule with the store's id, and one jump to it.
 //!
 //! - The next run takes the same text: nothing has changed, nothing is listed.
 //! - The run has one address more to ban, and writes it with one commit. Afterwards it
-//!   must find generation 1043 ([`RulesetFingerprint::follows`]) and `v4 7/100003`
-//!   ([`RulesetFingerprint::has_grown`]). With generation 1044 somebody else has written
-//!   at the same moment: the chain is listed.
-//! - Somebody adds a rule to any table: generation 1043, so the chain is listed.
+//!   must find generation 1043 ([`RulesetFingerprint::follows`]). With generation 1044
+//!   somebody else has written at the same moment: the chains are listed.
+//! - Somebody adds a rule to any table: generation 1043, so the chains are listed.
 //!
 //! A generation and an inode are used again, so the first part proves the namespace: by
 //! the boot, by the start of process 1 (a container has another one after each start),
@@ -90,33 +89,14 @@ impl RulesetFingerprint {
             && before.generation.checked_add(commits) == Some(self.generation)
     }
 
-    /// How many rules our chain of `family` holds, about: jumps to it are counted, too.
-    /// None if there is no chain.
+    /// Whether there is a chain of ours for `family`.
     #[must_use]
-    pub fn rules(&self, family: Family) -> Option<usize> {
+    pub fn has_chain(&self, family: Family) -> bool {
         let [v4, v6] = self.chains;
-        let chain = match family {
-            Family::V4 => v4,
-            Family::V6 => v6,
-        };
-        usize::try_from(chain?.uses).ok()
-    }
-
-    /// Whether our chains of IPv4 and IPv6 hold `by` rules more than before, and are the
-    /// same chains.
-    #[must_use]
-    pub fn has_grown(&self, before: &RulesetFingerprint, by: [i64; 2]) -> bool {
-        let sides = self.chains.iter().zip(&before.chains).zip(by);
-        sides
-            .into_iter()
-            .all(|((now, before), by)| match (now, before) {
-                (Some(now), Some(before)) => {
-                    now.handle == before.handle
-                        && i64::from(now.uses) == i64::from(before.uses) + by
-                }
-                (None, None) => by == 0,
-                _ => false,
-            })
+        match family {
+            Family::V4 => v4.is_some(),
+            Family::V6 => v6.is_some(),
+        }
     }
 }
 
@@ -191,20 +171,6 @@ mod tests {
             ..fingerprint(6, 10)
         };
         assert!(!elsewhere.follows(&before, 1));
-    }
-
-    #[test]
-    fn the_chain_must_have_grown_by_what_was_written() {
-        let before = fingerprint(5, 10);
-        assert!(fingerprint(6, 13).has_grown(&before, [3, 0]));
-        assert!(fingerprint(6, 8).has_grown(&before, [-2, 0]));
-        assert!(!fingerprint(6, 13).has_grown(&before, [2, 0]));
-        assert!(!fingerprint(6, 10).has_grown(&before, [0, 1]));
-        let gone = RulesetFingerprint {
-            chains: [None, None],
-            ..fingerprint(6, 10)
-        };
-        assert!(!gone.has_grown(&before, [0, 0]));
     }
 
     #[test]

@@ -109,7 +109,11 @@ fn kernel_whatever_happened_to_a_branch_is_repaired() {
                 .any(|warning| warning.contains("is emptied but can not be deleted")),
             "{outcome:?}"
         );
-        assert_eq!(children(&programs), std::slice::from_ref(&leaf), "{variant:?}");
+        assert_eq!(
+            children(&programs),
+            std::slice::from_ref(&leaf),
+            "{variant:?}"
+        );
         programs.run(&format!("{program} -D FORWARD -j {leaf}"));
         brought(&firewall, &set(&["203.0.113.13", "2001:db8::13"]), &[]);
         assert_eq!(children(&programs), [""; 0], "{variant:?}");

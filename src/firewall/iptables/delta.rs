@@ -51,7 +51,9 @@ fn texts(
         if gone.is_empty() && new.is_empty() {
             continue;
         }
-        before.rules(family)?;
+        if !before.has_chain(family) {
+            return None;
+        }
         let after = ChainTree::of(&firewall.chain, family, &bans);
         let mut then = bans.clone();
         for ban in &new {

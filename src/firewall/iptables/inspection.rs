@@ -41,7 +41,7 @@ impl FirewallInspection for FilterTables {
     fn is_covered_by(&self, fingerprint: &RulesetFingerprint) -> bool {
         let tables = [&self.v4, &self.v6];
         Family::BOTH.into_iter().zip(tables).all(|(family, table)| {
-            let has_chain = fingerprint.rules(family).is_some();
+            let has_chain = fingerprint.has_chain(family);
             match table {
                 Ok(Some(listing)) => listing.variant() == IptablesVariant::Nft && has_chain,
                 Ok(None) => !has_chain && !system::kernel_has_ipv6(),

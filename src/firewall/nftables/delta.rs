@@ -31,9 +31,8 @@ pub(super) fn apply(
     let written = text.is_empty()
         || NftProgram::find(firewall.programs.as_deref())
             .is_ok_and(|nft| nft.commit(&text, &table).is_ok());
-    let after = fingerprint::take(firewall).filter(|after| {
-        written && after.follows(before, commits) && after.has_grown(before, [0, 0])
-    });
+    let after =
+        fingerprint::take(firewall).filter(|after| written && after.follows(before, commits));
     DeltaOutcome {
         changed: written && commits > 0,
         fingerprint: after,
