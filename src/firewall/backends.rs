@@ -1,7 +1,7 @@
 //! Which backends there are, and which one is taken.
 
 use crate::firewall::iptables::Iptables;
-use crate::firewall::nftables::Nftables;
+use crate::firewall::nftables::{self, Nftables};
 use crate::firewall::{CommittedBans, FirewallBackend, FirewallInspection, ReconcileOutcome};
 use crate::model::{Backend, Firewall, InstalledChain};
 
@@ -117,6 +117,27 @@ pub fn remove(
         }
     }
     outcome
+}
+
+/// A sentence for each place that is not used any more, and in which something of `made`
+/// is or may be; and for a table of nftables that nobody remembers, since the store that
+/// made it was lost. Loads no module.
+#[must_use]
+pub fn leftovers(
+    firewall: &Firewall,
+    seen: &dyn FirewallInspection,
+    made: &[InstalledChain],
+) -> Vec<String> {
+    let mut told = seen.leftovers(made);
+    if firewall.backend == Backend::Iptables {
+        let tables = made.iter().filter(|made| made.may_be_of(Backend::Nftables));
+        told.extend(tables.filter_map(|table| nftables::leftover(table, true)));
+        let table = Nftables { firewall }.made();
+        if !made.contains(&table) {
+            told.extend(nftables::leftover(&table, false));
+        }
+    }
+    told
 }
 
 /// What pyfilter with these settings may have made, wherever that is.

@@ -112,6 +112,18 @@ fn changed_by_others(
     ))
 }
 
+/// What is told of a table that is not used any more.
+pub(super) fn left_table(name: &str, is_remembered: bool) -> String {
+    let when = if is_remembered {
+        "the next run takes it away, or say"
+    } else {
+        "this store does not remember it; remove it with"
+    };
+    format!(
+        "firewall: the table inet {name} that pyfilter made may still block; {when}: nft delete table inet {name}"
+    )
+}
+
 /// What of `made` is or may be in other places than our table.
 pub(super) fn leftovers(inspected: &ListedTable, made: &[InstalledChain]) -> Vec<String> {
     let is_there = |made: &&InstalledChain| match made.place {
@@ -131,9 +143,7 @@ pub(super) fn leftovers(inspected: &ListedTable, made: &[InstalledChain]) -> Vec
     let sentence = |made: &InstalledChain| {
         let name = &made.chain;
         match made.place {
-            Some(ChainLocation::Nftables) => format!(
-                "firewall: the table inet {name} that pyfilter made may still block; the next run takes it away, or say: nft delete table inet {name}"
-            ),
+            Some(ChainLocation::Nftables) => left_table(name, true),
             Some(ChainLocation::Iptables { family, variant }) => format!(
                 "firewall: {family}: the chain {name} that was made with the {} variant of iptables may still block; the next run takes it away",
                 variant.as_str()

@@ -49,6 +49,14 @@ use layout::{BANS, SETS, table_name};
 use listed::ListedTable;
 use program::NftProgram;
 
+/// A sentence about a table that a pyfilter made and that is there, though nftables is not
+/// the backend now. One that the store does not remember has to carry an id.
+pub(super) fn leftover(made: &InstalledChain, is_remembered: bool) -> Option<String> {
+    let name = &made.chain;
+    let (id, _) = seen::owner(name).ok()??;
+    (is_remembered || id.is_some()).then(|| check::left_table(name, is_remembered))
+}
+
 /// The backend with these settings.
 pub(super) struct Nftables<'a> {
     pub(super) firewall: &'a Firewall,
