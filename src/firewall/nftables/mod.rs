@@ -45,6 +45,7 @@ use crate::firewall::{
     RulesetFingerprint,
 };
 use crate::model::{Family, Firewall, InstalledChain, Subject};
+use crate::system;
 use layout::{BANS, SETS, table_name};
 use listed::ListedTable;
 use program::NftProgram;
@@ -113,6 +114,9 @@ impl FirewallBackend for Nftables<'_> {
     }
 
     fn place_of(&self, subject: Subject, bans: &BTreeSet<Subject>) -> Option<String> {
+        if subject.family() == Family::V6 && !system::kernel_has_ipv6() {
+            return None;
+        }
         let set = SETS.iter().find(|set| set.is_for(subject))?;
         bans.get(&subject)?;
         let table = table_name(&self.firewall.chain);
