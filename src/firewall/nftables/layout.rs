@@ -47,7 +47,7 @@ const PRIORITY: i32 = -10;
 /// What the name of the store's chain begins with.
 const STORE: &str = "store_";
 
-/// How long the name of a table may be, so that every kernel and `nft` takes it.
+/// How many bytes the name of a table has at most.
 const LONGEST_NAME: usize = 63;
 
 /// The least size of a set of addresses.
@@ -160,6 +160,13 @@ impl BanSet {
         };
         (*source == expected && *verdict == denies).then_some(*packets)
     }
+}
+
+/// The set for `subject`; none if the kernel has no such packets.
+pub(super) fn set_of(subject: Subject, has_ipv6: bool) -> Option<BanSet> {
+    let mut sets = SETS.into_iter();
+    let set = sets.find(|set| set.is_for(subject))?;
+    (has_ipv6 || set.family == Family::V4).then_some(set)
 }
 
 fn port_unreachable(code: u8) -> Expression {
@@ -287,6 +294,9 @@ mod tests {
             let sets: Vec<_> = SETS.iter().filter(|of| of.is_for(subject)).collect();
             assert_eq!(sets.len(), 1);
             assert_eq!(sets[0].name, set);
+            assert_eq!(set_of(subject, true).unwrap().name, set);
+            let is_v4 = subject.family() == Family::V4;
+            assert_eq!(set_of(subject, false).is_some(), is_v4);
         }
     }
 

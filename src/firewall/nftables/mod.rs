@@ -46,7 +46,7 @@ use crate::firewall::{
 };
 use crate::model::{Family, Firewall, InstalledChain, Subject};
 use crate::system;
-use layout::{BANS, SETS, table_name};
+use layout::{BANS, SETS, set_of, table_name};
 use listed::ListedTable;
 use program::NftProgram;
 
@@ -114,10 +114,7 @@ impl FirewallBackend for Nftables<'_> {
     }
 
     fn place_of(&self, subject: Subject, bans: &BTreeSet<Subject>) -> Option<String> {
-        if subject.family() == Family::V6 && !system::kernel_has_ipv6() {
-            return None;
-        }
-        let set = SETS.iter().find(|set| set.is_for(subject))?;
+        let set = set_of(subject, system::kernel_has_ipv6())?;
         bans.get(&subject)?;
         let table = table_name(&self.firewall.chain);
         Some(format!("set {} of table inet {table}", set.name))

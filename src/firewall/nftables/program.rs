@@ -31,8 +31,8 @@ impl NftProgram {
         }
     }
 
-    /// The one in `directory`, else in the usual places: what was made is removed where
-    /// the configured directory has no `nft`, because it was made before it was configured.
+    /// The one in `directory`, else in the usual places: what was made is removed even if
+    /// the directory was configured afterwards, and has no `nft`.
     pub(super) fn find_for_removal(directory: Option<&Path>) -> Result<Self, NftablesError> {
         let usual = PLACES.iter().map(Path::new);
         let places: Vec<&Path> = directory.into_iter().chain(usual).collect();
