@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{attacked, blocked, column, pyfilter};
-use crate::kit::{Sandbox, failures};
+use crate::kit::{Sandbox, failure, failures};
 use crate::netns::{Netns, PROGRAMS, Pair, Programs, VARIANTS, Variant};
 
 const ATTACKERS: [&str; 2] = ["203.0.113.13", "2001:db8::13"];
@@ -303,7 +303,7 @@ fn kernel_nft_that_is_missing_or_fails_keeps_the_bans_for_the_next_run() {
         ),
         (
             "echo 'Error: Could not process rule: Operation not supported' >&2; exit 1",
-            "the kernel has not what is needed",
+            "the kernel has not tables of nf_tables for inet",
         ),
     ] {
         let pyfilter = hit(&programs);
@@ -327,25 +327,342 @@ fn kernel_nft_that_is_missing_or_fails_keeps_the_bans_for_the_next_run() {
     }
 }
 
+/// When `nft` kills the run that called it.
+#[derive(Debug, Clone, Copy)]
+enum Moment {
+    Before,
+    After,
+}
+
+const MOMENTS: [Moment; 2] = [Moment::Before, Moment::After];
+
+/// Lets the call of `nft` with this number kill the run, with its work undone or done.
+/// The others do their work.
+fn kills(programs: &Programs<'_>, call: usize, moment: Moment) {
+    let calls = programs.directory().join("nft-calls");
+    let _ = std::fs::remove_file(&calls);
+    let calls = calls.display();
+    let work = match moment {
+        Moment::Before => String::new(),
+        Moment::After => format!("ip netns exec {} nft \"$@\"\n", programs.namespace()),
+    };
+    put_nft(
+        programs,
+        &format!(
+            "echo >> {calls}
+            if [ $(wc -l < {calls}) = {call} ]; then
+            {work}
+            kill -9 $PPID
+            exit
+            fi"
+        ),
+    );
+}
+
+/// A run with these arguments that dies so; what it printed.
+fn dies(pyfilter: &Sandbox, programs: &Programs<'_>, arguments: &[&str]) -> String {
+    let ran = pyfilter.run(arguments);
+    assert_eq!(ran.status(), None, "{}", ran.stderr());
+    put_nft(programs, "");
+    ran.stdout()
+}
+
+/// Expects the bans of these to be told. A run that dies may leave one to be told again.
+#[track_caller]
+fn told(printed: &str, addresses: &[&str]) {
+    let lines = printed.lines();
+    let mut told: Vec<&str> = lines
+        .filter_map(|line| line.split_once("Found IP: ")?.1.split(' ').next())
+        .collect();
+    told.sort_unstable();
+    told.dedup();
+    let mut expected = addresses.to_vec();
+    expected.sort_unstable();
+    assert_eq!(told, expected);
+}
+
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
-fn kernel_a_run_that_nft_kills_is_finished_by_the_next() {
-    for is_done in [false, true] {
+fn kernel_a_first_run_that_nft_kills_is_finished_by_the_next() {
+    for (call, moment) in [1, 2]
+        .into_iter()
+        .flat_map(|call| MOMENTS.map(|of| (call, of)))
+    {
+        println!("call {call}, {moment:?}");
         let host = Netns::new();
         let programs = programs(&host);
         let pyfilter = hit(&programs);
-        let work = if is_done {
-            format!("ip netns exec {} nft \"$@\"", programs.namespace())
-        } else {
-            String::new()
-        };
-        programs.script("nft", &format!("{work}\nkill -9 $PPID"));
-        assert_eq!(pyfilter.scan().status(), None);
-        put_nft(&programs, "");
+        pyfilter.append("auth.log", failures("203.0.113.14", 4));
+        kills(&programs, call, moment);
+        let printed = dies(&pyfilter, &programs, &["scan"]);
+        told(&(printed + &pyfilter.scan().exits(0).stdout()), &ATTACKERS);
+        in_force(&pyfilter, &programs, &ATTACKERS);
+        quiet(&pyfilter);
+        pyfilter.append("auth.log", failure("203.0.113.14", 4));
+        pyfilter.scan().exits(0).bans(["203.0.113.14"]);
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_a_later_run_that_nft_kills_is_finished_by_the_next() {
+    for (is_listed, moment) in [false, true]
+        .into_iter()
+        .flat_map(|of| MOMENTS.map(|at| (of, at)))
+    {
+        println!("listed {is_listed}, {moment:?}");
+        let host = Netns::new();
+        let programs = programs(&host);
+        let pyfilter = with_nftables(attacked(&programs, &["203.0.113.12", "2001:db8::12"]));
+        // The first run calls it twice. Another `nft` makes the next run list.
+        kills(&programs, 3, moment);
         pyfilter.scan().exits(0);
+        if is_listed {
+            kills(&programs, 1, moment);
+        }
+        let more: String = ATTACKERS.map(|address| failures(address, 5)).concat();
+        pyfilter.append("auth.log", more);
+        let printed = dies(&pyfilter, &programs, &["scan"]);
+        told(&(printed + &pyfilter.scan().exits(0).stdout()), &ATTACKERS);
+        let all = ["203.0.113.12", ATTACKERS[0], "2001:db8::12", ATTACKERS[1]];
+        in_force(&pyfilter, &programs, &all);
+        quiet(&pyfilter);
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_an_unban_that_nft_kills_is_finished_by_the_next_run() {
+    for (call, moment) in [1, 3]
+        .into_iter()
+        .flat_map(|call| MOMENTS.map(|of| (call, of)))
+    {
+        println!("call {call}, {moment:?}");
+        let host = Netns::new();
+        let programs = programs(&host);
+        let pyfilter = hit(&programs);
+        if call == 3 {
+            kills(&programs, call, moment);
+        }
+        pyfilter.scan().exits(0);
+        if call == 1 {
+            kills(&programs, call, moment);
+        }
+        dies(&pyfilter, &programs, &["unban", ATTACKERS[0]]);
+        pyfilter
+            .scan()
+            .exits(0)
+            .says("Un-banned IP: 203.0.113.13, by hand.");
+        in_force(&pyfilter, &programs, &[ATTACKERS[1]]);
+        quiet(&pyfilter);
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_another_chain_is_another_table_and_the_old_one_goes() {
+    let host = Netns::new();
+    let programs = programs(&host);
+    let pyfilter = hit(&programs);
+    pyfilter.scan().exits(0).bans(ATTACKERS);
+    let right = table(&programs);
+    let mut pyfilter = pyfilter;
+    // Two chains whose names differ only in what a table's name can not have.
+    for (chain, name) in [
+        ("BANNED", "banned"),
+        ("A+B", "a_b_2f43bead"),
+        ("A_B", "a_b"),
+    ] {
+        pyfilter = pyfilter.set("/settings/firewall/chain", chain);
+        let json = pyfilter.run(["scan", "--json"]).exits(0).json();
+        assert_eq!(json["firewall"]["changed"], true, "{json:#}");
+        let tables = programs.exec("nft list tables");
+        assert_eq!(tables, format!("table inet {name}\n"));
+        let made = programs.exec(&format!("nft -s list table inet {name}"));
+        let expected = right.replace("inet pyfilter", &format!("inet {name}"));
+        assert_eq!(made.replace('\t', " "), expected);
+        quiet(&pyfilter);
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_a_renaming_that_nft_kills_leaves_no_old_table() {
+    // The new table is made, then the old one is removed.
+    let calls = [1, 2]
+        .into_iter()
+        .flat_map(|call| MOMENTS.map(|of| (call, of)));
+    for (call, moment) in calls {
+        println!("call {call}, {moment:?}");
+        let host = Netns::new();
+        let programs = programs(&host);
+        let pyfilter = hit(&programs);
+        pyfilter.scan().exits(0);
+        let pyfilter = pyfilter.set("/settings/firewall/chain", "BANNED");
+        kills(&programs, call, moment);
+        dies(&pyfilter, &programs, &["scan"]);
+        pyfilter.scan().exits(0).prints("");
+        let tables = programs.exec("nft list tables");
+        assert_eq!(tables, "table inet banned\n");
+        let made = programs.exec("nft list table inet banned");
+        assert!(ATTACKERS.iter().all(|of| made.contains(of)), "{made}");
+        quiet(&pyfilter);
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_what_people_do_to_the_elements_is_repaired_whatever_the_run() {
+    let host = Netns::new();
+    let programs = programs(&host);
+    let pyfilter = hit(&programs);
+    pyfilter.scan().exits(0).bans(ATTACKERS);
+    let foreign = || {
+        nft(&programs, "add element inet pyfilter v4 { 192.0.2.1 }");
+        nft(&programs, "add element inet pyfilter v6 { 2001:db8::99 }");
+        nft(
+            &programs,
+            "add element inet pyfilter v6_networks { 2001:db8:5::/48 }",
+        );
+    };
+    nft(
+        &programs,
+        "delete element inet pyfilter v4 { 203.0.113.13 }",
+    );
+    foreign();
+    let json = pyfilter.run(["scan", "--json"]).exits(0).json();
+    assert_eq!(json["firewall"]["changed"], true, "{json:#}");
+    in_force(&pyfilter, &programs, &ATTACKERS);
+    assert_eq!(elements(&programs, "v6_networks"), [""; 0]);
+    quiet(&pyfilter);
+    // What is un-banned is gone already, and what is banned is there already.
+    nft(
+        &programs,
+        "delete element inet pyfilter v4 { 203.0.113.13 }",
+    );
+    foreign();
+    pyfilter.run(["unban", ATTACKERS[0]]).exits(0);
+    in_force(&pyfilter, &programs, &[ATTACKERS[1]]);
+    nft(&programs, "add element inet pyfilter v4 { 203.0.113.20 }");
+    nft(
+        &programs,
+        "delete element inet pyfilter v6 { 2001:db8::13 }",
+    );
+    pyfilter.run(["ban", OTHERS[0]]).exits(0);
+    in_force(&pyfilter, &programs, &[ATTACKERS[1], OTHERS[0]]);
+    assert_eq!(elements(&programs, "v6_networks"), [""; 0]);
+    quiet(&pyfilter);
+}
+
+/// Lets the next call of `nft` be refused by the kernel, behind all that it was given.
+fn refuses_once(programs: &Programs<'_>) {
+    let refused = programs.directory().join("refused");
+    let _ = std::fs::remove_file(&refused);
+    let (refused, namespace) = (refused.display(), programs.namespace());
+    put_nft(
+        programs,
+        &format!(
+            "if [ ! -e {refused} ]; then
+            touch {refused}
+            (cat; echo 'create table inet pyfilter') | ip netns exec {namespace} nft \"$@\"
+            exit
+            fi"
+        ),
+    );
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_a_restore_that_is_refused_leaves_nothing_half_done() {
+    let host = Netns::new();
+    let programs = programs(&host);
+    let pyfilter = hit(&programs);
+    pyfilter.scan().exits(0).bans(ATTACKERS);
+    let right = table(&programs);
+    for damage in [
+        "flush ruleset",
+        "flush chain inet pyfilter bans",
+        "add table inet pyfilter { flags dormant; }",
+    ] {
+        nft(&programs, damage);
+        let damaged = table(&programs);
+        refuses_once(&programs);
+        pyfilter
+            .run(["restore"])
+            .exits(1)
+            .warns("`nft` refused the rule set, so nothing was changed; it said: ")
+            .warns("File exists");
+        assert_eq!(table(&programs), damaged, "{damage}");
+        pyfilter.scan().exits(0).prints("");
+        assert_eq!(table(&programs), right, "{damage}");
         in_force(&pyfilter, &programs, &ATTACKERS);
         quiet(&pyfilter);
     }
+    // For a difference that is refused the whole table is written in the same run.
+    nft(
+        &programs,
+        "delete element inet pyfilter v4 { 203.0.113.13 }",
+    );
+    refuses_once(&programs);
+    pyfilter.run(["restore"]).exits(0);
+    assert_eq!(table(&programs), right);
+    quiet(&pyfilter);
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_a_table_of_the_host_is_left_alone_although_we_had_made_one_of_its_name() {
+    let host = Netns::new();
+    let programs = programs(&host);
+    let pyfilter = hit(&programs).set("/settings/firewall/chain", "FILTER");
+    pyfilter.scan().exits(0).bans(ATTACKERS);
+    // Like a reload of /etc/nftables.conf.
+    nft(&programs, "flush ruleset");
+    nft(&programs, "add table inet filter");
+    nft(
+        &programs,
+        "add chain inet filter input { type filter hook input priority 0; policy drop; }",
+    );
+    let before = programs.exec("nft list ruleset");
+    for _ in 0..2 {
+        pyfilter
+            .scan()
+            .exits(1)
+            .warns("the table inet filter is not pyfilter's");
+        assert_eq!(programs.exec("nft list ruleset"), before);
+    }
+    pyfilter.run(["check"]).exits(1).says("is not pyfilter's");
+    let pyfilter = pyfilter.set("/settings/firewall/chain", "MINE");
+    pyfilter.scan();
+    assert_eq!(programs.exec("nft list table inet filter"), before);
+    let mine = nft(&programs, "list table inet mine");
+    assert!(mine.contains("203.0.113.13"), "{mine}");
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_a_name_that_nft_does_not_take_is_told_before_the_first_run() {
+    let host = Netns::new();
+    let programs = programs(&host);
+    for word in ["counter", "limit", "log", "set", "table", "ip", "drop"] {
+        let pyfilter = hit(&programs).set("/settings/firewall/chain", word);
+        let advice = format!(
+            "nft does not take {word} as the name of a table: give settings.firewall.chain another name"
+        );
+        pyfilter
+            .run(["check"])
+            .exits(1)
+            .says(&advice)
+            .says_nothing_of("the next run makes table");
+        pyfilter.scan().exits(1).warns(&advice);
+        assert_eq!(programs.exec("nft list tables"), "");
+    }
+    let pyfilter = hit(&programs);
+    pyfilter
+        .run(["check"])
+        .says("the next run makes table inet pyfilter")
+        .says_nothing_of("does not take");
+    assert_eq!(programs.exec("nft list tables"), "");
 }
 
 #[test]
@@ -407,7 +724,7 @@ fn kernel_a_table_that_nothing_can_take_away_is_told_with_the_command() {
     let programs = programs(&host);
     let pyfilter = hit(&programs);
     pyfilter.scan().exits(0);
-    std::fs::remove_file(programs.directory().join("nft")).unwrap();
+    put_nft(&programs, "echo 'Error: no luck today' >&2; exit 1");
     let pyfilter = pyfilter.set("/settings/firewall/backend", "iptables");
     for _ in 0..2 {
         pyfilter
@@ -418,6 +735,20 @@ fn kernel_a_table_that_nothing_can_take_away_is_told_with_the_command() {
     }
     put_nft(&programs, "");
     pyfilter.scan().exits(0).prints("");
+    assert!(table(&programs).contains("No such file"));
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_a_table_is_taken_away_by_the_hosts_own_nft_too() {
+    let host = Netns::new();
+    let programs = programs(&host);
+    let pyfilter = hit(&programs);
+    pyfilter.scan().exits(0);
+    std::fs::remove_file(programs.directory().join("nft")).unwrap();
+    let pyfilter = pyfilter.set("/settings/firewall/backend", "iptables");
+    pyfilter.scan().exits(0).prints("");
+    assert_eq!(blocked(&programs), ATTACKERS);
     assert!(table(&programs).contains("No such file"));
 }
 
@@ -499,7 +830,7 @@ fn kernel_check_tells_that_our_table_is_not_as_it_was_left() {
     let programs = programs(&host);
     // The longest name that a chain may have, with what nft does not take in one.
     let pyfilter = hit(&programs).set("/settings/firewall/chain", "1A+B:C@D.E_F-GHIJKLMNOPQRSTU");
-    let table = "inet _1a_b_c_d.e_f-ghijklmnopqrstu";
+    let table = "inet _1a_b_c_d.e_f-ghijklmnopqrstu_cb242ad6";
     pyfilter.scan().exits(0);
     pyfilter
         .run(["check"])

@@ -40,20 +40,14 @@ mod objects;
 mod questions;
 mod rules;
 mod socket;
-#[cfg_attr(
-    not(test),
-    allow(dead_code, reason = "the tree of iptables reads its rules with it")
-)]
 mod source_rule;
 
-pub(super) use objects::{BaseHook, ChainState, KernelChain, KernelSet, KernelTable, SetElement};
+pub(super) use objects::{
+    BaseHook, ChainState, KernelChain, KernelSet, KernelTable, SET_OF_INTERVALS, SetElement,
+};
 pub(super) use rules::{Expression, KernelRule, RuleVerdict};
 pub(super) use socket::NetlinkSocket;
-#[allow(
-    unused_imports,
-    reason = "the tree of iptables reads its rules with it"
-)]
-pub(super) use source_rule::{SourceVerdict, source_rule, source_subject};
+pub(super) use source_rule::{SourceVerdict, source_in_header, source_rule, source_subject};
 
 use crate::model::Family;
 

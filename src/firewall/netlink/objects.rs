@@ -94,6 +94,9 @@ pub(in crate::firewall) struct BaseHook {
     pub(in crate::firewall) policy: u32,
 }
 
+/// `NFT_SET_INTERVAL`: the set holds intervals, and not single keys.
+pub(in crate::firewall) const SET_OF_INTERVALS: u32 = 4;
+
 /// A set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::firewall) struct KernelSet {
@@ -104,7 +107,7 @@ pub(in crate::firewall) struct KernelSet {
     pub(in crate::firewall) key_type: u32,
     /// How many bytes its keys have.
     pub(in crate::firewall) key_length: u32,
-    /// `NFT_SET_…`: 4 is for intervals.
+    /// `NFT_SET_…`, such as [`SET_OF_INTERVALS`].
     pub(in crate::firewall) flags: u32,
     /// How many elements it takes; none if as many as there are.
     pub(in crate::firewall) size: Option<u32>,

@@ -26,6 +26,24 @@ pub(in crate::firewall) enum SourceVerdict {
 /// `NFT_PAYLOAD_NETWORK_HEADER`
 const NETWORK_HEADER: u32 = 1;
 
+/// Where the source stands in the header, and how many bytes it has.
+fn place_in_header(family: Family) -> (u32, u32) {
+    match family {
+        Family::V4 => (12, 4),
+        Family::V6 => (8, 16),
+    }
+}
+
+/// Loads the whole source of a packet.
+pub(in crate::firewall) fn source_in_header(family: Family) -> Expression {
+    let (offset, length) = place_in_header(family);
+    Expression::Payload {
+        base: NETWORK_HEADER,
+        offset,
+        length,
+    }
+}
+
 /// The rule `-s SOURCE -j DROP`, `-s SOURCE -j REJECT` or `-s SOURCE -g CHAIN` of a table
 /// of `family` alone. None if the rule asks or does anything besides, but to count.
 pub(in crate::firewall) fn source_rule(
@@ -71,10 +89,7 @@ pub(in crate::firewall) fn source_subject(
     expressions: &[Expression],
     family: Family,
 ) -> Option<Subject> {
-    let (offset, whole) = match family {
-        Family::V4 => (12, 4),
-        Family::V6 => (8, 16),
-    };
+    let (offset, whole) = place_in_header(family);
     let (loaded, mask, value) = match expressions {
         [] => return subject_of(&[], 0, family),
         [
@@ -91,9 +106,10 @@ pub(in crate::firewall) fn source_subject(
         },
         _ => return None,
     };
-    let loaded = usize::try_from(loaded)
-        .ok()
-        .filter(|loaded| (1..=whole).contains(loaded))?;
+    if !(1..=whole).contains(&loaded) {
+        return None;
+    }
+    let loaded = usize::try_from(loaded).ok()?;
     let mask = mask.map_or(vec![0xff; loaded], Clone::clone);
     if value.len() != loaded || mask.len() != loaded {
         return None;

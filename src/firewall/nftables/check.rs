@@ -1,5 +1,6 @@
 //! What `check` tells of our table.
 
+use super::error::NftablesError;
 use super::listed::ListedTable;
 use super::plan::TablePlan;
 use super::program::NftProgram;
@@ -26,14 +27,10 @@ pub(super) fn check(
         Err(error) => return vec![Error(format!("firewall: {error}"))],
     };
     let mut findings = Vec::new();
-    let version = match NftProgram::find(firewall.programs.as_deref()) {
-        Ok(nft) => nft.version(),
-        Err(error) => {
-            findings.push(Error(format!("firewall: {error}")));
-            "without its program".to_owned()
-        }
-    };
-    let version = Escaped::text(&version).to_string();
+    let to_make = (seen.is_none() && !is_known).then_some(table.as_str());
+    let (version, fault) = program(firewall, to_make);
+    let is_makable = fault.is_none();
+    findings.extend(fault.map(|error| Error(format!("firewall: {error}"))));
     let owner = seen.and_then(|seen| seen.store());
     let other = owner.filter(|owner| store.is_some_and(|store| store != *owner));
     let unsure = committed.filter(|_| !is_known);
@@ -70,7 +67,7 @@ pub(super) fn check(
                 "firewall: nftables {version}, {addresses} and {networks} in table inet {table}"
             )
         }
-        None if differs => format!("firewall: nftables {version}"),
+        None if differs || !is_makable => format!("firewall: nftables {version}"),
         None => format!("firewall: nftables {version}; the next run makes table inet {table}"),
     }));
     if is_not_ours {
@@ -80,6 +77,17 @@ pub(super) fn check(
         findings.push(Warning(format!("firewall: the table inet {table} carries the id of another store, {other}; the next run puts the bans of this one, {}, in their place: give one of the two another settings.firewall.chain", store.unwrap_or_default())));
     }
     findings
+}
+
+/// What `nft` says of itself, and what keeps it from making the table `to_make`.
+fn program(firewall: &Firewall, to_make: Option<&str>) -> (String, Option<NftablesError>) {
+    let nft = match NftProgram::find(firewall.programs.as_deref()) {
+        Ok(nft) => nft,
+        Err(error) => return ("without its program".to_owned(), Some(error)),
+    };
+    let made = to_make.map_or(Ok(()), |table| nft.check_table(table));
+    let fault = made.map_err(NftablesError::of_the_whole_table).err();
+    (Escaped::text(&nft.version()).to_string(), fault)
 }
 
 /// Our table is not as the last run left it. That is an error where banned addresses may

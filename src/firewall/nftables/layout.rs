@@ -26,7 +26,13 @@
 //! - A set of a fixed size is a table of so many places in the kernel. It is filled and
 //!   listed in half the time that one takes which grows by itself.
 
-use crate::firewall::netlink::{BaseHook, Expression, KernelRule, KernelSet, RuleVerdict};
+use std::fmt::Write as _;
+
+use siphasher::sip::SipHasher13;
+
+use crate::firewall::netlink::{
+    BaseHook, Expression, KernelRule, KernelSet, RuleVerdict, SET_OF_INTERVALS, source_in_header,
+};
 use crate::model::{Deny, Family, Subject};
 
 /// The chain with the rules.
@@ -41,8 +47,8 @@ const PRIORITY: i32 = -10;
 /// What the name of the store's chain begins with.
 const STORE: &str = "store_";
 
-/// `NFT_SET_INTERVAL`
-const INTERVALS: u32 = 4;
+/// How many bytes the name of a table has at most.
+const LONGEST_NAME: usize = 63;
 
 /// The least size of a set of addresses.
 const SMALLEST: usize = 16_384;
@@ -84,7 +90,11 @@ impl BanSet {
             Family::V4 => (7, 4),
             Family::V6 => (8, 16),
         };
-        let flags = if self.is_of_networks { INTERVALS } else { 0 };
+        let flags = if self.is_of_networks {
+            SET_OF_INTERVALS
+        } else {
+            0
+        };
         let size = set.size.and_then(|size| usize::try_from(size).ok());
         set.name == self.name
             && (set.key_type, set.key_length) == key
@@ -126,19 +136,16 @@ impl BanSet {
 
     /// The packets that [`Self::rule`] has stopped; none if `rule` is another.
     pub(super) fn stopped_by(self, rule: &KernelRule, deny: Deny) -> Option<u64> {
-        let (protocol, offset, length) = match self.family {
-            Family::V4 => (2, 12, 4),
-            Family::V6 => (10, 8, 16),
+        // `NFPROTO_IPV4`, `NFPROTO_IPV6`
+        let protocol = match self.family {
+            Family::V4 => 2,
+            Family::V6 => 10,
         };
         let expected = [
             // `NFT_META_NFPROTO`
             Expression::Meta(15),
             Expression::Equal(vec![protocol]),
-            Expression::Payload {
-                base: 1,
-                offset,
-                length,
-            },
+            source_in_header(self.family),
             Expression::InSet(self.name.to_owned()),
         ];
         let [source @ .., Expression::Counter { packets, .. }, verdict] =
@@ -153,6 +160,13 @@ impl BanSet {
         };
         (*source == expected && *verdict == denies).then_some(*packets)
     }
+}
+
+/// The set for `subject`; none if the kernel has no such packets.
+pub(super) fn set_of(subject: Subject, has_ipv6: bool) -> Option<BanSet> {
+    let mut sets = SETS.into_iter();
+    let set = sets.find(|set| set.is_for(subject))?;
+    (has_ipv6 || set.family == Family::V4).then_some(set)
 }
 
 fn port_unreachable(code: u8) -> Expression {
@@ -186,12 +200,19 @@ pub(super) fn is_entry_rule(rule: &KernelRule) -> bool {
 }
 
 /// The name of the table for a chain of the configuration: in lower case, with `_` for
-/// what `nft` would not take for a part of a name.
+/// what `nft` would not take for a part of a name. Where that changed it, a digest keeps
+/// the tables of two chains apart.
 pub(super) fn table_name(chain: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-    let mut name = chain.to_ascii_lowercase().replace(|c| !fits(c), "_");
+    let lower = chain.to_ascii_lowercase();
+    let mut name = lower.replace(|c| !fits(c), "_");
     if !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
         name.insert(0, '_');
+    }
+    if name.len() > LONGEST_NAME || name != lower {
+        let digest = SipHasher13::new().hash(chain.as_bytes()) >> 32;
+        name.truncate(LONGEST_NAME - 9);
+        let _ = write!(name, "_{digest:08x}");
     }
     name
 }
@@ -215,20 +236,41 @@ pub(super) fn is_id(id: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
     fn a_table_has_a_name_that_nft_takes() {
-        for (chain, name) in [
-            ("PYFILTER", "pyfilter"),
-            ("f2b-SSHD.1", "f2b-sshd.1"),
-            ("A+B:C@D", "a_b_c_d"),
-            ("1A", "_1a"),
-            (".A", "_.a"),
-            ("_", "_"),
-        ] {
-            assert_eq!(table_name(chain), name);
-        }
+        let chains = ["PYFILTER", "f2b-SSHD.1", "_", "A+B", "1A", ".A"];
+        let names = [
+            "pyfilter",
+            "f2b-sshd.1",
+            "_",
+            "a_b_2f43bead",
+            "_1a_20670bae",
+            "_.a_8d51e2b6",
+        ];
+        assert_eq!(chains.map(table_name), names);
+    }
+
+    #[test]
+    fn two_chains_have_two_tables() {
+        let chains = ["A+B", "A:B", "A@B", "A_B", "1A", "_1A", "+1A"];
+        let names: BTreeSet<String> = chains.map(table_name).into();
+        assert_eq!(names.len(), chains.len(), "{names:?}");
+        let long = [
+            "+".repeat(80),
+            ":".repeat(80),
+            "A".repeat(80),
+            "A".repeat(81),
+        ];
+        let names: BTreeSet<String> = long.iter().map(|chain| table_name(chain)).collect();
+        assert_eq!(names.len(), long.len(), "{names:?}");
+        assert!(
+            names.iter().all(|name| name.len() == LONGEST_NAME),
+            "{names:?}"
+        );
     }
 
     #[test]
@@ -252,6 +294,9 @@ mod tests {
             let sets: Vec<_> = SETS.iter().filter(|of| of.is_for(subject)).collect();
             assert_eq!(sets.len(), 1);
             assert_eq!(sets[0].name, set);
+            assert_eq!(set_of(subject, true).unwrap().name, set);
+            let is_v4 = subject.family() == Family::V4;
+            assert_eq!(set_of(subject, false).is_some(), is_v4);
         }
     }
 

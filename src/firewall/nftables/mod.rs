@@ -45,7 +45,8 @@ use crate::firewall::{
     RulesetFingerprint,
 };
 use crate::model::{Family, Firewall, InstalledChain, Subject};
-use layout::{BANS, SETS, table_name};
+use crate::system;
+use layout::{BANS, SETS, set_of, table_name};
 use listed::ListedTable;
 use program::NftProgram;
 
@@ -121,7 +122,7 @@ impl FirewallBackend for Nftables<'_> {
     }
 
     fn place_of(&self, subject: Subject, bans: &BTreeSet<Subject>) -> Option<String> {
-        let set = SETS.iter().find(|set| set.is_for(subject))?;
+        let set = set_of(subject, system::kernel_has_ipv6())?;
         bans.get(&subject)?;
         let table = table_name(&self.firewall.chain);
         Some(format!("set {} of table inet {table}", set.name))

@@ -7,8 +7,8 @@ use smallvec::SmallVec;
 
 use super::seen::path;
 use crate::firewall::netlink::{
-    Expression, KernelRule, KernelTable, NetlinkSocket, RuleVerdict, SetElement, TableFamily,
-    TablePath, source_subject,
+    Expression, KernelRule, KernelTable, NetlinkSocket, RuleVerdict, SET_OF_INTERVALS, SetElement,
+    TableFamily, TablePath, source_in_header, source_subject,
 };
 use crate::model::{Address, Family, Subject};
 
@@ -140,9 +140,8 @@ impl BlockingSet {
             return Ok(false);
         }
         let sets = socket.sets(table)?;
-        // `NFT_SET_INTERVAL`
         let of_intervals = sets.iter().find(|set| set.name == self.set);
-        if of_intervals.is_none_or(|set| set.flags & 4 == 0) {
+        if of_intervals.is_none_or(|set| set.flags & SET_OF_INTERVALS == 0) {
             return Ok(true);
         }
         // The end of an interval is the first address behind it.
@@ -196,27 +195,14 @@ fn blocked_by(rule: &KernelRule, table: TableFamily) -> Option<Blocked> {
         pairs.map(move |pair| (family, pair))
     });
     pairs.find_map(|(family, pair)| match pair {
-        [
-            Expression::Payload {
-                base: 1,
-                offset,
-                length,
-            },
-            Expression::InSet(set),
-        ] if (*offset, *length) == source_of(family) => Some(Blocked::InSet(family, set.clone())),
+        [source, Expression::InSet(set)] if *source == source_in_header(family) => {
+            Some(Blocked::InSet(family, set.clone()))
+        }
         pair => {
             let subject = source_subject(pair, family).filter(|of: &Subject| of.is_address())?;
             Some(Blocked::Address(subject.first()))
         }
     })
-}
-
-/// Where the source stands in the header, and how long it is.
-fn source_of(family: Family) -> (u32, u32) {
-    match family {
-        Family::V4 => (12, 4),
-        Family::V6 => (8, 16),
-    }
 }
 
 /// Whether a shell and `nft` take the name as it is.

@@ -54,24 +54,23 @@ pub(super) enum TablePlan {
 }
 
 /// What makes of `seen` what is wanted. A table without the id of a store is ours if we
-/// remember that we made it.
+/// remember that we made it, and it has our sets: another program may have made one of
+/// that name since.
 pub(super) fn plan(
     wanted: &WantedTable<'_>,
     is_remembered: bool,
     seen: Option<&SeenTable>,
 ) -> TablePlan {
     let Some(seen) = seen else {
-        return whole_plan(wanted, None, false);
+        return anew(wanted, None);
     };
     match seen.store() {
-        None if !is_remembered => return TablePlan::NotOurs,
-        Some(other) if other != wanted.store => {
-            return whole_plan(wanted, Some(other), has_others(seen));
-        }
+        None if !is_remembered || !seen.has_our_sets() => return TablePlan::NotOurs,
+        Some(other) if other != wanted.store => return anew(wanted, Some(seen)),
         _ => {}
     }
     if !is_structure_right(wanted, seen) {
-        return whole_plan(wanted, None, has_others(seen));
+        return anew(wanted, Some(seen));
     }
     let mut text = String::new();
     for (set, held) in SETS.iter().zip(&seen.held) {
@@ -81,7 +80,7 @@ pub(super) fn plan(
             held,
             found.is_some_and(|found| set.is_made_as(found, should.len())),
         ) else {
-            return whole_plan(wanted, None, false);
+            return anew(wanted, Some(seen));
         };
         let (gone, new) = difference(held, &should);
         text += &change(wanted.table, *set, &gone, &new);
@@ -128,7 +127,7 @@ fn of_set_of(set: BanSet, bans: &BTreeSet<Subject>) -> BTreeSet<Subject> {
 }
 
 /// The text that makes the whole table, whatever was there.
-pub(super) fn whole(wanted: &WantedTable<'_>) -> String {
+fn whole(wanted: &WantedTable<'_>) -> String {
     let WantedTable {
         table, store, deny, ..
     } = wanted;
@@ -152,11 +151,13 @@ pub(super) fn whole(wanted: &WantedTable<'_>) -> String {
     text
 }
 
-fn whole_plan(wanted: &WantedTable<'_>, taken_from: Option<&str>, has_others: bool) -> TablePlan {
+/// The whole table in the place of `seen`.
+pub(super) fn anew(wanted: &WantedTable<'_>, seen: Option<&SeenTable>) -> TablePlan {
+    let store = seen.and_then(SeenTable::store);
     TablePlan::Whole {
         text: whole(wanted),
-        taken_from: taken_from.map(str::to_owned),
-        has_others,
+        taken_from: store.filter(|id| *id != wanted.store).map(str::to_owned),
+        has_others: seen.is_some_and(has_others),
     }
 }
 
@@ -451,6 +452,46 @@ add element inet pyfilter v4 { 203.0.113.13 }\n";
         );
         let planned = plan(&wanted_of(&bans), true, Some(&seen));
         assert!(matches!(planned, TablePlan::Whole { .. }));
+    }
+
+    #[test]
+    fn a_table_that_is_remembered_but_foreign_is_not_ours() {
+        let bans = set(&["203.0.113.9"]);
+        let foreign = SeenTable {
+            chains: vec![KernelChain {
+                name: "input".to_owned(),
+                state: ChainState { handle: 1, uses: 1 },
+                base: Some(entry_hook(1)),
+            }],
+            ..SeenTable::default()
+        };
+        let mut with_one_set = foreign.clone();
+        with_one_set.sets.push(made(&bans).sets[0].clone());
+        for seen in [SeenTable::default(), foreign, with_one_set] {
+            for is_remembered in [false, true] {
+                let planned = plan(&wanted_of(&bans), is_remembered, Some(&seen));
+                assert_eq!(planned, TablePlan::NotOurs, "{seen:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_that_is_made_anew_tells_whose_it_was_and_what_goes() {
+        let bans = set(&["203.0.113.9"]);
+        let of = |seen: Option<&SeenTable>| match anew(&wanted_of(&bans), seen) {
+            TablePlan::Whole {
+                taken_from,
+                has_others,
+                ..
+            } => (taken_from, has_others),
+            other => panic!("{other:?}"),
+        };
+        let mut seen = made(&bans);
+        assert_eq!(of(None), (None, false));
+        assert_eq!(of(Some(&seen)), (None, false));
+        seen.chains[3].name = chain_of_store("0000aa");
+        seen.sets[0].name = "x".to_owned();
+        assert_eq!(of(Some(&seen)), (Some("0000aa".to_owned()), true));
     }
 
     #[test]

@@ -40,14 +40,21 @@ pub(super) fn plan_of(
     firewall: &Firewall,
     committed: &CommittedBans,
 ) -> TablePlan {
-    let CommittedBans { store, bans, made } = committed;
-    let wanted = WantedTable {
+    let is_remembered = committed.made.contains(&of_table(table));
+    plan::plan(&wanted(table, firewall, committed), is_remembered, seen)
+}
+
+fn wanted<'a>(
+    table: &'a str,
+    firewall: &Firewall,
+    committed: &'a CommittedBans,
+) -> WantedTable<'a> {
+    WantedTable {
         table,
-        store,
+        store: &committed.store,
         deny: firewall.deny,
-        bans,
-    };
-    plan::plan(&wanted, made.contains(&of_table(table)), seen)
+        bans: &committed.bans,
+    }
 }
 
 /// Makes our table right, then removes those of other names that were made.
@@ -140,7 +147,8 @@ fn write(
     let NftablesError::Refused { .. } = error else {
         return Err(error);
     };
-    let again = plan_of(seen::list(table)?.as_ref(), table, firewall, committed);
+    let seen = seen::list(table)?;
+    let again = plan_of(seen.as_ref(), table, firewall, committed);
     if again == plan && !is_difference {
         return Err(error);
     }
@@ -150,30 +158,24 @@ fn write(
     if let TablePlan::NotOurs = again {
         return Ok(again);
     }
-    let whole = plan::whole(&WantedTable {
-        table,
-        store: &committed.store,
-        deny: firewall.deny,
-        bans: &committed.bans,
-    });
-    let whole = TablePlan::Whole {
-        text: whole,
-        taken_from: None,
-        has_others: false,
-    };
+    let whole = plan::anew(&wanted(table, firewall, committed), seen.as_ref());
     commit(firewall, table, &whole).map(|()| whole)
 }
 
 fn commit(firewall: &Firewall, table: &str, plan: &TablePlan) -> Result<(), NftablesError> {
     match plan {
         TablePlan::Right | TablePlan::NotOurs => Ok(()),
-        TablePlan::Difference(text) | TablePlan::Whole { text, .. } => {
+        TablePlan::Difference(text) => {
             NftProgram::find(firewall.programs.as_deref())?.commit(text, table)
         }
+        TablePlan::Whole { text, .. } => NftProgram::find(firewall.programs.as_deref())?
+            .commit(text, table)
+            .map_err(NftablesError::of_the_whole_table),
     }
 }
 
-/// Takes `made` out of the firewall. Nothing else is touched.
+/// Takes `made` out of the firewall. Nothing else is touched. Where the host has no `nft`,
+/// what stays is a leftover, and not a problem that could be solved by another try.
 pub(super) fn remove(
     firewall: &Firewall,
     store: Option<&str>,
@@ -181,25 +183,42 @@ pub(super) fn remove(
 ) -> ReconcileOutcome {
     let mut outcome = ReconcileOutcome::default();
     for made in made {
-        match remove_table(firewall, store, &made.chain) {
-            Ok(Removal::NotThere) => {}
-            Ok(Removal::Done) => {
-                outcome.changed = true;
-                outcome.commits += 1;
-            }
-            Ok(Removal::Left(warning)) => outcome.warnings.push(warning),
-            Err(error) => {
-                let table = &made.chain;
-                outcome.problems.push(Problem::new(format!(
-                    "firewall: what pyfilter made with nftables (the table inet {table}) could not \
-                     be taken away, so it may go on blocking who is un-banned: {error}; remove it \
-                     with: nft delete table inet {table}"
-                )));
-                outcome.installed.push(made.clone());
-            }
-        }
+        let removal = remove_table(firewall, store, &made.chain);
+        take_up(&mut outcome, made, removal);
     }
     outcome
+}
+
+/// Notes what came of the removal of what was `made`.
+fn take_up(
+    outcome: &mut ReconcileOutcome,
+    made: &InstalledChain,
+    removal: Result<Removal, NftablesError>,
+) {
+    match removal {
+        Ok(Removal::NotThere) => {}
+        Ok(Removal::Done) => {
+            outcome.changed = true;
+            outcome.commits += 1;
+        }
+        Ok(Removal::Left(warning)) => outcome.warnings.push(warning),
+        Err(error) => {
+            let message = Problem::new(stays(&made.chain, &error));
+            match error {
+                NftablesError::Missing { .. } => outcome.leftovers.push(message),
+                _ => outcome.problems.push(message),
+            }
+            outcome.installed.push(made.clone());
+        }
+    }
+}
+
+fn stays(table: &str, error: &NftablesError) -> String {
+    format!(
+        "firewall: what pyfilter made with nftables (the table inet {table}) could not be taken \
+         away, so it may go on blocking who is un-banned: {error}; remove it with: nft delete \
+         table inet {table}"
+    )
 }
 
 /// The same for tables of other names than the configured one: what stays there does not
@@ -214,6 +233,7 @@ fn remove_leftovers(
     outcome.changed |= removed.changed;
     outcome.commits += removed.commits;
     outcome.warnings.extend(removed.warnings);
+    outcome.leftovers.extend(removed.leftovers);
     outcome.leftovers.extend(removed.problems);
     outcome.installed.extend(removed.installed);
 }
@@ -253,7 +273,7 @@ fn remove_table(
         _ => {}
     }
     let text = format!("delete table inet {table}\n");
-    NftProgram::find(firewall.programs.as_deref())?.commit(&text, table)?;
+    NftProgram::find_for_removal(firewall.programs.as_deref())?.commit(&text, table)?;
     Ok(Removal::Done)
 }
 
@@ -276,4 +296,34 @@ fn taken_over(table: &str, other: &str, store: &str) -> Problem {
 
 fn problem(error: &NftablesError) -> Problem {
     Problem::new(format!("firewall: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_that_stays_for_want_of_nft_does_not_keep_the_rest_from_being_done() {
+        let made = of_table("pyfilter");
+        let missing = NftablesError::Missing {
+            looked: "/usr/sbin".to_owned(),
+        };
+        let mut outcome = ReconcileOutcome::default();
+        take_up(&mut outcome, &made, Err(missing));
+        assert_eq!(outcome.problems, []);
+        assert_eq!(outcome.installed, std::slice::from_ref(&made));
+        let [Problem { message, .. }] = &outcome.leftovers[..] else {
+            panic!("{outcome:?}");
+        };
+        assert!(message.contains("(the table inet pyfilter) could not be taken away"));
+        assert!(message.ends_with("remove it with: nft delete table inet pyfilter"));
+
+        let refused = NftablesError::Refused {
+            said: "no luck".to_owned(),
+        };
+        let mut outcome = ReconcileOutcome::default();
+        take_up(&mut outcome, &made, Err(refused));
+        assert_eq!((outcome.problems.len(), outcome.leftovers.len()), (1, 0));
+        assert_eq!(outcome.installed, [made]);
+    }
 }

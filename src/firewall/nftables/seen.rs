@@ -15,7 +15,7 @@ use crate::model::{Family, Subject};
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A table of our name, as it is in the kernel.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct SeenTable {
     pub(super) is_dormant: bool,
     pub(super) chains: Vec<KernelChain>,
@@ -38,16 +38,37 @@ pub(super) fn path(name: &str) -> TablePath<'_> {
 /// The table of that name; none if there is none.
 pub(super) fn list(name: &str) -> Result<Option<SeenTable>, NftablesError> {
     let mut socket = NetlinkSocket::open()?;
-    let begun = Instant::now();
-    loop {
+    let list = || {
         let before = socket.generation()?;
         let seen = list_once(&mut socket, name)?;
-        // Elements are listed without a mark that they were changed meanwhile. A host on
-        // which somebody always changes something gets the last listing: what is not
-        // right in it is repaired by the next run.
-        if socket.generation()? == before || begun.elapsed() > PATIENCE {
-            return Ok(seen);
+        Ok((seen, socket.generation()? == before))
+    };
+    settled(list, PATIENCE)
+}
+
+/// What `list` gives, which also says whether nobody changed anything meanwhile: elements
+/// are listed without a mark that they were changed. On a host on which somebody always
+/// changes some table, two listings that are the same are right. At least two are made.
+fn settled(
+    mut list: impl FnMut() -> io::Result<(Option<SeenTable>, bool)>,
+    patience: Duration,
+) -> Result<Option<SeenTable>, NftablesError> {
+    let begun = Instant::now();
+    let mut before: Option<Option<SeenTable>> = None;
+    loop {
+        let (table, is_certain) = list()?;
+        let is_same = |before: &Option<SeenTable>| match (before, &table) {
+            (None, None) => true,
+            (Some(before), Some(table)) => before.holds_the_same(table),
+            _ => false,
+        };
+        if is_certain || before.as_ref().is_some_and(is_same) {
+            return Ok(table);
         }
+        if before.is_some() && begun.elapsed() > patience {
+            return Err(NftablesError::NeverStill);
+        }
+        before = Some(table);
     }
 }
 
@@ -126,6 +147,15 @@ impl SeenTable {
         sets.all(|set| self.sets.iter().any(|found| set.is_made_as(found, 0)))
     }
 
+    /// Whether nobody changed it between two listings. The rules are not looked at: they
+    /// count packets, and their listing has a mark.
+    fn holds_the_same(&self, other: &SeenTable) -> bool {
+        self.is_dormant == other.is_dormant
+            && self.chains == other.chains
+            && self.sets == other.sets
+            && self.held == other.held
+    }
+
     pub(super) fn rules(&self, chain: &str) -> &[KernelRule] {
         let mut chains = self.rules.iter();
         chains
@@ -145,5 +175,57 @@ impl SeenTable {
             }
         }
         counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holding(addresses: &[&str]) -> SeenTable {
+        let held = addresses.iter().map(|text| Subject::parse(text).unwrap());
+        SeenTable {
+            held: [Some(held.collect()), None, None, None],
+            ..SeenTable::default()
+        }
+    }
+
+    /// What comes of these listings, with no patience, and how many of them are made.
+    fn of(
+        listings: &[(Option<SeenTable>, bool)],
+    ) -> (Result<Option<SeenTable>, NftablesError>, usize) {
+        let mut made = 0;
+        let list = || {
+            made += 1;
+            Ok(listings[made - 1].clone())
+        };
+        let seen = settled(list, Duration::ZERO);
+        (seen, made)
+    }
+
+    #[test]
+    fn a_listing_during_which_something_changed_is_made_again() {
+        let (one, two) = (holding(&["192.0.2.1"]), holding(&["192.0.2.2"]));
+        let changed = |seen: &SeenTable| (Some(seen.clone()), false);
+        let certain = |seen: &SeenTable| (Some(seen.clone()), true);
+
+        let (seen, made) = of(&[certain(&one)]);
+        assert_eq!((seen.unwrap(), made), (Some(one.clone()), 1));
+        // However long the first took.
+        let (seen, made) = of(&[changed(&one), certain(&two)]);
+        assert_eq!((seen.unwrap(), made), (Some(two.clone()), 2));
+        // Somebody changes another table all the time.
+        let (seen, made) = of(&[changed(&one), changed(&one)]);
+        assert_eq!((seen.unwrap(), made), (Some(one.clone()), 2));
+        let (seen, made) = of(&[(None, false), (None, false)]);
+        assert_eq!((seen.unwrap(), made), (None, 2));
+        for listings in [
+            [changed(&one), changed(&two)],
+            [(None, false), changed(&two)],
+        ] {
+            let (seen, made) = of(&listings);
+            assert!(matches!(seen, Err(NftablesError::NeverStill)), "{seen:?}");
+            assert_eq!(made, 2);
+        }
     }
 }
