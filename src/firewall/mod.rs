@@ -6,6 +6,7 @@
 //! | `backends` | the table: [`chosen`] says which one `auto` takes, [`backend`] gives it; [`reconcile`], [`remove`] change over |
 //! | `iptables/` | the backend for iptables and ip6tables, of either variant |
 //! | `nftables/` | the backend for a table of our own in `nf_tables` |
+//! | `changed` | what `check` tells where somebody has changed it |
 //! | `fingerprint` | whether anybody has changed the firewall since, without listing it |
 //! | `netlink/` | what the kernel's `nf_tables` tells of itself |
 //! | `programs` | what the programs of the backends have in common |
@@ -27,6 +28,7 @@
 //! of `backends`, and its words in `Backend` and `ChainLocation` of `model/firewall.rs`.
 
 mod backends;
+mod changed;
 mod fingerprint;
 #[cfg(test)]
 mod in_netns;

@@ -7,7 +7,7 @@ use super::obstacles::{self, Obstacle};
 use super::owner;
 use super::reconcile::needs_change;
 use super::tables::FilterTables;
-use crate::firewall::{CommittedBans, FirewallFinding};
+use crate::firewall::{CommittedBans, FirewallFinding, changed};
 use crate::model::{Escaped, Family, Firewall, Subject, plural};
 
 use FirewallFinding::{Error, Fine, Warning};
@@ -87,8 +87,7 @@ fn of_table(
     findings
 }
 
-/// Our part of the table is not as the last run left it. That is an error where banned
-/// addresses may come through.
+/// Our part of the table is not as the last run left it.
 fn changed_by_others(
     firewall: &Firewall,
     listing: &Listing,
@@ -97,24 +96,13 @@ fn changed_by_others(
     let (family, chain) = (listing.family, &firewall.chain);
     let bans = bans.iter().filter(|ban| ban.family() == family).count();
     let (what, lets) = match listing.chain(chain) {
-        None => (format!("chain {chain} is gone"), "lets"),
+        None => (format!("{family}: chain {chain} is gone"), "lets"),
         Some(_) => (
-            format!("chain {chain} or its hook is not as the last run left it"),
+            format!("{family}: chain {chain} or its hook is not as the last run left it"),
             "may let",
         ),
     };
-    let when = if firewall.compare {
-        "the next run, or `sudo pyfilter restore`, repairs it"
-    } else {
-        "`sudo pyfilter restore` repairs it (reload_iptables is false, so runs do not look)"
-    };
-    if bans == 0 {
-        return Warning(format!("firewall: {family}: {what}; {when}"));
-    }
-    let bans = plural(bans, "banned address", "banned addresses");
-    Error(format!(
-        "firewall: {family}: {what}, which {lets} {bans} through; {when}"
-    ))
+    changed::changed_by_others(firewall, &what, lets, bans)
 }
 
 /// What keeps our jump in the hook from being reached.

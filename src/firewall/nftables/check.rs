@@ -7,7 +7,7 @@ use super::program::NftProgram;
 use super::reconcile::{not_ours, plan_of};
 use super::seen;
 use crate::firewall::netlink::NetlinkSocket;
-use crate::firewall::{CommittedBans, FirewallFinding};
+use crate::firewall::{CommittedBans, FirewallFinding, changed};
 use crate::model::{
     ChainLocation, Escaped, Family, Firewall, InstalledChain, IptablesVariant, plural,
 };
@@ -90,8 +90,7 @@ fn program(firewall: &Firewall, to_make: Option<&str>) -> (String, Option<Nftabl
     (Escaped::text(&nft.version()).to_string(), fault)
 }
 
-/// Our table is not as the last run left it. That is an error where banned addresses may
-/// come through.
+/// Our table is not as the last run left it.
 fn changed_by_others(
     firewall: &Firewall,
     table: &str,
@@ -106,18 +105,7 @@ fn changed_by_others(
     } else {
         (format!("the table inet {table} is gone"), "lets")
     };
-    let when = if firewall.compare {
-        "the next run, or `sudo pyfilter restore`, repairs it"
-    } else {
-        "`sudo pyfilter restore` repairs it (reload_iptables is false, so runs do not look)"
-    };
-    if committed.bans.is_empty() {
-        return Warning(format!("firewall: {what}; {when}"));
-    }
-    let bans = plural(committed.bans.len(), "banned address", "banned addresses");
-    Error(format!(
-        "firewall: {what}, which {lets} {bans} through; {when}"
-    ))
+    changed::changed_by_others(firewall, &what, lets, committed.bans.len())
 }
 
 /// What is told of a table that is not used any more.
