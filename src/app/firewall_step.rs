@@ -107,7 +107,7 @@ impl FirewallStep {
             return Ok(());
         };
         let was_right = store.is_applied()? && !is_made_otherwise(settings, store)?;
-        let difference = was_right.then(|| difference(&*seen, &settings.chain));
+        let difference = was_right.then(|| difference(&*seen, settings));
         remember_to_make(&*seen, &committed.made, store)?;
         let before = before.filter(|before| seen.is_covered_by(before));
         let outcome = firewall::reconcile(settings, seen, &committed);
@@ -280,8 +280,19 @@ fn remember_to_make(
 }
 
 /// How the firewall differs from what the last run left there.
-fn difference(seen: &dyn FirewallInspection, chain: &str) -> String {
+fn difference(seen: &dyn FirewallInspection, settings: &Firewall) -> String {
     let gone: Vec<String> = seen.missing().iter().map(Family::to_string).collect();
+    // A table is there for both families, or for none.
+    let of_nftables = |made: &InstalledChain| made.may_be_of(Backend::Nftables);
+    if let Some(made) = seen.to_make().into_iter().find(of_nftables) {
+        let was = if gone.is_empty() {
+            "changed by somebody else"
+        } else {
+            "gone"
+        };
+        return format!("table inet {} was {was}", made.chain);
+    }
+    let chain = &settings.chain;
     if gone.is_empty() {
         format!("chain {chain} or its hook was changed by somebody else")
     } else {
