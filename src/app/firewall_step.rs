@@ -287,10 +287,14 @@ fn remember_to_make(
 fn difference(seen: &dyn FirewallInspection) -> String {
     let place = seen.place();
     let gone: Vec<String> = seen.missing().iter().map(Family::to_string).collect();
-    if gone.is_empty() {
-        format!("{place} or its hook was changed by somebody else")
-    } else {
-        format!("{place} was gone ({})", gone.join(", "))
+    // A table is there for both families, or for none, and has no hook of others.
+    let made = seen.to_make();
+    let is_table = made.iter().any(|made| made.may_be_of(Backend::Nftables));
+    match (gone.is_empty(), is_table) {
+        (true, true) => format!("{place} was changed by somebody else"),
+        (true, false) => format!("{place} or its hook was changed by somebody else"),
+        (false, true) => format!("{place} was gone"),
+        (false, false) => format!("{place} was gone ({})", gone.join(", ")),
     }
 }
 

@@ -173,6 +173,27 @@ fn kernel_whatever_happened_to_our_table_is_repaired() {
 
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_the_summary_says_what_of_nftables_was_repaired() {
+    let host = Netns::new();
+    let programs = programs(&host);
+    let pyfilter = hit(&programs);
+    pyfilter.scan().exits(0);
+    for (damage, told) in [
+        ("flush ruleset", "table inet pyfilter was gone."),
+        (
+            "flush set inet pyfilter v4",
+            "table inet pyfilter was changed by somebody else.",
+        ),
+    ] {
+        nft(&programs, damage);
+        let summary = pyfilter.run(["scan", "-v"]).exits(0).stdout();
+        let told = format!("repaired in the firewall: {told}");
+        assert!(summary.trim_end().ends_with(&told), "{damage}: {summary}");
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_nftables_keeps_its_counters_when_bans_change() {
     let pair = Pair::new();
     let programs = programs(&pair.host);
