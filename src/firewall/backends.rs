@@ -123,7 +123,7 @@ pub fn remove(
 /// is or may be; and for a table of nftables that nobody remembers, since the store that
 /// made it was lost. Loads no module.
 #[must_use]
-pub fn leftovers(
+pub fn unused_places(
     firewall: &Firewall,
     seen: &dyn FirewallInspection,
     made: &[InstalledChain],

@@ -43,7 +43,7 @@ pub mod snapshot_file;
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
-pub use backends::{backend, chosen, leftovers, reconcile, remove, wherever};
+pub use backends::{backend, chosen, reconcile, remove, unused_places, wherever};
 pub use fingerprint::RulesetFingerprint;
 
 use crate::model::{Address, Family, InstalledChain, Problem, Subject};

@@ -46,7 +46,7 @@ pub(super) fn look(settings: &Firewall, store: Option<&Store>, findings: &mut Ch
     let Some(store) = store else { return };
     match store.made() {
         Ok(made) => {
-            for warning in firewall::leftovers(settings, &*seen, &made) {
+            for warning in firewall::unused_places(settings, &*seen, &made) {
                 findings.warn(warning);
             }
         }
