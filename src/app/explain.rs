@@ -101,13 +101,13 @@ fn gather(context: &Context, address: Address) -> Result<Explanation, StoreError
     if known.is_banned() {
         known.session = system::sessions().remove(&address);
     }
+    let settings = firewall_step::chosen(&config.firewall, store.as_ref())?;
     if let Some(store) = store.as_ref().filter(|_| known.is_banned()) {
-        known.place = place(&config.firewall, store, address)?;
+        known.place = place(&settings, store, address)?;
     }
     locate(&mut known, config.geoip.as_deref());
     if known.cleared.is_some()
         && !known.is_banned()
-        && let settings = firewall_step::chosen(&config.firewall, store.as_ref())?
         && let Some(backend) = firewall::backend(&settings)
     {
         known.blocked_by = backend.inspect_others().other_rules_blocking(address);
@@ -121,11 +121,10 @@ fn place(
     store: &Store,
     address: Address,
 ) -> Result<Option<String>, StoreError> {
-    let settings = firewall_step::chosen(settings, Some(store))?;
-    let Some(backend) = firewall::backend(&settings) else {
+    let Some(backend) = firewall::backend(settings) else {
         return Ok(None);
     };
-    if !store.is_applied()? || firewall_step::is_made_otherwise(&settings, store)? {
+    if !store.is_applied()? || firewall_step::is_made_otherwise(settings, store)? {
         return Ok(None);
     }
     let bans = firewall_step::committed(store)?.bans;

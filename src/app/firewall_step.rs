@@ -114,7 +114,7 @@ impl FirewallStep {
         let difference = was_right.then(|| difference(&*seen));
         remember_to_make(&*seen, &committed.made, store)?;
         let before = before.filter(|before| seen.is_covered_by(before));
-        let outcome = firewall::reconcile(settings, seen, &committed);
+        let outcome = firewall::reconcile(settings, seen, committed);
         if outcome.changed && self.repaired.is_none() {
             self.repaired = difference;
         }

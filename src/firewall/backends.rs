@@ -45,10 +45,7 @@ pub fn chosen(firewall: &Firewall, made: &[InstalledChain]) -> (Firewall, &'stat
 /// is what [`chosen`] takes where nothing was made yet.
 #[must_use]
 pub fn backend(firewall: &Firewall) -> Option<Box<dyn FirewallBackend + '_>> {
-    match firewall.backend {
-        Backend::Auto if chosen(firewall, &[]).0.backend == Backend::Nftables => {
-            Some(Box::new(Nftables { firewall }))
-        }
+    match chosen(firewall, &[]).0.backend {
         Backend::Auto | Backend::Iptables => Some(Box::new(Iptables { firewall })),
         Backend::Nftables => Some(Box::new(Nftables { firewall })),
         Backend::None => None,
@@ -71,15 +68,12 @@ fn is_installed(backend: Backend, firewall: &Firewall) -> bool {
 pub fn reconcile(
     firewall: &Firewall,
     seen: Box<dyn FirewallInspection>,
-    committed: &CommittedBans,
+    mut committed: CommittedBans,
 ) -> ReconcileOutcome {
-    let (own, others): (Vec<_>, Vec<_>) =
-        (committed.made.iter().cloned()).partition(|made| made.may_be_of(firewall.backend));
-    let own = CommittedBans {
-        made: own,
-        ..committed.clone()
-    };
-    let mut outcome = seen.reconcile(&own);
+    let made = std::mem::take(&mut committed.made).into_iter();
+    let (own, others): (Vec<_>, Vec<_>) = made.partition(|made| made.may_be_of(firewall.backend));
+    committed.made = own;
+    let mut outcome = seen.reconcile(&committed);
     if others.is_empty() {
         return outcome;
     }
@@ -103,8 +97,8 @@ pub fn remove(
 ) -> ReconcileOutcome {
     let mut outcome = ReconcileOutcome::default();
     for by in MAKING {
-        let (own, _): (Vec<_>, Vec<_>) =
-            (made.iter().cloned()).partition(|made| made.may_be_of(by));
+        let own = made.iter().filter(|made| made.may_be_of(by));
+        let own: Vec<InstalledChain> = own.cloned().collect();
         if own.is_empty() {
             continue;
         }

@@ -61,8 +61,9 @@ pub trait FirewallBackend {
     fn fingerprint(&self) -> Option<RulesetFingerprint>;
 
     /// Takes `gone` out of what is blocked and puts `new` into it, so that it holds what
-    /// `committed` gives, without listing it: `before` says that nobody has changed it since it held
-    /// `gone` and not `new`. A change by somebody else at the same moment is noticed.
+    /// `committed` gives, without listing it: `before` says that nobody has changed it
+    /// since it held `gone` and not `new`. A change by somebody else at the same moment
+    /// is noticed.
     fn apply_delta(
         &self,
         before: &RulesetFingerprint,

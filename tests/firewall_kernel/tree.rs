@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::*;
 
 /// Bans in so many places of both families that each has a tree, and the attackers.
-fn forest() -> BTreeSet<Subject> {
+fn many_bans() -> BTreeSet<Subject> {
     let v4 = (0..300_u32).map(|n| Ipv4Addr::from_bits(n.wrapping_mul(0x9e37_79b1)));
     let base: u128 = 0x2001_0db8 << 96;
     let v6 = (0..300_u128).map(|n| Ipv6Addr::from_bits(base | n.wrapping_mul(0x9e37_79b1) << 40));
@@ -41,7 +41,7 @@ fn kernel_a_tree_blocks_whom_it_should_and_goes_without_a_trace() {
         let firewall = firewall(&programs);
         furnish(&programs);
         let others = uncounted(&programs);
-        let mut bans = forest();
+        let mut bans = many_bans();
         assert_eq!(brought(&firewall, &bans, &[]).commits, 2, "{variant:?}");
         assert!(children(&programs).len() > 8, "{variant:?}");
         for (source, passes) in [
@@ -76,7 +76,7 @@ fn kernel_whatever_happened_to_a_branch_is_repaired() {
         let netns = Netns::new();
         let programs = netns.programs(variant);
         let firewall = firewall(&programs);
-        let bans = forest();
+        let bans = many_bans();
         brought(&firewall, &bans, &[]);
         let right = programs.everything();
         let leaf = children(&programs).pop().unwrap();
@@ -132,11 +132,11 @@ fn kernel_chosen_addresses_do_not_keep_others_from_being_banned() {
             let firewall = firewall(&programs);
             let base: u128 = 0x2001_0db8 << 96;
             let near = (0..41).map(|n| base | n);
-            let teeth = (6..120)
+            let parting = (6..120)
                 .step_by(step)
                 .flat_map(|bit| (0..41).map(move |n| base ^ 1 << bit | n));
             let addresses = near
-                .chain(teeth)
+                .chain(parting)
                 .map(|bits| Address::from(Ipv6Addr::from_bits(bits)));
             let bans: BTreeSet<Subject> = addresses.map(Subject::from).collect();
             brought(&firewall, &bans, &[]);
@@ -163,7 +163,7 @@ fn kernel_a_chain_with_the_longest_name_has_children_of_its_own() {
             named(&"LONG".repeat(7)),
             named("LONGLONGLONGLONGLONGLONGLON2"),
         );
-        let bans = forest();
+        let bans = many_bans();
         brought(&one, &bans, &[]);
         let alone = programs.everything();
         brought(&two, &bans, &[]);
@@ -183,7 +183,7 @@ fn kernel_one_long_list_becomes_a_tree_in_one_restore() {
         let netns = Netns::new();
         let programs = netns.programs(variant);
         let firewall = firewall(&programs);
-        let bans = forest();
+        let bans = many_bans();
         for (family, program) in [(Family::V4, "iptables"), (Family::V6, "ip6tables")] {
             let of_family = bans.iter().filter(|ban| ban.family() == family);
             let rules = of_family.map(|ban| format!("-A PYFILTER -s {ban} -j DROP\n"));

@@ -185,8 +185,8 @@ fn chosen_addresses_make_no_deep_tree() {
     for step in [1, 2, 3, 4, 5, 8] {
         let base: u128 = 0x2001_0db8 << 96;
         let near = (0..41).map(|n| v6(base | n));
-        let teeth = (6..120).step_by(step).map(|bit| v6(base ^ 1 << bit));
-        let bans: BTreeSet<Subject> = near.chain(teeth).collect();
+        let parting = (6..120).step_by(step).map(|bit| v6(base ^ 1 << bit));
+        let bans: BTreeSet<Subject> = near.chain(parting).collect();
         let tree = ChainTree::of("PYFILTER", Family::V6, &bans);
         assert!(depth(&tree) <= 10, "{step}: {}", depth(&tree));
         assert!(tree.chains.len() <= 40, "{step}: {}", tree.chains.len());
