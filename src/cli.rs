@@ -16,9 +16,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::model::{Address, Axis, BanTime, Moment};
 
-pub use host::{CheckArgs, CompletionsArgs, InitArgs, InstallArgs, ManArgs, UninstallArgs};
-pub use values::Top;
-use values::{address, ban_time, top};
+pub use host::{CheckArgs, CompletionsArgs, InitArgs, InstallArgs, ManArgs, Preset, UninstallArgs};
+pub use values::{SubjectArgument, Top};
+use values::{address, ban_time, subject, top};
 
 /// Where the state is when nobody says otherwise.
 pub const STATE_DIR: &str = "/var/lib/pyfilter";
@@ -300,9 +300,9 @@ pub struct BanArgs {
     /// Ban even the address you are logged in from
     #[arg(long)]
     pub force: bool,
-    /// The addresses; single ones
-    #[arg(value_name = "IP", value_parser = address, required = true)]
-    pub addresses: Vec<Address>,
+    /// Addresses, and networks such as 203.0.113.0/24
+    #[arg(value_name = "IP", value_parser = subject, required = true)]
+    pub subjects: Vec<SubjectArgument>,
 }
 
 /// `pyfilter unban`.
@@ -313,14 +313,14 @@ Examples:
   pyfilter unban --all --local")]
 pub struct UnbanArgs {
     /// Lift every ban
-    #[arg(long, conflicts_with = "addresses")]
+    #[arg(long, conflicts_with = "subjects")]
     pub all: bool,
     /// Here only, not on the other servers
     #[arg(long)]
     pub local: bool,
-    /// The addresses; single ones
-    #[arg(value_name = "IP", value_parser = address, required_unless_present = "all")]
-    pub addresses: Vec<Address>,
+    /// Addresses, and networks such as 203.0.113.0/24: of a network, all bans within it
+    #[arg(value_name = "IP", value_parser = subject, required_unless_present = "all")]
+    pub subjects: Vec<SubjectArgument>,
 }
 
 /// `pyfilter restore`.
@@ -410,7 +410,7 @@ mod tests {
         };
         let ban = of("10m");
         assert_eq!(ban.ban_time, Some(NonZeroU32::new(600).into()));
-        assert_eq!(ban.addresses.len(), 2);
+        assert_eq!(ban.subjects.len(), 2);
         assert_eq!(of("-1").ban_time, Some(BanTime::FOR_EVER));
         assert_eq!(of("null").ban_time, Some(BanTime::FOR_EVER));
         assert_eq!(
@@ -421,11 +421,12 @@ mod tests {
     }
 
     #[test]
-    fn only_single_addresses_are_banned() {
+    fn addresses_and_networks_are_banned_and_host_names_are_not() {
+        assert!(parse("pyfilter ban 192.0.2.0/24 2001:db8::/32 192.0.2.1").is_ok());
         assert_eq!(
-            error("pyfilter ban 192.0.2.0/24"),
-            "error: invalid value '192.0.2.0/24' for '<IP>...': single addresses; not a network \
-             or host name"
+            error("pyfilter ban host.example"),
+            "error: invalid value 'host.example' for '<IP>...': is neither an address nor a \
+             network such as 192.0.2.0/24 (host names are not looked up)"
         );
         assert!(error("pyfilter explain localhost").contains("single addresses"));
         error("pyfilter ban");

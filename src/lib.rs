@@ -24,7 +24,7 @@
 //!
 //! A line becomes a failure in `rules/matcher.rs`. Several lines of one login count once by
 //! `judge/connections.rs`. A failure becomes a ban in `judge/decide.rs`, whose end is chosen in
-//! `judge/address_state.rs`, and a ban becomes a rule of the kernel in the backends of
+//! `judge/subject_state.rs`, and a ban becomes a rule of the kernel in the backends of
 //! `firewall/mod.rs`. Each room's module has the map of its files, and
 //! `.github/CONTRIBUTING.md` says which files a task touches.
 pub mod app;

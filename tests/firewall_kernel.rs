@@ -389,7 +389,7 @@ fn kernel_a_snapshot_is_a_restore_text_as_it_is() {
             store: "3f9c2a".to_owned(),
             number: 7,
         };
-        let bans: BTreeSet<Address> = many(5).into_iter().map(Subject::first).collect();
+        let bans: BTreeSet<Subject> = many(5).into_iter().collect();
         for (family, program) in [
             (Family::V4, "iptables-restore"),
             (Family::V6, "ip6tables-restore"),

@@ -23,7 +23,10 @@ fn settings(unit: &'static str, first: &str) -> Vec<&'static str> {
 
 #[test]
 fn the_packages_configuration_is_what_init_writes_for_a_host_with_nothing_but_ssh() {
-    golden("../../timers/debian/config.json", &text(&Host::default()));
+    golden(
+        "../../timers/debian/config.json",
+        &text(&Host::default(), pyfilter::cli::Preset::Pyfilter),
+    );
 }
 
 #[test]

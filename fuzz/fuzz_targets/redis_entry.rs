@@ -59,7 +59,7 @@ fuzz_target!(|data: &[u8]| {
 /// What is taken over can be stored, shown, and told.
 fn check_ban(remote: &RemoteBan) {
     let ban = &remote.ban;
-    assert_eq!(never(ban.address), None);
+    assert_eq!(never(ban.subject), None);
     assert!((0..=NOW + AHEAD).contains(&ban.at.secs), "{}", ban.at.secs);
     assert!(ban.ends.is_none_or(|ends| (0..=LAST).contains(&ends)));
     assert!(ban.reason().len() <= 4096);

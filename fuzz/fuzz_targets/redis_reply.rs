@@ -24,7 +24,7 @@ fuzz_target!(|data: &[u8]| {
         if let Ok(received) = exchange.receive(from, true, NOW, &never) {
             for event in &received.events {
                 if let Event::Ban(remote) = event {
-                    assert_eq!(never(remote.ban.address), None);
+                    assert_eq!(never(remote.ban.subject), None);
                 }
             }
         }
@@ -32,7 +32,7 @@ fuzz_target!(|data: &[u8]| {
         assert!(
             look.found
                 .iter()
-                .all(|found| never(found.ban.address).is_none())
+                .all(|found| never(found.ban.subject).is_none())
         );
         assert!(exchange.cost().received <= data.len() as u64 + 5);
     });

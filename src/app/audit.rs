@@ -8,7 +8,6 @@
 mod nearest;
 mod reading;
 
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -18,7 +17,7 @@ use crate::audit::{AuditSettings, Findings, Fold, Period};
 use crate::cli;
 use crate::config::Config;
 use crate::logs;
-use crate::model::{Address, Escaped, Problem, Rule, plural, variants};
+use crate::model::{Address, Escaped, Problem, Rule, SubjectSet, plural, variants};
 use crate::report::{AuditReport, audit_html, audit_json, audit_text};
 use crate::store::Store;
 use crate::system;
@@ -162,7 +161,7 @@ fn locate_all(geoip: Option<&Path>, findings: &mut Findings, problems: &mut Vec<
     }
     match locate::open(geoip) {
         Ok(Some(countries)) => {
-            findings.locate(|ip| countries.country(ip));
+            findings.locate(|address| countries.country(Address::from(address).into()));
             let damage = countries.damage();
             problems.extend(damage.as_ref().map(locate::problem));
         }
@@ -173,9 +172,9 @@ fn locate_all(geoip: Option<&Path>, findings: &mut Findings, problems: &mut Vec<
 
 /// Who is banned now, as far as the store tells: it is only looked at, and an
 /// audit needs no rights to it.
-fn in_force(path: &Path, problems: &mut Vec<Problem>) -> Option<BTreeSet<Address>> {
+fn in_force(path: &Path, problems: &mut Vec<Problem>) -> Option<SubjectSet> {
     match Store::look(path).and_then(|store| store.map(|store| store.in_force()).transpose()) {
-        Ok(known) => known,
+        Ok(known) => known.map(|known| known.into_iter().collect()),
         Err(error) if error.is_denied() => None,
         Err(error) => {
             problems.push(Problem::at(path, error.to_string()));

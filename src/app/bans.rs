@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use crate::cli;
 use crate::firewall;
-use crate::model::{Address, Backend, Ban, Escaped, Firewall, Origin, Stamp};
+use crate::judge::AllowList;
+use crate::model::{Backend, Ban, Escaped, Firewall, Origin, Stamp, Subject};
 use crate::report::{bans_json, list_line};
 use crate::store::Store;
 use crate::system;
@@ -53,28 +54,23 @@ pub(super) fn ban(mut context: Context, args: &cli::BanArgs, console: Console) -
     if let Err(error) = conf_d::hold_if_there(&context.config, &mut context.allow_list) {
         return complain(&error);
     }
-    let own = system::login_address();
-    for address in &args.addresses {
-        if let Some(why) = context.allow_list.why(*address) {
-            Console::warn(&format_args!(
-                "{address} {why}, so it is never banned; nothing was done"
-            ));
+    let own = system::login_address().map(Subject::from);
+    for argument in &args.subjects {
+        let subject = argument.given.subject;
+        if let Some(refused) = refusal(&context.allow_list, subject, own, args.force) {
+            Console::warn(&format_args!("{refused}; nothing was done"));
             return Exit::Usage;
         }
-        if own == Some(*address) && !args.force {
-            Console::warn(&format_args!(
-                "{address} is where you are logged in from: --force bans it all the same; nothing was done"
-            ));
-            return Exit::Usage;
-        }
+        warn_of_cut(argument);
     }
-    let ban_time = args.ban_time.unwrap_or(context.config.thresholds.ban_time);
+    let ban_time = args.ban_time;
+    let ban_time = ban_time.unwrap_or(context.config.thresholds.ban_times.first());
     let ends = ban_time.end(context.now);
-    let bans = args.addresses.iter().map(|&address| {
+    let bans = args.subjects.iter().map(|argument| {
         manual_ban(
             &context.server,
             context.now,
-            address,
+            argument.given.subject,
             args.reason.as_deref(),
             ends,
         )
@@ -83,16 +79,48 @@ pub(super) fn ban(mut context: Context, args: &cli::BanArgs, console: Console) -
     finish(run::run(context, &job, console), console, false)
 }
 
+/// Why a subject is not banned by hand; `own` is the address that somebody who is logged
+/// in by ssh comes from.
+fn refusal(
+    allow_list: &AllowList,
+    subject: Subject,
+    own: Option<Subject>,
+    force: bool,
+) -> Option<String> {
+    if let Some(why) = allow_list.why(subject) {
+        return Some(format!("{subject} {why}, so it is never banned"));
+    }
+    if subject.is_too_wide_to_ban() {
+        let widest = Subject::widest_ban(subject.family());
+        return Some(format!(
+            "{subject} is wider than any ban may be: /{widest} at most"
+        ));
+    }
+    let own = own.filter(|own| subject.holds(*own) && !force)?;
+    Some(if own == subject {
+        format!("{subject} is where you are logged in from: --force bans it all the same")
+    } else {
+        format!("{subject} holds {own}, where you are logged in from: --force bans it all the same")
+    })
+}
+
+/// Tells that bits of a network were cut off.
+fn warn_of_cut(argument: &cli::SubjectArgument) {
+    if let Some(cut) = argument.given.cut_warning(&argument.text) {
+        Console::warn(&cut);
+    }
+}
+
 /// A ban by hand.
 fn manual_ban(
     server: &Arc<str>,
     now: i64,
-    address: Address,
+    subject: Subject,
     reason: Option<&str>,
     ends: Option<i64>,
 ) -> Ban {
     Ban {
-        address,
+        subject,
         rule: None,
         server: server.clone(),
         at: Stamp::from_secs(now),
@@ -101,10 +129,12 @@ fn manual_ban(
         instant: false,
         origin: Origin::Manual,
         reason: Some(reason.map_or_else(
-            || format!("IP: {address} was banned by hand.").into(),
+            || format!("IP: {subject} was banned by hand.").into(),
             Box::from,
         )),
         country: None,
+        count: None,
+        aggregates: 0,
     }
 }
 
@@ -135,10 +165,14 @@ pub(super) fn restore(mut context: Context, args: &cli::RestoreArgs, console: Co
 
 /// Un-bans by hand.
 pub(super) fn unban(context: Context, args: &cli::UnbanArgs, console: Console) -> Exit {
+    args.subjects.iter().for_each(warn_of_cut);
+    let named: BTreeSet<Subject> = (args.subjects.iter())
+        .map(|argument| argument.given.subject)
+        .collect();
     let job = if args.all {
         Job::UnbanAll(args.local)
     } else {
-        Job::Unban(args.addresses.clone(), args.local)
+        Job::Unban(named.iter().copied().collect(), args.local)
     };
     let (settings, store) = (
         context.config.firewall.clone(),
@@ -146,13 +180,17 @@ pub(super) fn unban(context: Context, args: &cli::UnbanArgs, console: Console) -
     );
     let done = run::run(context, &job, console);
     if let Ok(done) = &done {
-        let lifted = done.summary.unbans.iter().map(|unban| unban.address);
-        let lifted: BTreeSet<Address> = lifted.collect();
-        let named: BTreeSet<Address> = args.addresses.iter().copied().collect();
-        for address in named.difference(&lifted) {
-            console.say(&format!("{address} is not banned."));
-        }
+        let lifted = done.summary.unbans.iter().map(|unban| unban.subject);
+        let lifted: BTreeSet<Subject> = lifted.collect();
         let store = Store::look(&store).ok().flatten();
+        for subject in &named {
+            let was_lifted = lifted.iter().any(|lifted| subject.holds(*lifted));
+            // That one within a banned network can not be lifted has been said.
+            let blocked = store.as_ref().map(|store| store.blocked_by(*subject));
+            if !was_lifted && !matches!(blocked, Some(Ok(Some(_)))) {
+                console.say(&format!("{subject} is not banned."));
+            }
+        }
         let chosen = firewall_step::chosen(&settings, store.as_ref()).unwrap_or(settings);
         warn_of_other_rules(&chosen, named.union(&lifted));
     }
@@ -160,13 +198,16 @@ pub(super) fn unban(context: Context, args: &cli::UnbanArgs, console: Console) -
 }
 
 /// Rules that are not ours may block the address all the same.
-fn warn_of_other_rules<'a>(settings: &Firewall, addresses: impl IntoIterator<Item = &'a Address>) {
+fn warn_of_other_rules<'a>(settings: &Firewall, subjects: impl IntoIterator<Item = &'a Subject>) {
     let Some(backend) = firewall::backend(settings) else {
         return;
     };
     let seen = backend.inspect_others();
-    for address in addresses {
-        for command in seen.other_rules_blocking(*address) {
+    for address in subjects
+        .into_iter()
+        .filter_map(|subject| subject.as_address())
+    {
+        for command in seen.other_rules_blocking(address) {
             Console::warn(&format!(
                 "{address} is still blocked by a rule that is not pyfilter's; remove it with: {command}"
             ));

@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::judge::ChangedAddresses;
+use crate::judge::ChangedSubjects;
 use crate::logs::SourcePosition;
-use crate::model::{Address, Ban, Cause, Escaped, Evidence, Origin, Rule, Thresholds, Unban};
+use crate::model::{
+    Ban, Cause, Escaped, Evidence, NetworkMap, Origin, Rule, Subject, Thresholds, Unban,
+};
 use crate::store::{Commit, OpenConnections, OpenRow, Store, StoreError};
 
+use super::networks::ChangedCandidates;
 use super::shared::Shared;
 
 /// What a run is about to change.
@@ -27,6 +30,8 @@ pub(super) struct Changes {
     pub(super) expired: bool,
     /// What was read for each rule.
     pub(super) read: Vec<RuleReading>,
+    /// The bans that count from now on for bans of networks.
+    pub(super) candidates: ChangedCandidates,
     /// The logs that failures were found in.
     pub(super) paths: Vec<Arc<Path>>,
     /// What is to be noted of the other servers.
@@ -43,6 +48,98 @@ pub(super) struct Cleared {
     pub(super) late: bool,
 }
 
+/// Who is being un-banned by somebody, and when.
+#[derive(Debug, Default)]
+pub(super) struct ClearedSubjects {
+    each: BTreeMap<Subject, Cleared>,
+    networks: NetworkMap<Cleared>,
+}
+
+impl ClearedSubjects {
+    /// The un-ban of a subject, or of a network that holds it: the latest.
+    pub(super) fn of(&self, subject: Subject) -> Option<Cleared> {
+        let own = self.each.get(&subject);
+        let around = self.networks.around(subject).map(|(_, cleared)| cleared);
+        own.into_iter().chain(around).copied().reduce(Cleared::and)
+    }
+
+    /// The parts of a network that are being un-banned, and until when.
+    pub(super) fn within(&self, network: Subject) -> impl Iterator<Item = (Subject, i64)> {
+        let within = self.each.range(network..=Subject::from(network.last()));
+        let within = within.filter(move |(part, _)| **part != network);
+        within.map(|(part, cleared)| (*part, cleared.until))
+    }
+
+    /// These un-bans, which the store has.
+    pub(super) fn stored(all: BTreeMap<Subject, i64>) -> Self {
+        let mut cleared = ClearedSubjects::default();
+        for (subject, until) in all {
+            cleared.add(subject, Cleared { until, late: false });
+        }
+        cleared
+    }
+
+    /// These and others.
+    fn with(mut self, others: &ClearedSubjects) -> Self {
+        let others = others.each.iter();
+        others.for_each(|(subject, cleared)| self.add(*subject, *cleared));
+        self
+    }
+
+    fn add(&mut self, subject: Subject, cleared: Cleared) {
+        let before = self.each.get(&subject).copied();
+        let cleared = before.map_or(cleared, |before| before.and(cleared));
+        self.each.insert(subject, cleared);
+        if !subject.is_address() {
+            self.networks.insert(subject, cleared);
+        }
+    }
+}
+
+/// What an un-ban that came while logs were read means for a subject.
+#[derive(Debug, Clone, Copy)]
+enum Since {
+    /// There is none.
+    Nothing,
+    /// All that was read of it up to then does not count, and nothing that was read is
+    /// later.
+    UpTo(i64),
+    /// What was read lies before it and after it, or it is of a part of the subject.
+    Mixed,
+}
+
+/// The un-ban of a subject that came since it was first met by that reading.
+fn since(subject: Subject, read: Option<&RuleReading>, cleared: &ClearedSubjects) -> Since {
+    let known = read.and_then(|read| read.cleared.get(&subject)).copied();
+    let until = cleared.of(subject).map(|cleared| cleared.until);
+    if let Some(until) = until.filter(|_| until > known) {
+        return match read {
+            Some(read) if read.newest > Some(until) => Since::Mixed,
+            _ => Since::UpTo(until),
+        };
+    }
+    if subject.is_address() {
+        return Since::Nothing;
+    }
+    let known = read.and_then(|read| read.cleared_parts.get(&subject));
+    let known = known.map_or(&[][..], Vec::as_slice);
+    if cleared.within(subject).all(|part| known.contains(&part)) {
+        Since::Nothing
+    } else {
+        Since::Mixed
+    }
+}
+
+impl Cleared {
+    /// Both of them.
+    fn and(self, other: Cleared) -> Cleared {
+        Cleared {
+            until: self.until.max(other.until),
+            late: self.late && other.late,
+        }
+    }
+}
+
 /// What was read for a rule.
 #[derive(Debug)]
 pub(super) struct RuleReading {
@@ -51,7 +148,7 @@ pub(super) struct RuleReading {
     /// The logs and journals that were read further, with where the next run goes on.
     pub(super) positions: Vec<(PathBuf, SourcePosition)>,
     /// The windows and connections that are other than the stored ones.
-    pub(super) changed: ChangedAddresses,
+    pub(super) changed: ChangedSubjects,
     /// How many more open windows there are by them.
     pub(super) opened: i64,
     /// How many open windows are remembered at most.
@@ -59,9 +156,11 @@ pub(super) struct RuleReading {
     /// How many were forgotten because there were more.
     pub(super) forgotten: u64,
     pub(super) newest: Option<i64>,
-    /// Until when the failures of addresses did not count when they were first met, of
+    /// Until when the failures of subjects did not count when they were first met, of
     /// those that somebody has un-banned.
-    pub(super) cleared: HashMap<Address, i64>,
+    pub(super) cleared: HashMap<Subject, i64>,
+    /// Likewise of parts of networks, for networks of which a part was un-banned.
+    pub(super) cleared_parts: HashMap<Subject, Vec<(Subject, i64)>>,
     /// How many failures were in there.
     pub(super) failures: u64,
 }
@@ -71,30 +170,33 @@ impl RuleReading {
     pub(super) fn new(rule: &Rule) -> Self {
         RuleReading {
             rule: rule.name.clone(),
-            thresholds: rule.thresholds,
+            thresholds: rule.thresholds.clone(),
             positions: Vec::new(),
-            changed: ChangedAddresses::default(),
+            changed: ChangedSubjects::default(),
             opened: 0,
             most_windows: usize::MAX,
             forgotten: 0,
             newest: None,
             cleared: HashMap::new(),
+            cleared_parts: HashMap::new(),
             failures: 0,
         }
     }
 
     /// Writes it, the windows and connections together with the cursors.
     fn write(&mut self, commit: &Commit<'_>, now: i64) -> Result<(), StoreError> {
+        let prefixes = self.thresholds.prefixes;
+        commit.drop_other_prefixes(&self.rule, prefixes)?;
         let windows = self.changed.windows();
-        let windows = windows.map(|(address, window)| OpenRow {
-            address,
+        let windows = windows.map(|(subject, window)| OpenRow {
+            subject,
             later: window.later(),
             earlier: window.earlier(),
         });
         commit.set_windows(&self.rule, windows)?;
         let connections = self.changed.connections();
-        let connections = connections.map(|(address, connections)| OpenConnections {
-            address,
+        let connections = connections.map(|(subject, connections)| OpenConnections {
+            subject,
             connections: connections.open(),
         });
         commit.set_connections(&self.rule, connections)?;
@@ -115,6 +217,7 @@ impl RuleReading {
         if let Some(newest) = self.newest {
             commit.set_newest(&self.rule, newest, self.thresholds.request_time)?;
         }
+        commit.set_prefixes(&self.rule, prefixes)?;
         commit.count_opened(&self.rule, self.opened)?;
         self.forgotten += commit.forget_surplus(&self.rule, self.most_windows)? as u64;
         Ok(())
@@ -123,21 +226,14 @@ impl RuleReading {
 
 impl Changes {
     /// Who is being un-banned by somebody, and when.
-    pub(super) fn cleared(&self) -> HashMap<Address, Cleared> {
-        let by_somebody = self
-            .unbans
-            .iter()
-            .filter(|unban| !matches!(unban.cause, Cause::Ignored | Cause::Expired));
-        let mut cleared: HashMap<Address, Cleared> = HashMap::new();
-        for unban in by_somebody {
-            let late = unban.cause == Cause::Redis;
-            let entry = cleared.entry(unban.address);
-            let entry = entry.or_insert(Cleared {
-                until: unban.at,
-                late,
-            });
-            entry.until = entry.until.max(unban.at);
-            entry.late &= late;
+    pub(super) fn cleared(&self) -> ClearedSubjects {
+        let mut cleared = ClearedSubjects::default();
+        for unban in &self.unbans {
+            if !matches!(unban.cause, Cause::Ignored | Cause::Expired) {
+                let late = unban.cause == Cause::Redis;
+                let until = unban.at;
+                cleared.add(unban.subject, Cleared { until, late });
+            }
         }
         cleared
     }
@@ -151,59 +247,49 @@ impl Changes {
     }
 
     /// Applies un-bans that were committed while the logs were read to what was read;
-    /// `cleared` tells until when the failures of an address do not count.
+    /// `stored` are all un-bans that the store has by now.
     ///
     /// Nearly always an un-ban is later than all that was read: then nothing of its
-    /// address counts. Else what it leaves can not be told from what was kept, so of the
-    /// rules that are returned nothing is: the next run reads them again.
-    pub(super) fn reconcile(
-        &mut self,
-        cleared: impl Fn(Address) -> Result<Option<i64>, StoreError>,
-    ) -> Result<BTreeSet<Arc<str>>, StoreError> {
-        let here = self.cleared();
-        // Until when an address is cleared that was not when it was first met.
-        let since = |address: Address, known: Option<&HashMap<Address, i64>>| {
-            let here = here.get(&address).map(|cleared| cleared.until);
-            let known = known.and_then(|known| known.get(&address)).copied();
-            let until = here.max(cleared(address)?);
-            Ok::<_, StoreError>(until.filter(|_| until > known))
-        };
-        let (mut again, mut read) = (BTreeSet::new(), HashMap::new());
-        for RuleReading {
-            rule,
-            cleared,
-            newest,
-            ..
-        } in &self.read
-        {
-            read.insert(rule.clone(), (cleared.clone(), *newest));
-        }
+    /// subject counts. Else what it leaves can not be told from what was kept, so of the
+    /// rules that are returned nothing is: the next run reads them again. So it is where a
+    /// part of a network was un-banned.
+    pub(super) fn reconcile(&mut self, stored: ClearedSubjects) -> BTreeSet<Arc<str>> {
+        let cleared = stored.with(&self.cleared());
+        let mut again = BTreeSet::new();
+        let read: HashMap<Arc<str>, &RuleReading> = (self.read.iter())
+            .map(|read| (read.rule.clone(), read))
+            .collect();
         let mut kept = Vec::with_capacity(self.bans.len());
         for (ban, evidence) in std::mem::take(&mut self.bans) {
             let of_log = ban.rule.clone().filter(|_| ban.origin == Origin::Log);
             if let Some(rule) = of_log {
-                let of_rule = read.get(&rule);
-                let known = of_rule.map(|(cleared, _)| cleared);
                 let oldest = evidence.oldest().unwrap_or(ban.at.secs).min(ban.at.secs);
-                match since(ban.address, known)? {
-                    Some(until) if of_rule.is_some_and(|(_, newest)| *newest > Some(until)) => {
+                let read = read.get(&rule).copied();
+                match since(ban.subject, read, &cleared) {
+                    Since::Nothing => {}
+                    Since::UpTo(until) if oldest > until => {}
+                    Since::UpTo(_) => continue,
+                    Since::Mixed => {
                         again.insert(rule);
                         continue;
                     }
-                    Some(until) if oldest <= until => continue,
-                    _ => {}
                 }
             }
             kept.push((ban, evidence));
         }
         for read in &mut self.read {
-            for (address, window) in read.changed.windows_mut() {
-                match since(address, Some(&read.cleared))? {
-                    Some(until) if read.newest > Some(until) => {
+            let subjects: Vec<Subject> = read.changed.windows().map(|(of, _)| of).collect();
+            let since = subjects
+                .into_iter()
+                .map(|of| since(of, Some(read), &cleared));
+            let since: Vec<Since> = since.collect();
+            for ((_, window), since) in read.changed.windows_mut().zip(since) {
+                match since {
+                    Since::Nothing => {}
+                    Since::UpTo(until) => window.forget_up_to(until),
+                    Since::Mixed => {
                         again.insert(read.rule.clone());
                     }
-                    Some(until) => window.forget_up_to(until),
-                    None => {}
                 }
             }
         }
@@ -211,7 +297,7 @@ impl Changes {
         kept.retain(|(ban, _)| ban.origin != Origin::Log || is_kept(ban.rule.as_ref()));
         self.bans = kept;
         self.read.retain(|read| is_kept(Some(&read.rule)));
-        Ok(again)
+        again
     }
 
     /// The bans that are to be recorded.
@@ -244,8 +330,12 @@ impl Changes {
             .partition(|unban| unban.cause == Cause::Redis);
         self.shared.before_remote_unbans(&commit)?;
         for unban in foreign {
+            for part in commit.banned_within(unban.subject)? {
+                commit.lift(&unban.of(part))?;
+                commit.send_again(part)?;
+            }
             commit.lift(unban)?;
-            commit.send_again(unban.address)?;
+            commit.send_again(unban.subject)?;
         }
         self.shared.note_entries(&commit)?;
         for unban in own {
@@ -253,6 +343,14 @@ impl Changes {
                 Cause::Manual | Cause::Snapshot => commit.after_bans(unban)?,
                 _ => unban.clone(),
             };
+            // A person lifts all that a network holds.
+            if matches!(unban.cause, Cause::Manual | Cause::Snapshot) {
+                for part in commit.banned_within(unban.subject)? {
+                    let part = unban.of(part);
+                    self.shared.before_unban(&part, &commit)?;
+                    commit.lift(&part)?;
+                }
+            }
             self.shared.before_unban(&unban, &commit)?;
             commit.lift(&unban)?;
         }
@@ -266,6 +364,7 @@ impl Changes {
             commit.set_path(path)?;
         }
         self.add_bans(&commit, now)?;
+        self.candidates.write(&commit)?;
         for read in &mut self.read {
             read.write(&commit, now)?;
         }
@@ -326,8 +425,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::judge::{AddressState, AllowList, Connections, Judge, Window};
-    use crate::model::{Failure, Line, LinePlace, PathId, Stamp};
+    use crate::judge::{AllowList, Connections, Judge, SubjectState, Window};
+    use crate::model::{Address, Failure, Line, LinePlace, PathId, Stamp};
 
     fn address(n: u8) -> Address {
         Address::parse(format!("192.0.2.{n}").as_bytes()).unwrap()
@@ -349,19 +448,19 @@ mod tests {
     /// count up to `cleared`.
     fn decide(failures: &[Failure], thresholds: Thresholds, cleared: Option<i64>) -> Changes {
         let never = AllowList::default();
-        let mut judge = Judge::new(thresholds, &never);
+        let mut judge = Judge::new(thresholds.clone(), &never);
         let log = PathId::of(Path::new("log"));
-        let standing = AddressState::of(cleared, None, Window::default());
-        judge.introduce(address(1), standing, Connections::default());
+        let standing = SubjectState::of(cleared, None, Window::default());
+        judge.introduce(address(1).into(), standing, Connections::default());
         let mut changes = Changes::default();
         for failure in failures {
             let place = LinePlace::of(log, failure.offset);
-            let judged = judge.on_failure(failure, place, |kept, failure, counted| {
-                kept.push(failure, counted, log, Line::Text(b"line"));
+            let judged = judge.on_failure(failure, place, |kept, subject, failure, counted| {
+                kept.push(failure, counted, subject, log, Line::Text(b"line"));
             });
             changes.bans.extend(judged.decision.map(|decision| {
                 let ban = Ban {
-                    address: failure.address,
+                    subject: decision.subject,
                     rule: Some("ssh".into()),
                     server: "web1".into(),
                     at: failure.at,
@@ -371,6 +470,8 @@ mod tests {
                     origin: Origin::Log,
                     reason: None,
                     country: None,
+                    count: Some(decision.count),
+                    aggregates: 0,
                 };
                 (ban, decision.evidence)
             }));
@@ -385,21 +486,22 @@ mod tests {
             forgotten: 0,
             newest: failures.iter().map(|failure| failure.at.secs).max(),
             cleared: HashMap::new(),
+            cleared_parts: HashMap::new(),
             failures: 0,
         }];
         changes
     }
 
-    type Outcome = (Vec<(Address, i64)>, Vec<(Address, Evidence, Evidence)>);
+    type Outcome = (Vec<(Subject, i64)>, Vec<(Subject, Evidence, Evidence)>);
 
     /// Who is banned when, and what windows are open.
     fn outcome(changes: &Changes) -> Outcome {
         let bans = changes.bans.iter();
-        let bans = bans.map(|(ban, _)| (ban.address, ban.at.secs));
+        let bans = bans.map(|(ban, _)| (ban.subject, ban.at.secs));
         let windows = changes.read.iter().flat_map(|read| read.changed.windows());
-        let windows = windows.map(|(address, window)| {
+        let windows = windows.map(|(subject, window)| {
             let earlier = window.earlier().cloned().unwrap_or_default();
-            (address, window.later().clone(), earlier)
+            (subject, window.later().clone(), earlier)
         });
         let open = windows.filter(|(_, later, _)| !later.is_empty());
         (bans.collect(), open.collect())
@@ -416,7 +518,7 @@ mod tests {
         ) {
             let thresholds = Thresholds {
                 failed_attempts: NonZeroU32::new(attempts).unwrap(),
-                ban_time: ban.and_then(NonZeroU32::new).into(),
+                ban_times: ban.and_then(NonZeroU32::new).into(),
                 ..Thresholds::default()
             };
             let mut at = 0;
@@ -427,9 +529,9 @@ mod tests {
                     failure(n, at)
                 })
                 .collect();
-            let mut met = decide(&failures, thresholds, None);
-            let until = |who: Address| Ok((who == address(1)).then_some(cleared));
-            let again = met.reconcile(until).unwrap();
+            let mut met = decide(&failures, thresholds.clone(), None);
+            let unbanned = ClearedSubjects::stored([(address(1).into(), cleared)].into());
+            let again = met.reconcile(unbanned);
             if again.is_empty() {
                 prop_assert_eq!(outcome(&met), outcome(&decide(&failures, thresholds, Some(cleared))));
             } else {

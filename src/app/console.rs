@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
-use crate::model::{Address, Problem, Stamp};
+use crate::model::{Address, Cause, Problem, Stamp};
 use crate::report::{
     EventLog, Summary, ban_line, checking, nobody_line, nothing_to_check, summary_line, unban_line,
 };
@@ -121,7 +121,9 @@ impl Console {
         }
         let mut out = io::BufWriter::new(io::stdout().lock());
         for event in events {
-            writeln!(out, "{}", line(&event, sessions).1)?;
+            if let Some((_, line)) = line(&event, sessions) {
+                writeln!(out, "{line}")?;
+            }
         }
         out.flush()
     }
@@ -147,8 +149,7 @@ impl Console {
             }
         };
         let mut unwritten = None;
-        for event in events {
-            let (at, line) = line(event, sessions);
+        for (at, line) in events.iter().filter_map(|event| line(event, sessions)) {
             if let Some(screen) = &mut out
                 && let Err(error) = writeln!(screen, "{line}")
             {
@@ -175,12 +176,19 @@ impl Console {
     }
 }
 
-fn line(event: &PendingNotification, sessions: &Sessions) -> (Stamp, String) {
+/// The line of an event, and its time. That a wider ban takes the place of another one,
+/// and gives it back, is not told in lines.
+fn line(event: &PendingNotification, sessions: &Sessions) -> Option<(Stamp, String)> {
     match event {
         PendingNotification::Ban(ban) => {
-            let accounts = sessions.get(&ban.address).map(String::as_str);
-            (ban.at, ban_line(ban, accounts))
+            let within = sessions.iter();
+            let within = within.filter(|(address, _)| ban.subject.holds((**address).into()));
+            let accounts: Vec<&str> = within.map(|(_, accounts)| accounts.as_str()).collect();
+            let accounts = (!accounts.is_empty()).then(|| accounts.join(", "));
+            Some((ban.at, ban_line(ban, accounts.as_deref())))
         }
-        PendingNotification::Unban(unban) => (Stamp::from_secs(unban.at), unban_line(unban)),
+        PendingNotification::Unban(unban) if unban.cause == Cause::Aggregated => None,
+        PendingNotification::Unban(unban) => Some((Stamp::from_secs(unban.at), unban_line(unban))),
+        PendingNotification::Return(_) => None,
     }
 }

@@ -1,19 +1,23 @@
 //! Match, count, decide: the failures of one rule go through the judge.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::judge::{AddressState, ChangedAddresses, Connections, Decision, Judge, Window};
+use crate::judge::{
+    ChangedSubjects, Connections, Decision, Judge, SubjectPast, SubjectState, Window,
+};
 use crate::logs::{
     Budget, Counted, FailureSink, Inputs, LogReader, MatchedFailure, More, ReadReport,
 };
-use crate::model::{Address, Ban, Evidence, Line, LinePlace, Origin, Rule};
+use crate::model::{
+    Ban, Evidence, Family, Line, LinePlace, NetworkMap, Origin, Prefixes, Rule, Subject,
+};
 use crate::rules::{Clock, Matcher};
-use crate::store::{Store, StoreError, StoredPast, TEXTS_KEPT};
+use crate::store::{Store, StoreError, TEXTS_KEPT};
 
-use super::changes::Cleared;
+use super::changes::ClearedSubjects;
 use super::context::Context;
 use super::progress::ReadingProgress;
 
@@ -21,15 +25,15 @@ use super::progress::ReadingProgress;
 /// could not be handed to the thread that takes the failures.
 pub(super) type SharedStore<'a> = Mutex<&'a mut Store>;
 
-/// Which past an address has.
+/// Which past a subject has.
 pub(super) enum KnownPast<'a> {
     /// What the store knows, and who is being un-banned in this run.
-    Stored(&'a HashMap<Address, Cleared>),
+    Stored(&'a ClearedSubjects),
     /// None but un-bans: windows of its own.
     Apart,
 }
 
-/// Follows the failures of one rule, and asks the store about the past of addresses.
+/// Follows the failures of one rule, and asks the store about the past of subjects.
 pub(super) struct Evaluator<'a, 's> {
     pub(super) context: &'a Context,
     rule: &'a Rule,
@@ -42,10 +46,18 @@ pub(super) struct Evaluator<'a, 's> {
     stored: i64,
     /// Whether the store has connections of the rule.
     has_connections: bool,
+    /// What the windows in the store are of; none if there are none.
+    stored_prefixes: Option<Prefixes>,
+    /// The networks that were un-banned.
+    cleared_networks: NetworkMap<i64>,
+    /// All subjects that were un-banned, if the rule counts by networks.
+    all_cleared: BTreeMap<Subject, i64>,
     pub(super) bans: Vec<(Ban, Evidence)>,
-    /// Until when the failures of addresses did not count when they were first met, of
+    /// Until when the failures of subjects did not count when they were first met, of
     /// those that somebody has un-banned.
-    pub(super) cleared: HashMap<Address, i64>,
+    pub(super) cleared: HashMap<Subject, i64>,
+    /// Likewise of parts of networks, for networks of which a part was un-banned.
+    pub(super) cleared_parts: HashMap<Subject, Vec<(Subject, i64)>>,
     /// How many bytes the failures of the bans take.
     evidence: usize,
     /// The memory that it may take, together with the rules that are read with it.
@@ -66,7 +78,7 @@ impl<'a, 's> Evaluator<'a, 's> {
         store: Option<&'a SharedStore<'s>>,
         past: KnownPast<'a>,
     ) -> Self {
-        let judge = Judge::new(rule.thresholds, &context.allow_list)
+        let judge = Judge::new(rule.thresholds.clone(), &context.allow_list)
             .with_most_windows(context.config.most_windows);
         Evaluator {
             context,
@@ -77,8 +89,12 @@ impl<'a, 's> Evaluator<'a, 's> {
             first: false,
             stored: 0,
             has_connections: false,
+            stored_prefixes: None,
+            cleared_networks: NetworkMap::default(),
+            all_cleared: BTreeMap::new(),
             bans: Vec::new(),
             cleared: HashMap::new(),
+            cleared_parts: HashMap::new(),
             evidence: 0,
             room: Arc::default(),
             weighed: 0,
@@ -169,12 +185,19 @@ impl<'a, 's> Evaluator<'a, 's> {
         Ok(reports)
     }
 
-    /// Asks what saves asking for each address.
+    /// Asks what saves asking for each subject.
     fn ask_the_store(&mut self) -> Result<(), StoreError> {
         self.first = self.store().map_or(Ok(true), |store| store.is_blank())?;
+        if let Some(store) = self.store().filter(|_| !self.first) {
+            self.cleared_networks = store.cleared_networks()?;
+            if self.rule.thresholds.prefixes != Prefixes::default() {
+                self.all_cleared = store.cleared()?;
+            }
+        }
         if let (KnownPast::Stored(_), Some(store)) = (&self.past, self.store()) {
             self.stored = store.count_windows(&self.rule.name)?;
             self.has_connections = store.has_connections(&self.rule.name)?;
+            self.stored_prefixes = store.prefixes(&self.rule.name)?;
         }
         Ok(())
     }
@@ -183,19 +206,19 @@ impl<'a, 's> Evaluator<'a, 's> {
     fn on_failure(&mut self, matched: &MatchedFailure<'_>) -> Result<u32, StoreError> {
         self.hold()?;
         let (failure, path) = (matched.failure, matched.path);
-        if !self.judge.knows(failure.address) {
-            let (state, cleared) = self.state_of(failure.address)?;
-            let cleared = cleared.map(|until| (failure.address, until));
-            self.cleared.extend(cleared);
-            let connections = self.connections(failure.address)?;
-            self.judge.introduce(failure.address, state, connections);
+        if let Some(subject) = self.judge.unknown(failure.address) {
+            let (state, cleared) = self.state_of(subject)?;
+            self.cleared.extend(cleared.map(|until| (subject, until)));
+            let connections = self.connections(subject)?;
+            self.judge.introduce(subject, state, connections);
         }
         let keeps_texts = self.keeps_texts();
         let place = LinePlace::of(path, failure.offset);
         let judged = self
             .judge
-            .on_failure(failure, place, |kept, failure, counted| {
-                kept.push(failure, counted, path, Line::of(matched.line, keeps_texts));
+            .on_failure(failure, place, |kept, subject, failure, counted| {
+                let line = Line::of(matched.line, keeps_texts);
+                kept.push(failure, counted, subject, path, line);
             });
         if let Some(decision) = judged.decision {
             self.decide(decision)?;
@@ -203,66 +226,91 @@ impl<'a, 's> Evaluator<'a, 's> {
         Ok(judged.failures)
     }
 
-    /// The connections of an address that the store remembers.
-    fn connections(&self, address: Address) -> Result<Connections, StoreError> {
-        let store = self.store().filter(|_| self.has_connections);
-        let open = store.map(|store| store.connections(&self.rule.name, address));
+    /// Whether the windows and connections of a family that the store has are of the
+    /// subjects by which the rule counts now.
+    fn counts_as_stored(&self, family: Family) -> bool {
+        let now = self.rule.thresholds.prefixes.of(family);
+        let stored = self.stored_prefixes;
+        stored.is_none_or(|stored| stored.of(family) == now)
+    }
+
+    /// The connections of a subject that the store remembers.
+    fn connections(&self, subject: Subject) -> Result<Connections, StoreError> {
+        let is_stored = self.has_connections && self.counts_as_stored(subject.family());
+        let store = self.store().filter(|_| is_stored);
+        let open = store.map(|store| store.connections(&self.rule.name, subject));
         Ok(Connections::stored(open.transpose()?.unwrap_or_default()))
     }
 
-    /// The state of an address, and until when its failures do not count if it was
+    /// The state of a subject, and until when its failures do not count if it was
     /// un-banned.
-    fn state_of(&self, address: Address) -> Result<(AddressState, Option<i64>), StoreError> {
-        let Some(store) = self.store() else {
-            return Ok((AddressState::default(), None));
+    fn state_of(&mut self, subject: Subject) -> Result<(SubjectState, Option<i64>), StoreError> {
+        let now = match self.past {
+            KnownPast::Apart => None,
+            KnownPast::Stored(cleared) => cleared.of(subject),
         };
-        match self.past {
-            KnownPast::Apart => {
-                let cleared = store.cleared_until(address)?;
-                Ok((AddressState::of(cleared, None, Window::default()), cleared))
-            }
-            KnownPast::Stored(cleared) => {
-                let cleared = cleared.get(&address);
-                if self.first && cleared.is_none() {
-                    return Ok((AddressState::default(), None));
-                }
-                let since = cleared.map_or(i64::MIN, |cleared| cleared.until);
-                let StoredPast {
-                    cleared: before,
-                    banned,
-                    later,
-                    earlier,
-                } = store.past_since(&self.rule.name, address, since)?;
-                Ok(match cleared {
-                    Some(&Cleared { until, late: false }) => {
-                        let cleared = before.max(Some(until));
-                        (AddressState::of(cleared, None, Window::default()), cleared)
-                    }
-                    late => {
-                        let cleared = before.max(late.map(|late| late.until));
-                        let window = Window::stored(later, Some(earlier));
-                        (AddressState::of(cleared, banned, window), cleared)
-                    }
-                })
-            }
+        let asks = !(self.first && now.is_none());
+        let Some(store) = self.store().filter(|_| asks) else {
+            return Ok((SubjectState::default(), None));
+        };
+        let since = now.map_or(i64::MIN, |now| now.until);
+        let past = store.past_since(&self.rule.name, subject, since)?;
+        drop(store);
+        let around = self.cleared_networks.around(subject).map(|(_, at)| *at);
+        let before = past.cleared.max(around.max());
+        let cleared = before.max(now.map(|now| now.until));
+        let parts = self.cleared_parts_of(subject);
+        // An un-ban by a person ends all that was; another server's may come late.
+        let is_lifted = now.is_some_and(|now| !now.late);
+        let goes_on = matches!(self.past, KnownPast::Stored(_)) && !is_lifted;
+        let window = if goes_on && self.counts_as_stored(subject.family()) {
+            Window::stored(past.later, Some(past.earlier))
+        } else {
+            Window::default()
+        };
+        let banned = past.banned.filter(|_| goes_on);
+        let mut bans = past.bans;
+        bans.retain(|at| Some(*at) > cleared);
+        let state = SubjectState::of(cleared, banned, window);
+        Ok((state.with_past(SubjectPast::of(bans, parts)), cleared))
+    }
+
+    /// The parts of a network that were un-banned, and until when their failures do not
+    /// count. They are noted, to be compared when the run commits.
+    fn cleared_parts_of(&mut self, network: Subject) -> Vec<(Subject, i64)> {
+        if network.is_address() {
+            return Vec::new();
         }
+        let last = Subject::from(network.last());
+        let stored = self.all_cleared.range(network..=last);
+        let stored = stored.filter(|(part, _)| **part != network);
+        let mut parts: Vec<(Subject, i64)> = stored.map(|(part, at)| (*part, *at)).collect();
+        if let KnownPast::Stored(now) = self.past {
+            parts.extend(now.within(network));
+        }
+        if !parts.is_empty() {
+            self.cleared_parts.insert(network, parts.clone());
+        }
+        parts
     }
 
     fn decide(&mut self, decision: Decision) -> Result<(), StoreError> {
         let Decision {
+            subject,
             failure,
             failures,
+            count,
             ends,
             evidence,
         } = decision;
         let rule = &self.rule.name;
         if let (KnownPast::Apart, Some(store)) = (&self.past, self.store())
-            && store.is_covered(rule, failure.address, failure.at.secs)?
+            && store.is_covered(rule, subject, failure.at.secs)?
         {
             return Ok(());
         }
         let ban = Ban {
-            address: failure.address,
+            subject,
             rule: Some(rule.clone()),
             server: self.context.server.clone(),
             at: failure.at,
@@ -272,6 +320,8 @@ impl<'a, 's> Evaluator<'a, 's> {
             origin: Origin::Log,
             reason: None,
             country: None,
+            count: Some(count),
+            aggregates: 0,
         };
         self.evidence += evidence.weight();
         self.bans.push((ban, evidence));
@@ -279,8 +329,8 @@ impl<'a, 's> Evaluator<'a, 's> {
     }
 
     /// What is to be stored. The judge is done with.
-    pub(super) fn changed(&mut self) -> ChangedAddresses {
-        let next = Judge::new(self.rule.thresholds, &self.context.allow_list);
+    pub(super) fn changed(&mut self) -> ChangedSubjects {
+        let next = Judge::new(self.rule.thresholds.clone(), &self.context.allow_list);
         std::mem::replace(&mut self.judge, next).into_changed()
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn explain(mut context: Context, args: &cli::ExplainArgs) -> Exit {
 
 fn gather(context: &Context, address: Address) -> Result<Explanation, StoreError> {
     let config = &context.config;
-    let never_banned = context.allow_list.why(address).map(|why| {
+    let never_banned = context.allow_list.why(address.into()).map(|why| {
         let network = context.allow_list.network(address);
         let file = network.and_then(|network| config.conf_d.file_of(network));
         NeverBanned {
@@ -84,13 +84,14 @@ fn gather(context: &Context, address: Address) -> Result<Explanation, StoreError
     };
     let store = Store::look(&config.store)?;
     if let Some(store) = &store {
-        known.bans = store.bans_of(address)?;
-        known.windows = store.open_windows(address)?;
-        known.cleared = store.cleared_until(address)?;
+        known.bans = store.bans_of(address.into())?;
+        known.windows = store.open_windows(address.into())?;
+        known.cleared = store.cleared_until(address.into())?;
         known.lines = find_lines(&known, store, context)?;
     }
     let rules = known.windows.iter().map(|window| &window.rule);
-    let rules = rules.filter_map(|name| Some((name.clone(), config.rule_named(name)?.thresholds)));
+    let rules =
+        rules.filter_map(|name| Some((name.clone(), config.rule_named(name)?.thresholds.clone())));
     known.thresholds = rules.collect();
     if known.never_banned.is_none() && !known.is_banned() {
         let cleared = |rule: &Rule| cleared_until(&known, rule);
@@ -170,7 +171,7 @@ fn locate(known: &mut Explanation, geoip: Option<&Path>) {
     match locate::open(geoip) {
         Ok(None) => {}
         Ok(Some(countries)) => {
-            known.country = countries.country(known.address.ip());
+            known.country = countries.country(known.address.into());
             let damage = countries.damage();
             known.problems.extend(damage.as_ref().map(locate::problem));
         }

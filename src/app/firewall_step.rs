@@ -3,9 +3,9 @@
 use crate::firewall::{
     self, CommittedBans, DeltaOutcome, FirewallInspection, ReconcileOutcome, RulesetFingerprint,
 };
-use crate::model::{Address, Backend, Family, Firewall, InstalledChain, Problem, Subject};
+use crate::model::{Backend, Family, Firewall, InstalledChain, Problem};
 use crate::report::FirewallRow;
-use crate::store::{BannedAddresses, ShownSet, Store, StoreError};
+use crate::store::{BannedSubjects, ShownSet, Store, StoreError};
 
 use super::notices::Notices;
 
@@ -165,13 +165,10 @@ impl FirewallStep {
         let Some(backend) = firewall::backend(settings) else {
             return Ok(false);
         };
-        let subjects =
-            |all: &[Address]| -> Vec<Subject> { all.iter().copied().map(Subject::from).collect() };
-        let (gone, new) = (subjects(&since.gone), subjects(&since.new));
         let DeltaOutcome {
             changed,
             fingerprint,
-        } = backend.apply_delta(&before, &|| committed(store).ok(), &gone, &new);
+        } = backend.apply_delta(&before, &|| committed(store).ok(), &since.gone, &since.new);
         self.changed |= changed;
         self.known = fingerprint.map(|after| (after, now));
         Ok(self.known.is_some())
@@ -236,7 +233,7 @@ impl FirewallStep {
             (Some(outcome), None) => (outcome.v4, outcome.v6),
             // Nothing was listed, or something was written since.
             (_, known) => {
-                let BannedAddresses { v4, v6 } = store.count_in_force()?;
+                let BannedSubjects { v4, v6 } = store.count_in_force()?;
                 let idle = known.is_some_and(|(state, _)| !state.has_chain(Family::V6));
                 (v4, if idle { 0 } else { v6 })
             }
@@ -302,7 +299,7 @@ fn difference(seen: &dyn FirewallInspection) -> String {
 pub(super) fn committed(store: &Store) -> Result<CommittedBans, StoreError> {
     Ok(CommittedBans {
         store: store.id()?,
-        bans: store.in_force()?.into_iter().map(Subject::from).collect(),
+        bans: store.in_force()?,
         made: store.made()?,
     })
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow, bail};
 
+use crate::cli::Preset;
 use crate::config;
 use crate::logs;
 use crate::model::{Escaped, check_server_name};
@@ -127,7 +128,7 @@ fn any_file(root: &Path, paths: &[&str]) -> bool {
 ///
 /// # Errors
 /// When a file is there and `force` is not given, or it can not be written.
-pub fn init(path: &Path, force: bool, host: &Host) -> Result<String> {
+pub fn init(path: &Path, force: bool, host: &Host, preset: Preset) -> Result<String> {
     let shown = Escaped::path(path);
     // Of a link the file behind it is replaced, and the link stays.
     let target = match path.canonicalize() {
@@ -135,7 +136,7 @@ pub fn init(path: &Path, force: bool, host: &Host) -> Result<String> {
         Ok(_) => bail!("{shown} is there already: --force replaces it"),
         Err(_) => path.to_owned(),
     };
-    write(&target, text(host).as_bytes(), force).map_err(|error| match error.kind() {
+    write(&target, text(host, preset).as_bytes(), force).map_err(|error| match error.kind() {
         ErrorKind::PermissionDenied => anyhow!("{shown} may not be written: run with sudo"),
         ErrorKind::AlreadyExists if target.symlink_metadata().is_ok() => {
             anyhow!("{shown} is there already: --force replaces it")
@@ -186,7 +187,8 @@ fn write(target: &Path, text: &[u8], force: bool) -> std::io::Result<()> {
 
 /// The configuration for `host`, every key explained.
 #[must_use]
-pub fn text(host: &Host) -> String {
+pub fn text(host: &Host, preset: Preset) -> String {
+    let preset = thresholds(preset);
     let name = host.name.as_ref();
     let name = name.map_or_else(|| "null".to_owned(), |name| json(name));
     let hooks: &[&str] = if host.docker {
@@ -198,12 +200,43 @@ pub fn text(host: &Host) -> String {
     TEMPLATE
         .replace("\"@server_name@\"", &name)
         .replace("\"@hooks@\"", &hooks.join(", "))
+        .replace("\"@request_time@\"", preset.request_time)
+        .replace("\"@window@\"", preset.window)
+        .replace("\"@ban_time@\"", preset.ban_time)
+        .replace("\"@ipv6_prefix@\"", preset.ipv6_prefix)
         .replace("@rules@", &service_rules(host))
         .replace("@names@", &rules::names_in_words(|_| true))
         .replace(
             "@web_servers@",
             &rules::names_in_words(|rule| rule.web.is_some()),
         )
+}
+
+/// The thresholds of a preset, as JSON.
+struct PresetThresholds {
+    request_time: &'static str,
+    window: &'static str,
+    ban_time: &'static str,
+    ipv6_prefix: &'static str,
+}
+
+fn thresholds(preset: Preset) -> PresetThresholds {
+    match preset {
+        Preset::Pyfilter => PresetThresholds {
+            request_time: "5",
+            window: "\"gap\"",
+            ban_time: "null",
+            ipv6_prefix: "128",
+        },
+        // Not for ever: addresses change hands, and an address that was an attacker's is a
+        // visitor's some months later.
+        Preset::Recommended => PresetThresholds {
+            request_time: "600",
+            window: "\"sliding\"",
+            ban_time: "[\"10m\", \"1h\", \"1d\", \"1w\"]",
+            ipv6_prefix: "64",
+        },
+    }
 }
 
 /// The rules of the services whose logs are there, behind that of ssh.
@@ -235,7 +268,7 @@ fn json(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::config::{Config, FirstContact};
-    use crate::model::SourceSpec;
+    use crate::model::{SourceSpec, Subject};
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn found(rule: &'static str, source: &str) -> FoundSource {
@@ -256,7 +289,7 @@ mod tests {
     }
 
     fn load(host: &Host) -> Config {
-        let text = text(host);
+        let text = text(host, Preset::Pyfilter);
         Config::from_text(text.as_bytes(), None, Path::new("/state"))
             .unwrap_or_else(|faults| panic!("{faults}\n{text}"))
     }
@@ -359,7 +392,13 @@ mod tests {
             forgeable: vec!["mysql"],
             ..Host::default()
         };
-        let said = init(&place.path().join("config.json"), false, &host).unwrap();
+        let said = init(
+            &place.path().join("config.json"),
+            false,
+            &host,
+            Preset::Pyfilter,
+        )
+        .unwrap();
         let line = said.lines().nth(1).unwrap();
         assert!(
             line.starts_with("No rule mysql: MariaDB, and MySQL before 8, write "),
@@ -372,7 +411,7 @@ mod tests {
     fn what_init_writes_are_the_defaults() {
         let written = load(&Host::default());
         let defaults = Config::defaults(Path::new("/state"));
-        let ignored = ["127.0.0.1/32", "::1/128"].map(|network| network.parse().unwrap());
+        let ignored = ["127.0.0.1", "::1"].map(|address| Subject::parse(address).unwrap());
         assert_eq!(written.ignored, ignored);
         assert_eq!(
             Config {
@@ -386,7 +425,7 @@ mod tests {
 
     #[test]
     fn what_init_writes_names_every_key() {
-        let text = text(&everything());
+        let text = text(&everything(), Preset::Pyfilter);
         for key in config::keys() {
             let named = [format!("\"{key}\":"), format!("\"// {key}\":")];
             assert!(named.iter().any(|named| text.contains(named)), "{key}");
@@ -397,7 +436,7 @@ mod tests {
     fn a_configuration_that_is_there_is_kept() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("new/deep/config.json");
-        let said = init(&path, false, &everything()).unwrap();
+        let said = init(&path, false, &everything(), Preset::Pyfilter).unwrap();
         assert_eq!(
             said,
             format!(
@@ -410,7 +449,7 @@ mod tests {
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         fs::write(&path, "{}").unwrap();
-        let error = init(&path, false, &Host::default()).unwrap_err();
+        let error = init(&path, false, &Host::default(), Preset::Pyfilter).unwrap_err();
         let there = format!("{} is there already: --force replaces it", path.display());
         assert_eq!(error.to_string(), there);
         assert_eq!(fs::read(&path).unwrap(), b"{}");
@@ -418,9 +457,12 @@ mod tests {
 
         let link = place.path().join("link");
         symlink(&path, &link).unwrap();
-        init(&link, true, &Host::default()).unwrap();
+        init(&link, true, &Host::default(), Preset::Pyfilter).unwrap();
         assert!(link.symlink_metadata().unwrap().is_symlink());
-        assert_eq!(fs::read_to_string(&path).unwrap(), text(&Host::default()));
+        assert_eq!(
+            fs::read_to_string(&path).unwrap(),
+            text(&Host::default(), Preset::Pyfilter)
+        );
         let names = fs::read_dir(path.parent().unwrap()).unwrap().count();
         assert_eq!(names, 1, "no temporary file is left");
     }
@@ -428,7 +470,11 @@ mod tests {
     #[test]
     fn what_can_not_be_written_is_told() {
         let place = tempfile::tempdir().unwrap();
-        let error = |path: &Path| init(path, true, &Host::default()).unwrap_err().to_string();
+        let error = |path: &Path| {
+            init(path, true, &Host::default(), Preset::Pyfilter)
+                .unwrap_err()
+                .to_string()
+        };
         let directory = place.path().canonicalize().unwrap();
         assert_eq!(
             error(&directory),

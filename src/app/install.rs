@@ -46,7 +46,7 @@ pub(super) fn install(global: &GlobalArgs, args: &InstallArgs, console: Console)
     if let Some(exit) = refuses_elsewhere(global, "install") {
         return exit;
     }
-    let (found, config) = match InstallFindings::look(args.cron, !args.no_allow_me) {
+    let (found, config) = match InstallFindings::look(args) {
         Ok(found) => found,
         Err(found::FindingsError::Faults(faults)) => {
             Console::complain(&faults);

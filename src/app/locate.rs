@@ -32,7 +32,7 @@ pub(super) fn locate<'a>(
         Err(error) => return problems.push(problem(&error)),
     };
     for ban in bans {
-        let country = countries.country(ban.address.ip());
+        let country = countries.country(ban.subject);
         ban.country = country.or(ban.country.take());
     }
     let damage = countries.damage();

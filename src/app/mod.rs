@@ -20,6 +20,7 @@
 //! | `reading` | discover, plan, read: a rule's logs and journals |
 //! | `evaluator` | match, count, decide: the failures of one rule |
 //! | `locate` | the countries of those that are banned |
+//! | `networks` | bans within a network become a ban of the network |
 //! | `changes` | what the run is about to change, committed at once |
 //! | `firewall_step` | the firewall in the course of a run |
 //! | `snapshots` | `blacklist.v4` and `blacklist.v6` |
@@ -46,6 +47,7 @@ mod install;
 mod locate;
 mod match_lines;
 mod metrics;
+mod networks;
 mod notices;
 mod output;
 mod posts;
@@ -88,7 +90,7 @@ pub fn main(cli: &Cli) -> Exit {
             return written(generate::completions(args.shell, &mut io::stdout()));
         }
         Command::Man(args) => return man(args),
-        Command::Init(args) => return init(global, args.force),
+        Command::Init(args) => return init(global, args),
         Command::Install(args) => {
             return install::install(
                 global,
@@ -166,12 +168,12 @@ fn man(args: &cli::ManArgs) -> Exit {
     Exit::Usage
 }
 
-fn init(global: &GlobalArgs, force: bool) -> Exit {
+fn init(global: &GlobalArgs, args: &cli::InitArgs) -> Exit {
     let path = config::chosen(
         global.config.as_deref(),
         std::env::var_os("PYFILTER_CONFIG").as_deref(),
     );
-    match init::init(&path, force, &init::Host::probe()) {
+    match init::init(&path, args.force, &init::Host::probe(), args.preset) {
         Ok(sentence) => written(writeln!(io::stdout(), "{sentence}")),
         Err(error) => complain(&error),
     }

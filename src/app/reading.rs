@@ -1,7 +1,6 @@
 //! The logs of a rule → what is to be changed: which inputs are read, and what
 //! came of that.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -10,11 +9,11 @@ use crate::config::{Config, FirstContact};
 use crate::logs::{
     self, Budget, Discovered, Inputs, LastPositions, LogChanged, LogPlaces, NewSource, ReadReport,
 };
-use crate::model::{Address, Ban, Escaped, Evidence, Problem, Rule, SourceSpec};
+use crate::model::{Ban, Escaped, Evidence, Problem, Rule, SourceSpec};
 use crate::report::SourceRow;
 use crate::store::{Store, StoreError};
 
-use super::changes::{Cleared, RuleReading};
+use super::changes::{ClearedSubjects, RuleReading};
 use super::context::Context;
 use super::evaluator::{Evaluator, KnownPast, SharedStore};
 use super::told::{row, told};
@@ -119,7 +118,7 @@ pub(super) fn places<'a>(config: &'a Config, now: i64, rule: &'a Rule) -> LogPla
 pub(super) type FoundRule<'a> = (&'a Rule, &'a Discovered);
 
 /// Reads the logs of rules on from where the last run left them, as far as the budget
-/// goes. `cleared` says which addresses are being un-banned in this run.
+/// goes. `cleared` says who is being un-banned in this run.
 ///
 /// Rules that read the same bytes of one log read them in one pass. If a rule is at
 /// another place than the others, or the log changes meanwhile, each reads by itself.
@@ -127,7 +126,7 @@ pub(super) fn read_group(
     context: &Context,
     store: Option<&SharedStore<'_>>,
     rules: &[FoundRule<'_>],
-    cleared: &HashMap<Address, Cleared>,
+    cleared: &ClearedSubjects,
     budget: &mut Budget,
 ) -> Result<Vec<RuleOutcome>, StoreError> {
     if rules.len() > 1 {
@@ -153,7 +152,7 @@ fn read_rule(
     context: &Context,
     store: Option<&SharedStore<'_>>,
     rule: &[FoundRule<'_>],
-    cleared: &HashMap<Address, Cleared>,
+    cleared: &ClearedSubjects,
     budget: &mut Budget,
 ) -> Result<Vec<RuleOutcome>, StoreError> {
     for _ in 0..TRIES {
@@ -188,7 +187,7 @@ fn read_once(
     store: Option<&SharedStore<'_>>,
     rules: &[FoundRule<'_>],
     inputs: Vec<Inputs>,
-    cleared: &HashMap<Address, Cleared>,
+    cleared: &ClearedSubjects,
     budget: &mut Budget,
 ) -> Result<Result<Vec<RuleOutcome>, LogChanged>, StoreError> {
     let past = || KnownPast::Stored(cleared);
@@ -225,6 +224,7 @@ fn outcome(
         forgotten: evaluator.forgotten(),
         changed: evaluator.changed(),
         cleared: evaluator.cleared,
+        cleared_parts: evaluator.cleared_parts,
         most_windows: context.config.most_windows,
         newest,
         ..RuleReading::new(rule)

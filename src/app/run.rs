@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::judge::AllowList;
-use crate::model::{Address, Ban, Cause, Escaped, Problem, Unban, plural};
+use crate::model::{Ban, Cause, Escaped, Problem, SubjectSet, Unban, plural};
 use crate::report::Summary;
 use crate::store::{PendingNotification, Store, StoreError, Unfinished};
 use crate::system;
@@ -34,6 +34,7 @@ use super::context::Context;
 use super::firewall_step::{self, FirewallStep};
 use super::locate::locate;
 use super::metrics;
+use super::networks;
 use super::notices::Notices;
 use super::sharing::Sharing;
 use super::snapshots::{self, Snapshots};
@@ -180,15 +181,15 @@ fn summary_of(context: Context) -> Summary {
 /// asked if no address is.
 fn sessions_of(events: &[PendingNotification]) -> Sessions {
     let banned = events.iter().filter_map(|event| match event {
-        PendingNotification::Ban(ban) => Some(ban.address),
+        PendingNotification::Ban(ban) | PendingNotification::Return(ban) => Some(ban.subject),
         PendingNotification::Unban(_) => None,
     });
-    let banned: HashSet<Address> = banned.collect();
+    let banned: SubjectSet = banned.collect();
     if banned.is_empty() {
         return Sessions::new();
     }
     let mut sessions = system::sessions();
-    sessions.retain(|address, _| banned.contains(address));
+    sessions.retain(|address, _| banned.holder(*address).is_some());
     sessions
 }
 
@@ -197,7 +198,7 @@ fn apart(events: Vec<PendingNotification>) -> (Vec<Ban>, Vec<Unban>) {
     let (mut bans, mut unbans) = (Vec::new(), Vec::new());
     for event in events {
         match event {
-            PendingNotification::Ban(ban) => bans.push(ban),
+            PendingNotification::Ban(ban) | PendingNotification::Return(ban) => bans.push(ban),
             PendingNotification::Unban(unban) => unbans.push(unban),
         }
     }
@@ -211,8 +212,10 @@ fn with_early(
     pending: Vec<PendingNotification>,
 ) -> Vec<PendingNotification> {
     let key = |event: &PendingNotification| match event {
-        PendingNotification::Ban(ban) => (ban.address, ban.at.secs, true),
-        PendingNotification::Unban(unban) => (unban.address, unban.at, false),
+        PendingNotification::Ban(ban) | PendingNotification::Return(ban) => {
+            (ban.subject, ban.at.secs, true)
+        }
+        PendingNotification::Unban(unban) => (unban.subject, unban.at, false),
     };
     let waiting: HashSet<_> = pending.iter().map(key).collect();
     let told = early.into_iter();
@@ -233,12 +236,22 @@ pub(super) fn dry_run(mut context: Context, job: &Job, console: Console) -> Resu
         lift_ended(&context.allow_list, context.now, store, &mut changes)?;
     }
     let sources = work(&mut context, store.as_mut(), job, &mut changes, console)?;
+    let (config, allow_list) = (&context.config, &context.allow_list);
+    networks::aggregate(config, allow_list, store.as_ref(), &mut changes.bans)?;
     locate(
         context.config.geoip.as_deref(),
         changes.bans_mut(),
         &mut context.notices.problems,
     );
     context.notices.warnings.extend(changes.forgotten());
+    if let Job::Files(rule, _) = job
+        && rule.thresholds.ban_times.all().len() > 1
+    {
+        let rule = Escaped::text(&rule.name);
+        context.notices.warnings.push(format!(
+            "rule {rule}: which ban of its subject a ban is was counted from these files alone, and so its end"
+        ));
+    }
     let bans: Vec<Ban> = changes.bans.into_iter().map(|(ban, _)| ban).collect();
     let unbans = [changes.unbans, changes.ended].concat();
     let events = unbans.iter().cloned().map(PendingNotification::Unban);
@@ -341,12 +354,10 @@ fn lift_ended(
         return Ok(());
     }
     changes.never_banned = Some(fingerprint);
-    let ignored = store
-        .in_force()?
-        .into_iter()
-        .filter(|address| allow_list.covers(*address));
-    changes.unbans.extend(ignored.map(|address| Unban {
-        address,
+    let ignored = store.banned_subjects()?.into_iter();
+    let ignored = ignored.filter(|subject| allow_list.covers(*subject));
+    changes.unbans.extend(ignored.map(|subject| Unban {
+        subject,
         cause: Cause::Ignored,
         at: now,
     }));

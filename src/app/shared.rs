@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Address, Ban, Cause, Origin, RedisBanEntry, StreamPosition, Unban};
+use crate::model::{Ban, Cause, Origin, RedisBanEntry, StreamPosition, Subject, Unban};
 use crate::store::{Commit, StoreError};
 use crate::sync::RemoteUnban;
 
@@ -18,7 +18,7 @@ pub(super) struct Shared {
     /// The entries in Redis of the bans that are in force now.
     pub(super) redis_entries: Vec<RedisBanEntry>,
     /// Until when the others have those bans.
-    pub(super) until: BTreeMap<Address, i64>,
+    pub(super) until: BTreeMap<Subject, i64>,
     /// How far the stream was read, with the numbers that have changed.
     pub(super) position: Option<StreamPosition>,
     /// The highest number of this server's own events that was read.
@@ -41,7 +41,7 @@ pub(super) struct Shared {
     pub(super) sharing: Option<bool>,
     /// The addresses that were banned before it began, and until when the others have
     /// them.
-    pub(super) held: BTreeMap<Address, Option<i64>>,
+    pub(super) held: BTreeMap<Subject, Option<i64>>,
 }
 
 /// Whether the bans in force are told again.
@@ -100,7 +100,7 @@ impl Shared {
         let here = match unban.cause {
             Cause::Manual => self.only_here,
             Cause::Snapshot => false,
-            Cause::Redis | Cause::Expired | Cause::Ignored => true,
+            Cause::Redis | Cause::Expired | Cause::Ignored | Cause::Aggregated => true,
         };
         if self.tells && !here {
             commit.send_unban(unban)?;
@@ -124,7 +124,7 @@ impl Shared {
     /// Notes the un-bans of other servers, before they are done.
     pub(super) fn before_remote_unbans(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
         for unban in &self.remote_unbans {
-            commit.unsend(unban.address, unban.at)?;
+            commit.unsend(unban.subject, unban.at)?;
             if let Some(entry) = &unban.redis_entry {
                 commit.remember_lifted(entry, unban.at)?;
             }
@@ -139,8 +139,8 @@ impl Shared {
             commit.set_redis_entry(entry)?;
         }
         if !self.until.is_empty() && commit.has_to_send()? {
-            for (address, until) in &self.until {
-                commit.unsend_shorter(*address, *until)?;
+            for (subject, until) in &self.until {
+                commit.unsend_shorter(*subject, *until)?;
             }
         }
         Ok(())
@@ -173,8 +173,8 @@ impl Shared {
         if self.announced && self.never_given.is_none() {
             commit.set_announced(now)?;
         }
-        for (address, theirs) in &self.held {
-            commit.send_held(*address, *theirs)?;
+        for (subject, theirs) in &self.held {
+            commit.send_held(*subject, *theirs)?;
         }
         if let Some(shares) = self.sharing {
             commit.set_sharing(shares)?;

@@ -8,7 +8,8 @@
 use crate::config::Database;
 use crate::judge::AllowList;
 use crate::model::{
-    Ban, Cause, Evidence, OutboundAction, OutboundEvent, Problem, RedisSettings, Unban,
+    Address, Ban, Cause, Evidence, OutboundAction, OutboundEvent, Problem, RedisSettings, Subject,
+    Unban,
 };
 use crate::store::{Store, StoreError};
 use crate::sync::{Ahead, Event, Exchange, HashSearch, Merged, RejectedEntry, SyncError, merge};
@@ -159,7 +160,7 @@ impl ReceivedEntries {
         let begins = !store.is_sharing()?;
         if begins {
             let held = store.not_shared()?.into_iter();
-            self.shared.held = held.map(|address| (address, None)).collect();
+            self.shared.held = held.map(|subject| (subject, None)).collect();
         }
         let has_held = !self.shared.held.is_empty();
         // Other servers may have un-banned a held address long ago.
@@ -167,7 +168,7 @@ impl ReceivedEntries {
         if position.last.is_none() && has_held {
             position.last = Some("0-0".to_owned());
         }
-        let never = |address| allow_list.why(address);
+        let never = |subject| allow_list.why(subject);
         let announce = is_due(store.announced()?, ANNOUNCED, now);
         let last_search = store.hashes_searched()?;
         let received = match exchange.receive(position.clone(), announce, now, &never) {
@@ -222,8 +223,11 @@ impl ReceivedEntries {
         let in_force = store.in_force()?;
         // A ban that is held and was not told may be there all the same.
         let held = &self.shared.held;
-        let known = |address| in_force.contains(&address) && !held.contains_key(&address);
-        let never = |address| allow_list.why(address);
+        let known = |address: Address| {
+            let subject = Subject::from(address);
+            in_force.contains(&subject) && !held.contains_key(&subject)
+        };
+        let never = |subject| allow_list.why(subject);
         Ok(exchange.look(from, &known, now, &never))
     }
 
@@ -241,7 +245,7 @@ impl ReceivedEntries {
             mut shared,
         } = self;
         store.begin_read()?;
-        let known = |address| store.address_record(address);
+        let known = |subject| store.subject_record(subject);
         let Merged {
             unbans,
             bans,
@@ -250,7 +254,7 @@ impl ReceivedEntries {
         } = merge(events, context.now, known)?;
         if context.config.redis.take_over {
             changes.unbans.extend(unbans.iter().map(|unban| Unban {
-                address: unban.address,
+                subject: unban.subject,
                 cause: Cause::Redis,
                 at: unban.at,
             }));
@@ -260,8 +264,8 @@ impl ReceivedEntries {
             shared.until = until;
         }
         shared.remote_unbans = unbans;
-        for (address, theirs) in &mut shared.held {
-            *theirs = shared.until.get(address).copied();
+        for (subject, theirs) in &mut shared.held {
+            *theirs = shared.until.get(subject).copied();
         }
         if shared.sharing.is_none() {
             // The others wait until it is known which bans Redis has.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::firewall::snapshot::{self, Shown, SnapshotFault};
 use crate::firewall::snapshot_file::{self, Written};
 use crate::model::{
-    Address, Ban, Cause, Escaped, Evidence, Family, Firewall, Origin, Problem, Stamp, Unban,
+    Ban, Cause, Escaped, Evidence, Family, Firewall, Origin, Problem, Stamp, Subject, Unban,
 };
 use crate::store::{Store, StoreError};
 
@@ -47,16 +47,16 @@ fn path_of(state_dir: &Path, family: Family) -> PathBuf {
     })
 }
 
-/// The addresses in PyFilter's blacklists in `dir` or its `Config`, if there
+/// The subjects in PyFilter's blacklists in `dir` or its `Config`, if there
 /// are any.
-pub(super) fn blacklisted(dir: &Path, chain: &str) -> Option<BTreeSet<Address>> {
+pub(super) fn blacklisted(dir: &Path, chain: &str) -> Option<BTreeSet<Subject>> {
     let places = [dir.to_owned(), dir.join("Config")];
     let files = places
         .iter()
         .flat_map(|dir| Family::BOTH.map(|family| (family, path_of(dir, family))));
     let found = files.filter_map(|(family, path)| {
         let bytes = snapshot_file::read(&path).ok()??;
-        Some(snapshot::parse(&bytes, family, chain).ok()?.addresses)
+        Some(snapshot::parse(&bytes, family, chain).ok()?.subjects)
     });
     found.reduce(|mut all, more| {
         all.extend(more);
@@ -172,6 +172,10 @@ impl Found {
                 return Ok(());
             }
         };
+        for warning in &edited.warnings {
+            let path = Escaped::path(&self.path);
+            context.notices.warnings.push(format!("{path}: {warning}"));
+        }
         let id = store.id()?;
         let shown = edited.shown.as_ref().filter(|shown| shown.store == id);
         let before = match shown {
@@ -186,18 +190,18 @@ impl Found {
             return Ok(());
         }
         let in_force = store.in_force()?;
-        for address in edits.lifted.intersection(&in_force) {
+        for subject in edits.lifted.intersection(&in_force) {
             changes.unbans.push(Unban {
-                address: *address,
+                subject: *subject,
                 cause: Cause::Snapshot,
                 at: context.now,
             });
         }
-        for address in edits.banned.difference(&in_force) {
-            if let Some(why) = context.allow_list.why(*address) {
+        for subject in edits.banned.difference(&in_force) {
+            if let Some(why) = context.allow_list.why(*subject) {
                 let path = Escaped::path(&self.path);
                 let message = format!(
-                    "{path}: {address} {why}, so it is never banned; its line is taken out"
+                    "{path}: {subject} {why}, so it is never banned; its line is taken out"
                 );
                 context
                     .notices
@@ -207,16 +211,18 @@ impl Found {
             }
             let name = self.path.file_name().unwrap_or_default().to_string_lossy();
             let ban = Ban {
-                address: *address,
+                subject: *subject,
                 rule: None,
                 server: context.server.clone(),
                 at: Stamp::from_secs(context.now),
-                ends: context.config.thresholds.ban_time.end(context.now),
+                ends: context.config.thresholds.ban_times.first().end(context.now),
                 failures: 0,
                 instant: false,
                 origin: Origin::Snapshot,
-                reason: Some(format!("IP: {address} was added to {name} by hand.").into()),
+                reason: Some(format!("IP: {subject} was added to {name} by hand.").into()),
                 country: None,
+                count: None,
+                aggregates: 0,
             };
             changes.bans.push((ban, Evidence::default()));
         }
@@ -228,7 +234,7 @@ impl Found {
         firewall: &Firewall,
         notices: &mut Notices,
         shown: &Shown,
-        in_force: &BTreeSet<Address>,
+        in_force: &BTreeSet<Subject>,
     ) -> Result<Option<String>, Problem> {
         let problem = |path: &Path, error| {
             Problem::at(

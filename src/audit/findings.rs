@@ -115,7 +115,7 @@ pub struct Future {
 }
 
 /// What other thresholds would have done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrialRow {
     /// The thresholds. A field that is none is as the rules have it.
     pub variant: Variant,
@@ -248,7 +248,7 @@ fn count(rows: &[Row], counts: impl Fn(usize, &Row) -> bool) -> u64 {
 
 fn trial(tried: &Tried, logged_in: &impl Fn(&dyn Fn(usize) -> bool) -> Option<u64>) -> TrialRow {
     TrialRow {
-        variant: tried.variant,
+        variant: tried.variant.clone(),
         banned: tried.banned.iter().filter(|banned| **banned).count() as u64,
         bans: tried.bans,
         stopped: tried.stopped,

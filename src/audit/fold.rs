@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::judge::{AddressState, AllowList, Connections, Counts, TrialFailure};
+use crate::judge::{AllowList, Connections, Counts, SubjectState, TrialFailure};
 use crate::model::{Address, Failure, LinePlace, Stamp, Thresholds, Variant};
 
 use super::addresses::{Addresses, Row, number};
@@ -72,6 +72,8 @@ pub struct Decided {
     pub at: Stamp,
     /// How many failures there were.
     pub failures: u32,
+    /// Which ban of the address under the rule it is, counted from 1.
+    pub count: u32,
     /// Whether that failure banned at once.
     pub instant: bool,
     /// When it ends, in Unix seconds; never if none.
@@ -109,7 +111,7 @@ struct AddressFold {
     first: Stamp,
     last: Stamp,
     is_allowed: bool,
-    state: AddressState<Vec<TrialFailure>>,
+    state: SubjectState<Vec<TrialFailure>>,
 }
 
 impl AddressFold {
@@ -121,7 +123,7 @@ impl AddressFold {
             first: Stamp::from_secs(i64::MAX),
             last: Stamp::from_secs(i64::MIN),
             is_allowed: row.never,
-            state: AddressState::default(),
+            state: SubjectState::default(),
         }
     }
 }
@@ -219,7 +221,9 @@ impl<'a> Fold<'a> {
         }
         let never = self.never;
         let address = failure.address;
-        let Some(number) = number(&mut self.addresses, address, || never.covers(address)) else {
+        let Some(number) = number(&mut self.addresses, address, || {
+            never.covers(address.into())
+        }) else {
             return Was::Outside;
         };
         if rule.logins_from.is_some_and(|from| failure.pattern >= from) {
@@ -292,6 +296,7 @@ impl<'a> Fold<'a> {
             rule,
             at,
             failures: filled.failures,
+            count: filled.count,
             instant: failure.instant,
             ends: filled.ends,
         });
@@ -301,14 +306,14 @@ impl<'a> Fold<'a> {
     /// Ends the rule that was begun last.
     pub fn end_rule(&mut self) {
         if let Some(rule) = self.rules.last_mut() {
-            let own = rule.thresholds;
+            let own = rule.thresholds.clone();
             let seen = std::mem::take(&mut self.seen);
             for (row, seen) in self.addresses.rows_mut().iter_mut().zip(&seen) {
                 row.first = row.first.min(seen.first);
                 row.last = row.last.max(seen.last);
             }
             rule.counts = seen.into_iter().map(|seen| seen.failures).collect();
-            self.trials.end_rule(own, self.addresses.rows());
+            self.trials.end_rule(&own, self.addresses.rows());
         }
     }
 }

@@ -86,7 +86,7 @@ impl Trials {
 
     /// Tries every variant on the failures that were kept since the last time,
     /// all of one rule with the thresholds `own`.
-    pub(super) fn end_rule(&mut self, own: Thresholds, rows: &[Row]) {
+    pub(super) fn end_rule(&mut self, own: &Thresholds, rows: &[Row]) {
         if self.records.is_empty() {
             return;
         }

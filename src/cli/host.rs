@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use clap_complete::Shell;
 
 /// `pyfilter check`.
@@ -27,6 +27,30 @@ pub struct InitArgs {
     /// Replace a configuration that is there
     #[arg(long)]
     pub force: bool,
+    /// The thresholds that it has
+    #[arg(long, value_enum, default_value_t)]
+    pub preset: Preset,
+}
+
+/// Which thresholds a new configuration has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Preset {
+    /// Those of `PyFilter`'s tutorial: 5 failures, each within 5 s of the one before, for ever
+    #[default]
+    Pyfilter,
+    /// 5 failures in 600 s; 10 minutes, then an hour, a day, a week; IPv6 by networks of 64 bits
+    Recommended,
+}
+
+impl Preset {
+    /// The word of the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Preset::Pyfilter => "pyfilter",
+            Preset::Recommended => "recommended",
+        }
+    }
 }
 
 /// `pyfilter install`.
@@ -46,6 +70,10 @@ pub struct InstallArgs {
     /// Show what would be done and whom the first run would ban, and change nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// The thresholds of the configuration that it writes where there is none: pyfilter (the
+    /// default) or recommended, see `pyfilter init --help`
+    #[arg(long, value_enum)]
+    pub preset: Option<Preset>,
     /// Do not keep the addresses from which people are logged in from being banned
     #[arg(long)]
     pub no_allow_me: bool,

@@ -1,6 +1,6 @@
 //! Values of arguments, checked as far as that needs no configuration.
 
-use crate::model::{Address, BanTime, parse_span};
+use crate::model::{Address, BanTime, GivenSubject, parse_span};
 
 /// How many of each list are shown; `usize::MAX` for all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,23 @@ pub(super) fn top(text: &str) -> Result<Top, &'static str> {
 
 pub(super) fn address(text: &str) -> Result<Address, &'static str> {
     Address::parse(text.as_bytes()).ok_or("single addresses; not a network or host name")
+}
+
+/// An address or a network as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubjectArgument {
+    /// What it is.
+    pub given: GivenSubject,
+    /// Its text.
+    pub text: String,
+}
+
+pub(super) fn subject(text: &str) -> Result<SubjectArgument, String> {
+    let text = text.to_owned();
+    match GivenSubject::parse(&text) {
+        Ok(given) => Ok(SubjectArgument { given, text }),
+        Err(wrong) => Err(wrong.to_string()),
+    }
 }
 
 pub(super) fn ban_time(text: &str) -> Result<BanTime, String> {

@@ -4,10 +4,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ipnet::IpNet;
-
 use super::conf_d::ConfD;
-use crate::model::{Firewall, RedisSettings, Rule, Thresholds};
+use crate::model::{Aggregate, Firewall, RedisSettings, Rule, Subject, Thresholds};
 
 /// The whole configuration, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,9 +23,12 @@ pub struct Config {
     /// The chain and its hooks.
     pub firewall: Firewall,
     /// Addresses and networks that are never banned.
-    pub ignored: Vec<IpNet>,
+    pub ignored: Vec<Subject>,
     /// The thresholds of every rule that does not set its own.
     pub thresholds: Thresholds,
+    /// When bans within a network become a ban of the network, for rules that do not set
+    /// it.
+    pub aggregate: Option<Aggregate>,
     /// What counts of a log that is new to its rule.
     pub first_contact: FirstContact,
     /// How long a run reads logs at most.

@@ -7,11 +7,9 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use ipnet::IpNet;
-
 use super::fault::Faults;
 use super::text::{read_opened, reason};
-use crate::model::Escaped;
+use crate::model::{Escaped, Subject};
 
 /// The files of a `conf.d`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,7 +25,7 @@ pub struct ConfD {
 impl ConfD {
     /// The file that ignores a network, if one of these does.
     #[must_use]
-    pub fn file_of(&self, network: IpNet) -> Option<&Path> {
+    pub fn file_of(&self, network: Subject) -> Option<&Path> {
         let file = self
             .files
             .iter()
@@ -42,7 +40,7 @@ pub struct ConfFile {
     /// Its path.
     pub path: PathBuf,
     /// The addresses and networks that it ignores.
-    pub ignored: Vec<IpNet>,
+    pub ignored: Vec<Subject>,
 }
 
 /// A file that is left out, or the whole directory.

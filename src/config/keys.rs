@@ -24,6 +24,10 @@ pub(super) static SETTINGS: Keys = Keys {
         "request_time",
         "window",
         "ban_time",
+        "ban_memory",
+        "ipv4_prefix",
+        "ipv6_prefix",
+        "aggregate",
         "first_contact",
         "run_time",
         "deny_type",
@@ -66,7 +70,16 @@ pub(super) static RULE: Keys = Keys {
         "request_time",
         "window",
         "ban_time",
+        "ban_memory",
+        "ipv4_prefix",
+        "ipv6_prefix",
+        "aggregate",
     ],
+};
+/// What `aggregate` holds.
+pub(super) static AGGREGATE: Keys = Keys {
+    place: "aggregate",
+    names: &["ipv4", "ipv6", "subjects", "within"],
 };
 pub(super) static SQLITE: Keys = Keys {
     place: "sqlite",

@@ -7,8 +7,6 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use ipnet::IpNet;
-
 use super::check::{Checker, Field};
 use super::checked::Config;
 use super::conf_d::{ConfD, ConfDFiles, ConfFile, LeftOut};
@@ -16,6 +14,7 @@ use super::fault::Faults;
 use super::raw::{self, Node, RawEntry, Value};
 use super::text::decode;
 use super::{keys, top};
+use crate::model::Subject;
 use crate::rules::DEFAULT_RULE;
 
 /// The configuration of `text`, which is the file at `path`, with what `files` add.
@@ -105,7 +104,7 @@ fn lay_over<'t>(
 
 /// Checks that a file of `conf.d` holds only what it may, and each key once. The
 /// addresses that it ignores.
-fn check_shape(added: &Node, check: &mut Checker) -> Vec<IpNet> {
+fn check_shape(added: &Node, check: &mut Checker) -> Vec<Subject> {
     let root = Field {
         path: String::new(),
         node: added,
@@ -283,7 +282,7 @@ mod tests {
         let source = crate::model::SourceSpec::Files("/a.log".into());
         assert_eq!(config.rules[0].sources, [source]);
         let ignored: Vec<String> = config.ignored.iter().map(ToString::to_string).collect();
-        assert_eq!(ignored, ["192.0.2.1/32", "192.0.2.7/32"]);
+        assert_eq!(ignored, ["192.0.2.1", "192.0.2.7"]);
         let files: Vec<_> = (config.conf_d.files.iter())
             .map(|file| {
                 (

@@ -11,9 +11,13 @@ impl Config {
     #[must_use]
     pub fn rule_named(&self, name: &str) -> Option<Rule> {
         let of_file = self.rules.iter().find(|rule| &*rule.name == name);
-        of_file
-            .cloned()
-            .or_else(|| Some(rule::builtin(rules::builtin(name)?, self.thresholds)))
+        of_file.cloned().or_else(|| {
+            Some(rule::builtin(
+                rules::builtin(name)?,
+                self.thresholds.clone(),
+                self.aggregate,
+            ))
+        })
     }
 
     /// The built-in rules as they are shipped, with the file's thresholds.
@@ -21,7 +25,7 @@ impl Config {
     pub fn builtin_rules(&self) -> Vec<Rule> {
         let builtins = rules::RULES.iter();
         builtins
-            .map(|builtin| rule::builtin(builtin, self.thresholds))
+            .map(|builtin| rule::builtin(builtin, self.thresholds.clone(), self.aggregate))
             .collect()
     }
 

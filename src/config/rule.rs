@@ -6,14 +6,14 @@ use super::check::{Checker, Field, Section};
 use super::raw::{RawEntry, Value};
 use super::shown::escaped;
 use super::{keys, pattern, values};
-use crate::model::{Positions, Rule, SourceSpec, Thresholds};
+use crate::model::{Aggregate, Family, Positions, Rule, SourceSpec, Thresholds};
 use crate::rules::{self, BuiltinRule};
 
 /// The rule that `entry` of the object `rules` is.
 pub(super) fn rule(
     rules: &Field,
     entry: &RawEntry,
-    thresholds: Thresholds,
+    defaults: (&Thresholds, Option<Aggregate>),
     base: &Path,
     check: &mut Checker,
 ) -> Option<Rule> {
@@ -32,7 +32,7 @@ pub(super) fn rule(
     if builtin.is_none() && section.get("regex_patterns").is_none() {
         check.fault(entry.offset, &section.path, without_patterns(name));
     }
-    Some(checked(name, &section, builtin, thresholds, base, check))
+    Some(checked(name, &section, builtin, defaults, base, check))
 }
 
 fn without_patterns(name: &str) -> String {
@@ -44,14 +44,18 @@ fn without_patterns(name: &str) -> String {
 }
 
 /// A built-in rule as it is.
-pub(super) fn builtin(builtin: &'static BuiltinRule, thresholds: Thresholds) -> Rule {
+pub(super) fn builtin(
+    builtin: &'static BuiltinRule,
+    thresholds: Thresholds,
+    aggregate: Option<Aggregate>,
+) -> Rule {
     let section = Section::empty(&keys::RULE);
     let nowhere = Path::new("/");
     checked(
         builtin.name,
         &section,
         Some(builtin),
-        thresholds,
+        (&thresholds, aggregate),
         nowhere,
         &mut Checker::new(""),
     )
@@ -61,7 +65,7 @@ fn checked(
     name: &str,
     section: &Section,
     builtin: Option<&'static BuiltinRule>,
-    thresholds: Thresholds,
+    (thresholds, aggregate): (&Thresholds, Option<Aggregate>),
     base: &Path,
     check: &mut Checker,
 ) -> Rule {
@@ -75,8 +79,10 @@ fn checked(
         patterns: pattern::patterns(section, builtin, positions, check),
         time_formats: time_formats(section, builtin, check),
         statuses: statuses(section, builtin, check),
-        thresholds: values::thresholds(section, thresholds, check),
+        thresholds: values::thresholds(section, thresholds.clone(), check),
+        aggregate: values::aggregate(section, aggregate, check),
     };
+    note_aggregate(&rule, section, check);
     let web = rule.statuses.is_some() || section.get("urls").is_some();
     let unnamed = |text: &str| !text.contains("<ip>");
     if builtin.is_none() && web && rule.patterns.iter().any(|pattern| unnamed(&pattern.text)) {
@@ -91,6 +97,28 @@ fn checked(
         );
     }
     rule
+}
+
+/// Notes where the bans of a rule are as wide as the networks that they would lead to.
+fn note_aggregate(rule: &Rule, section: &Section, check: &mut Checker) {
+    let Some(aggregate) = rule.aggregate else {
+        return;
+    };
+    for (family, key) in Family::BOTH.into_iter().zip(["ipv4", "ipv6"]) {
+        let (own, wide) = (
+            rule.thresholds.prefixes.of(family),
+            aggregate.networks.of(family),
+        );
+        if own <= wide {
+            check.note(
+                &section.path,
+                &format!(
+                    "{key}_prefix is {own}, so aggregate.{key}, which is {wide}, has no effect: a \
+                     network of that length has room for one ban only"
+                ),
+            );
+        }
+    }
 }
 
 fn sources(

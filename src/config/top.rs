@@ -6,14 +6,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ipnet::IpNet;
-
 use super::check::{Checker, Field, Section};
 use super::checked::{Config, Database, FirstContact};
 use super::conf_d::ConfD;
 use super::raw::{Node, Value};
 use super::{firewall, keys, rule, values};
-use crate::model::{RedisSettings, Rule, Thresholds, check_server_name};
+use crate::model::{Aggregate, RedisSettings, Rule, Subject, Thresholds, check_server_name};
 use crate::rules;
 
 /// How long a run reads, by default. A timer starts one each minute.
@@ -56,6 +54,8 @@ fn config(root: &Section, base: &Path, check: &mut Checker) -> Config {
     let thresholds = values::thresholds(&settings, Thresholds::default(), check);
     let run_time = settings.get("run_time");
     let run_time = run_time.and_then(|field| values::seconds(&field, check));
+    let aggregate = values::aggregate(&settings, None, check);
+    let rules = rules(&settings, &thresholds, aggregate, base, check);
     Config {
         path: None,
         conf_d: ConfD::default(),
@@ -65,9 +65,11 @@ fn config(root: &Section, base: &Path, check: &mut Checker) -> Config {
         firewall: firewall::firewall(&settings, base, check),
         ignored: ignored(&settings, check),
         thresholds,
+        aggregate,
+        rules,
         first_contact: first_contact(&settings, check),
         run_time: run_time.unwrap_or(RUN_TIME),
-        rules: rules(&settings, thresholds, base, check),
+
         redis: connection(&redis, &sync_bans, base, check),
         event_log: event_log(root, base, check),
         geoip: file(&geoip, base, check),
@@ -138,7 +140,7 @@ fn checked_name(field: &Field, name: &str, check: &mut Checker) -> Option<String
     }
 }
 
-pub(super) fn ignored(settings: &Section, check: &mut Checker) -> Vec<IpNet> {
+pub(super) fn ignored(settings: &Section, check: &mut Checker) -> Vec<Subject> {
     let Some(field) = settings.get("ignored_ips") else {
         return Vec::new();
     };
@@ -149,12 +151,16 @@ pub(super) fn ignored(settings: &Section, check: &mut Checker) -> Vec<IpNet> {
             continue;
         };
         match values::network(text) {
-            Ok(network) => {
-                if network.prefix_len() == 0 {
+            Ok(given) => {
+                let network = given.subject;
+                if network.length() == 0 {
                     check.note(
                         &item.path,
                         &format!("with {network} no such address is ever banned"),
                     );
+                }
+                if let Some(cut) = given.cut_warning(text) {
+                    check.note(&item.path, &cut);
                 }
                 networks.push(network);
             }
@@ -166,12 +172,17 @@ pub(super) fn ignored(settings: &Section, check: &mut Checker) -> Vec<IpNet> {
 
 fn rules(
     settings: &Section,
-    thresholds: Thresholds,
+    thresholds: &Thresholds,
+    aggregate: Option<Aggregate>,
     base: &Path,
     check: &mut Checker,
 ) -> Vec<Rule> {
     let Some(field) = settings.get("rules") else {
-        return vec![rule::builtin(rules::DEFAULT_RULE, thresholds)];
+        return vec![rule::builtin(
+            rules::DEFAULT_RULE,
+            thresholds.clone(),
+            aggregate,
+        )];
     };
     let entries = field.entries(check).unwrap_or_default();
     if entries.is_empty() && matches!(field.node.value, Value::Object(_)) {
@@ -179,7 +190,7 @@ fn rules(
     }
     let mut rules: Vec<Rule> = Vec::with_capacity(entries.len());
     for entry in entries {
-        if let Some(rule) = rule::rule(&field, entry, thresholds, base, check) {
+        if let Some(rule) = rule::rule(&field, entry, (thresholds, aggregate), base, check) {
             rules.push(rule);
         }
     }

@@ -4,41 +4,19 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
-use ipnet::IpNet;
-
 use super::check::{Checker, Field, Section};
+use super::keys;
 use super::raw::Value;
 use super::shown::shown;
-use crate::model::{Address, BanTime, SourceSpec, Thresholds, WindowKind, parse_span};
+use crate::model::{
+    Aggregate, BanTime, BanTimes, GivenSubject, Prefixes, SourceSpec, Thresholds, WindowKind,
+    parse_span,
+};
 
 /// The network of an address or of `ADDRESS/PREFIX`; host bits are cut off, and
 /// IPv4-mapped IPv6 is IPv4.
-pub(super) fn network(text: &str) -> Result<IpNet, String> {
-    let wrong = || {
-        format!(
-            "\"{}\" is neither an address nor a network such as 192.0.2.0/24 (host names are \
-             not looked up)",
-            shown(text)
-        )
-    };
-    let (address, prefix) = match text.split_once('/') {
-        Some((address, prefix)) => (address, Some(prefix)),
-        None => (text, None),
-    };
-    let ip = Address::parse(address.as_bytes()).ok_or_else(wrong)?.ip();
-    let Some(prefix) = prefix else {
-        return Ok(IpNet::from(ip));
-    };
-    if prefix.is_empty() || prefix.len() > 3 || !prefix.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(wrong());
-    }
-    let mut prefix: u8 = prefix.parse().map_err(|_| wrong())?;
-    if ip.is_ipv4() && address.contains(':') {
-        // The prefix of a mapped address counts from the front of the IPv6 one.
-        prefix = prefix.checked_sub(96).ok_or_else(wrong)?;
-    }
-    let network = IpNet::new(ip, prefix).map_err(|_| wrong())?;
-    Ok(network.trunc())
+pub(super) fn network(text: &str) -> Result<GivenSubject, String> {
+    GivenSubject::parse(text).map_err(|wrong| format!("\"{}\" {wrong}", shown(text)))
 }
 
 /// The thresholds of a section; those of `default` where it sets none.
@@ -54,16 +32,104 @@ pub(super) fn thresholds(
     let words = [("gap", WindowKind::Gap), ("sliding", WindowKind::Sliding)];
     let window = section.get("window");
     let window = window.and_then(|field| field.word(&words, check));
-    let ban_time = section.get("ban_time");
-    let ban_time = ban_time.map(|field| span(&field, check));
+    let ban_times = section.get("ban_time");
+    let ban_times = ban_times.and_then(|field| ban_times_of(&field, check));
+    let memory = section.get("ban_memory");
+    let memory = memory.and_then(|field| ban_memory(&field, check));
+    let mut prefix = |key, shortest, longest| {
+        let field = section.get(key);
+        let length = field.and_then(|field| field.whole(shortest, longest, check));
+        length.and_then(|length| u8::try_from(length).ok())
+    };
+    let (ipv4, ipv6) = (
+        prefix("ipv4_prefix", 24, 32),
+        prefix("ipv6_prefix", 48, 128),
+    );
     Thresholds {
         failed_attempts: failed_attempts
             .and_then(NonZeroU32::new)
             .unwrap_or(default.failed_attempts),
         request_time: request_time.unwrap_or(default.request_time),
         window: window.unwrap_or(default.window),
-        ban_time: ban_time.map_or(default.ban_time, BanTime::from),
+        ban_times: ban_times.unwrap_or(default.ban_times),
+        ban_memory: memory.unwrap_or(default.ban_memory),
+        prefixes: Prefixes {
+            ipv4: ipv4.unwrap_or(default.prefixes.ipv4),
+            ipv6: ipv6.unwrap_or(default.prefixes.ipv6),
+        },
     }
+}
+
+/// One time, or a list of times none of which is shorter than the one before it.
+fn ban_times_of(field: &Field, check: &mut Checker) -> Option<BanTimes> {
+    if !matches!(field.node.value, Value::List(_)) {
+        return Some(BanTime::from(span(field, check)).into());
+    }
+    let items = field.list("times", check)?;
+    if items.is_empty() {
+        field.fault(check, "must hold a time, such as [\"10m\", \"1h\", \"1d\"]");
+    }
+    let mut times: Vec<BanTime> = Vec::with_capacity(items.len());
+    for item in &items {
+        let time = BanTime::from(span(item, check));
+        match times.last().map(|last| last.seconds()) {
+            Some(None) => item.fault(
+                check,
+                "stands behind a ban that never ends: only the last time may be null",
+            ),
+            Some(last) if time.seconds().is_some_and(|time| Some(time) < last) => item.fault(
+                check,
+                "is shorter than the time before it: the bans of who returns grow",
+            ),
+            _ => {}
+        }
+        times.push(time);
+    }
+    BanTimes::new(times)
+}
+
+/// When bans within a network become a ban of it; `default` where the section does not say.
+pub(super) fn aggregate(
+    section: &Section,
+    default: Option<Aggregate>,
+    check: &mut Checker,
+) -> Option<Aggregate> {
+    let Some(field) = section.get("aggregate") else {
+        return default;
+    };
+    if matches!(field.node.value, Value::Null) {
+        return None;
+    }
+    let section = field.section(&keys::AGGREGATE, check)?;
+    let usual = Aggregate::default();
+    let mut whole = |key, shortest, longest| {
+        let field = section.get(key);
+        field.and_then(|field| field.whole(shortest, longest, check))
+    };
+    let (ipv4, ipv6) = (whole("ipv4", 16, 31), whole("ipv6", 32, 127));
+    let subjects = whole("subjects", 2, u32::MAX);
+    let length = |given: Option<u32>| given.and_then(|length| u8::try_from(length).ok());
+    let within = section.get("within");
+    let within = within.and_then(|field| seconds(&field, check));
+    Some(Aggregate {
+        networks: Prefixes {
+            ipv4: length(ipv4).unwrap_or(usual.networks.ipv4),
+            ipv6: length(ipv6).unwrap_or(usual.networks.ipv6),
+        },
+        subjects: subjects.unwrap_or(usual.subjects),
+        within: within.map_or(usual.within, |within| {
+            u32::try_from(within.as_secs()).unwrap_or(u32::MAX)
+        }),
+    })
+}
+
+/// For how long a ban counts: at most a year, since bans are kept as long.
+fn ban_memory(field: &Field, check: &mut Checker) -> Option<u32> {
+    let memory = seconds(field, check)?.as_secs();
+    if memory > 366 * 86_400 {
+        field.fault(check, "must be a year at most: bans are kept as long");
+    }
+    u32::try_from(memory).ok()
 }
 
 fn span(field: &Field, check: &mut Checker) -> Option<NonZeroU32> {
@@ -140,41 +206,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_network_is_canonical() {
-        let is = |text, network_text| assert_eq!(network(text).unwrap().to_string(), network_text);
-        is("127.0.0.1", "127.0.0.1/32");
-        is("192.0.2.7/24", "192.0.2.0/24");
-        is("0.0.0.0/0", "0.0.0.0/0");
-        is("2001:DB8::1", "2001:db8::1/128");
-        is("2001:db8::1/32", "2001:db8::/32");
-        is("fe80::1%eth0", "fe80::1/128");
-        is("fe80::1%eth0/64", "fe80::/64");
-        is("::ffff:192.0.2.7", "192.0.2.7/32");
-        is("::ffff:192.0.2.7/120", "192.0.2.0/24");
-    }
-
-    #[test]
     fn what_is_no_network_is_told() {
-        for wrong in [
-            "",
-            "localhost",
-            "123.456.789.1",
-            "10.0.0.0/33",
-            "10.0.0.0/",
-            "10.0.0.0/255.0.0.0",
-            "::/129",
-            "10.0.0.0/+8",
-            "/8",
-            "10.0.0.0/8/8",
-            "::ffff:1.2.3.4/95",
-            " 10.0.0.1",
-        ] {
-            assert!(network(wrong).is_err(), "{wrong:?}");
-        }
         assert_eq!(
             network("a\x1b").unwrap_err(),
-            "\"a\\x1b\" is neither an address nor a network such as 192.0.2.0/24 (host names \
-             are not looked up)"
+            "\"a\\x1b\" is neither an address nor a network such as 192.0.2.0/24 (host names are \
+             not looked up)"
         );
     }
 

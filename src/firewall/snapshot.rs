@@ -18,8 +18,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::firewall::rule_text::{deny, push_rule, single_address, without_counters};
-use crate::model::{Address, Deny, Family};
+use crate::firewall::rule_text::{deny, push_rule, without_counters};
+use crate::model::{Deny, Family, GivenSubject, Subject};
 
 #[cfg(test)]
 mod tests;
@@ -43,8 +43,10 @@ pub struct Edited {
     pub family: Family,
     /// What its header names; none in a file of PyFilter's own.
     pub shown: Option<Shown>,
-    /// The addresses of its lines.
-    pub addresses: BTreeSet<Address>,
+    /// The addresses and networks of its lines.
+    pub subjects: BTreeSet<Subject>,
+    /// What is told of its lines: a network was written with host bits.
+    pub warnings: Vec<String>,
 }
 
 /// Why a snapshot is not whole.
@@ -61,12 +63,12 @@ pub struct SnapshotFault {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Edits {
     /// Their lines were removed.
-    pub lifted: BTreeSet<Address>,
+    pub lifted: BTreeSet<Subject>,
     /// Their lines were added.
-    pub banned: BTreeSet<Address>,
+    pub banned: BTreeSet<Subject>,
 }
 
-/// The snapshot of the family's bans among `addresses`: the chain alone, no
+/// The snapshot of the family's bans among `subjects`: the chain alone, no
 /// hook, for `iptables-restore --noflush`.
 #[must_use]
 pub fn render(
@@ -74,24 +76,24 @@ pub fn render(
     shown: &Shown,
     chain: &str,
     deny: Deny,
-    addresses: &BTreeSet<Address>,
+    subjects: &BTreeSet<Subject>,
 ) -> String {
     let (store, number) = (&shown.store, shown.number);
     let mut text = format!(
         "{HEADER} store {store}, bans {number}
-# The banned {family} addresses. To un-ban one, delete its line and save; to ban
-# one, add a line like the others: single addresses, no networks, no names.
+# The banned {family} addresses and networks. To un-ban one, delete its line and
+# save; to ban one, add a line like the others: no names.
 # The next run does the rest. All other lines must stay as they are.
 *filter
 :{chain} - [0:0]
 "
     );
-    let of_family = |address: &&Address| address.family() == family;
-    for address in addresses.iter().filter(of_family) {
+    let of_family = |subject: &&Subject| subject.family() == family;
+    for subject in subjects.iter().filter(of_family) {
         text.push_str("-A ");
         text.push_str(chain);
         text.push(' ');
-        push_rule(&mut text, (*address).into(), deny);
+        push_rule(&mut text, *subject, deny);
         text.push('\n');
     }
     text.push_str("COMMIT\n");
@@ -107,11 +109,11 @@ pub fn digest(bytes: &[u8]) -> String {
 }
 
 /// Reads a snapshot, or a file that PyFilter 1 or 2 wrote with iptables-save. In such a
-/// file only the single addresses count that INPUT drops or rejects; all other lines are
-/// passed over.
+/// file only the single addresses count that INPUT drops or rejects; all other lines, and
+/// networks, are passed over.
 ///
 /// # Errors
-/// The file is cut, or has a line that is no ban of a single address of its family. Then
+/// The file is cut, or has a line that is no ban of an address or a network of its family. Then
 /// nothing may be concluded from what is missing in it.
 pub fn parse(bytes: &[u8], family: Family, chain: &str) -> Result<Edited, SnapshotFault> {
     let mut reader = Reader {
@@ -119,7 +121,8 @@ pub fn parse(bytes: &[u8], family: Family, chain: &str) -> Result<Edited, Snapsh
         kind: None,
         chains: BTreeSet::from(["INPUT", chain]),
         place: Place::Before,
-        addresses: BTreeSet::new(),
+        subjects: BTreeSet::new(),
+        warnings: Vec::new(),
     };
     let mut last = 0;
     for (number, line) in (1..).zip(bytes.split(|&b| b == b'\n')) {
@@ -147,12 +150,14 @@ pub fn parse(bytes: &[u8], family: Family, chain: &str) -> Result<Edited, Snapsh
         (Some(SnapshotLineKind::Ours(shown)), Place::After) => Ok(Edited {
             family,
             shown: Some(shown.clone()),
-            addresses: reader.addresses,
+            subjects: reader.subjects,
+            warnings: reader.warnings,
         }),
         (Some(SnapshotLineKind::PyFilter), Place::After) => Ok(Edited {
             family,
             shown: None,
-            addresses: reader.addresses,
+            subjects: reader.subjects,
+            warnings: reader.warnings,
         }),
     }
 }
@@ -161,18 +166,18 @@ pub fn parse(bytes: &[u8], family: Family, chain: &str) -> Result<Edited, Snapsh
 /// those are not known, all lines are bans, and nothing is lifted. A line that was shown
 /// and is still there is no edit, even if the ban has been lifted since.
 #[must_use]
-pub fn edits(edited: &Edited, in_force: Option<&BTreeSet<Address>>) -> Edits {
+pub fn edits(edited: &Edited, in_force: Option<&BTreeSet<Subject>>) -> Edits {
     let none = BTreeSet::new();
-    let of_family = |address: &&Address| address.family() == edited.family;
-    let shown: BTreeSet<Address> = in_force
+    let of_family = |subject: &&Subject| subject.family() == edited.family;
+    let shown: BTreeSet<Subject> = in_force
         .unwrap_or(&none)
         .iter()
         .filter(of_family)
         .copied()
         .collect();
     Edits {
-        lifted: shown.difference(&edited.addresses).copied().collect(),
-        banned: edited.addresses.difference(&shown).copied().collect(),
+        lifted: shown.difference(&edited.subjects).copied().collect(),
+        banned: edited.subjects.difference(&shown).copied().collect(),
     }
 }
 
@@ -193,7 +198,8 @@ struct Reader<'a> {
     kind: Option<SnapshotLineKind>,
     chains: BTreeSet<&'a str>,
     place: Place,
-    addresses: BTreeSet<Address>,
+    subjects: BTreeSet<Subject>,
+    warnings: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
@@ -236,7 +242,7 @@ impl<'a> Reader<'a> {
 
     fn rule(&mut self, line: &'a str) -> Result<(), String> {
         let words: Vec<&str> = without_counters(line).split_ascii_whitespace().collect();
-        let no_ban = || format!("`{}` is no ban of a single address", cut(line));
+        let no_ban = || format!("`{}` is no ban of an address or a network", cut(line));
         let (chain, address, target) = match words[..] {
             // The chain may have been called otherwise when the file was written.
             [name, "-"] | [name, "-", _] if name.starts_with(':') => {
@@ -264,29 +270,37 @@ impl<'a> Reader<'a> {
         if !known || deny(target).is_none() {
             return Err(no_ban());
         }
-        match single_address(address, self.family) {
-            Some(address) => self.addresses.insert(address),
-            None => return Err(self.wrong_address(address)),
-        };
+        let subject = self.subject(address)?;
+        self.subjects.insert(subject);
         Ok(())
     }
 
-    fn wrong_address(&self, text: &str) -> String {
-        let (bare, mask) = text.split_once('/').unwrap_or((text, ""));
+    /// The subject of a line.
+    fn subject(&mut self, text: &str) -> Result<Subject, String> {
         let shown = cut(text);
-        match Address::parse(bare.as_bytes()) {
-            None => format!("`{shown}` is no address: only single addresses are banned"),
-            Some(address) if address.family() != self.family => format!(
+        let given = GivenSubject::parse(text).map_err(|wrong| format!("`{shown}` {wrong}"))?;
+        let subject = given.subject;
+        if subject.family() != self.family {
+            return Err(format!(
                 "`{shown}` is {}: its line belongs into blacklist.{}",
-                address.family(),
-                match address.family() {
+                subject.family(),
+                match subject.family() {
                     Family::V4 => "v4",
                     Family::V6 => "v6",
                 }
-            ),
-            Some(_) if mask.is_empty() => format!("`{shown}` is no single address"),
-            Some(_) => format!("`{shown}` is a network: only single addresses are banned"),
+            ));
         }
+        if !subject.is_address() && self.passes_over() {
+            return Err(format!(
+                "`{shown}` is a network, which PyFilter never banned"
+            ));
+        }
+        if subject.is_too_wide_to_ban() {
+            let widest = Subject::widest_ban(self.family);
+            return Err(format!("`{shown}` is wider than any ban may be: /{widest}"));
+        }
+        self.warnings.extend(given.cut_warning(text));
+        Ok(subject)
     }
 }
 

@@ -1,14 +1,14 @@
 use std::fs::OpenOptions;
 use std::io::{self, Read as _};
-use std::net::IpAddr;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use maxminddb::{MaxMindDbError, PathElement, Reader};
+use ipnetwork::IpNetwork;
+use maxminddb::{MaxMindDbError, PathElement, Reader, WithinOptions};
 use serde::Deserialize;
 
-use crate::model::{Country, CountryCode, Escaped};
+use crate::model::{Country, CountryCode, Escaped, Family, Subject};
 
 /// The largest file that is taken for a database of countries, in bytes: the
 /// largest there is holds about half as much.
@@ -142,26 +142,41 @@ impl Countries {
         })
     }
 
-    /// Where `address` is from; none if the database does not know.
+    /// Where `subject` is from; none if the database does not know. A network is from the
+    /// country of its first address, if all of it is from there.
     ///
     /// The country that the network is used in, not the one it is registered
     /// in. Where the database is damaged there is none, and
     /// [`damage`](Self::damage) tells.
-    pub fn country(&self, address: IpAddr) -> Option<Country> {
-        self.look_up(address.to_canonical())
-            .unwrap_or_else(|error| {
-                self.damage.get_or_init(|| error.to_string());
-                None
-            })
+    pub fn country(&self, subject: Subject) -> Option<Country> {
+        self.look_up(subject).unwrap_or_else(|error| {
+            self.damage.get_or_init(|| error.to_string());
+            None
+        })
     }
 
-    fn look_up(&self, address: IpAddr) -> Result<Option<Country>, MaxMindDbError> {
-        if address.is_ipv6() && !self.has_v6() {
+    fn look_up(&self, subject: Subject) -> Result<Option<Country>, MaxMindDbError> {
+        if subject.family() == Family::V6 && !self.has_v6() {
             return Ok(None);
         }
-        let found = self.reader.lookup(address)?;
+        let found = self.reader.lookup(subject.first().ip())?;
         let place: Option<Place<'_>> = found.decode_path(&[PathElement::Key("country")])?;
-        Ok(place.as_ref().and_then(country))
+        let first = place.as_ref().and_then(country);
+        if first.is_none() || found.network()?.prefix() <= subject.length() {
+            return Ok(first);
+        }
+        // The database has narrower networks there.
+        let network = IpNetwork::new(subject.first().ip(), subject.length());
+        let Ok(network) = network else {
+            return Ok(None);
+        };
+        for part in self.reader.within(network, WithinOptions::default())? {
+            let place: Option<Place<'_>> = part?.decode_path(&[PathElement::Key("country")])?;
+            if place.as_ref().and_then(country) != first {
+                return Ok(None);
+            }
+        }
+        Ok(first)
     }
 
     /// What was found to be damaged when countries were looked up.

@@ -1,4 +1,4 @@
-//! A row for each address, found by the address.
+//! A row for each address or network, found by its first address.
 //!
 //! Clients choose the addresses, so the hash is keyed anew in each process. There may
 //! be millions: the table has a short number for each, and the address itself stands
@@ -12,9 +12,9 @@ use hashbrown::HashTable;
 
 use crate::model::Address;
 
-/// What is known of one address.
+/// What is known of one address, or of one network.
 pub trait AddressRow {
-    /// The address.
+    /// The address, or the first address of the network.
     fn address(&self) -> Address;
 }
 

@@ -1,58 +1,70 @@
 use std::hash::{Hash as _, Hasher as _};
-use std::net::IpAddr;
+use std::sync::LazyLock;
 
-use ipnet::IpNet;
-
-use crate::model::Address;
+use crate::model::{Address, Subject};
 
 /// Addresses that are never banned, whatever asks for it.
 #[derive(Debug, Clone, Default)]
 pub struct AllowList {
-    networks: Vec<IpNet>,
+    networks: Vec<Subject>,
     own: Vec<Address>,
 }
 
 impl AllowList {
     /// `networks` are the configured ones, `own` the host's own addresses.
     #[must_use]
-    pub fn new(networks: Vec<IpNet>, own: Vec<Address>) -> Self {
+    pub fn new(networks: Vec<Subject>, own: Vec<Address>) -> Self {
         AllowList { networks, own }
     }
 
     /// Adds networks to the configured ones.
-    pub fn add(&mut self, networks: impl IntoIterator<Item = IpNet>) {
+    pub fn add(&mut self, networks: impl IntoIterator<Item = Subject>) {
         self.networks.extend(networks);
     }
 
-    /// Why `address` is never banned, or that it may be. Half a sentence that
-    /// fits behind the address: "is a loopback address".
+    /// Why `subject` is never banned, or that it may be. Half a sentence that fits behind
+    /// the subject: "is a loopback address", "holds 127.0.0.1, which is a loopback
+    /// address".
     #[must_use]
-    pub fn why(&self, address: Address) -> Option<&'static str> {
-        if let Some(kind) = special(address.ip()) {
-            return Some(kind);
-        }
-        if self.own.contains(&address) {
-            return Some("is an address of this host");
-        }
-        self.networks
-            .iter()
-            .any(|network| network.contains(&address.ip()))
-            .then_some("is in ignored_ips")
+    pub fn why(&self, subject: Subject) -> Option<String> {
+        let (address, kind) = self.first_in(subject)?;
+        Some(if subject.is_address() {
+            kind.to_owned()
+        } else {
+            format!("holds {address}, which {kind}")
+        })
     }
 
-    /// Whether only this host never bans `address`: it is in `ignored_ips` or an
-    /// address of the host, and is not one that no host bans.
+    /// The address in `subject` that is never banned, and why: "is a loopback address".
+    /// Where there are several it is one of them.
     #[must_use]
-    pub fn is_ignored_here(&self, address: Address) -> bool {
-        special(address.ip()).is_none() && self.why(address).is_some()
+    pub fn first_in(&self, subject: Subject) -> Option<(Address, &'static str)> {
+        if let Some(found) = special(subject) {
+            return Some(found);
+        }
+        let own = self.own.iter().find(|&&own| subject.holds(own.into()));
+        if let Some(own) = own {
+            return Some((*own, "is an address of this host"));
+        }
+        let network = self.networks.iter();
+        let mut network = network.filter(|network| network.overlaps(subject));
+        let network = network.next()?;
+        Some((network.first().max(subject.first()), "is in ignored_ips"))
+    }
+
+    /// Whether only this host never bans `subject`: it holds an address of `ignored_ips`
+    /// or of the host, and none that no host bans.
+    #[must_use]
+    pub fn is_ignored_here(&self, subject: Subject) -> bool {
+        special(subject).is_none() && self.covers(subject)
     }
 
     /// The network of `ignored_ips` that `address` is in: the narrowest.
     #[must_use]
-    pub fn network(&self, address: Address) -> Option<IpNet> {
+    pub fn network(&self, address: Address) -> Option<Subject> {
         let networks = self.networks.iter();
-        let around = networks.filter(|network| network.contains(&address.ip()));
-        around.max_by_key(|network| network.prefix_len()).copied()
+        let around = networks.filter(|network| network.holds(address.into()));
+        around.max_by_key(|network| network.length()).copied()
     }
 
     /// A number that changes with the addresses that are never banned. The order in
@@ -60,7 +72,8 @@ impl AllowList {
     #[must_use]
     pub fn fingerprint(&self) -> i64 {
         // Link-local addresses come and go with containers, and are never banned anyway.
-        let own = self.own.iter().filter(|own| special(own.ip()).is_none());
+        let own = self.own.iter();
+        let own = own.filter(|&&own| special(own.into()).is_none());
         let mut all: Vec<String> = own.map(ToString::to_string).collect();
         all.extend(self.networks.iter().map(|network| format!("in {network}")));
         all.sort_unstable();
@@ -72,31 +85,37 @@ impl AllowList {
         hasher.finish().cast_signed()
     }
 
-    /// Whether `address` is never banned.
+    /// Whether `subject` is never banned: it is or holds an address that is never
+    /// banned.
     #[must_use]
-    pub fn covers(&self, address: Address) -> bool {
-        self.why(address).is_some()
+    pub fn covers(&self, subject: Subject) -> bool {
+        self.first_in(subject).is_some()
     }
 }
 
-/// Addresses that no rule of any firewall should ever block.
-fn special(ip: IpAddr) -> Option<&'static str> {
-    if ip.is_loopback() {
-        return Some("is a loopback address");
-    }
-    // All of 0.0.0.0/8 means "this network" (RFC 1122, 3.2.1.3).
-    if ip.is_unspecified() || matches!(ip, IpAddr::V4(v4) if v4.octets()[0] == 0) {
-        return Some("is the unspecified address");
-    }
-    if ip.is_multicast() {
-        return Some("is a multicast address");
-    }
-    match ip {
-        IpAddr::V4(v4) if v4.is_broadcast() => Some("is the broadcast address"),
-        IpAddr::V4(v4) if v4.is_link_local() => Some("is a link-local address"),
-        IpAddr::V6(v6) if v6.is_unicast_link_local() => Some("is a link-local address"),
-        _ => None,
-    }
+/// The addresses that no rule of any firewall should ever block.
+static SPECIAL: LazyLock<Vec<(Subject, &str)>> = LazyLock::new(|| {
+    let ranges = [
+        ("127.0.0.0/8", "is a loopback address"),
+        ("::1", "is a loopback address"),
+        // All of 0.0.0.0/8 means "this network" (RFC 1122, 3.2.1.3).
+        ("0.0.0.0/8", "is the unspecified address"),
+        ("::", "is the unspecified address"),
+        ("224.0.0.0/4", "is a multicast address"),
+        ("ff00::/8", "is a multicast address"),
+        ("255.255.255.255", "is the broadcast address"),
+        ("169.254.0.0/16", "is a link-local address"),
+        ("fe80::/10", "is a link-local address"),
+    ];
+    let parsed = ranges.into_iter();
+    let parsed = parsed.filter_map(|(range, why)| Some((Subject::parse(range)?, why)));
+    parsed.collect()
+});
+
+/// An address in `subject` that is one of these, and what it is.
+fn special(subject: Subject) -> Option<(Address, &'static str)> {
+    let found = SPECIAL.iter().find(|(range, _)| range.overlaps(subject));
+    found.map(|(range, why)| (range.first().max(subject.first()), *why))
 }
 
 #[cfg(test)]
@@ -105,17 +124,19 @@ mod tests {
 
     fn never(address: &str) -> bool {
         let networks = vec![
-            "10.0.0.0/8".parse().unwrap(),
-            "2001:db8:1::/48".parse().unwrap(),
+            Subject::parse("10.0.0.0/8").unwrap(),
+            Subject::parse("2001:db8:1::/48").unwrap(),
         ];
         let own = vec![Address::parse(b"203.0.113.1").unwrap()];
-        AllowList::new(networks, own).covers(Address::parse(address.as_bytes()).unwrap())
+        AllowList::new(networks, own).covers(Address::parse(address.as_bytes()).unwrap().into())
     }
 
     #[test]
     fn the_fingerprint_is_of_who_is_never_banned_and_not_of_the_order() {
         let fingerprint = |networks: &[&str], own: &[&str]| {
-            let networks = networks.iter().map(|network| network.parse().unwrap());
+            let networks = networks
+                .iter()
+                .map(|network| Subject::parse(network).unwrap());
             let own = own
                 .iter()
                 .map(|own| Address::parse(own.as_bytes()).unwrap());
@@ -179,5 +200,32 @@ mod tests {
         ] {
             assert!(!never(address), "{address}");
         }
+    }
+
+    #[test]
+    fn a_network_is_never_banned_for_an_address_that_it_holds() {
+        let networks = vec![Subject::parse("10.0.0.0/8").unwrap()];
+        let own = vec![Address::parse(b"203.0.113.7").unwrap()];
+        let list = AllowList::new(networks, own);
+        let why = |subject| list.why(Subject::parse(subject).unwrap());
+        for (network, said) in [
+            (
+                "203.0.113.0/24",
+                "holds 203.0.113.7, which is an address of this host",
+            ),
+            ("10.1.0.0/16", "holds 10.1.0.0, which is in ignored_ips"),
+            ("8.0.0.0/6", "holds 10.0.0.0, which is in ignored_ips"),
+            (
+                "126.0.0.0/7",
+                "holds 127.0.0.0, which is a loopback address",
+            ),
+            ("::/0", "holds ::1, which is a loopback address"),
+            ("fe80::/64", "holds fe80::, which is a link-local address"),
+        ] {
+            assert_eq!(why(network).as_deref(), Some(said));
+        }
+        assert_eq!(why("10.1.2.3").as_deref(), Some("is in ignored_ips"));
+        assert_eq!(why("203.0.112.0/24"), None);
+        assert_eq!(why("2001:db8::/32"), None);
     }
 }

@@ -1,20 +1,24 @@
-//! Follows every address of one rule through its logs: failures in, bans out.
+//! Follows every subject of one rule through its logs: failures in, bans out.
 
-use crate::model::{Address, Evidence, Failure, LinePlace, Thresholds};
+use crate::model::{Address, Evidence, Failure, LinePlace, Subject, Thresholds};
 
-use super::address_state::AddressState;
 use super::address_table::{AddressRow, AddressTable};
 use super::allow_list::AllowList;
 use super::connections::Connections;
+use super::subject_state::SubjectState;
 use super::window::Window;
 
 /// A window that filled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
+    /// Who is banned.
+    pub subject: Subject,
     /// The failure that filled it.
     pub failure: Failure,
     /// How many failures there were.
     pub failures: u32,
+    /// Which ban of the subject under the rule it makes, counted from 1.
+    pub count: u32,
     /// When the ban ends, in Unix seconds; never if none.
     pub ends: Option<i64>,
     /// The failures in the order of the log.
@@ -30,12 +34,12 @@ pub struct Judged {
     pub decision: Option<Decision>,
 }
 
-/// What a judge knows that differs from what is stored, in the order of the addresses.
+/// What a judge knows that differs from what is stored, in the order of the subjects.
 /// These are the judge's own rows, not copies: there may be a million.
 #[derive(Debug, Default)]
-pub struct ChangedAddresses(Vec<Known>);
+pub struct ChangedSubjects(Vec<Known>);
 
-impl ChangedAddresses {
+impl ChangedSubjects {
     /// Whether nothing differs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -43,41 +47,41 @@ impl ChangedAddresses {
     }
 
     /// The open windows.
-    pub fn windows(&self) -> impl Iterator<Item = (Address, &Window)> {
+    pub fn windows(&self) -> impl Iterator<Item = (Subject, &Window)> {
         let known = self.0.iter();
         known
-            .map(|known| (known.address, &known.state.window))
+            .map(|known| (known.subject, &known.state.window))
             .filter(|(_, window)| window.is_changed())
     }
 
     /// The same, mutable.
-    pub fn windows_mut(&mut self) -> impl Iterator<Item = (Address, &mut Window)> {
+    pub fn windows_mut(&mut self) -> impl Iterator<Item = (Subject, &mut Window)> {
         let known = self.0.iter_mut();
         known
-            .map(|known| (known.address, &mut known.state.window))
+            .map(|known| (known.subject, &mut known.state.window))
             .filter(|(_, window)| window.is_changed())
     }
 
     /// The connections.
-    pub fn connections(&self) -> impl Iterator<Item = (Address, &Connections)> {
+    pub fn connections(&self) -> impl Iterator<Item = (Subject, &Connections)> {
         let known = self.0.iter();
         known
-            .map(|known| (known.address, &known.connections))
+            .map(|known| (known.subject, &known.connections))
             .filter(|(_, connections)| connections.is_changed())
     }
 }
 
-/// An address and what is known of it.
+/// A subject and what is known of it.
 #[derive(Debug)]
 struct Known {
-    address: Address,
-    state: AddressState,
+    subject: Subject,
+    state: SubjectState,
     connections: Connections,
 }
 
 impl AddressRow for Known {
     fn address(&self) -> Address {
-        self.address
+        self.subject.first()
     }
 }
 
@@ -96,7 +100,7 @@ impl Known {
 
     /// How many bytes of memory it takes beside this value itself.
     fn weight(&self) -> usize {
-        self.state.window.weight() + self.connections.weight()
+        self.state.weight() + self.connections.weight()
     }
 }
 
@@ -107,7 +111,7 @@ const BEHIND: i64 = 86_400;
 /// With fewer addresses than this nothing is forgotten.
 const FEW: usize = 1 << 16;
 
-/// Follows every address of one rule through its logs.
+/// Follows every subject of one rule through its logs.
 #[derive(Debug)]
 pub struct Judge<'a> {
     thresholds: Thresholds,
@@ -130,7 +134,7 @@ pub struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    /// A judge that knows no address.
+    /// A judge that knows nobody.
     #[must_use]
     pub fn new(thresholds: Thresholds, never: &'a AllowList) -> Self {
         Judge {
@@ -174,27 +178,48 @@ impl<'a> Judge<'a> {
         self.forgotten
     }
 
-    /// Whether the state of `address` has been given, or is not needed.
+    /// As whom failures of `address` are counted, and the number of the row of that one
+    /// if it has one.
+    ///
+    /// A network that holds an address that is never banned is not formed: its addresses
+    /// are counted one by one. So no two rows have the same first address.
+    #[inline]
+    fn locate(&self, address: Address) -> (Subject, Option<usize>) {
+        let subject = self.thresholds.prefixes.subject(address);
+        let place = self.known.find(subject.first());
+        if subject.is_address() {
+            return (subject, place);
+        }
+        let place = place.filter(|&place| self.known.rows()[place].subject == subject);
+        if place.is_some() || !self.never.covers(subject) {
+            return (subject, place);
+        }
+        (Subject::from(address), self.known.find(address))
+    }
+
+    /// As whom failures of `address` are counted, if the state of that one has not been
+    /// given, and is needed.
     #[must_use]
-    pub fn knows(&self, address: Address) -> bool {
-        self.known.find(address).is_some()
+    pub fn unknown(&self, address: Address) -> Option<Subject> {
+        let (subject, place) = self.locate(address);
+        place.is_none().then_some(subject)
     }
 
-    /// Adds what the store knows of `address`. To be called once, before its first
+    /// Adds what the store knows of `subject`. To be called once, before its first
     /// failure.
-    pub fn introduce(&mut self, address: Address, state: AddressState, connections: Connections) {
-        self.enter(address, state, connections);
+    pub fn introduce(&mut self, subject: Subject, state: SubjectState, connections: Connections) {
+        self.enter(subject, state, connections);
     }
 
-    /// Adds an address that is not known; its number. None if there is no room.
+    /// Adds a subject that is not known; its number. None if there is no room.
     fn enter(
         &mut self,
-        address: Address,
-        state: AddressState,
+        subject: Subject,
+        state: SubjectState,
         connections: Connections,
     ) -> Option<usize> {
-        let state = if self.never.covers(address) {
-            AddressState::never_banned()
+        let state = if self.never.covers(subject) {
+            SubjectState::never_banned()
         } else {
             state
         };
@@ -202,7 +227,7 @@ impl<'a> Judge<'a> {
             self.tidy();
         }
         let known = Known {
-            address,
+            subject,
             state,
             connections,
         };
@@ -212,25 +237,24 @@ impl<'a> Judge<'a> {
     }
 
     /// Takes the next failure of the log. Its line stands at `line`. `keep` puts the
-    /// failure into the evidence of the window; it gets the failure with the number
-    /// that counts, and the second at which it counts. An address that was not
-    /// introduced has no past.
+    /// failure into the evidence of the window; it gets the window's subject, the failure
+    /// with the number that counts, and the second at which it counts. A subject that was not introduced
+    /// has no past.
     pub fn on_failure(
         &mut self,
         failure: &Failure,
         line: LinePlace,
-        keep: impl FnOnce(&mut Evidence, &Failure, i64),
+        keep: impl FnOnce(&mut Evidence, Subject, &Failure, i64),
     ) -> Judged {
-        let address = failure.address;
-        let place = self.known.find(address);
+        let (subject, place) = self.locate(failure.address);
         let place =
-            place.or_else(|| self.enter(address, AddressState::default(), Connections::default()));
+            place.or_else(|| self.enter(subject, SubjectState::default(), Connections::default()));
         let Some(place) = place else {
             return Judged::default();
         };
         self.newest = self.newest.max(failure.at.secs);
         let known = &mut self.known.rows_mut()[place];
-        if known.state.is_done() {
+        if known.state.is_done() || known.state.has_cleared(failure.address, failure.at.secs) {
             let weighed = known.connections.weight();
             let counts = known.connections.count_line(failure, line);
             self.kept = self.kept + known.connections.weight() - weighed;
@@ -245,7 +269,7 @@ impl<'a> Judge<'a> {
         let (at, instant) = (failure.at, failure.instant);
         let keep = |kept: &mut Evidence, counted, count| {
             let failure = failure.clone();
-            keep(kept, &Failure { count, ..failure }, counted);
+            keep(kept, subject, &Failure { count, ..failure }, counted);
         };
         let filled = state.on_failure(&self.thresholds, at, instant, counts, keep);
         let is_open = known.newest().is_some();
@@ -253,8 +277,10 @@ impl<'a> Judge<'a> {
         self.opened += i64::from(is_open) - i64::from(was_open);
         self.kept = self.kept + known.weight() - weighed;
         let decision = filled.map(|filled| Decision {
+            subject,
             failure: failure.clone(),
             failures: filled.failures,
+            count: filled.count,
             ends: filled.ends,
             evidence: filled.kept,
         });
@@ -264,11 +290,11 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Whether no further failure of `address` can lead to a ban: it is never banned,
-    /// or it is banned for ever.
+    /// Whether no further failure of `address` can lead to a ban: it, or the network that
+    /// it is counted in, is never banned, or is banned for ever.
     #[must_use]
     pub fn is_done_with(&self, address: Address) -> bool {
-        let place = self.known.find(address);
+        let (_, place) = self.locate(address);
         place.is_some_and(|place| self.known.rows()[place].state.is_done())
     }
 
@@ -336,12 +362,12 @@ impl<'a> Judge<'a> {
 
     /// What differs from the store.
     #[must_use]
-    pub fn into_changed(mut self) -> ChangedAddresses {
+    pub fn into_changed(mut self) -> ChangedSubjects {
         self.forget_connections(self.newest.saturating_sub(BEHIND));
         let mut known = self.known.into_rows();
         known.retain(|known| known.state.window.is_changed() || known.connections.is_changed());
-        known.sort_unstable_by_key(|known| known.address);
-        ChangedAddresses(known)
+        known.sort_unstable_by_key(|known| known.subject);
+        ChangedSubjects(known)
     }
 }
 
@@ -373,8 +399,8 @@ mod tests {
         let path = PathId::of(Path::new("log"));
         let decided = failures.iter().filter_map(|failure| {
             let line = LinePlace::of(path, failure.offset);
-            let judged = judge.on_failure(failure, line, |kept, failure, counted| {
-                kept.push(failure, counted, path, Line::of(b"line", false));
+            let judged = judge.on_failure(failure, line, |kept, subject, failure, counted| {
+                kept.push(failure, counted, subject, path, Line::of(b"line", false));
             });
             judged.decision
         });
@@ -385,7 +411,7 @@ mod tests {
 
     fn ten_minutes() -> Thresholds {
         Thresholds {
-            ban_time: NonZeroU32::new(600).into(),
+            ban_times: NonZeroU32::new(600).into(),
             ..Thresholds::default()
         }
     }
@@ -423,9 +449,9 @@ mod tests {
     fn after_an_unban_older_failures_never_count_whenever_they_are_read() {
         let never = AllowList::default();
         let mut judge = Judge::new(Thresholds::default(), &never);
-        let state = AddressState::of(Some(100), None, Window::default());
-        let address = Address::parse(b"192.0.2.1").unwrap();
-        judge.introduce(address, state, Connections::default());
+        let state = SubjectState::of(Some(100), None, Window::default());
+        let subject = Subject::parse("192.0.2.1").unwrap();
+        judge.introduce(subject, state, Connections::default());
         let failures: Vec<Failure> = (96..=105).map(|at| failure("192.0.2.1", at)).collect();
         assert_eq!(bans(&mut judge, &failures), [("192.0.2.1".into(), 105)]);
     }
@@ -477,7 +503,7 @@ mod tests {
     fn some_thresholds(attempts: u32, ban: Option<u32>) -> Thresholds {
         Thresholds {
             failed_attempts: NonZeroU32::new(attempts).unwrap(),
-            ban_time: ban.and_then(NonZeroU32::new).into(),
+            ban_times: ban.and_then(NonZeroU32::new).into(),
             ..Thresholds::default()
         }
     }
@@ -492,7 +518,7 @@ mod tests {
             .rows()
             .iter()
             .filter(|known| known.newest().is_some());
-        open.map(|known| known.address.to_string()).collect()
+        open.map(|known| known.subject.to_string()).collect()
     }
 
     #[test]
@@ -548,7 +574,7 @@ mod tests {
             prop_assert_eq!(judge.open, open(&judge).len());
             prop_assert_eq!(judge.opened(), i64::try_from(judge.open).unwrap());
             prop_assert_eq!(judge.kept, judge.known.rows().iter().map(Known::weight).sum::<usize>());
-            prop_assert!(judge.known.rows().iter().all(|known| judge.knows(known.address)));
+            prop_assert!(judge.known.rows().iter().all(|known| judge.unknown(known.subject.first()).is_none()));
         }
 
         /// Without the failures of whom he is done with a judge decides the same.
@@ -559,8 +585,8 @@ mod tests {
         ) {
             let (failures, thresholds) = (some(&steps), some_thresholds(attempts, ban));
             let never = AllowList::default();
-            let whole = bans(&mut Judge::new(thresholds, &never), &failures);
-            let mut judge = Judge::new(thresholds, &never);
+            let whole = bans(&mut Judge::new(thresholds.clone(), &never), &failures);
+            let mut judge = Judge::new(thresholds.clone(), &never);
             let mut fewer = Vec::new();
             for failure in &failures {
                 if !judge.is_done_with(failure.address) {
@@ -583,21 +609,21 @@ mod tests {
                 ..some_thresholds(attempts, ban)
             };
             let never = AllowList::default();
-            let whole = bans(&mut Judge::new(thresholds, &never), &failures);
+            let whole = bans(&mut Judge::new(thresholds.clone(), &never), &failures);
             let (early, late) = failures.split_at(cut.min(failures.len()));
-            let mut first = Judge::new(thresholds, &never);
+            let mut first = Judge::new(thresholds.clone(), &never);
             let mut parts = bans(&mut first, early);
-            let mut second = Judge::new(thresholds, &never);
+            let mut second = Judge::new(thresholds.clone(), &never);
             for known in first.known.into_rows() {
                 let stored = |kept: &Evidence| {
                     Evidence::from_bytes(kept.as_bytes(), |_| {}).unwrap_or_default()
                 };
-                let Known { address, state, connections } = known;
+                let Known { subject, state, connections } = known;
                 let connections = connections_to_bytes(connections.open());
                 let connections = Connections::stored(connections_from_bytes(&connections).unwrap());
                 let window = &state.window;
                 let window = Window::stored(stored(window.later()), window.earlier().map(stored));
-                second.introduce(address, AddressState { window, ..state }, connections);
+                second.introduce(subject, SubjectState { window, ..state }, connections);
             }
             parts.extend(bans(&mut second, late));
             prop_assert_eq!(parts, whole);

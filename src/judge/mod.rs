@@ -3,25 +3,28 @@
 //! | file | what it does |
 //! |---|---|
 //! | `connections.rs` | says how many failures a line is: of one ssh connection |
-//! | `window.rs` | holds the failures of one address together |
-//! | `address_state.rs` | one address under one rule: takes a failure, fills the window |
-//! | `address_table.rs` | a row for each address, found by the address |
+//! | `window.rs` | holds the failures of one subject together |
+//! | `subject_state.rs` | one subject under one rule: takes a failure, fills the window |
+//! | `address_table.rs` | a row for each address or network, found by its first address |
 //! | `allow_list.rs` | the addresses that are never banned |
-//! | `decide.rs` | follows every address of a rule through its logs |
+//! | `decide.rs` | follows every subject of a rule through its logs |
+//! | `aggregate.rs` | bans within a network → a ban of the network |
 //! | `what_if.rs` | the same failures under other thresholds |
 
-mod address_state;
 mod address_table;
+mod aggregate;
 mod allow_list;
 mod connections;
 mod decide;
+mod subject_state;
 mod what_if;
 mod window;
 
-pub use address_state::{AddressState, FilledWindow};
 pub use address_table::{AddressRow, AddressTable};
+pub use aggregate::{Aggregator, NetworkDecision, NetworkState};
 pub use allow_list::AllowList;
 pub use connections::{Connections, Counts};
-pub use decide::{ChangedAddresses, Decision, Judge, Judged};
+pub use decide::{ChangedSubjects, Decision, Judge, Judged};
+pub use subject_state::{FilledWindow, SubjectPast, SubjectState};
 pub use what_if::{Trial, TrialFailure, TrialOutcome};
 pub use window::{Kept, Pushed, Window};

@@ -2,8 +2,8 @@
 
 use crate::model::{LinePlace, Stamp, Thresholds};
 
-use super::address_state::AddressState;
 use super::connections::Counts;
+use super::subject_state::SubjectState;
 use super::window::Kept;
 
 /// What a trial keeps of a failure.
@@ -63,7 +63,7 @@ impl TrialOutcome {
     /// the log. The place of a failure is its number, from 0.
     #[must_use]
     pub fn of(thresholds: &Thresholds, failures: impl IntoIterator<Item = Trial>) -> Self {
-        let mut state = AddressState::<Vec<TrialFailure>>::default();
+        let mut state = SubjectState::<Vec<TrialFailure>>::default();
         let mut outcome = TrialOutcome::default();
         for (number, trial) in (0..).zip(failures) {
             let Trial {
@@ -134,7 +134,7 @@ mod tests {
         late.extend(trials(&[9]));
         assert_eq!(TrialOutcome::of(&default, late).bans, 1);
         let for_ten = Thresholds {
-            ban_time: Some(number(10)).into(),
+            ban_times: Some(number(10)).into(),
             ..default
         };
         assert_eq!(

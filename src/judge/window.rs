@@ -1,4 +1,4 @@
-use crate::model::{Evidence, LinePlace, Stamp, Thresholds, WindowKind};
+use crate::model::{Evidence, LinePlace, Stamp, Subject, Thresholds, WindowKind};
 
 /// In seconds: a stamp that is at most this much earlier than the last one of its
 /// window is out of order, and counts as that one. `request_time` takes its place if it
@@ -200,6 +200,16 @@ impl Window {
         self.close_up();
     }
 
+    /// Drops failures of the addresses in `part` that are stamped at `until` or before:
+    /// this part of the network was un-banned then.
+    pub fn forget_part(&mut self, part: Subject, until: i64) {
+        let earlier = self.earlier.as_mut();
+        let in_earlier = earlier.is_some_and(|earlier| earlier.forget_part(part, until));
+        self.changed |= self.later.forget_part(part, until) || in_earlier;
+        self.earlier.take_if(|earlier| earlier.is_empty());
+        self.close_up();
+    }
+
     /// How many bytes of memory it takes beside this value itself.
     #[must_use]
     pub fn weight(&self) -> usize {
@@ -234,7 +244,13 @@ mod tests {
         let failure = failure(at, count);
         window.push(thresholds, failure.at, |kept, counted| {
             let path = PathId::of(std::path::Path::new("log"));
-            kept.push(&failure, counted, path, Line::of(b"line", true));
+            kept.push(
+                &failure,
+                counted,
+                failure.address.into(),
+                path,
+                Line::of(b"line", true),
+            );
         })
     }
 
@@ -244,7 +260,7 @@ mod tests {
             failed_attempts,
             request_time,
             window,
-            ban_time: None.into(),
+            ..Thresholds::default()
         }
     }
 
@@ -338,7 +354,13 @@ mod tests {
             for &(at, offset) in stamps {
                 let failure = at_byte(at, offset);
                 let keep = |kept: &mut Evidence, counted| {
-                    kept.push(&failure, counted, log, Line::Text(b"line"));
+                    kept.push(
+                        &failure,
+                        counted,
+                        failure.address.into(),
+                        log,
+                        Line::Text(b"line"),
+                    );
                 };
                 window.push(&Thresholds::default(), failure.at, keep);
             }

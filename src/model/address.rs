@@ -73,6 +73,11 @@ impl Address {
         text.parse::<Ipv6Addr>().ok().map(Address::from)
     }
 
+    /// The IPv6 address of these bits, also where it is an IPv4-mapped one.
+    pub(super) fn of_v6_bits(bits: u128) -> Self {
+        Address(IpAddr::V6(Ipv6Addr::from_bits(bits)))
+    }
+
     /// Which firewall it belongs to.
     #[must_use]
     pub fn family(self) -> Family {

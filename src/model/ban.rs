@@ -2,13 +2,13 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::model::{Address, Country, Escaped, Stamp};
+use crate::model::{Country, Escaped, Stamp, Subject};
 
 /// An address that may not connect, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ban {
-    /// The banned address.
-    pub address: Address,
+    /// Who is banned: an address or a network.
+    pub subject: Subject,
     /// The rule that bans it; none for a ban by hand, from an edited snapshot
     /// or from another server.
     pub rule: Option<Arc<str>>,
@@ -29,6 +29,11 @@ pub struct Ban {
     pub reason: Option<Box<str>>,
     /// The country it is from, when known.
     pub country: Option<Country>,
+    /// Which ban of the subject under its rule it is, counted from 1; none where that is
+    /// not known, and for a ban that is not from a log of this host.
+    pub count: Option<u32>,
+    /// How many banned subjects within the network led to its ban; 0 for any other ban.
+    pub aggregates: u32,
 }
 
 impl Ban {
@@ -49,9 +54,9 @@ impl Ban {
         } else {
             format!("{} bad connections", self.failures)
         };
-        let (address, rule) = (self.address, Escaped::text(rule));
+        let (subject, rule) = (self.subject, Escaped::text(rule));
         format!(
-            "IP: {address} has been blacklisted and the firewall rules have been updated. Acquired {acquired} via {rule}."
+            "IP: {subject} has been blacklisted and the firewall rules have been updated. Acquired {acquired} via {rule}."
         )
     }
 
@@ -111,12 +116,23 @@ impl Origin {
 /// A ban that was lifted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unban {
-    /// The address that may connect again.
-    pub address: Address,
+    /// The address or network that may connect again.
+    pub subject: Subject,
     /// Why.
     pub cause: Cause,
     /// Since when, in Unix seconds.
     pub at: i64,
+}
+
+impl Unban {
+    /// The same un-ban of another subject.
+    #[must_use]
+    pub fn of(&self, subject: Subject) -> Self {
+        Unban {
+            subject,
+            ..self.clone()
+        }
+    }
 }
 
 /// Why a ban was lifted.
@@ -130,8 +146,10 @@ pub enum Cause {
     Redis,
     /// Its time is over.
     Expired,
-    /// The address is one that is never banned now.
+    /// It is, or holds, an address that is never banned now.
     Ignored,
+    /// The ban of a wider network takes its place.
+    Aggregated,
 }
 
 impl Cause {
@@ -144,6 +162,7 @@ impl Cause {
             Cause::Redis => "redis",
             Cause::Expired => "expired",
             Cause::Ignored => "ignored",
+            Cause::Aggregated => "aggregated",
         }
     }
 
@@ -156,6 +175,7 @@ impl Cause {
             Cause::Redis,
             Cause::Expired,
             Cause::Ignored,
+            Cause::Aggregated,
         ]
         .into_iter()
         .find(|cause| cause.as_str() == word)
@@ -180,7 +200,7 @@ mod tests {
 
     fn ban(failures: u32, instant: bool) -> Ban {
         Ban {
-            address: Address::parse(b"203.0.113.13").unwrap(),
+            subject: Subject::parse("203.0.113.13").unwrap(),
             rule: Some(Arc::from("ssh")),
             server: Arc::from("web1"),
             at: Stamp::from_secs(0),
@@ -190,6 +210,8 @@ mod tests {
             origin: Origin::Log,
             reason: None,
             country: None,
+            count: Some(1),
+            aggregates: 0,
         }
     }
 

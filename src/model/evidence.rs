@@ -14,6 +14,7 @@
 //! | (the pattern, if it is not that of the first failure) | LEB128 |
 //! | offset, less that of the first failure | LEB128, zigzag |
 //! | (the log's path, if it is not that of the first failure) | 8, see [`PathId`] |
+//! | (in a network: the address, if it is not that of the first failure) | 4 or 16, behind that number |
 //! | the line: its length and its text, or else its digest | LEB128 and text, or 4 |
 //!
 //! `numbers.rs` explains LEB128 and zigzag. Two failures of the log `/log`, the text of
@@ -42,7 +43,7 @@ mod version_1;
 
 use std::path::Path;
 
-use super::{Failure, KeptFailure, LinePlace, PathId, line_digest};
+use super::{Failure, KeptFailure, LinePlace, PathId, Subject, line_digest};
 pub use entry::Line;
 use entry::{Base, EvidenceEntries, EvidenceEntry, VERSION};
 
@@ -91,8 +92,15 @@ impl Evidence {
     }
 
     /// Adds `failure`, which counts at `counted` and is `line` of the log at
-    /// `path`.
-    pub fn push(&mut self, failure: &Failure, counted: i64, path: PathId, line: Line<'_>) {
+    /// `path`. In the window of a network `subject` its address is kept, too.
+    pub fn push(
+        &mut self,
+        failure: &Failure,
+        counted: i64,
+        subject: Subject,
+        path: PathId,
+        line: Line<'_>,
+    ) {
         self.append(&EvidenceEntry {
             at: failure.at,
             counted,
@@ -100,6 +108,7 @@ impl Evidence {
             pattern: failure.pattern,
             offset: failure.offset,
             path,
+            address: (!subject.is_address()).then_some(failure.address),
             line,
         });
     }
@@ -152,6 +161,20 @@ impl Evidence {
         if self.entries().any(|entry| entry.at.secs <= until) {
             self.retain(|entry| entry.at.secs > until);
         }
+    }
+
+    /// Drops those of the addresses in `part` that are stamped up to `until`, in the
+    /// window of a network; false if there are none.
+    pub fn forget_part(&mut self, part: Subject, until: i64) -> bool {
+        let is_over = |entry: &EvidenceEntry<'_>| {
+            let address = entry.address.map(Subject::from);
+            entry.at.secs <= until && address.is_some_and(|address| part.holds(address))
+        };
+        let found = self.entries().any(|entry| is_over(&entry));
+        if found {
+            self.retain(|entry| !is_over(entry));
+        }
+        found
     }
 
     /// Takes out the failure whose line stands at `place`; false if there is none.
@@ -217,6 +240,7 @@ impl Evidence {
             at: entry.at,
             counted: entry.counted,
             count: entry.count,
+            address: entry.address,
             pattern: entry.pattern,
             path: path(entry.path),
             offset: entry.offset,
@@ -286,9 +310,9 @@ mod tests {
     use super::*;
     use crate::model::{Address, Stamp};
 
-    /// A failure, when it counts, the path of its log, its line, and whether
-    /// the text of that is kept.
-    type Pushed = (Failure, i64, PathId, Vec<u8>, bool);
+    /// A failure, when it counts, the path of its log, its line, whether the text of that
+    /// is kept, and the length of the network that it is counted in.
+    type Pushed = (Failure, i64, PathId, Vec<u8>, bool, Option<u8>);
 
     fn any_failure() -> impl Strategy<Value = Pushed> {
         let seconds = || prop_oneof![-(1i64 << 40)..=1 << 40, 1_700_000_000i64..1_700_000_100];
@@ -305,12 +329,13 @@ mod tests {
             path,
             line,
             any::<bool>(),
+            (any::<bool>(), prop::option::of(24_u8..32), any::<u8>()),
         );
         parts.prop_map(
-            |(secs, (nanos, digits), counted, rest, path, line, keeps)| {
+            |(secs, (nanos, digits), counted, rest, path, line, keeps, of)| {
                 let (count, pattern, offset) = rest;
                 let failure = Failure {
-                    address: Address::from(std::net::Ipv4Addr::LOCALHOST),
+                    address: address(of.0, of.2),
                     at: Stamp {
                         secs,
                         nanos,
@@ -322,15 +347,34 @@ mod tests {
                     instant: false,
                     offset,
                 };
-                (failure, counted, PathId::of(Path::new(&path)), line, keeps)
+                (
+                    failure,
+                    counted,
+                    PathId::of(Path::new(&path)),
+                    line,
+                    keeps,
+                    of.1,
+                )
             },
         )
     }
 
+    /// One of a few addresses.
+    fn address(is_v4: bool, n: u8) -> Address {
+        if is_v4 {
+            Address::from(std::net::Ipv4Addr::new(192, 0, 2, n % 4))
+        } else {
+            Address::from(std::net::Ipv6Addr::from_bits(
+                0x2001_0db8 << 96 | u128::from(n % 4),
+            ))
+        }
+    }
+
     fn written<'a>(failures: impl IntoIterator<Item = &'a Pushed>) -> Evidence {
         let mut written = Evidence::default();
-        for (failure, counted, path, line, keeps) in failures {
-            written.push(failure, *counted, *path, Line::of(line, *keeps));
+        for (failure, counted, path, line, keeps, length) in failures {
+            let subject = Subject::network(failure.address, length.unwrap_or(128));
+            written.push(failure, *counted, subject, *path, Line::of(line, *keeps));
         }
         written
     }
@@ -340,7 +384,7 @@ mod tests {
         std::iter::from_fn(|| (!entries.rest.is_empty()).then(|| entries.entry())).collect()
     }
 
-    fn entry((failure, counted, path, line, keeps): &Pushed) -> EvidenceEntry<'_> {
+    fn entry((failure, counted, path, line, keeps, length): &Pushed) -> EvidenceEntry<'_> {
         EvidenceEntry {
             at: failure.at,
             counted: *counted,
@@ -348,6 +392,7 @@ mod tests {
             pattern: failure.pattern,
             offset: failure.offset,
             path: *path,
+            address: length.map(|_| failure.address),
             line: Line::of(line, *keeps),
         }
     }
@@ -364,12 +409,56 @@ mod tests {
         }
     }
 
+    /// The subject of those failures.
+    fn one() -> Subject {
+        Address::from(std::net::Ipv4Addr::LOCALHOST).into()
+    }
+
+    #[test]
+    fn of_a_network_each_failure_has_its_address() {
+        let path = PathId::of(Path::new("/log"));
+        let mut kept = Evidence::default();
+        let from = |n: u8, at| Failure {
+            address: address(true, n),
+            ..failure(at, 0)
+        };
+        let network = Subject::network(address(true, 0), 24);
+        for (n, at) in [(1, 10), (1, 11), (2, 12), (1, 13)] {
+            kept.push(&from(n, at), at, network, path, Line::Digest(7));
+        }
+        let all: Vec<_> = kept.iter(|_| Path::new("/log").into()).collect();
+        let addresses: Vec<_> = all.iter().map(|kept| kept.address).collect();
+        assert_eq!(addresses, [1, 1, 2, 1].map(|n| Some(address(true, n))));
+        // One of its addresses is un-banned.
+        assert!(kept.forget_part(address(true, 1).into(), 11));
+        assert!(!kept.forget_part(address(true, 3).into(), 99));
+        let left: Vec<_> = kept.iter(|_| Path::new("/log").into()).collect();
+        let left: Vec<_> = left
+            .iter()
+            .map(|kept| (kept.address, kept.at.secs))
+            .collect();
+        let expected = [(2, 12), (1, 13)].map(|(n, at)| (Some(address(true, n)), at));
+        assert_eq!(left, expected);
+    }
+
     #[test]
     fn it_is_written_as_was_released() {
         let path = PathId::of(Path::new("/log"));
         let mut kept = Evidence::default();
-        kept.push(&failure(300, 128), 300, path, Line::of(b"line", true));
-        kept.push(&failure(299, 0), 300, path, Line::Digest(0x0403_0201));
+        kept.push(
+            &failure(300, 128),
+            300,
+            one(),
+            path,
+            Line::of(b"line", true),
+        );
+        kept.push(
+            &failure(299, 0),
+            300,
+            one(),
+            path,
+            Line::Digest(0x0403_0201),
+        );
         let mut bytes = b"\x02\x31\xd8\x04\x02\x80\x02".to_vec();
         bytes.extend(path.to_bytes());
         bytes.extend(b"\x04line\x04\x01\x02\xff\x01\x01\x02\x03\x04");
@@ -393,6 +482,7 @@ mod tests {
             at,
             counted: -1,
             count: 1,
+            address: None,
             pattern: 2,
             path: Path::new("/log").into(),
             offset,
@@ -413,12 +503,19 @@ mod tests {
         let mut kept = Evidence::default();
         let path = PathId::of(Path::new("/var/log/a/rather/long/directory/auth.log"));
         let line = Line::of(b"a line that is much longer than what is kept of it", false);
-        kept.push(&failure(1_774_000_000, 1 << 30), 1_774_000_000, path, line);
+        kept.push(
+            &failure(1_774_000_000, 1 << 30),
+            1_774_000_000,
+            one(),
+            path,
+            line,
+        );
         assert!(kept.as_bytes().len() < 30, "{}", kept.as_bytes().len());
         let first = kept.as_bytes().len();
         kept.push(
             &failure(1_774_000_003, (1 << 30) + 90_000),
             1_774_000_003,
+            one(),
             path,
             line,
         );
@@ -430,7 +527,13 @@ mod tests {
         let mut kept = Evidence::default();
         let path = PathId::of(Path::new("/log"));
         for n in 0..1000 {
-            kept.push(&failure(n, 0), n, path, Line::of(&[b'x'; 2000], true));
+            kept.push(
+                &failure(n, 0),
+                n,
+                one(),
+                path,
+                Line::of(&[b'x'; 2000], true),
+            );
         }
         let texts = kept
             .entries()

@@ -32,6 +32,8 @@ pub struct KeptFailure {
     pub counted: i64,
     /// How many failures the line is.
     pub count: u32,
+    /// The address that failed, if it was counted in a network.
+    pub address: Option<Address>,
     /// Which pattern of the rule matched, from 0.
     pub pattern: u16,
     /// The log it was read from.

@@ -33,7 +33,9 @@ mod escape;
 mod evidence;
 mod failure;
 mod firewall;
+mod given;
 mod moment;
+mod network_map;
 mod numbers;
 mod past;
 mod path_id;
@@ -47,11 +49,12 @@ mod skew;
 mod span;
 mod stamp;
 mod subject;
+mod subject_set;
 mod variant;
 
 pub use address::{Address, Family};
 pub use ban::{Ban, Cause, Origin, Unban};
-pub use ban_time::BanTime;
+pub use ban_time::{BanTime, BanTimes};
 pub use connection::{
     ConnectionId, LinePlace, LoginConnection, LoginLine, Role, connections_from_bytes,
     connections_to_bytes,
@@ -68,19 +71,24 @@ pub use firewall::{
     Backend, ChainLocation, ChainNameError, Deny, Firewall, InstalledChain, IptablesVariant,
     check_hook, check_own_chain,
 };
+pub use given::{GivenSubject, GivenSubjectError};
 pub use moment::{Moment, MomentError};
+pub use network_map::NetworkMap;
 pub use past::{OpenWindow, PastBan};
 pub use path_id::{PathId, line_digest};
 pub use plural::plural;
 pub use problem::Problem;
 pub use redis::RedisSettings;
-pub use rule::{LoginPage, Pattern, Positions, Rule, SourceSpec, Thresholds, Urls, WindowKind};
+pub use rule::{
+    Aggregate, LoginPage, Pattern, Positions, Rule, SourceSpec, Thresholds, Urls, WindowKind,
+};
 pub use server::check_server_name;
 pub use sharing::{
-    AddressRecord, BanPeriod, OutboundAction, OutboundEvent, RedisBanEntry, Sender, StreamPosition,
+    BanPeriod, OutboundAction, OutboundEvent, RedisBanEntry, Sender, StreamPosition, SubjectRecord,
 };
 pub use skew::{EARLIEST_NOW, MOST_SKEW};
-pub use span::{SpanError, parse_span};
+pub use span::{SpanError, parse_span, span_text};
 pub use stamp::Stamp;
-pub use subject::Subject;
+pub use subject::{Prefixes, Subject};
+pub use subject_set::SubjectSet;
 pub use variant::{Axis, AxisError, Variant, variants};

@@ -3,7 +3,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::ban_time::BanTime;
+use super::ban_time::{BanTime, BanTimes};
+use super::subject::Prefixes;
 
 /// A named section of the configuration: which logs, which patterns, which
 /// thresholds. Checked: patterns compile, numbers are in range.
@@ -27,6 +28,30 @@ pub struct Rule {
     pub statuses: Option<Vec<u16>>,
     /// When failures become a ban.
     pub thresholds: Thresholds,
+    /// When bans within a network become a ban of the network; none: never.
+    pub aggregate: Option<Aggregate>,
+}
+
+/// When bans within a network become a ban of the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Aggregate {
+    /// The lengths of the networks: 16 to 31 of IPv4, 32 to 127 of IPv6.
+    pub networks: Prefixes,
+    /// How many different subjects in it have to be banned, 2 or more.
+    pub subjects: u32,
+    /// Within how many seconds.
+    pub within: u32,
+}
+
+impl Default for Aggregate {
+    /// Four of a /24 or a /48 within a day.
+    fn default() -> Self {
+        Aggregate {
+            networks: Prefixes { ipv4: 24, ipv6: 48 },
+            subjects: 4,
+            within: 86_400,
+        }
+    }
 }
 
 /// A source as the configuration names it.
@@ -96,8 +121,8 @@ pub enum Positions {
     AddressTime,
 }
 
-/// When failures become a ban.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// When failures become a ban, and of what.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Thresholds {
     /// How many failures fill a window.
     pub failed_attempts: NonZeroU32,
@@ -105,8 +130,17 @@ pub struct Thresholds {
     pub request_time: u32,
     /// How `request_time` is used.
     pub window: WindowKind,
-    /// How long a ban lasts.
-    pub ban_time: BanTime,
+    /// How long the bans of a subject last, one after the other.
+    pub ban_times: BanTimes,
+    /// For how many seconds a ban counts for the times of the next ones.
+    pub ban_memory: u32,
+    /// What is counted together and banned as one.
+    pub prefixes: Prefixes,
+}
+
+impl Thresholds {
+    /// How long a ban counts by default: 90 days, in seconds.
+    pub const BAN_MEMORY: u32 = 90 * 86_400;
 }
 
 /// Which failures belong to one window.
@@ -125,7 +159,9 @@ impl Default for Thresholds {
             failed_attempts: NonZeroU32::new(5).expect("five is not zero"),
             request_time: 5,
             window: WindowKind::Gap,
-            ban_time: BanTime::FOR_EVER,
+            ban_times: BanTime::FOR_EVER.into(),
+            ban_memory: Thresholds::BAN_MEMORY,
+            prefixes: Prefixes::default(),
         }
     }
 }

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::Address;
+use crate::model::Subject;
 
 /// A ban as Redis holds it: what an un-ban remembers, so that this very ban is
 /// never taken over again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RedisBanEntry {
-    /// The banned address.
-    pub address: Address,
+    /// Who is banned.
+    pub subject: Subject,
     /// The key of its hash, which may be spelled otherwise.
     pub key: String,
     /// `banned_server`.
@@ -31,8 +31,8 @@ impl RedisBanEntry {
 pub struct OutboundEvent {
     /// Its number among what this store sends, never given twice.
     pub number: i64,
-    /// The address that is banned or un-banned.
-    pub address: Address,
+    /// Who is banned or un-banned.
+    pub subject: Subject,
     /// When it was, in Unix seconds.
     pub at: i64,
     /// What is done.
@@ -94,9 +94,9 @@ pub struct StreamPosition {
     pub last_numbers: BTreeMap<String, i64>,
 }
 
-/// What is known here of an address before an event of another server is merged.
+/// What is known here of a subject before an event of another server is merged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AddressRecord {
+pub struct SubjectRecord {
     /// When it was last un-banned.
     pub cleared: Option<i64>,
     /// Its bans in force.

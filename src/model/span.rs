@@ -46,9 +46,28 @@ pub fn parse_span(text: &str) -> Result<Option<NonZeroU32>, SpanError> {
         .ok_or_else(|| SpanError::Zero(text.to_owned()))
 }
 
+/// The shortest text that [`parse_span`] reads as so many seconds: `1d` for 86,400.
+#[must_use]
+pub fn span_text(seconds: u32) -> String {
+    let units = [(7 * 86_400, 'w'), (86_400, 'd'), (3600, 'h'), (60, 'm')];
+    let fits = |(length, _): &(u32, char)| seconds > 0 && seconds.is_multiple_of(*length);
+    let (length, unit) = units.into_iter().find(fits).unwrap_or((1, 's'));
+    format!("{}{unit}", seconds / length)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_span_has_the_unit_that_divides_it() {
+        for text in [
+            "1s", "90s", "1m", "90m", "1h", "36h", "1d", "10d", "1w", "3w",
+        ] {
+            let seconds = parse_span(text).unwrap().unwrap().get();
+            assert_eq!(span_text(seconds), text);
+        }
+    }
 
     #[test]
     fn units_are_those_of_systemd_and_fail2ban() {

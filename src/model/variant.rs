@@ -1,6 +1,6 @@
 use std::num::NonZeroU32;
 
-use super::{BanTime, SpanError, Thresholds, WindowKind, parse_span};
+use super::{BanTime, BanTimes, Prefixes, SpanError, Thresholds, WindowKind, parse_span};
 
 /// One threshold and the values to try: `failed_attempts=3,5,10`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,8 +11,12 @@ pub enum Axis {
     RequestTime(Vec<u32>),
     /// How the seconds are taken.
     Window(Vec<WindowKind>),
-    /// Seconds a ban lasts; for ever if none.
-    BanTime(Vec<BanTime>),
+    /// How long the bans of a subject last, one after the other.
+    BanTimes(Vec<BanTimes>),
+    /// How many leading bits of IPv4 addresses are counted together.
+    Ipv4Prefix(Vec<u8>),
+    /// How many leading bits of IPv6 addresses are counted together.
+    Ipv6Prefix(Vec<u8>),
 }
 
 /// What is wrong with an [`Axis`].
@@ -23,7 +27,7 @@ pub enum AxisError {
     Shape,
     /// Another key.
     #[error(
-        "`{0}` is no threshold: the thresholds are failed_attempts, request_time, window and ban_time"
+        "`{0}` is no threshold: the thresholds are failed_attempts, request_time, window, ban_time, ipv4_prefix and ipv6_prefix"
     )]
     Key(String),
     /// A number of failures that is none.
@@ -35,6 +39,19 @@ pub enum AxisError {
     /// A window that never ends is no window.
     #[error("request_time can not be for ever")]
     Endless,
+    /// A length that can not be counted by.
+    #[error("`{given}` is no length of a prefix: {shortest} to {longest}")]
+    Prefix {
+        /// What was given.
+        given: String,
+        /// The shortest length.
+        shortest: u8,
+        /// The longest.
+        longest: u8,
+    },
+    /// Times that do not grow.
+    #[error("`{0}`: no time may be shorter than the one before it, and only the last one null")]
+    Order(String),
     /// Another kind of window.
     #[error("`{0}` is no kind of window: gap or sliding")]
     Window(String),
@@ -49,10 +66,6 @@ impl std::str::FromStr for Axis {
         if values.iter().any(|value| value.is_empty()) {
             return Err(AxisError::Shape);
         }
-        let span = |value: &&str| match *value {
-            "null" => Ok(None),
-            value => parse_span(value),
-        };
         let values = values.iter();
         Ok(match key.trim() {
             "failed_attempts" => Axis::FailedAttempts(
@@ -77,9 +90,19 @@ impl std::str::FromStr for Axis {
                     })
                     .collect::<Result<_, _>>()?,
             ),
-            "ban_time" => Axis::BanTime(
+            "ban_time" => Axis::BanTimes(
                 values
-                    .map(|value| span(value).map(BanTime::from))
+                    .map(|value| ban_times(value))
+                    .collect::<Result<_, _>>()?,
+            ),
+            "ipv4_prefix" => Axis::Ipv4Prefix(
+                values
+                    .map(|value| prefix(value, 24, 32))
+                    .collect::<Result<_, _>>()?,
+            ),
+            "ipv6_prefix" => Axis::Ipv6Prefix(
+                values
+                    .map(|value| prefix(value, 48, 128))
                     .collect::<Result<_, _>>()?,
             ),
             other => return Err(AxisError::Key(other.to_owned())),
@@ -87,8 +110,38 @@ impl std::str::FromStr for Axis {
     }
 }
 
+/// A time; none for ever.
+fn span(value: &str) -> Result<Option<NonZeroU32>, SpanError> {
+    match value {
+        "null" => Ok(None),
+        value => parse_span(value),
+    }
+}
+
+/// The times of `10m|1h|1d`.
+fn ban_times(text: &str) -> Result<BanTimes, AxisError> {
+    let times = text
+        .split('|')
+        .map(|time| span(time.trim()).map(BanTime::from));
+    let times: Vec<BanTime> = times.collect::<Result<_, _>>()?;
+    BanTimes::new(times)
+        .filter(BanTimes::grows)
+        .ok_or_else(|| AxisError::Order(text.to_owned()))
+}
+
+fn prefix(text: &str, shortest: u8, longest: u8) -> Result<u8, AxisError> {
+    let length = text.parse().ok();
+    length
+        .filter(|length| (shortest..=longest).contains(length))
+        .ok_or_else(|| AxisError::Prefix {
+            given: text.to_owned(),
+            shortest,
+            longest,
+        })
+}
+
 /// Thresholds that may differ from those of a rule.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Variant {
     /// How many failures fill a window.
     pub failed_attempts: Option<NonZeroU32>,
@@ -96,19 +149,28 @@ pub struct Variant {
     pub request_time: Option<u32>,
     /// How the seconds are taken.
     pub window: Option<WindowKind>,
-    /// How long a ban lasts.
-    pub ban_time: Option<BanTime>,
+    /// How long the bans of a subject last, one after the other.
+    pub ban_times: Option<BanTimes>,
+    /// How many leading bits of IPv4 addresses are counted together.
+    pub ipv4_prefix: Option<u8>,
+    /// How many leading bits of IPv6 addresses are counted together.
+    pub ipv6_prefix: Option<u8>,
 }
 
 impl Variant {
     /// The thresholds of a rule with these in place of its own.
     #[must_use]
-    pub fn over(&self, own: Thresholds) -> Thresholds {
+    pub fn over(&self, own: &Thresholds) -> Thresholds {
         Thresholds {
             failed_attempts: self.failed_attempts.unwrap_or(own.failed_attempts),
             request_time: self.request_time.unwrap_or(own.request_time),
             window: self.window.unwrap_or(own.window),
-            ban_time: self.ban_time.unwrap_or(own.ban_time),
+            ban_times: self.ban_times.as_ref().unwrap_or(&own.ban_times).clone(),
+            ban_memory: own.ban_memory,
+            prefixes: Prefixes {
+                ipv4: self.ipv4_prefix.unwrap_or(own.prefixes.ipv4),
+                ipv6: self.ipv6_prefix.unwrap_or(own.prefixes.ipv6),
+            },
         }
     }
 }
@@ -120,7 +182,7 @@ pub fn variants(axes: &[Axis]) -> Vec<Variant> {
     for axis in axes {
         all = all
             .into_iter()
-            .flat_map(|variant| with_each(variant, axis))
+            .flat_map(|variant| with_each(&variant, axis))
             .collect();
     }
     let mut unique = Vec::new();
@@ -132,23 +194,37 @@ pub fn variants(axes: &[Axis]) -> Vec<Variant> {
     unique
 }
 
-fn with_each(variant: Variant, axis: &Axis) -> Vec<Variant> {
-    fn each<T: Copy>(values: &[T], with: impl Fn(Option<T>) -> Variant) -> Vec<Variant> {
-        values.iter().map(|&value| with(Some(value))).collect()
+fn with_each(variant: &Variant, axis: &Axis) -> Vec<Variant> {
+    fn each<T: Clone>(values: &[T], with: impl Fn(Option<T>) -> Variant) -> Vec<Variant> {
+        values
+            .iter()
+            .map(|value| with(Some(value.clone())))
+            .collect()
     }
     match axis {
         Axis::FailedAttempts(values) => each(values, |failed_attempts| Variant {
             failed_attempts,
-            ..variant
+            ..variant.clone()
         }),
         Axis::RequestTime(values) => each(values, |request_time| Variant {
             request_time,
-            ..variant
+            ..variant.clone()
         }),
-        Axis::Window(values) => each(values, |window| Variant { window, ..variant }),
-        Axis::BanTime(values) => each(values, |ban_time| Variant {
-            ban_time,
-            ..variant
+        Axis::Window(values) => each(values, |window| Variant {
+            window,
+            ..variant.clone()
+        }),
+        Axis::Ipv4Prefix(values) => each(values, |ipv4_prefix| Variant {
+            ipv4_prefix,
+            ..variant.clone()
+        }),
+        Axis::Ipv6Prefix(values) => each(values, |ipv6_prefix| Variant {
+            ipv6_prefix,
+            ..variant.clone()
+        }),
+        Axis::BanTimes(values) => each(values, |ban_times| Variant {
+            ban_times,
+            ..variant.clone()
         }),
     }
 }
@@ -181,10 +257,10 @@ mod tests {
         );
         assert_eq!(
             axis("ban_time=1d,-1,null"),
-            Ok(Axis::BanTime(vec![
+            Ok(Axis::BanTimes(vec![
                 Some(number(86_400)).into(),
-                BanTime::FOR_EVER,
-                BanTime::FOR_EVER
+                BanTime::FOR_EVER.into(),
+                BanTime::FOR_EVER.into()
             ]))
         );
     }
@@ -200,6 +276,14 @@ mod tests {
             ("failed_attempts=3.5", "`3.5` is no number"),
             ("request_time=0", "no time at all"),
             ("request_time=-1", "can not be for ever"),
+            ("ban_time=1h|10m", "no time may be shorter"),
+            ("ban_time=null|10m", "no time may be shorter"),
+            ("ban_time=10m||1h", "`` is not a time"),
+            (
+                "ipv6_prefix=129",
+                "`129` is no length of a prefix: 48 to 128",
+            ),
+            ("ipv4_prefix=8", "24 to 32"),
             ("window=both", "`both` is no kind of window"),
         ] {
             let error = axis(wrong).unwrap_err();

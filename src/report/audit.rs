@@ -13,10 +13,8 @@ mod table;
 mod text;
 pub(super) mod words;
 
-use std::collections::BTreeSet;
-
 use crate::audit::{FailedAddress, Findings, Period};
-use crate::model::{Address, Problem, Rule};
+use crate::model::{Problem, Rule, SubjectSet};
 
 use super::SourceRow;
 
@@ -39,7 +37,7 @@ pub struct AuditReport<'a> {
     /// What was found.
     pub findings: &'a Findings,
     /// Who is banned now; none if that is not known.
-    pub in_force: Option<&'a BTreeSet<Address>>,
+    pub in_force: Option<&'a SubjectSet>,
     /// What a person should know to understand it.
     pub notes: &'a [String],
     /// What could not be read.
@@ -76,7 +74,7 @@ impl AuditReport<'_> {
     pub(super) fn ban_status(&self, seen: &FailedAddress) -> BanStatus {
         let in_force = self
             .in_force
-            .is_some_and(|banned| banned.contains(&seen.address));
+            .is_some_and(|banned| banned.holder(seen.address).is_some());
         match () {
             () if in_force => BanStatus::InForce,
             () if seen.banned => BanStatus::WouldBe,

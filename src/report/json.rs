@@ -29,7 +29,7 @@ pub fn country_code(country: Option<&Country>) -> Option<String> {
 #[must_use]
 pub fn ban_json(ban: &Ban) -> Value {
     json!({
-        "ip": ban.address.to_string(),
+        "ip": ban.subject.to_string(),
         "rule": ban.rule.as_deref(),
         "server": &*ban.server,
         "time": ban.at.to_rfc3339(),
@@ -44,7 +44,7 @@ pub fn ban_json(ban: &Ban) -> Value {
 }
 
 fn unban(unban: &Unban) -> Value {
-    json!({ "ip": unban.address.to_string(), "cause": unban.cause.as_str(), "time": time(unban.at) })
+    json!({ "ip": unban.subject.to_string(), "cause": unban.cause.as_str(), "time": time(unban.at) })
 }
 
 fn session((address, accounts): (&Address, &String)) -> Value {

@@ -22,7 +22,7 @@ pub fn ban_line(ban: &Ban, accounts: Option<&str>) -> String {
     format!(
         "{} Found IP: {} from server: {server}.{}{session}",
         ban.at.to_local(),
-        ban.address,
+        ban.subject,
         country(ban)
     )
 }
@@ -45,11 +45,12 @@ pub fn unban_line(unban: &Unban) -> String {
         Cause::Redis => "by another server",
         Cause::Expired => "its time is up",
         Cause::Ignored => "it is never to be banned",
+        Cause::Aggregated => "the ban of a wider network takes its place",
     };
     format!(
         "{} Un-banned IP: {}, {why}.",
         Stamp::from_secs(unban.at).to_local(),
-        unban.address
+        unban.subject
     )
 }
 
@@ -66,7 +67,7 @@ pub fn list_line(ban: &Ban) -> String {
         |ends| format!("until {}", Stamp::from_secs(ends).to_local()),
     );
     let server = Escaped::text(&ban.server);
-    let address = ban.address.to_string();
+    let address = ban.subject.to_string();
     let country = ban.country.as_ref().map_or_else(String::new, |country| {
         format!("  {}", Escaped::text(&country.name))
     });

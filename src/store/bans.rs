@@ -1,35 +1,34 @@
 //! Bans in force: how a ban is a row, and the row that PyFilter's table has of it.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Row, params};
 
-use crate::model::{Address, Ban, Cause, Country, CountryCode, Evidence, Origin, Unban};
+use crate::model::{Ban, Cause, Country, CountryCode, Evidence, Origin, Subject, Unban};
 
 use super::error::StoreError;
-use super::query::{Commit, Store, address, columns, first};
-use super::read_back::{AddressText, Seconds, damaged, optional_seconds};
+use super::query::{Commit, Store, columns, first};
+use super::read_back::{Seconds, SubjectText, damaged, optional_seconds};
 use super::windows::{TEXTS_KEPT, stamp};
 
 /// The columns of a ban, in the order in which [`ban`] reads them.
 pub(super) const BAN_COLUMNS: &str = "ban.ip, ban.rule, ban.server, ban.at, ban.nanos, ban.digits, ban.ends, \
-    ban.failures, ban.instant, ban.origin, ban.reason, ban.country, ban.country_code";
+    ban.failures, ban.instant, ban.origin, ban.reason, ban.country, ban.country_code, ban.count, ban.aggregates";
 
 /// The number of the first column behind them.
-pub(super) const BEHIND_BAN: usize = 13;
+pub(super) const BEHIND_BAN: usize = 15;
 
 /// Writes those columns, and what became of the ban.
 static INSERT_BAN: LazyLock<String> = LazyLock::new(|| {
     let columns = BAN_COLUMNS.replace("ban.", "");
     format!(
         "INSERT INTO ban({columns}, lifted, cause, witnesses) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     )
 });
 
-/// The first 16 letters of an address: all of an IPv4 address. They sort as the
+/// The first 16 letters of a subject: all of an IPv4 address. They sort as the
 /// texts do.
 fn first_letters(ip: &str) -> [u8; 16] {
     let mut letters = [0; 16];
@@ -73,7 +72,7 @@ pub(super) fn ban(row: &Row<'_>, names: &mut RepeatedNames) -> rusqlite::Result<
         }),
     };
     let ban = Ban {
-        address: Address::parse(ip.as_bytes()).ok_or_else(|| damaged(0, "not an address"))?,
+        subject: Subject::parse(ip).ok_or_else(|| damaged(0, "not a subject"))?,
         rule,
         server: name(row, 2, &mut names.server)?,
         at: stamp(row, 3)?,
@@ -83,75 +82,59 @@ pub(super) fn ban(row: &Row<'_>, names: &mut RepeatedNames) -> rusqlite::Result<
         origin: Origin::from_word(origin).ok_or_else(|| damaged(9, "not an origin"))?,
         reason: None,
         country,
+        count: row.get(13)?,
+        aggregates: row.get(14)?,
     };
     Ok(ban.with_reason(row.get_ref(10)?.as_str()?))
 }
 
-/// How many addresses are banned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BannedAddresses {
-    /// Of IPv4.
-    pub v4: usize,
-    /// Of IPv6.
-    pub v6: usize,
-}
-
 impl Store {
-    /// The bans in force, in the order of their addresses, oldest first.
+    /// The bans in force, in the order of their subjects, oldest first: without those that
+    /// a wider one covers.
     pub fn bans(&self) -> Result<Vec<Ban>, StoreError> {
-        let select = format!("SELECT {BAN_COLUMNS} FROM ban WHERE lifted IS NULL ORDER BY at, id");
+        let select = format!(
+            "SELECT {BAN_COLUMNS} FROM ban WHERE lifted IS NULL AND ip NOT IN (SELECT ip FROM covered) ORDER BY at, id"
+        );
         let mut names = RepeatedNames::default();
         let mut bans: Vec<Ban> = self.rows(&select, [], |row| ban(row, &mut names))?;
-        bans.sort_by_key(|ban| ban.address);
+        bans.sort_by_key(|ban| ban.subject);
         Ok(bans)
-    }
-
-    /// The banned addresses.
-    pub fn in_force(&self) -> Result<BTreeSet<Address>, StoreError> {
-        let addresses: Option<BTreeSet<Address>> =
-            self.rows("SELECT ip FROM banned_ip", [], address)?;
-        let said = "banned_ip holds something that is not an address";
-        addresses.ok_or_else(|| self.damaged(said))
-    }
-
-    /// How many addresses are banned.
-    pub fn count_in_force(&self) -> Result<BannedAddresses, StoreError> {
-        let select = "SELECT count(*), count(*) FILTER (WHERE instr(ip, ':')) FROM banned_ip";
-        let (all, v6): (i64, i64) = self.row(select, [], columns)?;
-        let count = |number: i64| usize::try_from(number).unwrap_or(0);
-        Ok(BannedAddresses {
-            v4: count(all - v6),
-            v6: count(v6),
-        })
-    }
-
-    /// Whether any address is banned.
-    pub fn has_bans(&self) -> Result<bool, StoreError> {
-        self.exists("SELECT 1 FROM banned_ip", [])
-    }
-
-    /// Whether `address` is banned now, by whatever rule.
-    pub fn is_banned(&self, address: Address) -> Result<bool, StoreError> {
-        let select = "SELECT 1 FROM banned_ip WHERE ip = ?";
-        self.exists(select, [address.to_string()])
     }
 
     /// Whether this very ban was decided before, or another ban by its rule is in
     /// force at its time.
-    pub fn is_covered(&self, rule: &str, address: Address, at: i64) -> Result<bool, StoreError> {
+    pub fn is_covered(&self, rule: &str, subject: Subject, at: i64) -> Result<bool, StoreError> {
         let select = "SELECT 1 FROM ban WHERE ip = ?1 AND rule = ?2 \
                       AND (lifted IS NULL OR (cause = 'expired' AND at <= ?3 AND ends > ?3))";
-        self.exists(select, params![address.to_string(), rule, at])
+        self.exists(select, params![subject.to_string(), rule, at])
     }
 
-    /// The addresses whose last ban has come to its end.
+    /// The seconds of the bans of `subject` under `rule` that count for the time of the
+    /// next one: those that nobody lifted, and that are later than `cleared`. Bans by
+    /// aggregation count apart.
+    pub fn ban_seconds(
+        &self,
+        rule: &str,
+        subject: Subject,
+        cleared: Option<i64>,
+        by_aggregation: bool,
+    ) -> Result<Vec<i64>, StoreError> {
+        let select = "SELECT at FROM ban WHERE ip = ? AND rule = ? AND origin = 'log' \
+                      AND (lifted IS NULL OR cause = 'expired') AND (aggregates > 0) = ? AND at > ?";
+        let from = cleared.unwrap_or(i64::MIN);
+        let values = params![subject.to_string(), rule, by_aggregation, from];
+        let seconds: Vec<Seconds> = self.rows(select, values, first)?;
+        Ok(seconds.into_iter().map(i64::from).collect())
+    }
+
+    /// The subjects whose last ban has come to its end.
     pub fn ended(&self, now: i64) -> Result<Vec<Unban>, StoreError> {
         let select = "SELECT ip, max(ends) FROM ban AS ended WHERE lifted IS NULL AND ends IS NOT NULL AND ends <= ?1 AND NOT EXISTS \
                       (SELECT 1 FROM ban WHERE ban.ip = ended.ip AND lifted IS NULL AND (ends IS NULL OR ends > ?1)) GROUP BY ip";
         self.valid_rows(select, [now], |row| {
-            let (AddressText(address), Seconds(at)) = columns(row)?;
+            let (SubjectText(subject), Seconds(at)) = columns(row)?;
             let cause = Cause::Expired;
-            Ok(address.map(|address| Unban { address, cause, at }))
+            Ok(subject.map(|subject| Unban { subject, cause, at }))
         })
     }
 
@@ -174,11 +157,19 @@ impl Commit<'_> {
                 .ends
                 .filter(|_| ban.is_over(now))
                 .map(|ends| (ends, Cause::Expired));
-            let ip = ban.address.to_string();
+            let ip = ban.subject.to_string();
             let id = self.insert(ban, &ip, failures, over)?;
-            self.queue_ban_notification(id)?;
-            if over.is_none() {
+            // What a wider ban in force covers is recorded, and not told.
+            if over.is_some() {
+                self.queue_ban_notification(id)?;
+            } else {
                 in_force.push((first_letters(&ip), place));
+                if !self.is_held(ban.subject)? {
+                    self.queue_ban_notification(id)?;
+                    if !ban.subject.is_address() {
+                        self.expect_network(ban.subject)?;
+                    }
+                }
             }
             if failures.has_texts() {
                 last_text = Some(id);
@@ -188,14 +179,7 @@ impl Commit<'_> {
         // pages of a hundred thousand bans would be written out and read again for each.
         in_force.sort_unstable();
         for (_, place) in in_force {
-            let (ban, _) = bans[place as usize];
-            let ip = ban.address.to_string();
-            // An address without a row there has no other ban in force: this one is its first.
-            if self.show_first(&ip, ban)? {
-                self.change(&ip, true)?;
-            } else {
-                self.show(&ip)?;
-            }
+            self.show_new(bans[place as usize].0)?;
         }
         last_text.map_or(Ok(()), |id| self.forget_texts(id))
     }
@@ -238,23 +222,15 @@ impl Commit<'_> {
         self.set_meta("texts", until)
     }
 
-    /// Adds the row of an address to PyFilter's table; false if there is one.
-    fn show_first(&self, ip: &str, ban: &Ban) -> Result<bool, StoreError> {
-        let insert = "INSERT INTO banned_ip(ip, time_banned, server_name, log_msg, country) VALUES (?, ?, ?, ?, ?) ON CONFLICT(ip) DO NOTHING";
-        let country = ban.country.as_ref().map_or("", |country| &country.name);
-        let values = params![ip, ban.at.secs, ban.server, ban.reason(), country];
-        Ok(self.affected(insert, values)? > 0)
-    }
-
     /// Records a ban by PyFilter, of which nobody is notified; with a time in
     /// `lifted`, one that was lifted by then.
     pub(super) fn add_old(&self, ban: &Ban, lifted: Option<i64>) -> Result<(), StoreError> {
-        let ip = ban.address.to_string();
+        let ip = ban.subject.to_string();
         let over = lifted.map(|at| (at, Cause::Snapshot));
         self.insert(ban, &ip, &Evidence::default(), over)?;
         match lifted {
             Some(at) => self.clear(&ip, at),
-            None => self.show(&ip),
+            None => self.show(ban.subject),
         }
     }
 
@@ -282,6 +258,8 @@ impl Commit<'_> {
             ban.reason(),
             country.map_or("", |country| &country.name),
             code.as_ref().map_or("", CountryCode::as_str),
+            ban.count,
+            ban.aggregates,
             lifted.map(|(at, _)| at),
             lifted.map(|(_, cause)| cause.as_str()),
             witnesses,

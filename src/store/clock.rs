@@ -7,7 +7,7 @@
 
 use rusqlite::params;
 
-use crate::model::{Address, EARLIEST_NOW, MOST_SKEW, Stamp};
+use crate::model::{EARLIEST_NOW, MOST_SKEW, Stamp, Subject};
 
 use super::error::StoreError;
 use super::opened::Mended;
@@ -160,7 +160,8 @@ impl Commit<'_> {
                     WHERE lifted IS NULL AND rule IS NULL AND at > ?2 RETURNING ip";
         let bans: Vec<String> = self.rows(bans, values, first)?;
         for ip in bans {
-            self.show(&ip)?;
+            let subject = Subject::parse(&ip).ok_or_else(|| self.damaged("a ban is of nobody"))?;
+            self.show(subject)?;
         }
         let waits =
             "UPDATE outbox SET ends = ends - (at - ?1), at = ?1 WHERE at > ?2 RETURNING ip, server";
@@ -192,12 +193,11 @@ impl Commit<'_> {
                 "DELETE FROM lifted WHERE ip = ? AND until IS NOT NULL",
                 [ip],
             )?;
-            self.show(ip)?;
+            let subject = Subject::parse(ip).ok_or_else(|| self.damaged("a ban is of nobody"))?;
+            self.show(subject)?;
             self.queue_ban_notification(*id)?;
-            if let Some(address) = Address::parse(ip.as_bytes()).filter(|_| shares)
-                && !self.is_in_redis(ip)?
-            {
-                self.send_held(address, None)?;
+            if shares && !self.is_in_redis(ip)? {
+                self.send_held(subject, None)?;
             }
         }
         if !back.is_empty() {

@@ -2,18 +2,18 @@
 
 use rusqlite::params;
 
-use crate::model::{Address, LoginConnection, connections_from_bytes, connections_to_bytes};
+use crate::model::{LoginConnection, Subject, connections_from_bytes, connections_to_bytes};
 
 use super::error::StoreError;
 use super::query::{Commit, Store};
 use super::read_back::damaged;
-use super::windows::AddressKey;
+use super::subject_key::SubjectKey;
 
-/// The connections of an address as they are to be stored.
+/// The connections of a subject as they are to be stored.
 #[derive(Debug, Clone, Copy)]
 pub struct OpenConnections<'a> {
-    /// The address.
-    pub address: Address,
+    /// Of whom.
+    pub subject: Subject,
     /// All of them, the one with the oldest last line first.
     pub connections: &'a [LoginConnection],
 }
@@ -24,15 +24,15 @@ impl Store {
         self.exists("SELECT 1 FROM connection WHERE rule = ?", [rule])
     }
 
-    /// The connections of `address` under `rule` to which further lines may belong, the
+    /// The connections of `subject` under `rule` to which further lines may belong, the
     /// one with the oldest last line first.
     pub fn connections(
         &self,
         rule: &str,
-        address: Address,
+        subject: Subject,
     ) -> Result<Vec<LoginConnection>, StoreError> {
         let select = "SELECT connections FROM connection WHERE address = ? AND rule = ?";
-        let open = self.optional(select, params![AddressKey::of(address), rule], |row| {
+        let open = self.optional(select, params![SubjectKey::of(subject), rule], |row| {
             let open = connections_from_bytes(row.get_ref(0)?.as_blob()?);
             open.ok_or_else(|| damaged(0, "the connections of an address can not be read"))
         });
@@ -41,8 +41,8 @@ impl Store {
 }
 
 impl Commit<'_> {
-    /// Replaces the connections of these addresses under `rule`: fastest where they are
-    /// in the order of the addresses.
+    /// Replaces the connections of these subjects under `rule`: fastest where they are
+    /// in the order of the subjects.
     pub fn set_connections<'a>(
         &self,
         rule: &str,
@@ -54,7 +54,7 @@ impl Commit<'_> {
             for open in all {
                 let newest = open.connections.iter().map(|open| open.last).max();
                 let bytes = connections_to_bytes(open.connections);
-                let key = AddressKey::of(open.address);
+                let key = SubjectKey::of(open.subject);
                 put.execute(params![key, rule, newest.unwrap_or(0), bytes])?;
             }
             Ok(())
@@ -84,10 +84,14 @@ impl Commit<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ConnectionId, LinePlace};
+    use crate::model::{Address, ConnectionId, LinePlace};
 
     fn address(n: u8) -> Address {
         Address::from(std::net::Ipv4Addr::new(192, 0, 2, n))
+    }
+
+    fn subject(n: u8) -> Subject {
+        address(n).into()
     }
 
     fn connection(n: u8, last: i64) -> LoginConnection {
@@ -106,9 +110,8 @@ mod tests {
         let commit = store.begin().unwrap();
         for &(n, last) in all {
             let connections = &[connection(n, last)];
-            let address = address(n);
             let row = OpenConnections {
-                address,
+                subject: address(n).into(),
                 connections,
             };
             commit.set_connections("ssh", [row]).unwrap();
@@ -122,11 +125,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = with_connections(&dir.path().join("db"), &[(1, 7), (2, 8)]);
         assert_eq!(
-            store.connections("ssh", address(1)).unwrap(),
+            store.connections("ssh", subject(1)).unwrap(),
             [connection(1, 7)]
         );
-        assert_eq!(store.connections("ssh", address(3)).unwrap(), []);
-        assert_eq!(store.connections("mysql", address(1)).unwrap(), []);
+        assert_eq!(store.connections("ssh", subject(3)).unwrap(), []);
+        assert_eq!(store.connections("mysql", subject(1)).unwrap(), []);
         assert!(store.has_connections("ssh").unwrap());
         assert!(!store.has_connections("mysql").unwrap());
     }
@@ -137,7 +140,7 @@ mod tests {
         let store = with_connections(&dir.path().join("db"), &[(1, 7)]);
         let spoil = "UPDATE connection SET connections = substr(connections, 1, 9)";
         store.connection.execute(spoil, []).unwrap();
-        let error = store.connections("ssh", address(1)).unwrap_err();
+        let error = store.connections("ssh", subject(1)).unwrap_err();
         assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
     }
 
@@ -150,9 +153,9 @@ mod tests {
             commit.set_newest("ssh", newest, 5).unwrap();
             commit.commit().unwrap();
         }
-        assert_eq!(store.connections("ssh", address(1)).unwrap(), []);
+        assert_eq!(store.connections("ssh", subject(1)).unwrap(), []);
         assert_eq!(
-            store.connections("ssh", address(2)).unwrap(),
+            store.connections("ssh", subject(2)).unwrap(),
             [connection(2, 2000)]
         );
     }

@@ -8,15 +8,17 @@ use crate::model::{Ban, Cause, Family, Unban};
 use super::bans::{BAN_COLUMNS, BEHIND_BAN, RepeatedNames, ban};
 use super::error::StoreError;
 use super::query::{Commit, Store, columns, first};
-use super::read_back::{AddressText, Seconds};
+use super::read_back::{Seconds, SubjectText};
 
 /// A ban or an un-ban that was committed, and of which nobody was told yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PendingNotification {
     /// A new ban.
     Ban(Ban),
-    /// A ban that was lifted.
+    /// A ban that was lifted, or that a wider one has taken the place of.
     Unban(Unban),
+    /// A ban that is in force again, since the wider one has ended.
+    Return(Ban),
 }
 
 /// What is known of the firewall's or a snapshot's state, and the number of the
@@ -40,18 +42,22 @@ impl Store {
     /// The notifications that are to be given, in their order.
     pub fn pending_notifications(&self) -> Result<Vec<PendingNotification>, StoreError> {
         let select = format!(
-            "SELECT {BAN_COLUMNS}, untold.ip, untold.cause, untold.at \
+            "SELECT {BAN_COLUMNS}, untold.ip, untold.cause, untold.at, untold.returns \
              FROM untold LEFT JOIN ban ON ban.id = untold.ban ORDER BY untold.id"
         );
         let mut names = RepeatedNames::default();
         self.valid_rows(&select, [], |row| {
-            let Some(AddressText(address)) = row.get(BEHIND_BAN)? else {
-                return ban(row, &mut names).map(|ban| Some(PendingNotification::Ban(ban)));
+            let Some(SubjectText(subject)) = row.get(BEHIND_BAN)? else {
+                let event = match row.get(BEHIND_BAN + 3)? {
+                    false => PendingNotification::Ban,
+                    true => PendingNotification::Return,
+                };
+                return Ok(Some(event(ban(row, &mut names)?)));
             };
             let cause = Cause::from_word(&row.get::<_, String>(BEHIND_BAN + 1)?);
             let Seconds(at) = row.get(BEHIND_BAN + 2)?;
-            let unban = address.zip(cause);
-            let unban = unban.map(|(address, cause)| Unban { address, cause, at });
+            let unban = subject.zip(cause);
+            let unban = unban.map(|(subject, cause)| Unban { subject, cause, at });
             Ok(unban.map(PendingNotification::Unban))
         })
     }
@@ -93,6 +99,10 @@ impl Store {
 impl Commit<'_> {
     pub(super) fn queue_ban_notification(&self, id: i64) -> Result<(), StoreError> {
         self.execute("INSERT INTO untold(ban) VALUES (?)", [id])
+    }
+
+    pub(super) fn queue_return_notification(&self, id: i64) -> Result<(), StoreError> {
+        self.execute("INSERT INTO untold(ban, returns) VALUES (?, 1)", [id])
     }
 
     pub(super) fn queue_unban_notification(

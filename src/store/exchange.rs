@@ -3,7 +3,7 @@
 
 use rusqlite::params;
 
-use crate::model::{Address, AddressRecord, BanPeriod, RedisBanEntry, StreamPosition};
+use crate::model::{BanPeriod, RedisBanEntry, StreamPosition, Subject, SubjectRecord};
 
 use super::error::StoreError;
 use super::query::{Commit, Store, columns};
@@ -22,14 +22,14 @@ const STORES_KEPT: i64 = 10_000;
 const ENTRIES_KEPT: i64 = 1 << 20;
 
 impl Store {
-    /// What is known of `address` before another server's ban of it.
-    pub fn address_record(&self, address: Address) -> Result<AddressRecord, StoreError> {
-        let ip = address.to_string();
+    /// What is known of `subject` before another server's ban of it.
+    pub fn subject_record(&self, subject: Subject) -> Result<SubjectRecord, StoreError> {
+        let ip = subject.to_string();
         // Most are met for the first time.
         let any = "SELECT 1 WHERE EXISTS (SELECT 1 FROM ban WHERE ip = ?1) OR EXISTS (SELECT 1 FROM cleared WHERE ip = ?1) \
                    OR EXISTS (SELECT 1 FROM lifted WHERE ip = ?1)";
         if !self.exists(any, [&ip])? {
-            return Ok(AddressRecord::default());
+            return Ok(SubjectRecord::default());
         }
         let bans = "SELECT at, ends FROM ban WHERE ip = ? AND lifted IS NULL";
         let bans = self.rows(bans, [&ip], |row| {
@@ -39,31 +39,31 @@ impl Store {
             })
         });
         let in_redis = "SELECT key, server, text FROM stood WHERE ip = ?";
-        Ok(AddressRecord {
-            cleared: self.cleared(&ip)?,
+        Ok(SubjectRecord {
+            cleared: self.cleared_until(subject)?,
             bans: bans?,
-            lifted: self.lifted_entries(address)?,
-            in_redis: self.redis_entries(in_redis, address)?,
+            lifted: self.lifted_entries(subject)?,
+            in_redis: self.redis_entries(in_redis, subject)?,
         })
     }
 
-    /// The entries of the bans of an address that were lifted, the last one first.
+    /// The entries of the bans of a subject that were lifted, the last one first.
     pub(super) fn lifted_entries(
         &self,
-        address: Address,
+        subject: Subject,
     ) -> Result<Vec<RedisBanEntry>, StoreError> {
         let lifted = "SELECT key, server, text FROM lifted WHERE ip = ? ORDER BY at DESC";
-        self.redis_entries(lifted, address)
+        self.redis_entries(lifted, subject)
     }
 
     fn redis_entries(
         &self,
         select: &str,
-        address: Address,
+        subject: Subject,
     ) -> Result<Vec<RedisBanEntry>, StoreError> {
-        self.rows(select, [address.to_string()], |row| {
+        self.rows(select, [subject.to_string()], |row| {
             Ok(RedisBanEntry {
-                address,
+                subject,
                 key: row.get(0)?,
                 server: row.get(1)?,
                 text: row.get(2)?,
@@ -104,12 +104,12 @@ impl Commit<'_> {
     /// Notes the entry in Redis of a ban in force.
     pub fn set_redis_entry(&self, entry: &RedisBanEntry) -> Result<(), StoreError> {
         let RedisBanEntry {
-            address,
+            subject,
             key,
             server,
             text,
         } = entry;
-        self.insert_redis_entry(&address.to_string(), key, server, text)
+        self.insert_redis_entry(&subject.to_string(), key, server, text)
     }
 
     pub(super) fn insert_redis_entry(
@@ -127,11 +127,11 @@ impl Commit<'_> {
     /// taken over again.
     pub fn remember_lifted(&self, entry: &RedisBanEntry, at: i64) -> Result<(), StoreError> {
         let insert = "INSERT OR REPLACE INTO lifted VALUES (?1, ?2, ?3, ?1, ?4, NULL)";
-        let ip = entry.address.to_string();
+        let ip = entry.subject.to_string();
         self.execute(insert, params![ip, entry.server, entry.text, at])
     }
 
-    /// Remembers the entries of the bans of an address, which are lifted now;
+    /// Remembers the entries of the bans of a subject, which are lifted now;
     /// for a while only if they `ended` by themselves.
     pub(super) fn remember_all_lifted(
         &self,

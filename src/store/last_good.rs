@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use ipnet::IpNet;
 use rusqlite::params;
+
+use crate::model::{GivenSubject, Subject};
 
 use super::error::StoreError;
 use super::query::{Commit, Store};
@@ -13,11 +14,13 @@ use super::read_back::{damaged, path};
 
 impl Store {
     /// The addresses and networks of each file.
-    pub fn last_good(&self) -> Result<BTreeMap<PathBuf, Vec<IpNet>>, StoreError> {
+    pub fn last_good(&self) -> Result<BTreeMap<PathBuf, Vec<Subject>>, StoreError> {
         let select = "SELECT path, ignored FROM last_good";
         self.rows(select, [], |row| {
             let ignored: String = row.get(1)?;
-            let ignored = ignored.lines().map(str::parse).collect::<Result<_, _>>();
+            let ignored = ignored.lines().map(GivenSubject::parse);
+            let ignored = ignored.map(|given| given.map(|given| given.subject));
+            let ignored = ignored.collect::<Result<_, _>>();
             let ignored = ignored.map_err(|_| damaged(1, "an ignored network is not one"))?;
             Ok((path(row, 0)?, ignored))
         })
@@ -26,7 +29,11 @@ impl Store {
 
 impl Commit<'_> {
     /// Remembers what a file says; nothing of one that is gone.
-    pub fn set_last_good(&self, path: &Path, ignored: Option<&[IpNet]>) -> Result<(), StoreError> {
+    pub fn set_last_good(
+        &self,
+        path: &Path,
+        ignored: Option<&[Subject]>,
+    ) -> Result<(), StoreError> {
         let path = path.as_os_str().as_bytes();
         let Some(ignored) = ignored else {
             return self.execute("DELETE FROM last_good WHERE path = ?", [path]);

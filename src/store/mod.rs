@@ -11,14 +11,18 @@
 //! | `takeover` | turns the database of a PyFilter 1 or 2 into a store |
 //! | `files` | the file itself, and its copies |
 //! | `space` | gives free space of the file back to the disk |
+//! | `subject_key` | how a subject is a key |
 //! | `read_back` | values that are checked when they are read back |
 //! | `times` | whether a clock is believed, by the times of earlier runs; pure |
 //! | `clock` | the time of a run, and the repair of what a wrong clock has left |
 //! | `cursors` | how far each rule has read each log |
-//! | `windows` | the open windows, and what is remembered of an address under a rule |
+//! | `windows` | the open windows, and what is remembered of a subject under a rule |
+//! | `candidates` | which bans count for the ban of a network |
+//! | `cleared` | un-bans: until when the failures of a subject never count |
 //! | `connections` | the connections to which further lines may belong |
 //! | `paths` | the paths of the logs that failures are kept of |
-//! | `bans` | bans in force, and how a ban is a row |
+//! | `bans` | bans, and how a ban is a row |
+//! | `in_force` | the subjects in force: those that no wider one covers |
 //! | `lifts` | how bans end |
 //! | `past` | what `explain` shows |
 //! | `counts` | what `metrics` shows of failures and bans |
@@ -39,6 +43,8 @@
 )]
 
 mod bans;
+mod candidates;
+mod cleared;
 mod clock;
 mod connections;
 mod counts;
@@ -47,6 +53,7 @@ mod effects;
 mod error;
 mod exchange;
 mod files;
+mod in_force;
 mod installed_chains;
 mod last_good;
 mod lifts;
@@ -61,16 +68,18 @@ mod schema;
 mod sender;
 mod sets;
 mod space;
+mod subject_key;
 mod takeover;
 mod times;
 mod upgrade;
 mod windows;
 
-pub use bans::BannedAddresses;
+pub use candidates::NetworkPast;
 pub use connections::OpenConnections;
 pub use counts::StoredBanCount;
 pub use effects::{PendingNotification, ShownSet};
 pub use error::StoreError;
+pub use in_force::BannedSubjects;
 pub use opened::{Mended, OpenOutcome, Takeover, Unfinished};
 pub use query::{Commit, Store};
 pub use sets::Since;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::model::Address;
+use crate::model::Subject;
 
 use super::error::StoreError;
 use super::files::{copy_aside, is_there, prepare, private_file};
@@ -25,7 +25,7 @@ impl Store {
     pub fn open(
         path: &Path,
         now: i64,
-        blacklisted: impl FnOnce() -> Option<BTreeSet<Address>>,
+        blacklisted: impl FnOnce() -> Option<BTreeSet<Subject>>,
     ) -> Result<Self, StoreError> {
         let wrap = |error| StoreError::of(path, &error);
         is_there(path)?;

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Row, params};
 
-use crate::model::{Address, Ban, MOST_SKEW, OutboundAction, OutboundEvent, Stamp, Unban};
+use crate::model::{Ban, MOST_SKEW, OutboundAction, OutboundEvent, Stamp, Subject, Unban};
 
 use super::error::StoreError;
-use super::query::{Commit, Store, address, columns, first};
-use super::read_back::{AddressText, Seconds, optional_seconds};
+use super::query::{Commit, Store, columns, first, subject};
+use super::read_back::{Seconds, SubjectText, optional_seconds};
 
-/// Time, server, reason and country of an address's first ban, and the latest
+/// Time, server, reason and country of a subject's first ban, and the latest
 /// end of its bans.
 type FirstBan = (i64, String, String, String, i64);
 
@@ -33,9 +33,9 @@ impl Store {
         );
         let mut events: Vec<OutboundEvent> = self.valid_rows(&select, [value], outbound_event)?;
         let bans = events.iter().filter(|event| event.is_ban());
-        let bans: BTreeSet<Address> = bans.map(|event| event.address).collect();
+        let bans: BTreeSet<Subject> = bans.map(|event| event.subject).collect();
         for OutboundEvent {
-            address, action, ..
+            subject, action, ..
         } in &mut events
         {
             if let OutboundAction::Unban {
@@ -43,9 +43,9 @@ impl Store {
                 keeps_hash,
             } = action
             {
-                *redis_entries = self.lifted_entries(*address)?;
+                *redis_entries = self.lifted_entries(*subject)?;
                 // A ban that is in force, and not sent with these, is of another server.
-                *keeps_hash |= !bans.contains(address) && self.is_banned(*address)?;
+                *keeps_hash |= !bans.contains(subject) && self.has_ban(&subject.to_string())?;
             }
         }
         Ok(events)
@@ -57,19 +57,19 @@ impl Store {
         Ok(self.meta("sharing")?.is_some_and(|shares: i64| shares != 0))
     }
 
-    /// The addresses that are banned by this server, and of which the other
+    /// The subjects that are banned by this server, and of which the other
     /// servers know nothing.
-    pub fn not_shared(&self) -> Result<BTreeSet<Address>, StoreError> {
+    pub fn not_shared(&self) -> Result<BTreeSet<Subject>, StoreError> {
         let select = "SELECT DISTINCT ip FROM ban WHERE lifted IS NULL AND origin <> 'redis' \
                       AND NOT EXISTS (SELECT 1 FROM stood WHERE stood.ip = ban.ip)";
-        self.valid_rows(select, [], address)
+        self.valid_rows(select, [], subject)
     }
 }
 
 /// An event of the columns number, ip, at, server, ends, reason, country and
-/// longer, as far as its row says it; none for a text that is no address.
+/// longer, as far as its row says it; none for a text that is no subject.
 fn outbound_event(row: &Row<'_>) -> rusqlite::Result<Option<OutboundEvent>> {
-    let AddressText(Some(address)) = row.get(1)? else {
+    let SubjectText(Some(subject)) = row.get(1)? else {
         return Ok(None);
     };
     let (Seconds(at), ends) = (row.get(2)?, optional_seconds(row, 4)?);
@@ -90,7 +90,7 @@ fn outbound_event(row: &Row<'_>) -> rusqlite::Result<Option<OutboundEvent>> {
     };
     Ok(Some(OutboundEvent {
         number: row.get(0)?,
-        address,
+        subject,
         at,
         action,
     }))
@@ -103,7 +103,7 @@ impl Commit<'_> {
         if ban.is_over(now) {
             return Ok(());
         }
-        let ip = ban.address.to_string();
+        let ip = ban.subject.to_string();
         // What is sent is the first ban, with the latest end.
         let first = "SELECT at, server, reason, country, max(coalesce(ends, 9223372036854775807)) OVER () FROM ban \
                      WHERE ip = ? AND lifted IS NULL ORDER BY at, id LIMIT 1";
@@ -135,7 +135,7 @@ impl Commit<'_> {
     pub fn after_bans(&self, unban: &Unban) -> Result<Unban, StoreError> {
         let last = "SELECT max(at) FROM (SELECT at FROM ban WHERE ip = ?1 AND lifted IS NULL \
                     UNION ALL SELECT at FROM cleared WHERE ip = ?1)";
-        let last: Option<Seconds> = self.row(last, [unban.address.to_string()], first)?;
+        let last: Option<Seconds> = self.row(last, [unban.subject.to_string()], first)?;
         let last = last.map(|Seconds(last)| last.min(unban.at.saturating_add(MOST_SKEW)));
         let at = unban.at.max(last.unwrap_or(unban.at));
         Ok(Unban {
@@ -144,13 +144,12 @@ impl Commit<'_> {
         })
     }
 
-    /// A person's ban, later than the last un-ban of its address: where both have
+    /// A person's ban, later than the last un-ban of its subject: where both have
     /// one time, the un-ban wins on every other server.
     pub fn after_unban<'a>(&self, ban: &'a Ban) -> Result<Cow<'a, Ban>, StoreError> {
-        let last = "SELECT at FROM cleared WHERE ip = ? AND at >= ?";
-        let values = params![ban.address.to_string(), ban.at.secs];
-        Ok(match self.optional(last, values, first)? {
-            Some(Seconds(at)) => Cow::Owned(Ban {
+        let last = self.cleared_until(ban.subject)?;
+        Ok(match last.filter(|last| *last >= ban.at.secs) {
+            Some(at) => Cow::Owned(Ban {
                 at: Stamp::from_secs(at + 1),
                 ..ban.clone()
             }),
@@ -160,26 +159,26 @@ impl Commit<'_> {
 
     /// Notes that an un-ban is to be sent. Comes before the lifting itself.
     pub fn send_unban(&self, unban: &Unban) -> Result<(), StoreError> {
-        let ip = unban.address.to_string();
+        let ip = unban.subject.to_string();
         // What was not sent yet need not be.
         self.execute("DELETE FROM outbox WHERE ip = ?", [&ip])?;
         let insert = "INSERT INTO outbox(ip, at, reason, country, longer) VALUES (?, ?, '', '', 0)";
         self.execute(insert, params![ip, unban.at])
     }
 
-    /// Notes that an address is to be sent that is banned here though another
+    /// Notes that a subject is to be sent that is banned here though another
     /// server un-banned it: that un-ban is older than the ban.
-    pub fn send_again(&self, address: Address) -> Result<(), StoreError> {
+    pub fn send_again(&self, subject: Subject) -> Result<(), StoreError> {
         let insert = "INSERT INTO outbox(ip, at, server, ends, reason, country, longer) \
                       SELECT ip, at, server, ends, reason, country, 0 FROM ban WHERE ip = ?1 AND lifted IS NULL AND origin <> 'redis' \
                       AND NOT EXISTS (SELECT 1 FROM outbox WHERE ip = ?1) ORDER BY at, id LIMIT 1";
-        self.execute(insert, [address.to_string()])
+        self.execute(insert, [subject.to_string()])
     }
 
     /// Notes that a ban is to be sent that was made before this server shared
     /// its bans, unless the others have it until then or longer.
-    pub fn send_held(&self, address: Address, theirs: Option<i64>) -> Result<(), StoreError> {
-        let ip = address.to_string();
+    pub fn send_held(&self, subject: Subject, theirs: Option<i64>) -> Result<(), StoreError> {
+        let ip = subject.to_string();
         // What is sent is the first ban, with the latest end.
         let insert = "INSERT INTO outbox(ip, at, server, ends, reason, country, longer) \
                       SELECT ip, at, server, nullif(own, 9223372036854775807), reason, country, ?2 IS NOT NULL FROM ( \
@@ -198,11 +197,11 @@ impl Commit<'_> {
         self.set_meta("sharing", i64::from(shares))
     }
 
-    /// Drops the bans of an address that wait to be sent, and that another
+    /// Drops the bans of a subject that wait to be sent, and that another
     /// server's un-ban has lifted.
-    pub fn unsend(&self, address: Address, at: i64) -> Result<(), StoreError> {
+    pub fn unsend(&self, subject: Subject, at: i64) -> Result<(), StoreError> {
         let delete = "DELETE FROM outbox WHERE ip = ? AND server IS NOT NULL AND at <= ?";
-        self.execute(delete, params![address.to_string(), at])
+        self.execute(delete, params![subject.to_string(), at])
     }
 
     /// Whether anything waits to be sent.
@@ -210,10 +209,10 @@ impl Commit<'_> {
         self.exists("SELECT 1 FROM outbox", [])
     }
 
-    /// Drops the bans of an address that wait to be sent, and that the others
+    /// Drops the bans of a subject that wait to be sent, and that the others
     /// have until `theirs`, or longer; what is left is longer than theirs.
-    pub fn unsend_shorter(&self, address: Address, theirs: i64) -> Result<(), StoreError> {
-        let ip = address.to_string();
+    pub fn unsend_shorter(&self, subject: Subject, theirs: i64) -> Result<(), StoreError> {
+        let ip = subject.to_string();
         let delete = "DELETE FROM outbox WHERE ip = ? AND server IS NOT NULL \
                       AND coalesce(ends, 9223372036854775807) <= ?";
         self.execute(delete, params![ip, theirs])?;

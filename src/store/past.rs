@@ -2,32 +2,33 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Address, Ban, Cause, Evidence, KeptFailure, OpenWindow, PastBan, Unban};
+use crate::model::{Ban, Cause, Evidence, KeptFailure, OpenWindow, PastBan, Subject, Unban};
 
 use super::bans::{BAN_COLUMNS, BEHIND_BAN, RepeatedNames, ban};
 use super::error::StoreError;
-use super::query::{Store, address};
+use super::query::{Store, subject};
 use super::read_back::optional_seconds;
-use super::windows::{AddressKey, both};
+use super::subject_key::SubjectKey;
+use super::windows::both;
 
 /// A row of `ban`: the ban, how it was lifted, and what filled its window.
 type BanRow = (Ban, Option<Unban>, Evidence);
 
 impl Store {
-    /// All bans of `address` that are remembered, oldest first.
-    pub fn bans_of(&self, address: Address) -> Result<Vec<PastBan>, StoreError> {
+    /// All bans of `subject` that are remembered, oldest first.
+    pub fn bans_of(&self, subject: Subject) -> Result<Vec<PastBan>, StoreError> {
         let select = format!(
             "SELECT {BAN_COLUMNS}, lifted, cause, witnesses FROM ban WHERE ip = ? ORDER BY at, id"
         );
         let mut names = RepeatedNames::default();
-        let rows: Vec<BanRow> = self.rows(&select, [address.to_string()], |row| {
+        let rows: Vec<BanRow> = self.rows(&select, [subject.to_string()], |row| {
             let ban = ban(row, &mut names)?;
             let at = optional_seconds(row, BEHIND_BAN)?;
             let cause: Option<String> = row.get(BEHIND_BAN + 1)?;
             let cause = cause.as_deref().and_then(Cause::from_word);
             let lifted = at
                 .zip(cause)
-                .map(|(at, cause)| Unban { address, cause, at });
+                .map(|(at, cause)| Unban { subject, cause, at });
             let failures = row.get_ref(BEHIND_BAN + 2)?.as_blob_or_null()?;
             let failures = failures.map(|bytes| self.paths.failures(bytes, BEHIND_BAN + 2));
             Ok((ban, lifted, failures.transpose()?.unwrap_or_default()))
@@ -42,13 +43,13 @@ impl Store {
         rows.into_iter().map(past).collect()
     }
 
-    /// The open windows of `address`: for each rule the one with the later stamps,
+    /// The open windows of `subject`: for each rule the one with the later stamps,
     /// then the one with the earlier stamps, if there is one.
-    pub fn open_windows(&self, address: Address) -> Result<Vec<OpenWindow>, StoreError> {
+    pub fn open_windows(&self, subject: Subject) -> Result<Vec<OpenWindow>, StoreError> {
         let select =
             "SELECT rule, failures, earlier FROM open_window WHERE address = ? ORDER BY rule";
         let rows: Vec<(String, (Evidence, Evidence))> =
-            self.rows(select, [AddressKey::of(address)], |row| {
+            self.rows(select, [SubjectKey::of(subject)], |row| {
                 Ok((row.get(0)?, both(row, 1, &self.paths)?))
             })?;
         let mut windows = Vec::new();
@@ -65,17 +66,11 @@ impl Store {
         Ok(windows)
     }
 
-    /// The time up to which failures of `address` do not count, because it was
-    /// un-banned then.
-    pub fn cleared_until(&self, address: Address) -> Result<Option<i64>, StoreError> {
-        self.cleared(&address.to_string())
-    }
-
-    /// The addresses that were un-banned last and are not banned now, at most `count`.
-    pub fn unbanned(&self, count: usize) -> Result<Vec<Address>, StoreError> {
+    /// The subjects that were un-banned last and are not banned now, at most `count`.
+    pub fn unbanned(&self, count: usize) -> Result<Vec<Subject>, StoreError> {
         let select = "SELECT ip FROM cleared WHERE ip NOT IN (SELECT ip FROM banned_ip) ORDER BY at DESC LIMIT ?";
         let count = i64::try_from(count).unwrap_or(i64::MAX);
-        self.valid_rows(select, [count], address)
+        self.valid_rows(select, [count], subject)
     }
 
     /// The failures of a row, each with the path of its log.

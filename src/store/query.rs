@@ -1,7 +1,7 @@
 //! The store and a commit of it, and how their statements are run.
 //!
 //! Each statement is prepared once and kept. A query names how a row becomes a
-//! value: [`first`] for one column, [`address`] for one that holds an address,
+//! value: [`first`] for one column, [`subject`] for one that holds a subject,
 //! [`columns`] for a tuple of several.
 
 use std::ops::Deref;
@@ -14,12 +14,13 @@ use rusqlite::{
 };
 use tempfile::TempDir;
 
-use crate::model::Address;
+use crate::model::Subject;
 
 use super::error::StoreError;
+use super::in_force::InForce;
 use super::opened::OpenOutcome;
 use super::paths::Paths;
-use super::read_back::AddressText;
+use super::read_back::SubjectText;
 use super::times::RunClock;
 
 /// The store of one host.
@@ -42,6 +43,7 @@ pub struct Commit<'a> {
     transaction: Transaction<'a>,
     store: &'a Store,
     pub(super) times: RunClock,
+    pub(super) in_force: InForce,
 }
 
 impl Deref for Commit<'_> {
@@ -57,10 +59,10 @@ pub(super) fn first<T: FromSql>(row: &Row<'_>) -> rusqlite::Result<T> {
     row.get(0)
 }
 
-/// The address in a row of one column; none for a text that is none.
-pub(super) fn address(row: &Row<'_>) -> rusqlite::Result<Option<Address>> {
-    let AddressText(address) = row.get(0)?;
-    Ok(address)
+/// The subject in a row of one column; none for a text that is none.
+pub(super) fn subject(row: &Row<'_>) -> rusqlite::Result<Option<Subject>> {
+    let SubjectText(subject) = row.get(0)?;
+    Ok(subject)
 }
 
 /// The values of a row as a tuple.
@@ -136,6 +138,7 @@ impl Store {
             transaction: self.wrap(begun)?,
             store: self,
             times: self.times,
+            in_force: InForce::default(),
         })
     }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use rusqlite::Row;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, Type, ValueRef};
 
-use crate::model::{Address, Stamp};
+use crate::model::{Stamp, Subject};
 
 /// Unix seconds of a stamp or a clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,13 +56,13 @@ impl FromSql for UnsignedCount {
     }
 }
 
-/// The address that a text is; none if it is none.
+/// The address or network that a text is; none if it is neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct AddressText(pub(super) Option<Address>);
+pub(super) struct SubjectText(pub(super) Option<Subject>);
 
-impl FromSql for AddressText {
+impl FromSql for SubjectText {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Ok(AddressText(Address::parse(value.as_str()?.as_bytes())))
+        Ok(SubjectText(Subject::parse(value.as_str()?)))
     }
 }
 

@@ -1,14 +1,14 @@
-//! The numbered sets of banned addresses, and what is forgotten of them.
+//! The numbered sets of banned subjects, and what is forgotten of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::params;
 
-use crate::model::Address;
+use crate::model::Subject;
 
 use super::error::StoreError;
 use super::query::{Commit, Store, columns, first};
-use super::read_back::AddressText;
+use super::read_back::SubjectText;
 
 /// How many numbered sets of bans can still be told apart.
 const NUMBERS_KEPT: i64 = 10_000;
@@ -20,22 +20,22 @@ const FORGET_BANS: &str = "DELETE FROM ban WHERE lifted < ?1 - 366 * 86400 \
     AND lifted < coalesce((SELECT newest FROM rule WHERE name = ban.rule), ?1) - 86400 \
     AND id NOT IN (SELECT ban FROM untold WHERE ban IS NOT NULL)";
 
-/// How a set of banned addresses became another.
+/// How a set of banned subjects became another.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Since {
-    /// The addresses that are banned no more.
-    pub gone: Vec<Address>,
-    /// The addresses that were not banned then.
-    pub new: Vec<Address>,
+    /// The subjects that are banned no more.
+    pub gone: Vec<Subject>,
+    /// The subjects that were not banned then.
+    pub new: Vec<Subject>,
 }
 
 impl Store {
-    /// The number of the set of banned addresses: it counts up when the set changes.
+    /// The number of the set of banned subjects: it counts up when the set changes.
     pub fn number(&self) -> Result<i64, StoreError> {
         Ok(self.meta("number")?.unwrap_or(0))
     }
 
-    /// The changes since the set had this number, in the order of the addresses, if
+    /// The changes since the set had this number, in the order of the subjects, if
     /// they are still known.
     pub fn changes_since(&self, number: i64) -> Result<Option<Since>, StoreError> {
         let now = self.number()?;
@@ -47,35 +47,35 @@ impl Store {
             return Ok(None);
         }
         let select = "SELECT ip, added FROM change WHERE number > ? ORDER BY number";
-        let changes: Vec<(AddressText, bool)> = self.rows(select, [number], columns)?;
-        // The first and the last change of each address. An address whose first change is that it
+        let changes: Vec<(SubjectText, bool)> = self.rows(select, [number], columns)?;
+        // The first and the last change of each subject. A subject whose first change is that it
         // entered the set was not in it before: (false, true) for one that is new.
-        let mut ways: BTreeMap<Address, (bool, bool)> = BTreeMap::new();
-        for (AddressText(address), added) in changes {
-            if let Some(address) = address {
-                ways.entry(address).or_insert((!added, added)).1 = added;
+        let mut ways: BTreeMap<Subject, (bool, bool)> = BTreeMap::new();
+        for (SubjectText(subject), added) in changes {
+            if let Some(subject) = subject {
+                ways.entry(subject).or_insert((!added, added)).1 = added;
             }
         }
         let mut since = Since::default();
-        for (address, way) in ways {
+        for (subject, way) in ways {
             match way {
-                (true, false) => since.gone.push(address),
-                (false, true) => since.new.push(address),
+                (true, false) => since.gone.push(subject),
+                (false, true) => since.new.push(subject),
                 _ => {}
             }
         }
         Ok(Some(since))
     }
 
-    /// The addresses that were banned when the set had this number, if that is
+    /// The subjects that were banned when the set had this number, if that is
     /// still known.
-    pub fn in_force_at(&self, number: i64) -> Result<Option<BTreeSet<Address>>, StoreError> {
+    pub fn in_force_at(&self, number: i64) -> Result<Option<BTreeSet<Subject>>, StoreError> {
         let Some(since) = self.changes_since(number)? else {
             return Ok(None);
         };
         let mut set = self.in_force()?;
-        for address in &since.new {
-            set.remove(address);
+        for subject in &since.new {
+            set.remove(subject);
         }
         set.extend(since.gone);
         Ok(Some(set))
@@ -99,7 +99,7 @@ impl Commit<'_> {
     }
 
     /// Notes that `ip` entered or left the set, in the number this commit
-    /// makes; an address that does both has done neither.
+    /// makes; a subject that does both has done neither.
     pub(super) fn change(&self, ip: &str, added: bool) -> Result<(), StoreError> {
         let insert = "INSERT OR IGNORE INTO change VALUES ((SELECT value + 1 FROM meta WHERE key = 'number'), ?, ?)";
         if self.affected(insert, params![ip, added])? > 0 {
@@ -119,13 +119,13 @@ mod tests {
     use super::*;
     use crate::model::{Ban, Cause, Evidence, Origin, Stamp, Unban};
 
-    fn address(last: u8) -> Address {
-        Address::parse(format!("192.0.2.{last}").as_bytes()).unwrap()
+    fn subject(last: u8) -> Subject {
+        Subject::parse(&format!("192.0.2.{last}")).unwrap()
     }
 
     fn ban(last: u8) -> Ban {
         Ban {
-            address: address(last),
+            subject: subject(last),
             rule: None,
             server: Arc::from("web1"),
             at: Stamp::from_secs(i64::from(last)),
@@ -135,6 +135,8 @@ mod tests {
             origin: Origin::Manual,
             reason: None,
             country: None,
+            count: None,
+            aggregates: 0,
         }
     }
 
@@ -156,8 +158,8 @@ mod tests {
                     if bans {
                         commit.add(&[(&ban(last), &Evidence::default())], 1000).unwrap();
                     } else {
-                        let (address, at) = (address(last), 1000);
-                        commit.lift(&Unban { address, cause: Cause::Manual, at }).unwrap();
+                        let (subject, at) = (subject(last), 1000);
+                        commit.lift(&Unban { subject, cause: Cause::Manual, at }).unwrap();
                     }
                 }
                 commit.bump_number(1000).unwrap();
@@ -167,8 +169,8 @@ mod tests {
             let now = store.in_force().unwrap();
             for (number, set) in sets {
                 let since = store.changes_since(number).unwrap().unwrap();
-                let gone: Vec<Address> = set.difference(&now).copied().collect();
-                let new: Vec<Address> = now.difference(&set).copied().collect();
+                let gone: Vec<Subject> = set.difference(&now).copied().collect();
+                let new: Vec<Subject> = now.difference(&set).copied().collect();
                 prop_assert_eq!(since, Since { gone, new });
                 prop_assert_eq!(store.in_force_at(number).unwrap(), Some(set));
             }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::model::{Address, Ban, Country, Origin, Stamp};
+use crate::model::{Address, Ban, Country, Origin, Stamp, Subject};
 
 use super::error::StoreError;
 use super::files::{beside, private_file};
@@ -98,7 +98,7 @@ fn text(value: ValueRef<'_>) -> Option<String> {
 pub(super) fn take_over(
     store: &mut Store,
     old: &FormerRows,
-    blacklisted: Option<&BTreeSet<Address>>,
+    blacklisted: Option<&BTreeSet<Subject>>,
     now: i64,
 ) -> Result<Takeover, StoreError> {
     let copy = keep_copy(&store.path).map_err(|error| StoreError::of_io(&store.path, &error))?;
@@ -120,11 +120,12 @@ pub(super) fn take_over(
             taken.refused.push(row.ip.clone());
             continue;
         };
-        if !seen.insert(address) {
+        let subject = Subject::from(address);
+        if !seen.insert(subject) {
             continue;
         }
-        let is_banned = blacklisted.is_none_or(|blacklisted| blacklisted.contains(&address));
-        let ban = row.ban(address, now);
+        let is_banned = blacklisted.is_none_or(|blacklisted| blacklisted.contains(&subject));
+        let ban = row.ban(subject, now);
         commit.add_old(&ban, (!is_banned).then_some(now))?;
         taken.bans += usize::from(is_banned);
         taken.history += usize::from(!is_banned);
@@ -135,7 +136,7 @@ pub(super) fn take_over(
 }
 
 impl Row {
-    fn ban(&self, address: Address, now: i64) -> Ban {
+    fn ban(&self, subject: Subject, now: i64) -> Ban {
         // A ban of a time in the future would survive every un-ban.
         let at = self.banned.unwrap_or(now).clamp(0, now);
         let reason = self
@@ -143,7 +144,7 @@ impl Row {
             .clone()
             .unwrap_or_else(|| "taken over from PyFilter".to_owned());
         Ban {
-            address,
+            subject,
             rule: None,
             server: Arc::from(self.server.as_deref().unwrap_or(SERVER)),
             at: Stamp::from_secs(at),
@@ -153,6 +154,8 @@ impl Row {
             origin: Origin::Snapshot,
             reason: Some(reason.into()),
             country: self.country.as_deref().and_then(Country::named),
+            count: None,
+            aggregates: 0,
         }
     }
 }

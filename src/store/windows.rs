@@ -1,17 +1,16 @@
 //! The open windows: failures of an address under a rule that may still become a ban.
 
-use std::net::IpAddr;
 use std::path::Path;
 
-use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{CachedStatement, Row, ToSql, params};
+use rusqlite::{CachedStatement, Row, params};
 
-use crate::model::{Address, EARLIEST_NOW, Evidence, MOST_SKEW, Stamp};
+use crate::model::{EARLIEST_NOW, Evidence, MOST_SKEW, Prefixes, Stamp, Subject};
 
 use super::error::StoreError;
 use super::paths::{self, Paths};
 use super::query::{Commit, Store, columns, first};
 use super::read_back::{End, Seconds, damaged};
+use super::subject_key::SubjectKey;
 
 /// Windows this much behind the newest stamp of their rule may be forgotten.
 const BEHIND: i64 = 86_400;
@@ -23,10 +22,11 @@ const AT_ONCE: usize = 64;
 /// How many open windows of a rule, and how many bans, keep the texts of their lines.
 pub const TEXTS_KEPT: i64 = 10_000;
 
-/// What is remembered of an address under a rule.
+/// What is remembered of a subject under a rule.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoredPast {
-    /// The time up to which its failures never count: it was un-banned then.
+    /// The time up to which its failures never count: this very subject was un-banned
+    /// then.
     pub cleared: Option<i64>,
     /// Until when it is banned: `i64::MAX` for good.
     pub banned: Option<i64>,
@@ -34,48 +34,19 @@ pub struct StoredPast {
     pub later: Evidence,
     /// The failures of the second one, with the earlier stamps.
     pub earlier: Evidence,
+    /// The seconds of its bans that were not lifted.
+    pub bans: Vec<i64>,
 }
 
 /// An open window as it is to be stored: one without failures is removed.
 #[derive(Debug, Clone, Copy)]
 pub struct OpenRow<'a> {
-    /// The address.
-    pub address: Address,
+    /// Of whom.
+    pub subject: Subject,
     /// Its failures with the later stamps.
     pub later: &'a Evidence,
     /// Its failures with the earlier stamps.
     pub earlier: Option<&'a Evidence>,
-}
-
-/// The bytes of an address: the open windows are in their order.
-#[derive(Debug)]
-pub(super) struct AddressKey {
-    bytes: [u8; 16],
-    length: usize,
-}
-
-impl AddressKey {
-    pub(super) fn of(address: Address) -> Self {
-        let mut bytes = [0; 16];
-        let length = match address.ip() {
-            IpAddr::V4(v4) => {
-                bytes[..4].copy_from_slice(&v4.octets());
-                4
-            }
-            IpAddr::V6(v6) => {
-                bytes = v6.octets();
-                16
-            }
-        };
-        AddressKey { bytes, length }
-    }
-}
-
-impl ToSql for AddressKey {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        let bytes = &self.bytes[..self.length];
-        Ok(ToSqlOutput::Borrowed(ValueRef::Blob(bytes)))
-    }
 }
 
 pub(super) fn stamp(row: &Row<'_>, first: usize) -> rusqlite::Result<Stamp> {
@@ -92,25 +63,25 @@ pub(super) fn stamp(row: &Row<'_>, first: usize) -> rusqlite::Result<Stamp> {
 }
 
 impl Store {
-    /// What is remembered of `address` under `rule`.
-    pub fn past(&self, rule: &str, address: Address) -> Result<StoredPast, StoreError> {
-        self.past_since(rule, address, i64::MIN)
+    /// What is remembered of `subject` under `rule`.
+    pub fn past(&self, rule: &str, subject: Subject) -> Result<StoredPast, StoreError> {
+        self.past_since(rule, subject, i64::MIN)
     }
 
-    /// What is remembered of `address` under `rule` and is later than `since`.
+    /// What is remembered of `subject` under `rule` and is later than `since`.
     pub fn past_since(
         &self,
         rule: &str,
-        address: Address,
+        subject: Subject,
         since: i64,
     ) -> Result<StoredPast, StoreError> {
-        let ip = address.to_string();
-        let cleared = self.cleared(&ip)?;
-        // A ban that was lifted by an un-ban is not looked for: `cleared` tells of it.
-        let until = "SELECT max(coalesce(ends, 9223372036854775807)) FROM ban \
-                     WHERE ip = ? AND rule = ? AND (lifted IS NULL OR cause = 'expired') AND at > ?";
+        let ip = subject.to_string();
+        let cleared = self.own_cleared(&ip)?;
+        // Bans by aggregation change nothing about counting. A ban that was lifted by an un-ban is not looked for: `cleared` tells of it.
+        let until = "SELECT max(coalesce(ends, 9223372036854775807)) FROM ban WHERE ip = ? AND rule = ? \
+                     AND (lifted IS NULL OR cause = 'expired') AND aggregates = 0 AND at > ?";
         let until: Option<End> = self.row(until, params![ip, rule, since], first)?;
-        let (mut later, mut earlier) = self.window(address, rule)?;
+        let (mut later, mut earlier) = self.window(subject, rule)?;
         later.forget_up_to(since);
         earlier.forget_up_to(since);
         Ok(StoredPast {
@@ -118,7 +89,16 @@ impl Store {
             banned: until.map(|End(until)| until),
             later,
             earlier,
+            bans: self.ban_seconds(rule, subject, cleared.max(Some(since)), false)?,
         })
+    }
+
+    /// How many leading bits of addresses the windows of `rule` are of; none if it has read
+    /// no failure yet.
+    pub fn prefixes(&self, rule: &str) -> Result<Option<Prefixes>, StoreError> {
+        let select = "SELECT ipv4_prefix, ipv6_prefix FROM rule WHERE name = ?";
+        let found: Option<(u8, u8)> = self.optional(select, [rule], columns)?;
+        Ok(found.map(|(ipv4, ipv6)| Prefixes { ipv4, ipv6 }))
     }
 
     /// How many open windows `rule` has. While rows of an older version are left
@@ -143,15 +123,9 @@ impl Store {
         self.row(select, [], first)
     }
 
-    pub(super) fn cleared(&self, ip: &str) -> Result<Option<i64>, StoreError> {
-        let select = "SELECT at FROM cleared WHERE ip = ?";
-        let cleared: Option<Seconds> = self.optional(select, [ip], first)?;
-        Ok(cleared.map(i64::from))
-    }
-
-    fn window(&self, address: Address, rule: &str) -> Result<(Evidence, Evidence), StoreError> {
+    fn window(&self, subject: Subject, rule: &str) -> Result<(Evidence, Evidence), StoreError> {
         let select = "SELECT failures, earlier FROM open_window WHERE address = ? AND rule = ?";
-        let key = AddressKey::of(address);
+        let key = SubjectKey::of(subject);
         let window = self.optional(select, params![key, rule], |row| both(row, 0, &self.paths))?;
         Ok(window.unwrap_or_default())
     }
@@ -172,12 +146,40 @@ pub(super) fn both(
 
 /// The columns of a window: its key, when the last failure counts, and the
 /// failures of both.
-type Written<'a> = (AddressKey, i64, &'a [u8], Option<&'a [u8]>);
+type Written<'a> = (SubjectKey, i64, &'a [u8], Option<&'a [u8]>);
 
 impl Commit<'_> {
     /// Remembers the path of a log that failures are kept of.
     pub fn set_path(&self, path: &Path) -> Result<(), StoreError> {
         self.wrap(paths::write(&self.connection, path))
+    }
+
+    /// Drops the windows and the connections of a rule of which other prefixes were counted
+    /// together than these.
+    pub fn drop_other_prefixes(&self, rule: &str, now: Prefixes) -> Result<(), StoreError> {
+        let Some(before) = self.prefixes(rule)?.filter(|before| *before != now) else {
+            return Ok(());
+        };
+        // A key of IPv4 has four bytes, and a fifth for a network.
+        for (is_kept, length) in [
+            (before.ipv4 == now.ipv4, "length(address) < 16"),
+            (before.ipv6 == now.ipv6, "length(address) >= 16"),
+        ] {
+            for table in ["open_window", "connection"].iter().filter(|_| !is_kept) {
+                let drop = format!("DELETE FROM {table} WHERE rule = ? AND {length}");
+                self.execute(&drop, [rule])?;
+            }
+        }
+        self.recount(rule).map(drop)
+    }
+
+    /// Notes which prefixes the windows of a rule are of.
+    pub fn set_prefixes(&self, rule: &str, prefixes: Prefixes) -> Result<(), StoreError> {
+        if self.prefixes(rule)?.is_none_or(|before| before == prefixes) {
+            return Ok(());
+        }
+        let set = "UPDATE rule SET ipv4_prefix = ?, ipv6_prefix = ? WHERE name = ?";
+        self.execute(set, params![prefixes.ipv4, prefixes.ipv6, rule])
     }
 
     /// Replaces the open windows of these addresses under `rule`. It is fastest in
@@ -193,12 +195,12 @@ impl Commit<'_> {
             let (mut one, mut many) = (None, None);
             let mut rows = Vec::new();
             for OpenRow {
-                address,
+                subject,
                 later,
                 earlier,
             } in windows
             {
-                let key = AddressKey::of(address);
+                let key = SubjectKey::of(subject);
                 let Some(newest) = later.newest() else {
                     delete.execute(params![key, rule])?;
                     continue;
@@ -251,38 +253,6 @@ impl Commit<'_> {
             put.raw_bind_parameter(4 * n + 5, earlier)?;
         }
         put.raw_execute().map(drop)
-    }
-
-    /// Drops what the open windows of an address hold up to `until`.
-    pub(super) fn drop_windows(&self, address: Address, until: i64) -> Result<(), StoreError> {
-        let key = AddressKey::of(address);
-        let select = "SELECT rule, failures, earlier FROM open_window WHERE address = ?";
-        let windows: Vec<(String, (Evidence, Evidence))> = self.rows(select, [&key], |row| {
-            // A window that is dropped as a whole need not be readable.
-            if until == i64::MAX {
-                return Ok((row.get(0)?, Default::default()));
-            }
-            Ok((row.get(0)?, both(row, 1, &self.paths)?))
-        })?;
-        for (rule, (mut later, mut earlier)) in windows {
-            later.forget_up_to(until);
-            earlier.forget_up_to(until);
-            if later.is_empty() {
-                later = std::mem::take(&mut earlier);
-            }
-            let earlier = (!earlier.is_empty()).then_some(&earlier);
-            let is_over = later.is_empty();
-            let row = OpenRow {
-                address,
-                later: &later,
-                earlier,
-            };
-            self.set_windows(&rule, [row])?;
-            if is_over {
-                self.count_opened(&rule, -1)?;
-            }
-        }
-        Ok(())
     }
 
     /// Adds `more`, which may be negative, to the number of open windows of a rule.
@@ -349,7 +319,7 @@ impl Commit<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Cause, Failure, Line, PathId, Unban};
+    use crate::model::{Address, Cause, Failure, Line, PathId, Unban};
 
     /// Failures at these seconds.
     fn failures(at: &[i64]) -> Evidence {
@@ -365,23 +335,29 @@ mod tests {
                 offset: 0,
             };
             let path = PathId::of(Path::new("log"));
-            failures.push(&failure, at, path, Line::of(b"line", true));
+            failures.push(
+                &failure,
+                at,
+                failure.address.into(),
+                path,
+                Line::of(b"line", true),
+            );
         }
         failures
     }
 
-    fn row(address: Address, later: &Evidence) -> OpenRow<'_> {
+    fn row(subject: Subject, later: &Evidence) -> OpenRow<'_> {
         OpenRow {
-            address,
+            subject,
             later,
             earlier: None,
         }
     }
 
     /// A store that holds this open window of 192.0.2.1.
-    fn with_window(path: &Path, failures: &Evidence) -> (Store, Address) {
+    fn with_window(path: &Path, failures: &Evidence) -> (Store, Subject) {
         let mut store = Store::open(path, 0, || None).unwrap();
-        let address = Address::parse(b"192.0.2.1").unwrap();
+        let address = Subject::parse("192.0.2.1").unwrap();
         let commit = store.begin().unwrap();
         commit.set_windows("ssh", [row(address, failures)]).unwrap();
         commit.commit().unwrap();
@@ -405,9 +381,9 @@ mod tests {
     fn of_many_windows_each_is_its_own() {
         let dir = tempfile::tempdir().unwrap();
         let mut store = Store::open(&dir.path().join("db"), 0, || None).unwrap();
-        let address = |n: u32| Address::from(std::net::Ipv4Addr::from_bits(n));
+        let address = |n: u32| Subject::from(Address::from(std::net::Ipv4Addr::from_bits(n)));
         for (from, emptied) in [(0, 1000), (100, 7)] {
-            let windows: Vec<(Address, Evidence)> = (from..from + 3 * 64 + 5)
+            let windows: Vec<(Subject, Evidence)> = (from..from + 3 * 64 + 5)
                 .map(|n| match n % emptied {
                     6 => (address(n), Evidence::default()),
                     _ => (address(n), failures(&[i64::from(n), i64::from(from)])),
@@ -437,7 +413,8 @@ mod tests {
         let (mut store, address) = with_window(&dir.path().join("db"), &failures(&[7, 8]));
         for (at, rest) in [(7, failures(&[8])), (8, failures(&[]))] {
             let (cause, commit) = (Cause::Redis, store.begin().unwrap());
-            commit.lift(&Unban { address, cause, at }).unwrap();
+            let subject = address;
+            commit.lift(&Unban { subject, cause, at }).unwrap();
             commit.commit().unwrap();
             assert_eq!(store.past("ssh", address).unwrap().later, rest);
         }

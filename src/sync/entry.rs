@@ -7,7 +7,8 @@ use chrono::{Local, LocalResult, NaiveDateTime, TimeDelta, TimeZone as _};
 use redis::Value;
 
 use crate::model::{
-    Address, Ban, Country, Escaped, MOST_SKEW, Origin, RedisBanEntry, Stamp, check_server_name,
+    Address, Ban, Country, Escaped, MOST_SKEW, Origin, RedisBanEntry, Stamp, Subject,
+    check_server_name,
 };
 
 use super::reply::Reply as _;
@@ -42,8 +43,8 @@ pub struct RemoteBan {
 /// An un-ban by another server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteUnban {
-    /// The address that may connect again.
-    pub address: Address,
+    /// Who may connect again.
+    pub subject: Subject,
     /// Since when, in Unix seconds.
     pub at: i64,
     /// The entry of the ban that was lifted.
@@ -60,12 +61,12 @@ pub enum Event {
 }
 
 impl Event {
-    /// The address that it is about.
+    /// Who it is about.
     #[must_use]
-    pub fn address(&self) -> Address {
+    pub fn subject(&self) -> Subject {
         match self {
-            Event::Ban(remote) => remote.ban.address,
-            Event::Unban(unban) => unban.address,
+            Event::Ban(remote) => remote.ban.subject,
+            Event::Unban(unban) => unban.subject,
         }
     }
 }
@@ -77,17 +78,17 @@ pub struct RejectedEntry {
     pub entry: String,
     /// Why: a half sentence behind it.
     pub why: String,
-    /// The address that it would have banned, if all else of it is valid.
-    pub address: Option<Address>,
+    /// Who it would have banned, if all else of it is valid.
+    pub subject: Option<Subject>,
 }
 
 impl RejectedEntry {
-    /// One that names no address to be banned.
+    /// One that names nobody to be banned.
     pub(super) fn new(entry: String, why: String) -> Self {
         RejectedEntry {
             entry,
             why,
-            address: None,
+            subject: None,
         }
     }
 }
@@ -99,8 +100,8 @@ pub(super) struct Sent {
     pub(super) store: String,
     /// Its number under that id.
     pub(super) number: i64,
-    /// The address that it is about.
-    pub(super) address: Address,
+    /// Who it is about.
+    pub(super) subject: Subject,
     /// Its time as it was sent, in Unix seconds.
     pub(super) at: i64,
     /// The ban or un-ban, with a time that is not ahead; or why it is skipped.
@@ -111,8 +112,8 @@ pub(super) struct Sent {
 /// Why an entry is skipped: a half sentence behind it.
 type Reason = String;
 
-/// Says why an address is never banned; none for any other address.
-pub(super) type AllowListLookup<'a> = &'a dyn Fn(Address) -> Option<&'static str>;
+/// Says why a subject is never banned; none for any other subject.
+pub(super) type AllowListLookup<'a> = &'a dyn Fn(Subject) -> Option<String>;
 
 /// The fields of a stream's entry, name and value in turn.
 struct Fields<'a>(&'a [Value]);
@@ -139,22 +140,22 @@ impl<'a> Fields<'a> {
     /// in the entry.
     fn event(
         &self,
-        address: Address,
+        subject: Subject,
         ahead: i64,
         never: AllowListLookup<'_>,
     ) -> Result<Event, Reason> {
         let at = self.number("time")? - ahead;
         let redis_entry = || -> Result<RedisBanEntry, Reason> {
             Ok(RedisBanEntry {
-                address,
-                key: address.to_string(),
+                subject,
+                key: subject.to_string(),
                 server: server(self.needed("server")?)?,
                 text: utf8(self.needed("text")?, "text", LONGEST_NAME)?,
             })
         };
         match utf8(self.needed("event")?, "event", 20)?.as_str() {
             "unban" => Ok(Event::Unban(RemoteUnban {
-                address,
+                subject,
                 at,
                 redis_entry: self.get("server").is_some().then(redis_entry).transpose()?,
             })),
@@ -187,6 +188,7 @@ pub(super) fn event(
     let fields = Fields(fields);
     let ip = utf8(fields.needed("ip")?, "ip", 64)?;
     let address = Address::parse(ip.as_bytes()).ok_or("names no single address")?;
+    let subject = Subject::from(address);
     let at = fields.number("time")?;
     if !(0..=LAST_END).contains(&at) {
         return Err(format!("has a time far from now ({at})"));
@@ -199,9 +201,9 @@ pub(super) fn event(
     Ok(Sent {
         store: utf8(fields.needed("store")?, "store", LONGEST_ID)?,
         number,
-        address,
+        subject,
         at,
-        event: fields.event(address, ahead, never),
+        event: fields.event(subject, ahead, never),
     })
 }
 
@@ -289,7 +291,7 @@ impl Hash {
             country: Some(&self.country),
         };
         let redis_entry = RedisBanEntry {
-            address: self.address,
+            subject: self.address.into(),
             key: self.key,
             server: self.server,
             text,
@@ -312,7 +314,7 @@ impl Facts<'_> {
         redis_entry: RedisBanEntry,
         never: AllowListLookup<'_>,
     ) -> Result<RemoteBan, Reason> {
-        if let Some(why) = never(redis_entry.address) {
+        if let Some(why) = never(redis_entry.subject) {
             return Err(format!("{why}, so it is never banned"));
         }
         if let Some(ends) = self.ends.filter(|ends| *ends > LAST_END) {
@@ -328,7 +330,7 @@ impl Facts<'_> {
         let sentence = country_sentence(&country);
         let reason = reason.strip_suffix(&sentence).unwrap_or(reason);
         let ban = Ban {
-            address: redis_entry.address,
+            subject: redis_entry.subject,
             rule: None,
             server: Arc::from(redis_entry.server.as_str()),
             at: Stamp::from_secs(self.at),
@@ -338,6 +340,8 @@ impl Facts<'_> {
             origin: Origin::Redis,
             reason: Some(reason.trim_end().into()),
             country: Country::named(&country),
+            count: None,
+            aggregates: 0,
         };
         Ok(RemoteBan { ban, redis_entry })
     }
@@ -396,7 +400,7 @@ mod tests {
 
     const NOW: i64 = 1_774_189_098;
 
-    fn nobody(_: Address) -> Option<&'static str> {
+    fn nobody(_: Subject) -> Option<String> {
         None
     }
 
@@ -475,7 +479,7 @@ mod tests {
             refused(event(&fields(&BAN[1..]), NOW, &nobody)),
             "has no field event"
         );
-        let never = |_| Some("is a loopback address");
+        let never = |_| Some("is a loopback address".to_owned());
         let sent = event(&fields(&BAN), NOW, &never).unwrap();
         assert_eq!(sent.number, 7, "it counts where others take the event");
         let why = "is a loopback address, so it is never banned";

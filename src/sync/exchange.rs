@@ -206,7 +206,7 @@ impl Exchange {
                 // An event that is skipped is compared by what is valid of it.
                 let kind = sent.event.as_ref();
                 let kind = kind.map(|event| matches!(event, Event::Ban(_)));
-                (waiting.address, waiting.at) == (sent.address, sent.at)
+                (waiting.subject, waiting.at) == (sent.subject, sent.at)
                     && kind.map_or(true, |is_ban| is_ban == waiting.is_ban())
             })
     }
@@ -233,7 +233,7 @@ impl Exchange {
                 return received.refused.push(RejectedEntry {
                     entry: format!("event {id}"),
                     why,
-                    address: Some(sent.address),
+                    subject: Some(sent.subject),
                 });
             }
         };

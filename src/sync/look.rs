@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use redis::{Cmd, Value};
 
-use crate::model::{Address, Escaped};
+use crate::model::{Address, Escaped, Subject};
 
 use super::entry::{AllowListLookup, Hash, RejectedEntry, RemoteBan};
 use super::error::SyncError;
@@ -136,7 +136,7 @@ impl HashSearch {
             let (key, address) = (hash.key.clone(), hash.address);
             match hash.ban(&field, now, never) {
                 Ok(remote) => self.found.push(remote),
-                Err(why) => self.refuse(&key, why, Some(address)),
+                Err(why) => self.refuse(&key, why, Some(address.into())),
             }
         }
         let [keys, hashes] = &mut unfetched.ends;
@@ -171,10 +171,10 @@ impl HashSearch {
         unknown
     }
 
-    fn refuse(&mut self, key: &str, why: String, address: Option<Address>) {
+    fn refuse(&mut self, key: &str, why: String, subject: Option<Subject>) {
         let rejected = RejectedEntry::new(format!("hash {}", Escaped::text(key)), why);
         self.refused.push(RejectedEntry {
-            address,
+            subject,
             ..rejected
         });
     }

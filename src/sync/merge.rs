@@ -1,9 +1,9 @@
-//! Merges the bans and un-bans of other servers: for each address the later one
+//! Merges the bans and un-bans of other servers: for each subject the later one
 //! holds, and an un-ban wins a tie. Pure.
 
 use std::collections::BTreeMap;
 
-use crate::model::{Address, AddressRecord, Ban, RedisBanEntry};
+use crate::model::{Ban, RedisBanEntry, Subject, SubjectRecord};
 
 use super::entry::{Event, RemoteBan, RemoteUnban};
 
@@ -16,8 +16,8 @@ pub struct Merged {
     pub bans: Vec<Ban>,
     /// The entries in Redis of bans in force.
     pub redis_entries: Vec<RedisBanEntry>,
-    /// Until when the others have those addresses; `i64::MAX` is for ever.
-    pub until: BTreeMap<Address, i64>,
+    /// Until when the others have those subjects; `i64::MAX` is for ever.
+    pub until: BTreeMap<Subject, i64>,
 }
 
 /// What `events` come to, in whatever order they arrived.
@@ -27,27 +27,27 @@ pub struct Merged {
 pub fn merge<E>(
     events: Vec<Event>,
     now: i64,
-    mut known: impl FnMut(Address) -> Result<AddressRecord, E>,
+    mut known: impl FnMut(Subject) -> Result<SubjectRecord, E>,
 ) -> Result<Merged, E> {
-    let mut by_address: BTreeMap<Address, (Vec<RemoteUnban>, Vec<RemoteBan>)> = BTreeMap::new();
+    let mut by_subject: BTreeMap<Subject, (Vec<RemoteUnban>, Vec<RemoteBan>)> = BTreeMap::new();
     for event in events {
-        let (unbans, bans) = by_address.entry(event.address()).or_default();
+        let (unbans, bans) = by_subject.entry(event.subject()).or_default();
         match event {
             Event::Unban(unban) => unbans.push(unban),
             Event::Ban(ban) => bans.push(ban),
         }
     }
     let mut merged = Merged::default();
-    for (address, (unbans, bans)) in by_address {
-        one(&known(address)?, unbans, bans, now, &mut merged);
+    for (subject, (unbans, bans)) in by_subject {
+        one(&known(subject)?, unbans, bans, now, &mut merged);
     }
     Ok(merged)
 }
 
-/// Merges the events of one address, for example: banned here since 3, an un-ban
+/// Merges the events of one subject, for example: banned here since 3, an un-ban
 /// at 4 and a ban at 5 arrive. The un-ban is done, and the ban taken over.
 fn one(
-    known: &AddressRecord,
+    known: &SubjectRecord,
     unbans: Vec<RemoteUnban>,
     bans: Vec<RemoteBan>,
     now: i64,
@@ -71,7 +71,7 @@ fn one(
     let mut taken: Vec<(i64, i64)> = in_force.map(|ban| (ban.at, end(ban.ends))).collect();
     let is_free = taken.is_empty();
     for RemoteBan { ban, redis_entry } in &valid {
-        let until = merged.until.entry(ban.address).or_insert(i64::MIN);
+        let until = merged.until.entry(ban.subject).or_insert(i64::MIN);
         *until = end(ban.ends).max(*until);
         merged.redis_entries.push(redis_entry.clone());
     }
@@ -113,10 +113,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn redis_entry(server: &str, at: i64) -> RedisBanEntry {
-        let address = Address::parse(b"192.0.2.1").unwrap();
+        let subject = Subject::parse("192.0.2.1").unwrap();
         RedisBanEntry {
-            address,
-            key: address.to_string(),
+            subject,
+            key: subject.to_string(),
             server: server.to_owned(),
             text: at.to_string(),
         }
@@ -125,7 +125,7 @@ mod tests {
     fn ban(server: &str, at: i64, ends: Option<i64>) -> Event {
         let redis_entry = redis_entry(server, at);
         let ban = Ban {
-            address: redis_entry.address,
+            subject: redis_entry.subject,
             rule: None,
             server: Arc::from(server),
             at: Stamp::from_secs(at),
@@ -135,20 +135,22 @@ mod tests {
             origin: Origin::Redis,
             reason: None,
             country: None,
+            count: None,
+            aggregates: 0,
         };
         Event::Ban(RemoteBan { ban, redis_entry })
     }
 
     fn unban(at: i64, redis_entry: Option<RedisBanEntry>) -> Event {
-        let address = Address::parse(b"192.0.2.1").unwrap();
+        let subject = Subject::parse("192.0.2.1").unwrap();
         Event::Unban(RemoteUnban {
-            address,
+            subject,
             at,
             redis_entry,
         })
     }
 
-    fn merged(events: Vec<Event>, known: &AddressRecord) -> Merged {
+    fn merged(events: Vec<Event>, known: &SubjectRecord) -> Merged {
         merge(events, 0, |_| Ok::<_, Infallible>(known.clone())).unwrap()
     }
 
@@ -158,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_later_one_holds_and_an_unban_wins_a_tie() {
-        let nothing = AddressRecord::default();
+        let nothing = SubjectRecord::default();
         for (banned, lifted, holds) in [(5, 4, true), (5, 5, false), (5, 6, false)] {
             let mut events = vec![ban("a", banned, None), unban(lifted, None)];
             assert_eq!(
@@ -168,9 +170,9 @@ mod tests {
             events.reverse();
             assert_eq!(times(&merged(events, &nothing)).len(), usize::from(holds));
         }
-        let cleared = AddressRecord {
+        let cleared = SubjectRecord {
             cleared: Some(5),
-            ..AddressRecord::default()
+            ..SubjectRecord::default()
         };
         assert_eq!(times(&merged(vec![ban("a", 5, None)], &cleared)), [0i64; 0]);
         assert_eq!(times(&merged(vec![ban("a", 6, None)], &cleared)), [6]);
@@ -178,24 +180,24 @@ mod tests {
 
     #[test]
     fn the_same_ban_is_never_taken_over_again_and_a_different_one_is() {
-        let known = AddressRecord {
+        let known = SubjectRecord {
             cleared: Some(1),
             lifted: vec![redis_entry("a", 9)],
-            ..AddressRecord::default()
+            ..SubjectRecord::default()
         };
         assert_eq!(merged(vec![ban("a", 9, None)], &known), Merged::default());
         assert_eq!(times(&merged(vec![ban("b", 9, None)], &known)), [9]);
         assert_eq!(times(&merged(vec![ban("a", 10, None)], &known)), [10]);
         // Told with the un-ban, whose clock was behind.
         let events = vec![ban("a", 9, None), unban(3, Some(redis_entry("a", 9)))];
-        assert_eq!(times(&merged(events, &AddressRecord::default())), [0i64; 0]);
+        assert_eq!(times(&merged(events, &SubjectRecord::default())), [0i64; 0]);
     }
 
     #[test]
     fn what_is_banned_is_banned_again_only_later_or_for_longer() {
-        let banned = |at, ends| AddressRecord {
+        let banned = |at, ends| SubjectRecord {
             bans: vec![BanPeriod { at, ends }],
-            ..AddressRecord::default()
+            ..SubjectRecord::default()
         };
         let shorter = merged(vec![ban("a", 5, Some(50))], &banned(7, None));
         assert_eq!((times(&shorter), shorter.redis_entries.len()), (vec![], 1));
@@ -212,7 +214,7 @@ mod tests {
     #[test]
     fn the_first_ban_is_shown_and_the_latest_lasts() {
         let events = vec![ban("b", 7, None), ban("a", 5, Some(50)), ban("c", 6, None)];
-        let merged = merged(events, &AddressRecord::default());
+        let merged = merged(events, &SubjectRecord::default());
         assert_eq!(times(&merged), [5, 7]);
         assert_eq!(merged.redis_entries.len(), 3);
     }
@@ -220,7 +222,7 @@ mod tests {
     #[test]
     fn the_others_have_what_was_not_lifted_until_its_latest_end() {
         let until = |events| {
-            let merged = merged(events, &AddressRecord::default());
+            let merged = merged(events, &SubjectRecord::default());
             merged.until.into_values().next()
         };
         let two = vec![ban("a", 5, Some(50)), ban("b", 7, Some(60))];
@@ -233,7 +235,7 @@ mod tests {
 
     /// A server that takes over the merged bans and un-bans, as the store does.
     #[derive(Debug, Clone, Default)]
-    struct Model(AddressRecord);
+    struct Model(SubjectRecord);
 
     impl Model {
         fn receive(&mut self, events: Vec<Event>) {

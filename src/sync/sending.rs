@@ -70,7 +70,7 @@ impl Exchange {
                 let done = answers.last().map_or(&[][..], Reply::list);
                 if let Some(error) = done.iter().find_map(Reply::error) {
                     let why = Why::of_reply(error).to_string();
-                    let rejected = RejectedEntry::new(format!("key {}", out.address), why);
+                    let rejected = RejectedEntry::new(format!("key {}", out.subject), why);
                     outcome.refused.push(rejected);
                 }
                 outcome.taken.push(out.number);
@@ -112,7 +112,7 @@ impl Exchange {
                 if *keeps_hash {
                     Vec::new()
                 } else {
-                    unban(&out.address.to_string(), redis_entries, latest)
+                    unban(&out.subject.to_string(), redis_entries, latest)
                 }
             }
         };
@@ -128,7 +128,7 @@ impl Exchange {
             ("event", kind),
             ("store", &self.sender.id),
             ("number", &number),
-            ("ip", &out.address.to_string()),
+            ("ip", &out.subject.to_string()),
             ("time", &at),
         ];
         facts
@@ -150,7 +150,7 @@ fn ban(out: &OutboundEvent, event: &mut Cmd) -> Vec<Cmd> {
     else {
         return Vec::new();
     };
-    let ip = out.address.to_string();
+    let ip = out.subject.to_string();
     let text = Stamp::from_secs(out.at).to_local();
     let sentence = country_sentence(country);
     let blank = if sentence.is_empty() { "" } else { " " };

@@ -176,10 +176,10 @@ fn windows(sandbox: &Sandbox) -> Vec<String> {
     let known: BTreeSet<Address> = banned.chain(open).collect();
     let mut windows = Vec::new();
     for address in known {
-        for past in store.bans_of(address).unwrap() {
+        for past in store.bans_of(address.into()).unwrap() {
             windows.extend(told_failures(&format!("{address} banned"), &past.failures));
         }
-        for open in store.open_windows(address).unwrap() {
+        for open in store.open_windows(address.into()).unwrap() {
             windows.extend(told_failures(&format!("{address} open"), &open.failures));
         }
     }

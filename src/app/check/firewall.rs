@@ -2,7 +2,7 @@
 
 use crate::app::firewall_step;
 use crate::firewall::{self, CommittedBans, FirewallBackend, FirewallFinding};
-use crate::model::Firewall;
+use crate::model::{Firewall, Subject};
 use crate::store::{Store, StoreError};
 
 use crate::report::CheckFindings;
@@ -53,8 +53,8 @@ pub(super) fn look(settings: &Firewall, store: Option<&Store>, findings: &mut Ch
         Err(error) => findings.error(error.to_string()),
     }
     match store.unbanned(UNBANNED) {
-        Ok(addresses) => {
-            for address in addresses {
+        Ok(subjects) => {
+            for address in subjects.into_iter().filter_map(Subject::as_address) {
                 for command in seen.other_rules_blocking(address) {
                     findings.warn(format!("{address} was un-banned, and a rule that is not pyfilter's blocks it; remove it with: {command}"));
                 }

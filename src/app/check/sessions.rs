@@ -1,5 +1,6 @@
 //! Whether somebody is logged in from an address that is banned.
 
+use crate::model::{Escaped, SubjectSet};
 use crate::store::Store;
 use crate::system;
 
@@ -12,11 +13,19 @@ pub(super) fn look(allow_list: &AllowList, store: Option<&Store>, findings: &mut
     let Some(Ok(bans)) = store.map(Store::in_force) else {
         return;
     };
+    let bans: SubjectSet = bans.into_iter().collect();
     for (address, accounts) in system::sessions() {
-        if bans.contains(&address) && !allow_list.covers(address) {
-            let accounts = crate::model::Escaped::text(&accounts);
+        if let Some(by) = bans.holder(address)
+            && !allow_list.covers(address.into())
+        {
+            let accounts = Escaped::text(&accounts);
+            let within = if by.is_address() {
+                String::new()
+            } else {
+                format!(" with {by}")
+            };
             findings.warn(format!(
-                "{address} is banned, and {accounts} is logged in from there: `sudo pyfilter unban {address}` lets it in again, settings.ignored_ips for good"
+                "{address} is banned{within}, and {accounts} is logged in from there: `sudo pyfilter unban {by}` lets it in again, settings.ignored_ips for good"
             ));
         }
     }

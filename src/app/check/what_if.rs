@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::app::context::Context;
 use crate::app::reading;
 use crate::logs::{Budget, Discovered, Inputs, Journal, Status};
-use crate::model::{Address, Escaped, Rule, Thresholds, WindowKind, plural};
+use crate::model::{Escaped, Rule, Subject, Thresholds, WindowKind, plural};
 use crate::report::SourceRow;
 
 use crate::report::CheckFindings;
@@ -20,7 +20,7 @@ const LIMIT: Duration = Duration::from_secs(3);
 const WEEK: i64 = 7 * 86_400;
 
 /// The addresses that would have been banned, and whether the log was read to its end.
-type Banned = (BTreeSet<Address>, bool);
+type Banned = (BTreeSet<Subject>, bool);
 
 /// Compares the thresholds of `rule` with 5 failures in 600 s: slow attackers are seen
 /// by that alone. As far as a log can be read in a while.
@@ -68,9 +68,10 @@ fn compare(
         failed_attempts: NonZeroU32::new(5).unwrap_or(rule.thresholds.failed_attempts),
         request_time: 600,
         window: WindowKind::Sliding,
-        ..rule.thresholds
+        ..rule.thresholds.clone()
     };
-    let (Some((now, all_now)), Some((then, all_then))) = (with(rule.thresholds), with(usual))
+    let (Some((now, all_now)), Some((then, all_then))) =
+        (with(rule.thresholds.clone()), with(usual))
     else {
         return;
     };
@@ -103,7 +104,7 @@ fn of(context: &Context, rule: &Rule, inputs: Inputs) -> Option<Banned> {
     if !outcome.sources.iter().all(is_read) {
         return None;
     }
-    let banned = outcome.bans.iter().map(|(ban, _)| ban.address);
+    let banned = outcome.bans.iter().map(|(ban, _)| ban.subject);
     let is_whole = outcome.sources.iter().all(|row| row.left == Some(0));
     Some((banned.collect(), is_whole))
 }

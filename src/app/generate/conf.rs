@@ -6,18 +6,26 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 
 use crate::app::init::{self, Host};
+use crate::cli::Preset;
 use crate::rules;
 
 use super::roff::roff;
 use super::web;
 
 /// A value for each key that is not its default.
-const EXAMPLES: [(&str, &str); 48] = [
+const EXAMPLES: [(&str, &str); 56] = [
     ("settings.server_name", "\"web 2\""),
     ("settings.failed_attempts", "3"),
     ("settings.request_time", "600"),
     ("settings.window", "\"sliding\""),
-    ("settings.ban_time", "\"7d\""),
+    ("settings.ban_time", "[\"10m\", \"1h\", \"1d\", \"1w\"]"),
+    ("settings.ban_memory", "\"1w\""),
+    ("settings.ipv4_prefix", "24"),
+    ("settings.ipv6_prefix", "64"),
+    (
+        "settings.aggregate",
+        "{\"ipv4\": 24, \"ipv6\": 48, \"subjects\": 4, \"within\": \"1d\"}",
+    ),
     ("settings.first_contact", "\"whole\""),
     ("settings.run_time", "\"5m\""),
     (
@@ -54,6 +62,13 @@ const EXAMPLES: [(&str, &str); 48] = [
     ("settings.rules.NAME.request_time", "60"),
     ("settings.rules.NAME.window", "\"sliding\""),
     ("settings.rules.NAME.ban_time", "\"1d\""),
+    ("settings.rules.NAME.ban_memory", "\"30d\""),
+    ("settings.rules.NAME.ipv4_prefix", "28"),
+    ("settings.rules.NAME.ipv6_prefix", "56"),
+    (
+        "settings.rules.NAME.aggregate",
+        "{\"subjects\": 10, \"within\": \"1w\"}",
+    ),
     ("settings.most_windows", "100000"),
     ("settings.journal", "\"/var/log/journal/remote\""),
     (
@@ -101,7 +116,16 @@ const OLD: [(&str, &str); 3] = [
 ];
 
 /// What a rule may set for itself, and has from above otherwise.
-const OF_A_RULE: [&str; 4] = ["failed_attempts", "request_time", "window", "ban_time"];
+const OF_A_RULE: [&str; 8] = [
+    "failed_attempts",
+    "request_time",
+    "window",
+    "ban_time",
+    "ban_memory",
+    "ipv4_prefix",
+    "ipv6_prefix",
+    "aggregate",
+];
 
 /// A key as it is explained.
 #[derive(Debug, PartialEq, Eq)]
@@ -218,7 +242,7 @@ or that others may write to.
 
 /// Every key, in the order of the file.
 fn keys() -> Vec<Key> {
-    let text = init::text(&Host::default());
+    let text = init::text(&Host::default(), Preset::Pyfilter);
     let root: Value = serde_json::from_str(&text).unwrap_or_default();
     let mut keys = Vec::new();
     if let Value::Object(root) = &root {

@@ -1,12 +1,10 @@
 //! Who is logged in when pyfilter is installed is never banned by it.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
-use ipnet::{IpNet, Ipv6Net};
 use serde_json::json;
 
-use crate::model::Address;
+use crate::model::{Address, Family, Subject};
 use crate::system;
 
 /// How much of an IPv6 address stays the same while a host takes new ones for its
@@ -14,7 +12,7 @@ use crate::system;
 const V6_PREFIX: u8 = 64;
 
 /// Those that are to be allowed, each with the accounts that are logged in from there.
-pub(super) type Allowed = BTreeMap<IpNet, String>;
+pub(super) type Allowed = BTreeMap<Subject, String>;
 
 /// The networks of the addresses from which somebody is logged in, where a ban
 /// would be possible.
@@ -35,12 +33,9 @@ fn networks(
         if !may_be_banned(address) {
             continue;
         }
-        let network = match address.ip() {
-            IpAddr::V4(_) => IpNet::from(address.ip()),
-            IpAddr::V6(ip) => Ipv6Net::new(ip, V6_PREFIX).map_or_else(
-                |_| IpNet::from(address.ip()),
-                |network| network.trunc().into(),
-            ),
+        let network = match address.family() {
+            Family::V4 => Subject::from(address),
+            Family::V6 => Subject::network(address, V6_PREFIX),
         };
         let all = networks.entry(network).or_default();
         if !all.is_empty() {
@@ -55,24 +50,15 @@ fn networks(
 pub(super) fn text(allowed: &Allowed) -> String {
     let who = allowed
         .iter()
-        .map(|(network, accounts)| format!("{}: {accounts}", shown(network)));
+        .map(|(network, accounts)| format!("{network}: {accounts}"));
     let document = json!({
         "//": "Who was logged in when pyfilter was installed is never banned from there. Remove what should be, or the file",
         "settings": {
             "// ignored_ips": who.collect::<Vec<_>>().join("; "),
-            "ignored_ips": allowed.keys().map(shown).collect::<Vec<_>>(),
+            "ignored_ips": allowed.keys().map(ToString::to_string).collect::<Vec<_>>(),
         }
     });
     format!("{document:#}\n")
-}
-
-/// An address without its length, a network with it.
-pub(super) fn shown(network: &IpNet) -> String {
-    if network.prefix_len() == network.max_prefix_len() {
-        network.addr().to_string()
-    } else {
-        network.to_string()
-    }
 }
 
 #[cfg(test)]
@@ -103,6 +89,6 @@ mod tests {
         );
         let config = Config::from_text(text.as_bytes(), None, Path::new("/")).unwrap();
         let networks: Vec<String> = config.ignored.iter().map(ToString::to_string).collect();
-        assert_eq!(networks, ["203.0.113.7/32", "2001:db8::/64"]);
+        assert_eq!(networks, ["203.0.113.7", "2001:db8::/64"]);
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::app::init::{self, Host};
-use crate::cli::STATE_DIR;
+use crate::cli::{InstallArgs, Preset, STATE_DIR};
 use crate::config::{Config, DEFAULT_FILE, Faults};
 use crate::firewall;
 use crate::judge::AllowList;
@@ -42,6 +42,10 @@ pub(super) struct InstallFindings {
     /// Our own files that are there, with their text.
     pub(super) files: BTreeMap<&'static str, String>,
     pub(super) old: Option<FormerPyFilter>,
+    /// Whether somebody has chosen the configuration that is there.
+    pub(super) is_configured: bool,
+    /// The thresholds that were asked for.
+    pub(super) preset: Option<Preset>,
     /// Who is to be allowed; nobody but at the first installation.
     pub(super) allowed: Allowed,
 }
@@ -106,20 +110,29 @@ pub(super) enum FindingsError {
 impl InstallFindings {
     /// Looks at the host, and changes nothing; gives also the configuration that is
     /// to hold.
-    pub(super) fn look(cron: bool, allows: bool) -> Result<(Self, Config), FindingsError> {
+    pub(super) fn look(args: &InstallArgs) -> Result<(Self, Config), FindingsError> {
+        let (cron, allows) = (args.cron, !args.no_allow_me);
         let exe = std::env::current_exe()
             .and_then(fs::canonicalize)
             .map_err(|error| {
                 FindingsError::Host(format!("the program does not find itself: {error}"))
             })?;
         let placed = Placed::find(&exe);
-        let old = FormerPyFilter::look(is_configured(placed))?;
+        let is_configured = is_configured(placed);
+        let old = FormerPyFilter::look(is_configured)?;
         let base = Path::new(STATE_DIR);
         let adopted = old.as_ref().and_then(|old| old.config.as_ref());
         let config = match adopted {
             Some(adopted) => Config::as_default(&adopted.text, base),
-            None if is_there(Path::new(DEFAULT_FILE)) => Config::load(None, None, None, base),
-            None => Config::as_default(init::text(&Host::probe()).as_bytes(), base),
+            None if is_there(Path::new(DEFAULT_FILE))
+                && (is_configured || args.preset.is_none()) =>
+            {
+                Config::load(None, None, None, base)
+            }
+            None => {
+                let preset = args.preset.unwrap_or_default();
+                Config::as_default(init::text(&Host::probe(), preset).as_bytes(), base)
+            }
         }
         .map_err(FindingsError::Faults)?;
         let needs_more_rights = try_firewall(&config.firewall).map_err(FindingsError::Host)?;
@@ -155,6 +168,8 @@ impl InstallFindings {
             active: systemd && !cron && is_active(),
             files,
             old,
+            is_configured,
+            preset: args.preset,
             allowed,
         };
         Ok((found, config))
@@ -239,7 +254,7 @@ fn who_to_allow(config: &Config) -> Allowed {
     }
     let own = system::own_addresses().unwrap_or_default();
     let never = AllowList::new(config.ignored.clone(), own);
-    allow::logged_in(|address| !never.covers(address))
+    allow::logged_in(|address| !never.covers(address.into()))
 }
 
 /// The two files in `dir`.
@@ -267,7 +282,10 @@ pub(in crate::app) fn is_packaged() -> bool {
 /// Whether somebody has chosen a configuration. The one that a package ships is
 /// nobody's choice until it is changed.
 fn is_configured(placed: Placed) -> bool {
-    let shipped = || fs::read_to_string(DEFAULT_FILE).ok() == Some(init::text(&Host::default()));
+    let shipped = || {
+        fs::read_to_string(DEFAULT_FILE).ok()
+            == Some(init::text(&Host::default(), Preset::Pyfilter))
+    };
     is_there(Path::new(DEFAULT_FILE)) && !(placed == Placed::Packaged && shipped())
 }
 

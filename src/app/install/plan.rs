@@ -27,6 +27,14 @@ pub(super) enum Refusal {
         places::PACKAGED
     )]
     Packaged,
+    #[error(
+        "{DEFAULT_FILE} is there already, and --preset is for a new one: `sudo pyfilter init --force --preset {0}` replaces it"
+    )]
+    Configured(&'static str),
+    #[error(
+        "PyFilter's configuration is taken over as it is, and --preset is for a new one: `sudo pyfilter init --preset {0}` writes one first"
+    )]
+    Adopts(&'static str),
 }
 
 /// The steps in their order; none if everything is in place.
@@ -45,7 +53,7 @@ pub(super) fn plan(found: &InstallFindings, cron: bool) -> Result<Vec<Step>, Ref
     if found.placed == Placed::No {
         steps.push(Step::Copy(found.exe.clone()));
     }
-    steps.extend(configuration(found));
+    steps.extend(configuration(found)?);
     steps.extend(allow(found));
     steps.extend(state(found));
     let units = if cron {
@@ -71,21 +79,31 @@ pub(super) fn plan(found: &InstallFindings, cron: bool) -> Result<Vec<Step>, Ref
 }
 
 /// PyFilter's is looked for only where nobody has chosen another one.
-fn configuration(found: &InstallFindings) -> Option<Step> {
-    match found.old.as_ref().and_then(|old| old.config.as_ref()) {
-        Some(adopted) => Some(Step::Adopt {
+fn configuration(found: &InstallFindings) -> Result<Option<Step>, Refusal> {
+    let replaces = found.has(DEFAULT_FILE);
+    let adopted = found.old.as_ref().and_then(|old| old.config.as_ref());
+    Ok(match (adopted, found.preset) {
+        (Some(_), Some(preset)) => return Err(Refusal::Adopts(preset.as_str())),
+        (None, Some(preset)) if replaces && found.is_configured => {
+            return Err(Refusal::Configured(preset.as_str()));
+        }
+        (Some(adopted), None) => Some(Step::Adopt {
             from: adopted.path.clone(),
             text: adopted.text.clone(),
             changed: adopted.changed.clone(),
         }),
-        None => (!found.has(DEFAULT_FILE)).then_some(Step::Configure),
-    }
+        (None, None) if replaces => None,
+        (None, preset) => Some(Step::Configure {
+            preset: preset.unwrap_or_default(),
+            replaces,
+        }),
+    })
 }
 
 /// Who is logged in, before anybody can be banned.
 fn allow(found: &InstallFindings) -> Option<Step> {
     let who = found.allowed.iter();
-    let who = who.map(|(network, accounts)| format!("{} ({accounts})", allow::shown(network)));
+    let who = who.map(|(network, accounts)| format!("{network} ({accounts})"));
     (!found.allowed.is_empty()).then(|| Step::Allow {
         text: allow::text(&found.allowed),
         who: who.collect(),

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::app::init;
+use crate::cli::Preset;
 use crate::config::DEFAULT_FILE;
 use crate::model::Escaped;
 use crate::store;
@@ -25,8 +26,9 @@ pub(in crate::app) enum Step {
         text: Vec<u8>,
         changed: Vec<&'static str>,
     },
-    /// A configuration that fits the host.
-    Configure,
+    /// A configuration that fits the host, in place of the one that the package has put
+    /// there if it `replaces` that.
+    Configure { preset: Preset, replaces: bool },
     /// Who is logged in is never banned: the file, and each address with its accounts.
     Allow { text: String, who: Vec<String> },
     /// A PyFilter's blacklist.
@@ -84,7 +86,7 @@ impl Step {
                 let what = format!("PyFilter's configuration {from} as {DEFAULT_FILE}{others}");
                 ("take over", "Took over", what)
             }
-            Step::Configure => {
+            Step::Configure { .. } => {
                 let rules = init::Host::probe().rules().join(", ");
                 (
                     "write",
@@ -128,7 +130,7 @@ impl Step {
     fn target(&self) -> Option<&Path> {
         match self {
             Step::Copy(_) => Some(Path::new(places::BINARY)),
-            Step::Adopt { .. } | Step::Configure => Some(Path::new(DEFAULT_FILE)),
+            Step::Adopt { .. } | Step::Configure { .. } => Some(Path::new(DEFAULT_FILE)),
             Step::Allow { .. } => Some(Path::new(places::ALLOWED_FILE)),
             Step::Blacklist { to, .. } | Step::Database { to, .. } => Some(to),
             Step::Write { path, .. } => Some(Path::new(path)),
@@ -148,9 +150,11 @@ impl Step {
                 write(Path::new(places::BINARY), &bytes, 0o755)
             }
             Step::Adopt { text, .. } => write(Path::new(DEFAULT_FILE), text, 0o600),
-            Step::Configure => init::init(Path::new(DEFAULT_FILE), false, &init::Host::probe())
-                .map(drop)
-                .map_err(|error| error.to_string()),
+            Step::Configure { preset, replaces } => {
+                let (file, host) = (Path::new(DEFAULT_FILE), init::Host::probe());
+                let written = init::init(file, *replaces, &host, *preset);
+                written.map(drop).map_err(|error| error.to_string())
+            }
             Step::Allow { text, .. } => {
                 write(Path::new(places::ALLOWED_FILE), text.as_bytes(), 0o600)
             }

@@ -9,11 +9,12 @@ use crate::report::SourceRow;
 use crate::store::{PendingNotification, Store, StoreError};
 use crate::system::{self, Exclusive, Lock, LockError};
 
-use crate::app::changes::Changes;
+use crate::app::changes::{Changes, ClearedSubjects};
 use crate::app::console::Console;
 use crate::app::context::Context;
 use crate::app::firewall_step::FirewallStep;
 use crate::app::locate::locate;
+use crate::app::networks;
 use crate::app::notices::Notices;
 use crate::app::snapshots::Snapshots;
 
@@ -125,13 +126,22 @@ impl Course {
         } else {
             is_another = true;
             self.snapshots = Snapshots::read(context, store, &mut self.changes)?;
-            let cleared = |address| store.cleared_until(address);
-            let again = self.changes.reconcile(cleared)?;
+            let stored = ClearedSubjects::stored(store.cleared()?);
+            let again = self.changes.reconcile(stored);
             context
                 .notices
                 .warnings
                 .extend(again.iter().map(|rule| read_again(rule)));
         }
+        let (config, allow_list) = (&context.config, &context.allow_list);
+        let bans = &mut self.changes.bans;
+        self.changes.candidates = networks::aggregate(config, allow_list, Some(store), bans)?;
+        let networks = self.changes.bans_mut().filter(|ban| ban.aggregates > 0);
+        locate(
+            config.geoip.as_deref(),
+            networks,
+            &mut context.notices.problems,
+        );
         if is_another {
             self.firewall_step = FirewallStep::default();
             self.firewall_step.finish(&context.config.firewall, store)?;

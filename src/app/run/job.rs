@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::{Address, Ban, Rule};
+use crate::model::{Ban, Rule, Subject};
 use crate::store::StoreError;
 use crate::system::LockError;
 
@@ -19,7 +19,7 @@ pub(in crate::app) enum Job {
     /// Bans by hand.
     Ban(Vec<Ban>),
     /// Un-bans by hand; here only, or on every server.
-    Unban(Vec<Address>, bool),
+    Unban(Vec<Subject>, bool),
     /// Un-bans everybody; here only, or on every server.
     UnbanAll(bool),
     /// Nothing but what every run does for the firewall, on a host that may

@@ -1,14 +1,14 @@
 //! What a run is for, done: what it comes to is gathered, and committed later.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use crate::logs::{Budget, Discovered, Inputs};
-use crate::model::{Address, Cause, Evidence, Rule, Unban};
+use crate::model::{Cause, Evidence, Problem, Rule, Subject, Unban};
 use crate::report::SourceRow;
 use crate::store::{Store, StoreError};
 use crate::system;
 
-use crate::app::changes::{Changes, Cleared, RuleReading};
+use crate::app::changes::{Changes, ClearedSubjects, RuleReading};
 use crate::app::clock;
 use crate::app::console::Console;
 use crate::app::context::Context;
@@ -56,19 +56,34 @@ pub(super) fn work(
                 .map(|ban| (clock::made_now(ban, context.now), Evidence::default())),
         ),
         Job::Restore => {}
-        Job::Unban(addresses, only_here) => {
+        Job::Unban(subjects, only_here) => {
             changes.shared.only_here = *only_here;
-            lift(context.now, addresses, changes);
+            let mut lifted = Vec::new();
+            for subject in subjects {
+                match held_by(*subject, store.as_deref())? {
+                    Some(network) => context.notices.problems.push(Problem::new(format!(
+                        "{subject} is within {network}, which is banned: un-ban that, or wait until its ban ends"
+                    ))),
+                    None => lifted.push(*subject),
+                }
+            }
+            lift(context.now, &lifted, changes);
         }
         Job::UnbanAll(only_here) => {
             changes.shared.only_here = *only_here;
-            let banned = store.map_or(Ok(BTreeSet::new()), |store| store.in_force())?;
-            let added = changes.bans.iter().map(|(ban, _)| ban.address);
-            let all: BTreeSet<Address> = banned.into_iter().chain(added).collect();
+            let banned = store.map_or(Ok(BTreeSet::new()), |store| store.banned_subjects())?;
+            let added = changes.bans.iter().map(|(ban, _)| ban.subject);
+            let all: BTreeSet<Subject> = banned.into_iter().chain(added).collect();
             lift(context.now, &all, changes);
         }
     }
     Ok(sources)
+}
+
+/// The wider subject in force that blocks this one.
+fn held_by(subject: Subject, store: Option<&Store>) -> Result<Option<Subject>, StoreError> {
+    let blocked = store.map(|store| store.blocked_by(subject)).transpose()?;
+    Ok(blocked.flatten().filter(|by| *by != subject))
 }
 
 /// Reads the logs of the rules within the time and the memory of a run.
@@ -76,7 +91,7 @@ fn read_rules(
     context: &mut Context,
     store: Option<&mut Store>,
     rules: &[Rule],
-    cleared: &HashMap<Address, Cleared>,
+    cleared: &ClearedSubjects,
     console: Console,
 ) -> Result<Vec<RuleOutcome>, StoreError> {
     let found: Vec<Discovered> = rules
@@ -104,15 +119,15 @@ fn read_rules(
 
 /// Un-bans by hand. It is the last word, also about what somebody has just
 /// added to the blacklist.
-fn lift<'a>(now: i64, addresses: impl IntoIterator<Item = &'a Address>, changes: &mut Changes) {
-    for &address in addresses {
+fn lift<'a>(now: i64, subjects: impl IntoIterator<Item = &'a Subject>, changes: &mut Changes) {
+    for &subject in subjects {
         // One that was only just heard of may be of a clock ahead of this one.
         let received = changes.bans.iter().map(|(ban, _)| ban);
-        let received = received.filter(|ban| ban.address == address);
+        let received = received.filter(|ban| subject.holds(ban.subject));
         let at = received.map(|ban| ban.at.secs).fold(now, i64::max);
-        changes.bans.retain(|(ban, _)| ban.address != address);
+        changes.bans.retain(|(ban, _)| !subject.holds(ban.subject));
         changes.unbans.push(Unban {
-            address,
+            subject,
             cause: Cause::Manual,
             at,
         });

@@ -26,8 +26,8 @@ pub(super) fn report(
 ) -> Result<(), StoreError> {
     let place = redis.place();
     let (ours, refused): (Vec<_>, Vec<_>) = refused.into_iter().partition(|refused| {
-        let address = refused.address;
-        address.is_some_and(|address| allow_list.is_ignored_here(address))
+        let subject = refused.subject;
+        subject.is_some_and(|subject| allow_list.is_ignored_here(subject))
     });
     let skipped = |refused: Vec<RejectedEntry>| {
         let told = |RejectedEntry { entry, why, .. }| (entry, format!("{why}; it is skipped"));

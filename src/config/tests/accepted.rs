@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::RedisSettings;
+use crate::model::{BanTime, RedisSettings, Subject};
 
 #[test]
 fn pyfilters_own_file_is_valid_as_it_is() {
     let config = good(PYFILTER);
     assert_eq!(config.store, Path::new("/state/PyFilter.db"));
     assert_eq!(config.event_log.as_deref(), Some(Path::new("/state/Logs")));
-    assert_eq!(config.ignored, ["127.0.0.1/32".parse::<IpNet>().unwrap()]);
+    assert_eq!(config.ignored, [Subject::parse("127.0.0.1").unwrap()]);
     assert_eq!(config.thresholds, Thresholds::default());
     assert_eq!(config.server_name, None);
     assert!(config.redis.take_over);
@@ -121,7 +121,8 @@ fn every_new_key_is_read() {
             failed_attempts: NonZeroU32::new(3).unwrap(),
             request_time: 600,
             window: WindowKind::Sliding,
-            ban_time: span(600).into(),
+            ban_times: span(600).into(),
+            ..Thresholds::default()
         }
     );
     let ssh = &config.rules[0];
@@ -131,7 +132,8 @@ fn every_new_key_is_read() {
             failed_attempts: NonZeroU32::new(4).unwrap(),
             request_time: 0,
             window: WindowKind::Gap,
-            ban_time: None.into(),
+            ban_times: BanTime::FOR_EVER.into(),
+            ..Thresholds::default()
         }
     );
     assert!(!ssh.enabled);
@@ -176,7 +178,10 @@ fn every_new_key_is_read() {
     assert_eq!(config.store, Path::new("/x.db"));
     assert_eq!(
         config.notes,
-        ["settings.rules: all are switched off: no log is read"]
+        [
+            "settings.rules: all are switched off: no log is read",
+            "settings.ignored_ips[0]: 192.0.2.7/24 is taken for the network 192.0.2.0/24"
+        ]
     );
 }
 
@@ -192,7 +197,8 @@ fn ban_times() {
     let of = |value: &str| {
         good(&settings(&format!("\"ban_time\": {value}")))
             .thresholds
-            .ban_time
+            .ban_times
+            .first()
             .seconds()
     };
     assert_eq!(of("600"), span(600));

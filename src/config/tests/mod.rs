@@ -6,7 +6,6 @@ mod refused;
 use std::num::NonZeroU32;
 use std::path::Path;
 
-use ipnet::IpNet;
 use proptest::prelude::*;
 
 use super::*;

@@ -8,7 +8,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn named(countries: &Countries, address: &str) -> Option<(String, String)> {
-    let country = countries.country(address.parse().unwrap())?;
+    let country = countries.country(Subject::parse(address).unwrap())?;
     Some((country.code?.to_string(), country.name.to_string()))
 }
 
@@ -137,7 +137,7 @@ fn a_database_that_is_written_over_meanwhile_is_used_whole_or_refused() {
 }
 
 /// Some of the addresses of the fixtures, of both families.
-fn addresses() -> impl Iterator<Item = IpAddr> {
+fn addresses() -> impl Iterator<Item = Subject> {
     let known = [
         "192.0.2.1",
         "192.0.2.200",
@@ -151,7 +151,9 @@ fn addresses() -> impl Iterator<Item = IpAddr> {
         "ffff::1",
         "::",
     ];
-    known.into_iter().map(|address| address.parse().unwrap())
+    known
+        .into_iter()
+        .map(|address| Subject::parse(address).unwrap())
 }
 
 /// A damaged database names countries or does not, and says so.

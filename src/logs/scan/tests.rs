@@ -47,6 +47,7 @@ fn rule() -> Rule {
         time_formats: vec!["%Y-%m-%dT%H:%M:%S%z".to_owned()],
         statuses: None,
         thresholds: Thresholds::default(),
+        aggregate: None,
     }
 }
 

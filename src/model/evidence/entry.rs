@@ -1,11 +1,19 @@
 //! One failure as bytes. What it has in common with the first one is left out.
 
+use std::net::IpAddr;
+
 use crate::model::failure::KeptFailure;
 use crate::model::numbers::{self, Numbers, Rest, unzigzag, zigzag};
-use crate::model::{PathId, Stamp, line_digest};
+use crate::model::{Address, PathId, Stamp, line_digest};
 
 /// The version of the format; another format gets another number.
 pub(super) const VERSION: u8 = 2;
+
+/// How many bytes an IPv4 address has.
+const V4_BYTES: u8 = 4;
+
+/// How many bytes an IPv6 address has.
+const V6_BYTES: u8 = 16;
 
 /// No stamp has more digits than nanoseconds have.
 pub(super) const DIGITS: u8 = 9;
@@ -18,7 +26,8 @@ mod has {
     pub(super) const COUNT: u8 = 8;
     pub(super) const PATTERN: u8 = 16;
     pub(super) const PATH: u8 = 32;
-    pub(super) const ALL: u8 = 63;
+    pub(super) const ADDRESS: u8 = 64;
+    pub(super) const ALL: u8 = 127;
 }
 
 /// What is kept of a failure's line.
@@ -58,6 +67,8 @@ pub(super) struct EvidenceEntry<'a> {
     pub(super) pattern: u16,
     pub(super) offset: u64,
     pub(super) path: PathId,
+    /// The address that failed, in a window of a network.
+    pub(super) address: Option<Address>,
     pub(super) line: Line<'a>,
 }
 
@@ -69,6 +80,7 @@ pub(super) struct Base {
     pub(super) pattern: u16,
     /// None before the first.
     pub(super) path: Option<PathId>,
+    pub(super) address: Option<Address>,
 }
 
 impl Base {
@@ -78,6 +90,7 @@ impl Base {
             offset: first.offset,
             pattern: first.pattern,
             path: Some(first.path),
+            address: first.address,
         }
     }
 
@@ -90,6 +103,7 @@ impl Base {
             (has::COUNT, entry.count != 1),
             (has::PATTERN, entry.pattern != self.pattern),
             (has::PATH, Some(entry.path) != self.path),
+            (has::ADDRESS, entry.address != self.address),
         ];
         let there = fields.iter().filter(|(_, there)| *there);
         let fields = there.fold(0, |all, (field, _)| all | field);
@@ -113,6 +127,18 @@ impl Base {
         head.push(zigzag(entry.offset.wrapping_sub(self.offset).cast_signed()));
         if has(has::PATH) {
             head.push_all(&entry.path.to_bytes());
+        }
+        match entry.address.filter(|_| has(has::ADDRESS)).map(Address::ip) {
+            Some(IpAddr::V4(v4)) => {
+                head.push(V4_BYTES.into());
+                head.push_all(&v4.octets());
+            }
+            Some(IpAddr::V6(v6)) => {
+                head.push(V6_BYTES.into());
+                head.push_all(&v6.octets());
+            }
+            None if has(has::ADDRESS) => head.push(0),
+            None => {}
         }
         match line {
             Line::Text(text) => head.push(numbers::length(text)),
@@ -175,6 +201,11 @@ impl<'a> EvidenceEntries<'a> {
         } else {
             base.path?
         };
+        let address = if has(has::ADDRESS) {
+            address(rest)?
+        } else {
+            base.address
+        };
         let line = if has(has::TEXT) {
             let length = rest.unsigned()?;
             Line::Text(rest.take(length)?)
@@ -188,6 +219,7 @@ impl<'a> EvidenceEntries<'a> {
             pattern,
             offset,
             path,
+            address,
             line,
         };
         if !entry.is_possible() {
@@ -198,6 +230,17 @@ impl<'a> EvidenceEntries<'a> {
         }
         Some(entry)
     }
+}
+
+/// Reads an address, or that there is none.
+fn address(rest: &mut Rest<'_>) -> Option<Option<Address>> {
+    let ip = match rest.number::<u8>()? {
+        0 => return Some(None),
+        V4_BYTES => IpAddr::from(<[u8; 4]>::try_from(rest.take(4)?).ok()?),
+        V6_BYTES => IpAddr::from(<[u8; 16]>::try_from(rest.take(16)?).ok()?),
+        _ => return None,
+    };
+    Some(Some(Address::from(ip)))
 }
 
 impl EvidenceEntry<'_> {

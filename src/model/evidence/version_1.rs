@@ -43,6 +43,7 @@ pub(super) fn read(
             pattern,
             offset,
             path: path?,
+            address: None,
             line: Line::Text(rest.take(length)?),
         };
         if !entry.is_possible() {

@@ -6,7 +6,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
 use crate::audit::{Decided, FailedAddress, Findings, TrialRow};
-use crate::model::{Ban, Escaped, Origin, Stamp, WindowKind};
+use crate::model::{Ban, BanTime, Escaped, Origin, Stamp, WindowKind};
 use crate::report::json::{ban_json, country_code, problem, source};
 
 use super::{AuditReport, BanStatus};
@@ -126,7 +126,7 @@ fn decided_json(report: &AuditReport<'_>, decided: &Decided) -> Value {
         &found.rules[decided.rule],
     );
     ban_json(&Ban {
-        address: seen.address,
+        subject: seen.address.into(),
         rule: Some(rule.name.clone()),
         server: report.server.into(),
         at: decided.at,
@@ -136,6 +136,8 @@ fn decided_json(report: &AuditReport<'_>, decided: &Decided) -> Value {
         origin: Origin::Log,
         reason: None,
         country: found.country_of(seen).cloned(),
+        count: Some(decided.count),
+        aggregates: 0,
     })
 }
 
@@ -209,10 +211,21 @@ fn trial(trial: &TrialRow) -> Value {
         "stopped": trial.stopped,
         "banned_logged_in": trial.logged_in,
     });
-    if let Some(ban_time) = variant.ban_time {
-        row["ban_time"] = ban_time
-            .seconds()
-            .map_or(json!(-1), |seconds| seconds.get().into());
+    if let Some(times) = &variant.ban_times {
+        let seconds = |time: &BanTime| {
+            time.seconds()
+                .map_or(json!(-1), |seconds| seconds.get().into())
+        };
+        row["ban_time"] = match times.all() {
+            [one] => seconds(one),
+            several => several.iter().map(seconds).collect(),
+        };
+    }
+    if let Some(length) = variant.ipv4_prefix {
+        row["ipv4_prefix"] = length.into();
+    }
+    if let Some(length) = variant.ipv6_prefix {
+        row["ipv6_prefix"] = length.into();
     }
     row
 }

@@ -1,7 +1,7 @@
 //! Numbers and times as people read them.
 
 use crate::audit::{Gap, Timeline};
-use crate::model::{BanTime, Stamp, Variant, WindowKind};
+use crate::model::{BanTime, BanTimes, Stamp, Variant, WindowKind};
 use crate::report::SourceRow;
 
 /// `1,234,567`
@@ -110,9 +110,13 @@ pub(in crate::report) fn variant(variant: &Variant) -> [String; 4] {
         WindowKind::Gap => "gap",
         WindowKind::Sliding => "sliding",
     };
-    let ban_time = |time: BanTime| {
+    let ban_time = |time: &BanTime| {
         time.seconds()
             .map_or("for ever".to_owned(), |seconds| format!("{seconds} s"))
+    };
+    let ban_times = |times: &BanTimes| {
+        let times: Vec<String> = times.all().iter().map(ban_time).collect();
+        times.join(", ")
     };
     [
         variant.failed_attempts.map_or_else(own, |n| n.to_string()),
@@ -120,7 +124,7 @@ pub(in crate::report) fn variant(variant: &Variant) -> [String; 4] {
         variant
             .window
             .map_or_else(own, |kind| window(kind).to_owned()),
-        variant.ban_time.map_or_else(own, ban_time),
+        variant.ban_times.as_ref().map_or_else(own, ban_times),
     ]
 }
 

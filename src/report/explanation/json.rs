@@ -36,7 +36,7 @@ impl Explanation {
             "country": country_code(country),
             "country_name": country.map(|country| &*country.name),
             "banned": self.is_banned(),
-            "never_banned": never.map(|never| never.why),
+            "never_banned": never.map(|never| &*never.why),
             "ignored_by": never.and_then(|never| never.network).map(|network| network.to_string()),
             "bans": bans.collect::<Vec<_>>(),
             "session": self.session,
@@ -84,7 +84,7 @@ fn looked(looked: &FailuresInLogs) -> Value {
             "error": source.failures.as_ref().err(),
         })
     });
-    let thresholds = looked.rule.thresholds;
+    let thresholds = &looked.rule.thresholds;
     json!({
         "rule": &*looked.rule.name,
         "failures": looked.failures,

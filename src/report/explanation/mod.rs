@@ -13,9 +13,9 @@ mod text;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use ipnet::IpNet;
-
-use crate::model::{Address, Country, OpenWindow, PastBan, Problem, Rule, Stamp, Thresholds};
+use crate::model::{
+    Address, Country, OpenWindow, PastBan, Problem, Rule, Stamp, Subject, Thresholds,
+};
 
 pub use lines::{FoundLine, FoundLines, LineLocation};
 
@@ -58,9 +58,9 @@ pub struct Explanation {
 #[derive(Debug, Clone)]
 pub struct NeverBanned {
     /// The reason, behind the address.
-    pub why: &'static str,
+    pub why: String,
     /// The network of `ignored_ips` that holds it.
-    pub network: Option<IpNet>,
+    pub network: Option<Subject>,
     /// The file of `conf.d` that names this network.
     pub file: Option<PathBuf>,
 }

@@ -169,6 +169,7 @@ fn rule(patterns: &[String]) -> Rule {
         time_formats: vec!["%s".to_owned()],
         statuses: None,
         thresholds: Thresholds::default(),
+        aggregate: None,
     }
 }
 

@@ -44,3 +44,35 @@ CREATE TABLE last_good (
 -- stamps lie before these Unix seconds do not count.
 ALTER TABLE generation ADD COLUMN known_until INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE generation ADD COLUMN counts_from INTEGER NOT NULL DEFAULT 0;
+
+-- Which ban of its subject under its rule a ban from a log is, counted from 1.
+ALTER TABLE ban ADD COLUMN count INTEGER;
+
+-- How many banned subjects within a network led to its ban; 0 for any other ban.
+ALTER TABLE ban ADD COLUMN aggregates INTEGER NOT NULL DEFAULT 0;
+
+-- How many leading bits of addresses the windows and connections of a rule are of.
+ALTER TABLE rule ADD COLUMN ipv4_prefix INTEGER NOT NULL DEFAULT 32;
+ALTER TABLE rule ADD COLUMN ipv6_prefix INTEGER NOT NULL DEFAULT 128;
+
+-- The subjects with bans that are not lifted, and that the ban of a wider network
+-- covers: they have no row in banned_ip.
+CREATE TABLE covered (
+  ip TEXT PRIMARY KEY
+) WITHOUT ROWID;
+
+-- The networks among addresses are few, and looked up all at once.
+CREATE INDEX banned_network ON banned_ip (ip) WHERE instr(ip, '/');
+CREATE INDEX cleared_network ON cleared (ip) WHERE instr(ip, '/');
+
+-- Whether a ban that is still to be told was told before, and is in force again.
+ALTER TABLE untold ADD COLUMN returns INTEGER NOT NULL DEFAULT 0;
+
+-- The subjects whose bans count for the ban of a network around them, each with the
+-- time of its last ban.
+CREATE TABLE candidate (
+  rule    TEXT NOT NULL,
+  subject BLOB NOT NULL,                  -- the bytes of its first address, and its length
+  at      INTEGER NOT NULL,
+  PRIMARY KEY (rule, subject)
+) WITHOUT ROWID;

@@ -1,0 +1,258 @@
+//! The subjects in force: the rows of PyFilter's table.
+//!
+//! The ban of a network takes the place of the bans within it. Those have no row while it
+//! is in force: they stand in `covered`, and get their rows back when it ends. So no
+//! subject in force holds another one, and firewall and snapshot show exactly these.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use rusqlite::params;
+
+use crate::model::{Ban, Cause, NetworkMap, Subject};
+
+use super::error::StoreError;
+use super::query::{Commit, Store, columns, first, subject};
+
+/// How many subjects are banned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BannedSubjects {
+    /// Of IPv4.
+    pub v4: usize,
+    /// Of IPv6.
+    pub v6: usize,
+}
+
+/// What a commit has read of the subjects in force, brought up to date with what it
+/// changes. Each part is read when it is first needed.
+#[derive(Debug, Default)]
+pub(super) struct InForce {
+    networks: RefCell<Option<NetworkMap<()>>>,
+    /// All of them.
+    all: RefCell<Option<BTreeSet<Subject>>>,
+}
+
+impl Store {
+    /// The subjects in force: addresses, and networks none of which holds another one of
+    /// them.
+    pub fn in_force(&self) -> Result<BTreeSet<Subject>, StoreError> {
+        let subjects: Option<BTreeSet<Subject>> =
+            self.rows("SELECT ip FROM banned_ip", [], subject)?;
+        let said = "banned_ip holds something that is neither an address nor a network";
+        subjects.ok_or_else(|| self.damaged(said))
+    }
+
+    /// The subjects with bans that are not lifted: those in force, and those that these
+    /// hold.
+    pub fn banned_subjects(&self) -> Result<BTreeSet<Subject>, StoreError> {
+        let mut all = self.in_force()?;
+        all.extend(self.covered()?);
+        Ok(all)
+    }
+
+    /// How many subjects are in force.
+    pub fn count_in_force(&self) -> Result<BannedSubjects, StoreError> {
+        let select = "SELECT count(*), count(*) FILTER (WHERE instr(ip, ':')) FROM banned_ip";
+        let (all, v6): (i64, i64) = self.row(select, [], columns)?;
+        let count = |number: i64| usize::try_from(number).unwrap_or(0);
+        Ok(BannedSubjects {
+            v4: count(all - v6),
+            v6: count(v6),
+        })
+    }
+
+    /// Whether any subject is banned.
+    pub fn has_bans(&self) -> Result<bool, StoreError> {
+        self.exists("SELECT 1 FROM banned_ip", [])
+    }
+
+    /// The subject in force that is `subject` or holds it: whether and by which ban its
+    /// addresses are blocked.
+    pub fn blocked_by(&self, subject: Subject) -> Result<Option<Subject>, StoreError> {
+        let select = "SELECT 1 FROM banned_ip WHERE ip = ?";
+        if self.exists(select, [subject.to_string()])? {
+            return Ok(Some(subject));
+        }
+        let networks = self.networks_in_force()?;
+        Ok(networks.around(subject).next().map(|(network, ())| network))
+    }
+
+    fn networks_in_force(&self) -> Result<NetworkMap<()>, StoreError> {
+        let select = "SELECT ip FROM banned_ip WHERE instr(ip, '/')";
+        let found: Vec<Subject> = self.valid_rows(select, [], subject)?;
+        let mut networks = NetworkMap::default();
+        for network in found {
+            networks.insert(network, ());
+        }
+        Ok(networks)
+    }
+
+    /// The subjects that a wider one in force covers, the wider one first.
+    fn covered(&self) -> Result<BTreeSet<Subject>, StoreError> {
+        self.valid_rows("SELECT ip FROM covered", [], subject)
+    }
+
+    /// Whether a subject has a ban that is not lifted.
+    pub(super) fn has_ban(&self, ip: &str) -> Result<bool, StoreError> {
+        self.exists("SELECT 1 FROM ban WHERE ip = ? AND lifted IS NULL", [ip])
+    }
+}
+
+impl Commit<'_> {
+    /// Calls `use_it` with the networks in force.
+    fn with_networks<T>(
+        &self,
+        use_it: impl FnOnce(&mut NetworkMap<()>) -> T,
+    ) -> Result<T, StoreError> {
+        let mut networks = self.in_force.networks.borrow_mut();
+        let networks = match &mut *networks {
+            Some(networks) => networks,
+            unread => unread.insert(self.networks_in_force()?),
+        };
+        Ok(use_it(networks))
+    }
+
+    /// Whether a wider subject in force holds this one.
+    pub(super) fn is_held(&self, subject: Subject) -> Result<bool, StoreError> {
+        self.with_networks(|networks| networks.around(subject).next().is_some())
+    }
+
+    /// Notes that a network is about to be in force, so that what it holds is known.
+    pub(super) fn expect_network(&self, network: Subject) -> Result<(), StoreError> {
+        self.with_networks(|networks| networks.insert(network, ()))
+    }
+
+    /// The subjects in force that `network` holds, without itself.
+    fn held_in_force(&self, network: Subject) -> Result<Vec<Subject>, StoreError> {
+        let mut all = self.in_force.all.borrow_mut();
+        let all = match &mut *all {
+            Some(all) => all,
+            unread => unread.insert(self.store_in_force()?),
+        };
+        let last = Subject::from(network.last());
+        let held = all.range(network..=last);
+        Ok(held.copied().filter(|held| *held != network).collect())
+    }
+
+    fn store_in_force(&self) -> Result<BTreeSet<Subject>, StoreError> {
+        Store::in_force(self)
+    }
+
+    /// The subjects with bans that are not lifted within `network`, without itself.
+    pub fn banned_within(&self, network: Subject) -> Result<Vec<Subject>, StoreError> {
+        if network.is_address() {
+            return Ok(Vec::new());
+        }
+        let mut within = self.held_in_force(network)?;
+        let covered = self.covered()?.into_iter();
+        within.extend(covered.filter(|one| *one != network && network.holds(*one)));
+        within.sort_unstable();
+        Ok(within)
+    }
+
+    /// Brings a subject's one row to its first ban that is not lifted; one that a wider
+    /// subject in force holds has none.
+    pub(super) fn show(&self, subject: Subject) -> Result<(), StoreError> {
+        if self.is_held(subject)? {
+            return self.cover(subject);
+        }
+        let ip = subject.to_string();
+        let insert = "INSERT INTO banned_ip(ip, time_banned, server_name, log_msg, country) \
+                      SELECT ip, at, server, reason, country FROM ban WHERE ip = ?1 AND lifted IS NULL ORDER BY at, id LIMIT 1 \
+                      ON CONFLICT(ip) DO NOTHING";
+        if self.affected(insert, [&ip])? > 0 {
+            return self.shown(subject, &ip);
+        }
+        let update = "UPDATE banned_ip SET (time_banned, server_name, log_msg, country) = \
+                      (SELECT at, server, reason, country FROM ban WHERE ip = ?1 AND lifted IS NULL ORDER BY at, id LIMIT 1) \
+                      WHERE ip = ?1 AND EXISTS (SELECT 1 FROM ban WHERE ip = ?1 AND lifted IS NULL)";
+        self.execute(update, [&ip])
+    }
+
+    /// The same for a subject whose ban was just recorded. One without a row has no other
+    /// ban: this one is its first.
+    pub(super) fn show_new(&self, ban: &Ban) -> Result<(), StoreError> {
+        if self.is_held(ban.subject)? {
+            return self.cover(ban.subject);
+        }
+        let ip = ban.subject.to_string();
+        let insert = "INSERT INTO banned_ip(ip, time_banned, server_name, log_msg, country) VALUES (?, ?, ?, ?, ?) ON CONFLICT(ip) DO NOTHING";
+        let country = ban.country.as_ref().map_or("", |country| &country.name);
+        let values = params![ip, ban.at.secs, ban.server, ban.reason(), country];
+        if self.affected(insert, values)? > 0 {
+            self.shown(ban.subject, &ip)
+        } else {
+            self.show(ban.subject)
+        }
+    }
+
+    /// Notes that a subject has got its row. A network takes the place of what it holds.
+    fn shown(&self, subject: Subject, ip: &str) -> Result<(), StoreError> {
+        self.change(ip, true)?;
+        if !subject.is_address() {
+            self.expect_network(subject)?;
+            for held in self.held_in_force(subject)? {
+                self.drop_row(held)?;
+                self.cover(held)?;
+                let ip = held.to_string();
+                self.queue_unban_notification(&ip, Cause::Aggregated, self.times.now)?;
+            }
+        }
+        if let Some(all) = &mut *self.in_force.all.borrow_mut() {
+            all.insert(subject);
+        }
+        Ok(())
+    }
+
+    fn cover(&self, subject: Subject) -> Result<(), StoreError> {
+        self.execute(
+            "INSERT OR IGNORE INTO covered VALUES (?)",
+            [subject.to_string()],
+        )
+    }
+
+    /// Takes the row of a subject away that has no ban any more. Returns whether it had
+    /// one: a subject that a wider one covers has none.
+    pub(super) fn hide(&self, subject: Subject) -> Result<bool, StoreError> {
+        self.execute("DELETE FROM covered WHERE ip = ?", [subject.to_string()])?;
+        self.drop_row(subject)
+    }
+
+    fn drop_row(&self, subject: Subject) -> Result<bool, StoreError> {
+        let ip = subject.to_string();
+        if self.affected("DELETE FROM banned_ip WHERE ip = ?", [&ip])? == 0 {
+            return Ok(false);
+        }
+        if !subject.is_address() {
+            self.with_networks(|networks| networks.remove(subject))?;
+        }
+        if let Some(all) = &mut *self.in_force.all.borrow_mut() {
+            all.remove(&subject);
+        }
+        self.change(&ip, false)?;
+        Ok(true)
+    }
+
+    /// Gives their rows back to the subjects within `networks` that no wider one holds any
+    /// more.
+    pub(super) fn uncover(&self, networks: &[Subject]) -> Result<(), StoreError> {
+        if networks.iter().all(|network| network.is_address()) {
+            return Ok(());
+        }
+        // The wider one comes first, and covers what it holds.
+        for subject in self.covered()? {
+            let is_within = networks.iter().any(|network| network.holds(subject));
+            if !is_within || self.is_held(subject)? {
+                continue;
+            }
+            let ip = subject.to_string();
+            self.execute("DELETE FROM covered WHERE ip = ?", [&ip])?;
+            self.show(subject)?;
+            let ban = "SELECT id FROM ban WHERE ip = ? AND lifted IS NULL ORDER BY at, id LIMIT 1";
+            if let Some(id) = self.optional(ban, [&ip], first)? {
+                self.queue_return_notification(id)?;
+            }
+        }
+        Ok(())
+    }
+}
