@@ -415,8 +415,20 @@ fn wrong_usage_is_told_and_nothing_is_done() {
             "single addresses; not a network or host name",
         ),
         (
-            &["ban", "203.0.113.0/24"],
-            "single addresses; not a network or host name",
+            &["ban", "host.example"],
+            "is neither an address nor a network such as 192.0.2.0/24 (host names are not looked up)",
+        ),
+        (
+            &["ban", "0.0.0.0/0"],
+            "0.0.0.0/0 holds 127.0.0.0, which is a loopback address",
+        ),
+        (
+            &["ban", "202.0.0.0/7"],
+            "202.0.0.0/7 is wider than any ban may be: /8 at most",
+        ),
+        (
+            &["ban", "::ffff:192.0.2.0/90"],
+            "is wider than the IPv4 addresses",
         ),
         (
             &["ban", "--for", "0", ATTACKER],

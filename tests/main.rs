@@ -27,6 +27,7 @@ mod logins;
 mod mariadb;
 mod metrics;
 mod netns;
+mod networks;
 mod package;
 mod progress;
 mod readme;

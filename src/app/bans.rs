@@ -76,7 +76,23 @@ pub(super) fn ban(mut context: Context, args: &cli::BanArgs, console: Console) -
         )
     });
     let job = Job::Ban(bans.collect());
-    finish(run::run(context, &job, console), console, false)
+    let store = context.config.store.clone();
+    let done = run::run(context, &job, console);
+    if done.is_ok()
+        && let Ok(Some(store)) = Store::look(&store)
+    {
+        for argument in &args.subjects {
+            let subject = argument.given.subject;
+            if let Ok(Some(by)) = store.blocked_by(subject)
+                && by != subject
+            {
+                console.say(&format!(
+                    "{subject} is within {by}, which is banned: its own ban holds when that one ends."
+                ));
+            }
+        }
+    }
+    finish(done, console, false)
 }
 
 /// Why a subject is not banned by hand; `own` is the address that somebody who is logged

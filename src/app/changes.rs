@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use crate::judge::ChangedSubjects;
 use crate::logs::SourcePosition;
-use crate::model::{
-    Ban, Cause, Escaped, Evidence, NetworkMap, Origin, Rule, Subject, Thresholds, Unban,
-};
+use crate::model::{Ban, Cause, Escaped, Evidence, Origin, Rule, Subject, Thresholds, Unban};
 use crate::store::{Commit, OpenConnections, OpenRow, Store, StoreError};
 
+use super::cleared::ClearedSubjects;
 use super::networks::ChangedCandidates;
 use super::shared::Shared;
 
@@ -38,62 +37,29 @@ pub(super) struct Changes {
     pub(super) shared: Shared,
 }
 
-/// An un-ban, as it bears on what is read in the same run.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Cleared {
-    /// Failures stamped up to here do not count.
-    pub(super) until: i64,
-    /// Whether later bans and failures stand all the same: another server's
-    /// un-ban may come late.
-    pub(super) late: bool,
-}
-
-/// Who is being un-banned by somebody, and when.
-#[derive(Debug, Default)]
-pub(super) struct ClearedSubjects {
-    each: BTreeMap<Subject, Cleared>,
-    networks: NetworkMap<Cleared>,
-}
-
-impl ClearedSubjects {
-    /// The un-ban of a subject, or of a network that holds it: the latest.
-    pub(super) fn of(&self, subject: Subject) -> Option<Cleared> {
-        let own = self.each.get(&subject);
-        let around = self.networks.around(subject).map(|(_, cleared)| cleared);
-        own.into_iter().chain(around).copied().reduce(Cleared::and)
-    }
-
-    /// The parts of a network that are being un-banned, and until when.
-    pub(super) fn within(&self, network: Subject) -> impl Iterator<Item = (Subject, i64)> {
-        let within = self.each.range(network..=Subject::from(network.last()));
-        let within = within.filter(move |(part, _)| **part != network);
-        within.map(|(part, cleared)| (*part, cleared.until))
-    }
-
-    /// These un-bans, which the store has.
-    pub(super) fn stored(all: BTreeMap<Subject, i64>) -> Self {
-        let mut cleared = ClearedSubjects::default();
-        for (subject, until) in all {
-            cleared.add(subject, Cleared { until, late: false });
-        }
-        cleared
-    }
-
-    /// These and others.
-    fn with(mut self, others: &ClearedSubjects) -> Self {
-        let others = others.each.iter();
-        others.for_each(|(subject, cleared)| self.add(*subject, *cleared));
-        self
-    }
-
-    fn add(&mut self, subject: Subject, cleared: Cleared) {
-        let before = self.each.get(&subject).copied();
-        let cleared = before.map_or(cleared, |before| before.and(cleared));
-        self.each.insert(subject, cleared);
-        if !subject.is_address() {
-            self.networks.insert(subject, cleared);
-        }
-    }
+/// What was read for a rule.
+#[derive(Debug)]
+pub(super) struct RuleReading {
+    pub(super) rule: Arc<str>,
+    pub(super) thresholds: Thresholds,
+    /// The logs and journals that were read further, with where the next run goes on.
+    pub(super) positions: Vec<(PathBuf, SourcePosition)>,
+    /// The windows and connections that are other than the stored ones.
+    pub(super) changed: ChangedSubjects,
+    /// How many more open windows there are by them.
+    pub(super) opened: i64,
+    /// How many open windows are remembered at most.
+    pub(super) most_windows: usize,
+    /// How many were forgotten because there were more.
+    pub(super) forgotten: u64,
+    pub(super) newest: Option<i64>,
+    /// Until when the failures of subjects did not count when they were first met, of
+    /// those that somebody has un-banned.
+    pub(super) cleared: HashMap<Subject, i64>,
+    /// Likewise of parts of networks, for networks of which a part was un-banned.
+    pub(super) cleared_parts: HashMap<Subject, Vec<(Subject, i64)>>,
+    /// How many failures were in there.
+    pub(super) failures: u64,
 }
 
 /// What an un-ban that came while logs were read means for a subject.
@@ -128,41 +94,6 @@ fn since(subject: Subject, read: Option<&RuleReading>, cleared: &ClearedSubjects
     } else {
         Since::Mixed
     }
-}
-
-impl Cleared {
-    /// Both of them.
-    fn and(self, other: Cleared) -> Cleared {
-        Cleared {
-            until: self.until.max(other.until),
-            late: self.late && other.late,
-        }
-    }
-}
-
-/// What was read for a rule.
-#[derive(Debug)]
-pub(super) struct RuleReading {
-    pub(super) rule: Arc<str>,
-    pub(super) thresholds: Thresholds,
-    /// The logs and journals that were read further, with where the next run goes on.
-    pub(super) positions: Vec<(PathBuf, SourcePosition)>,
-    /// The windows and connections that are other than the stored ones.
-    pub(super) changed: ChangedSubjects,
-    /// How many more open windows there are by them.
-    pub(super) opened: i64,
-    /// How many open windows are remembered at most.
-    pub(super) most_windows: usize,
-    /// How many were forgotten because there were more.
-    pub(super) forgotten: u64,
-    pub(super) newest: Option<i64>,
-    /// Until when the failures of subjects did not count when they were first met, of
-    /// those that somebody has un-banned.
-    pub(super) cleared: HashMap<Subject, i64>,
-    /// Likewise of parts of networks, for networks of which a part was un-banned.
-    pub(super) cleared_parts: HashMap<Subject, Vec<(Subject, i64)>>,
-    /// How many failures were in there.
-    pub(super) failures: u64,
 }
 
 impl RuleReading {
@@ -232,7 +163,7 @@ impl Changes {
             if !matches!(unban.cause, Cause::Ignored | Cause::Expired) {
                 let late = unban.cause == Cause::Redis;
                 let until = unban.at;
-                cleared.add(unban.subject, Cleared { until, late });
+                cleared.add(unban.subject, until, late);
             }
         }
         cleared

@@ -21,6 +21,7 @@
 //! | `evaluator` | match, count, decide: the failures of one rule |
 //! | `locate` | the countries of those that are banned |
 //! | `networks` | bans within a network become a ban of the network |
+//! | `cleared` | un-bans, as they bear on what is read |
 //! | `changes` | what the run is about to change, committed at once |
 //! | `firewall_step` | the firewall in the course of a run |
 //! | `snapshots` | `blacklist.v4` and `blacklist.v6` |
@@ -33,6 +34,7 @@ mod audit;
 mod bans;
 mod changes;
 mod check;
+mod cleared;
 mod clock;
 mod conf_d;
 mod console;

@@ -13,7 +13,8 @@ use crate::model::{Ban, Escaped, Evidence, Problem, Rule, SourceSpec};
 use crate::report::SourceRow;
 use crate::store::{Store, StoreError};
 
-use super::changes::{ClearedSubjects, RuleReading};
+use super::changes::RuleReading;
+use super::cleared::ClearedSubjects;
 use super::context::Context;
 use super::evaluator::{Evaluator, KnownPast, SharedStore};
 use super::told::{row, told};

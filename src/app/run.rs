@@ -120,12 +120,13 @@ pub(super) fn run(mut context: Context, job: &Job, console: Console) -> Result<D
         store,
         _locks: locks,
     });
-    let (bans, unbans) = apart(with_early(early, told.events));
+    let (bans, unbans, returns) = apart(with_early(early, told.events));
     let summary = Summary {
         sources,
         bans,
         sessions: told.sessions,
         unbans,
+        returns,
         firewall,
         ..summary_of(context)
     };
@@ -193,16 +194,17 @@ fn sessions_of(events: &[PendingNotification]) -> Sessions {
     sessions
 }
 
-/// The bans and the un-bans among events.
-fn apart(events: Vec<PendingNotification>) -> (Vec<Ban>, Vec<Unban>) {
-    let (mut bans, mut unbans) = (Vec::new(), Vec::new());
+/// The bans, the un-bans and the bans that have come back among events.
+fn apart(events: Vec<PendingNotification>) -> (Vec<Ban>, Vec<Unban>, Vec<Ban>) {
+    let (mut bans, mut unbans, mut returns) = (Vec::new(), Vec::new(), Vec::new());
     for event in events {
         match event {
-            PendingNotification::Ban(ban) | PendingNotification::Return(ban) => bans.push(ban),
+            PendingNotification::Ban(ban) => bans.push(ban),
+            PendingNotification::Return(ban) => returns.push(ban),
             PendingNotification::Unban(unban) => unbans.push(unban),
         }
     }
-    (bans, unbans)
+    (bans, unbans, returns)
 }
 
 /// All events of a run: those that it committed before the reading were told by

@@ -3,14 +3,15 @@
 //! | file | word |
 //! |---|---|
 //! | `address` | [`Address`]: canonical, comparable, printable |
-//! | `subject` | [`Subject`]: an address or a network |
+//! | `subject`, `given` | [`Subject`]: an address or a network; [`GivenSubject`]: one as a person has written it |
+//! | `network_map`, `subject_set` | [`NetworkMap`], [`SubjectSet`]: networks, found by what they hold |
 //! | `stamp`, `moment`, `span` | [`Stamp`]: a time with the fraction the log had; [`Moment`]: a time as a person writes it; how long something lasts |
 //! | `rule` | [`Rule`]: sources, patterns, thresholds |
 //! | `variant` | [`Variant`]: other thresholds, for `audit --what-if` |
 //! | `failure` | [`Failure`]: a line of a log that matches a rule; [`KeptFailure`]: one that is remembered |
 //! | `evidence` | [`Evidence`]: the failures of a window |
 //! | `connection` | [`LoginConnection`]: of a client of ssh; [`LoginLine`]: what a line is to it |
-//! | `ban` | [`Ban`]: an address, with rule, server, time, reason, and when it ends |
+//! | `ban` | [`Ban`]: a subject, with rule, server, time, reason, and when it ends |
 //! | `ban_time` | [`BanTime`]: how long a ban lasts, and when it ends |
 //! | `sharing`, `redis` | [`OutboundEvent`]: what is sent to the other servers; [`RedisBanEntry`]: a ban as Redis holds it; [`RedisSettings`]: how their Redis is reached |
 //! | `past` | [`PastBan`]: a ban with how it ended |

@@ -89,7 +89,8 @@ impl Serialize for Document<'_> {
         map.serialize_entry("dry_run", &summary.dry_run)?;
         map.serialize_entry("server", &summary.server)?;
         map.serialize_entry("sources", &Rows(&summary.sources, source))?;
-        map.serialize_entry("bans", &Rows(&summary.bans, ban_json))?;
+        let bans: Vec<&Ban> = summary.bans.iter().chain(&summary.returns).collect();
+        map.serialize_entry("bans", &Rows(&bans, |ban| ban_json(ban)))?;
         map.serialize_entry("unbans", &Rows(&summary.unbans, unban))?;
         map.serialize_entry(
             "sessions",

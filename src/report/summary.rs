@@ -18,6 +18,8 @@ pub struct Summary {
     pub sessions: BTreeMap<Address, String>,
     /// The bans that were lifted.
     pub unbans: Vec<Unban>,
+    /// Bans that are in force again, since the wider one that covered them has ended.
+    pub returns: Vec<Ban>,
     /// What became of the firewall; none in a dry run and without a backend.
     pub firewall: Option<FirewallRow>,
     /// What could not be done.

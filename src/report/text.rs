@@ -85,12 +85,17 @@ pub fn summary_line(summary: &Summary) -> String {
     let repaired = repaired.map_or_else(String::new, |what| {
         format!("; repaired in the firewall: {}", Escaped::text(what))
     });
+    // That a wider ban takes the place of another one is no un-ban to anybody.
+    let unbans = summary.unbans.iter();
+    let unbans = unbans
+        .filter(|unban| unban.cause != Cause::Aggregated)
+        .count();
     format!(
         "{}: sources {}, failures {failures}, bans {}, un-bans {}, problems {}{blocked}{repaired}.",
         if summary.dry_run { "Would be" } else { "Done" },
         summary.sources.len(),
         summary.bans.len(),
-        summary.unbans.len(),
+        unbans,
         summary.problems.len()
     )
 }

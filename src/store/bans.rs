@@ -130,7 +130,8 @@ impl Store {
     /// The subjects whose last ban has come to its end.
     pub fn ended(&self, now: i64) -> Result<Vec<Unban>, StoreError> {
         let select = "SELECT ip, max(ends) FROM ban AS ended WHERE lifted IS NULL AND ends IS NOT NULL AND ends <= ?1 AND NOT EXISTS \
-                      (SELECT 1 FROM ban WHERE ban.ip = ended.ip AND lifted IS NULL AND (ends IS NULL OR ends > ?1)) GROUP BY ip";
+                      (SELECT 1 FROM ban WHERE ban.ip = ended.ip AND lifted IS NULL AND (ends IS NULL OR ends > ?1)) \
+                      AND ip NOT IN (SELECT ip FROM covered) GROUP BY ip";
         self.valid_rows(select, [now], |row| {
             let (SubjectText(subject), Seconds(at)) = columns(row)?;
             let cause = Cause::Expired;

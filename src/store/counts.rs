@@ -33,7 +33,7 @@ impl Store {
     /// How many bans are in force, of each rule, origin and family.
     pub fn counts(&self) -> Result<Vec<StoredBanCount>, StoreError> {
         let select = "SELECT rule, origin, instr(ip, ':') > 0 AS v6, count(*) FROM ban
-                      WHERE lifted IS NULL GROUP BY rule, origin, v6 ORDER BY rule, origin, v6";
+                      WHERE lifted IS NULL AND ip NOT IN (SELECT ip FROM covered) GROUP BY rule, origin, v6 ORDER BY rule, origin, v6";
         self.rows(select, [], |row| {
             let word: String = row.get(1)?;
             Ok(StoredBanCount {

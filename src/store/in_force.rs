@@ -4,7 +4,6 @@
 //! is in force: they stand in `covered`, and get their rows back when it ends. So no
 //! subject in force holds another one, and firewall and snapshot show exactly these.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use rusqlite::params;
@@ -21,15 +20,6 @@ pub struct BannedSubjects {
     pub v4: usize,
     /// Of IPv6.
     pub v6: usize,
-}
-
-/// What a commit has read of the subjects in force, brought up to date with what it
-/// changes. Each part is read when it is first needed.
-#[derive(Debug, Default)]
-pub(super) struct InForce {
-    networks: RefCell<Option<NetworkMap<()>>>,
-    /// All of them.
-    all: RefCell<Option<BTreeSet<Subject>>>,
 }
 
 impl Store {
@@ -254,5 +244,186 @@ impl Commit<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::{Evidence, Origin, Stamp, Unban};
+    use crate::store::PendingNotification;
+
+    /// Nested and apart from one another, of both families.
+    const SUBJECTS: [&str; 9] = [
+        "10.0.0.0/8",
+        "10.1.0.0/16",
+        "10.1.2.0/24",
+        "10.1.2.3",
+        "10.9.9.9",
+        "2001:db8::/32",
+        "2001:db8::/64",
+        "2001:db8::1",
+        "192.0.2.1",
+    ];
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Ban(usize, Option<i64>),
+        Lift(usize),
+        /// So many seconds later.
+        Wait(i64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let subject = || 0..SUBJECTS.len();
+        prop_oneof![
+            3 => (subject(), prop::option::of(1i64..20)).prop_map(|(n, time)| Step::Ban(n, time)),
+            1 => subject().prop_map(Step::Lift),
+            1 => (1i64..15).prop_map(Step::Wait),
+        ]
+    }
+
+    fn of(n: usize) -> Subject {
+        Subject::parse(SUBJECTS[n]).unwrap()
+    }
+
+    fn ban(subject: Subject, at: i64, ends: Option<i64>) -> Ban {
+        Ban {
+            subject,
+            rule: None,
+            server: Arc::from("web1"),
+            at: Stamp::from_secs(at),
+            ends,
+            failures: 0,
+            instant: false,
+            origin: Origin::Manual,
+            reason: None,
+            country: None,
+            count: None,
+            aggregates: 0,
+        }
+    }
+
+    /// Those of them that no other one holds.
+    fn widest(all: &BTreeSet<Subject>) -> BTreeSet<Subject> {
+        let is_held = |one: &Subject| all.iter().any(|by| by != one && by.holds(*one));
+        all.iter().filter(|one| !is_held(one)).copied().collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+        /// In force are the widest of those with a ban that is not over and not lifted,
+        /// however commits are cut; each set is told by what has changed; and nobody hears
+        /// of a ban that a wider one covers.
+        #[test]
+        fn in_force_are_the_widest_that_are_banned(
+            steps in prop::collection::vec(step(), 1..40), cut in 1usize..5,
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let mut store = Store::open(&dir.path().join("db"), 0, || None).unwrap();
+            let mut now = 1000;
+            let mut bans: Vec<(Subject, Option<i64>)> = Vec::new();
+            let (mut before, mut told) = (BTreeSet::new(), BTreeSet::new());
+            for steps in steps.chunks(cut) {
+                let commit = store.begin().unwrap();
+                for step in steps {
+                    match *step {
+                        Step::Ban(n, time) => {
+                            let ends = time.map(|time| now + time);
+                            let added = ban(of(n), now, ends);
+                            commit.add(&[(&added, &Evidence::default())], now).unwrap();
+                            bans.push((of(n), ends));
+                        }
+                        Step::Lift(n) => {
+                            for subject in commit.banned_within(of(n)).unwrap().into_iter().chain([of(n)]) {
+                                let (cause, at) = (Cause::Manual, now);
+                                commit.lift(&Unban { subject, cause, at }).unwrap();
+                            }
+                            bans.retain(|(subject, _)| !of(n).holds(*subject));
+                        }
+                        Step::Wait(seconds) => {
+                            now += seconds;
+                            commit.expire(now).unwrap();
+                            bans.retain(|(_, ends)| ends.is_none_or(|ends| ends > now));
+                        }
+                    }
+                }
+                commit.bump_number(now).unwrap();
+                commit.commit().unwrap();
+                let all: BTreeSet<Subject> = bans.iter().map(|(subject, _)| *subject).collect();
+                let in_force = store.in_force().unwrap();
+                prop_assert_eq!(&in_force, &widest(&all));
+                prop_assert_eq!(store.banned_subjects().unwrap(), all);
+                for n in 0..SUBJECTS.len() {
+                    let by = in_force.iter().copied().find(|by| by.holds(of(n)));
+                    prop_assert_eq!(store.blocked_by(of(n)).unwrap(), by);
+                }
+                for event in store.pending_notifications().unwrap() {
+                    match event {
+                        PendingNotification::Ban(ban) | PendingNotification::Return(ban) => {
+                            told.insert(ban.subject);
+                        }
+                        PendingNotification::Unban(unban) => {
+                            told.remove(&unban.subject);
+                        }
+                    }
+                }
+                let commit = store.begin().unwrap();
+                commit.clear_notifications().unwrap();
+                commit.commit().unwrap();
+                // Several bans of one commit may cover one another.
+                if cut == 1 {
+                    prop_assert_eq!(&told, &in_force);
+                }
+                let number = store.number().unwrap();
+                if let Some(since) = store.changes_since(number - 1).unwrap().filter(|_| in_force != before) {
+                    let gone: Vec<Subject> = before.difference(&in_force).copied().collect();
+                    prop_assert_eq!(since.gone, gone);
+                }
+                before = in_force;
+            }
+        }
+    }
+
+    #[test]
+    fn a_network_takes_the_place_of_what_it_holds_and_gives_it_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("db"), 0, || None).unwrap();
+        let (address, network) = (of(3), of(2));
+        let commit = store.begin().unwrap();
+        let one = ban(address, 10, None);
+        commit.add(&[(&one, &Evidence::default())], 10).unwrap();
+        commit.clear_notifications().unwrap();
+        commit
+            .add(&[(&ban(network, 20, Some(30)), &Evidence::default())], 20)
+            .unwrap();
+        commit.commit().unwrap();
+        assert_eq!(store.in_force().unwrap(), [network].into());
+        let events = store.pending_notifications().unwrap();
+        let (PendingNotification::Ban(banned), PendingNotification::Unban(covered)) =
+            (&events[0], &events[1])
+        else {
+            panic!("{events:?}");
+        };
+        assert_eq!(banned.subject, network);
+        assert_eq!(
+            (covered.subject, covered.cause),
+            (address, Cause::Aggregated)
+        );
+        let commit = store.begin().unwrap();
+        commit.clear_notifications().unwrap();
+        commit.expire(30).unwrap();
+        commit.commit().unwrap();
+        assert_eq!(store.in_force().unwrap(), [address].into());
+        let events = store.pending_notifications().unwrap();
+        assert!(
+            matches!(&events[0], PendingNotification::Unban(ended) if ended.subject == network)
+        );
+        assert_eq!(events[1], PendingNotification::Return(one));
     }
 }

@@ -23,6 +23,7 @@
 //! | `paths` | the paths of the logs that failures are kept of |
 //! | `bans` | bans, and how a ban is a row |
 //! | `in_force` | the subjects in force: those that no wider one covers |
+//! | `seen_subjects` | what a commit has read of them |
 //! | `lifts` | how bans end |
 //! | `past` | what `explain` shows |
 //! | `counts` | what `metrics` shows of failures and bans |
@@ -65,6 +66,7 @@ mod paths;
 mod query;
 mod read_back;
 mod schema;
+mod seen_subjects;
 mod sender;
 mod sets;
 mod space;

@@ -17,10 +17,10 @@ use tempfile::TempDir;
 use crate::model::Subject;
 
 use super::error::StoreError;
-use super::in_force::InForce;
 use super::opened::OpenOutcome;
 use super::paths::Paths;
 use super::read_back::SubjectText;
+use super::seen_subjects::SeenSubjects;
 use super::times::RunClock;
 
 /// The store of one host.
@@ -43,7 +43,7 @@ pub struct Commit<'a> {
     transaction: Transaction<'a>,
     store: &'a Store,
     pub(super) times: RunClock,
-    pub(super) in_force: InForce,
+    pub(super) in_force: SeenSubjects,
 }
 
 impl Deref for Commit<'_> {
@@ -138,7 +138,7 @@ impl Store {
             transaction: self.wrap(begun)?,
             store: self,
             times: self.times,
-            in_force: InForce::default(),
+            in_force: SeenSubjects::default(),
         })
     }
 

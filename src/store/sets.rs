@@ -15,9 +15,11 @@ const NUMBERS_KEPT: i64 = 10_000;
 
 /// Forgets at ?1 the bans that ended more than a year ago, were told, and lie more
 /// than a day behind what their rule has read. In an older log a ban that is long
-/// over still keeps failures from counting.
+/// over still keeps failures from counting, and for a year of the log it counts for the
+/// time of the next one.
 const FORGET_BANS: &str = "DELETE FROM ban WHERE lifted < ?1 - 366 * 86400 \
     AND lifted < coalesce((SELECT newest FROM rule WHERE name = ban.rule), ?1) - 86400 \
+    AND at < coalesce((SELECT newest FROM rule WHERE name = ban.rule), ?1) - 366 * 86400 \
     AND id NOT IN (SELECT ban FROM untold WHERE ban IS NOT NULL)";
 
 /// How a set of banned subjects became another.

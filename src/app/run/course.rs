@@ -9,7 +9,8 @@ use crate::report::SourceRow;
 use crate::store::{PendingNotification, Store, StoreError};
 use crate::system::{self, Exclusive, Lock, LockError};
 
-use crate::app::changes::{Changes, ClearedSubjects};
+use crate::app::changes::Changes;
+use crate::app::cleared::ClearedSubjects;
 use crate::app::console::Console;
 use crate::app::context::Context;
 use crate::app::firewall_step::FirewallStep;

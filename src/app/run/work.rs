@@ -8,7 +8,8 @@ use crate::report::SourceRow;
 use crate::store::{Store, StoreError};
 use crate::system;
 
-use crate::app::changes::{Changes, ClearedSubjects, RuleReading};
+use crate::app::changes::{Changes, RuleReading};
+use crate::app::cleared::ClearedSubjects;
 use crate::app::clock;
 use crate::app::console::Console;
 use crate::app::context::Context;
@@ -71,7 +72,7 @@ pub(super) fn work(
         }
         Job::UnbanAll(only_here) => {
             changes.shared.only_here = *only_here;
-            let banned = store.map_or(Ok(BTreeSet::new()), |store| store.banned_subjects())?;
+            let banned = store.map_or(Ok(BTreeSet::new()), |store| store.in_force())?;
             let added = changes.bans.iter().map(|(ban, _)| ban.subject);
             let all: BTreeSet<Subject> = banned.into_iter().chain(added).collect();
             lift(context.now, &all, changes);
