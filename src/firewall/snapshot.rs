@@ -1,6 +1,10 @@
 //! `blacklist.v4` and `blacklist.v6`: the bans of a family as a text that a person may
 //! edit and iptables-restore can read. Pure.
 //!
+//! | file | what it does |
+//! |---|---|
+//! | `amend` | a file from the one before it, where few bans have changed |
+//!
 //! An example of an edit. The file shows the bans of number 1234, and a person has
 //! deleted the line of 192.0.2.1 and added one for 192.0.2.9:
 //!
@@ -23,6 +27,10 @@ use crate::model::{Address, Deny, Family};
 
 #[cfg(test)]
 mod tests;
+
+mod amend;
+
+pub use amend::amended;
 
 const HEADER: &str = "# pyfilter snapshot:";
 
@@ -66,18 +74,29 @@ pub struct Edits {
     pub banned: BTreeSet<Address>,
 }
 
-/// The snapshot of the family's bans among `addresses`: the chain alone, no
-/// hook, for `iptables-restore --noflush`.
+/// The snapshot of the family's bans among `addresses`, which are in order: the chain
+/// alone, no hook, for `iptables-restore --noflush`.
 #[must_use]
-pub fn render(
+pub fn render<'a>(
     family: Family,
     shown: &Shown,
     chain: &str,
     deny: Deny,
-    addresses: &BTreeSet<Address>,
+    addresses: impl IntoIterator<Item = &'a Address>,
 ) -> String {
+    let mut text = begin(family, shown, chain);
+    let of_family = |address: &&Address| address.family() == family;
+    for address in addresses.into_iter().filter(of_family) {
+        push_line(&mut text, chain, *address, deny);
+    }
+    text.push_str(END);
+    text
+}
+
+/// What stands before the bans.
+fn begin(family: Family, shown: &Shown, chain: &str) -> String {
     let (store, number) = (&shown.store, shown.number);
-    let mut text = format!(
+    format!(
         "{HEADER} store {store}, bans {number}
 # The banned {family} addresses. To un-ban one, delete its line and save; to ban
 # one, add a line like the others: single addresses, no networks, no names.
@@ -85,17 +104,18 @@ pub fn render(
 *filter
 :{chain} - [0:0]
 "
-    );
-    let of_family = |address: &&Address| address.family() == family;
-    for address in addresses.iter().filter(of_family) {
-        text.push_str("-A ");
-        text.push_str(chain);
-        text.push(' ');
-        push_rule(&mut text, (*address).into(), deny);
-        text.push('\n');
-    }
-    text.push_str("COMMIT\n");
-    text
+    )
+}
+
+/// What stands behind the bans.
+const END: &str = "COMMIT\n";
+
+fn push_line(text: &mut String, chain: &str, address: Address, deny: Deny) {
+    text.push_str("-A ");
+    text.push_str(chain);
+    text.push(' ');
+    push_rule(text, address.into(), deny);
+    text.push('\n');
 }
 
 /// A digest by which a snapshot's text is recognized. Nobody but its owner writes the
