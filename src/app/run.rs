@@ -17,6 +17,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use crate::config::Config;
+use crate::firewall::RulesetText;
 use crate::judge::AllowList;
 use crate::model::{Address, Ban, Cause, Escaped, Problem, Unban, plural};
 use crate::report::Summary;
@@ -44,6 +45,8 @@ use super::snapshots::{self, Snapshots};
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) summary: Summary,
+    /// Other people's rules in the firewall, where they were listed on the way.
+    pub(super) others: Option<RulesetText>,
     pending: Option<PendingNotifications>,
 }
 
@@ -115,6 +118,7 @@ pub(super) fn run(mut context: Context, job: &Job, console: Console) -> Result<D
     let told = tell(config, notices, &store, console, sessions)?;
     firewall_step.close(&mut store, &written)?;
     sharing.send(&config.redis, context.now, notices, &mut store)?;
+    let others = firewall_step.others.take();
     let firewall = firewall_step.into_row(config.firewall.backend, &store)?;
     notices.once_each();
     metrics::leave(config, notices, &store, &sources, begun)?;
@@ -131,7 +135,11 @@ pub(super) fn run(mut context: Context, job: &Job, console: Console) -> Result<D
         firewall,
         ..summary_of(context)
     };
-    Ok(Done { summary, pending })
+    Ok(Done {
+        summary,
+        others,
+        pending,
+    })
 }
 
 /// Takes the locks and opens the store.
@@ -278,6 +286,7 @@ pub(super) fn dry_run(mut context: Context, job: &Job, console: Console) -> Resu
     console.nobody(&summary, matches!(job, Job::Files(..)));
     Ok(Done {
         summary,
+        others: None,
         pending: None,
     })
 }

@@ -18,7 +18,7 @@
 //!
 //! ```text
 //! backend(firewall)
-//!   .fingerprint()    the same as after the last run?  -> nothing to list
+//!   .look()           the same as after the last run?  -> nothing to list
 //!   .apply_delta()    only bans have changed since?    -> write the difference
 //!   .inspect()        else: list what is there
 //!     .reconcile()      and write what makes it right
@@ -46,7 +46,7 @@ use std::fmt::Debug;
 pub use backends::{backend, chosen, reconcile, remove, unused_places, wherever};
 pub use fingerprint::RulesetFingerprint;
 
-use crate::model::{Address, Family, InstalledChain, Problem, Subject};
+use crate::model::{Address, Family, Firewall, InstalledChain, Problem, Subject};
 
 /// One way to apply bans, with the settings of the configuration.
 pub trait FirewallBackend {
@@ -60,10 +60,20 @@ pub trait FirewallBackend {
     /// The state of the firewall now; none where the kernel does not tell.
     fn fingerprint(&self) -> Option<RulesetFingerprint>;
 
+    /// The same, and the text that had to be listed for it, if one had to.
+    fn look(&self) -> (Option<RulesetFingerprint>, Option<RulesetText>) {
+        (self.fingerprint(), None)
+    }
+
+    /// What [`Self::look`] has listed, or the part of it that is of others.
+    fn inspect_text(&self, _text: &RulesetText) -> Box<dyn FirewallInspection> {
+        self.inspect()
+    }
+
     /// Takes `gone` out of what is blocked and puts `new` into it, so that it holds what
     /// `committed` gives, without listing it: `before` says that nobody has changed it
     /// since it held `gone` and not `new`. A change by somebody else at the same moment
-    /// is noticed.
+    /// is noticed: at once, or by the next run where nothing counts the changes.
     fn apply_delta(
         &self,
         before: &RulesetFingerprint,
@@ -96,6 +106,18 @@ pub trait FirewallBackend {
     /// # Errors
     /// A sentence: the backend can not work on this host.
     fn needs_more_rights(&self) -> Result<bool, String>;
+}
+
+/// A ruleset that was listed for its fingerprint, and is not understood yet.
+#[derive(Debug)]
+pub struct RulesetText(iptables::SavedTables);
+
+impl RulesetText {
+    /// What of it is other people's, which is little.
+    #[must_use]
+    pub fn others(&self, firewall: &Firewall) -> Self {
+        RulesetText(self.0.others(&firewall.chain))
+    }
 }
 
 /// What a backend has listed, and what follows from it.

@@ -35,6 +35,11 @@ pub(super) fn chain_of(id: &str) -> String {
     format!("{CHAIN}{id}")
 }
 
+/// Whether a chain of this name is named after a store.
+pub(super) fn is_named_after_store(name: &str) -> bool {
+    name.strip_prefix(CHAIN).is_some_and(is_id)
+}
+
 /// The id that the rule carries, if that is all it does.
 pub(super) fn id_of(rule: &ListedRule) -> Option<String> {
     // A short way out for bans, of which there may be a million.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use super::*;
 use crate::firewall::iptables::owner;
 use crate::firewall::iptables::rule::ListedRule;
+use crate::firewall::iptables::saved;
 use crate::firewall::iptables::tree::ChainTree;
 use crate::firewall::rule_text::rule_text;
 use crate::model::{Address, Deny, Family, Subject};
@@ -29,6 +30,10 @@ impl Table {
 
     /// What iptables-save would print.
     fn listing(&self) -> Listing {
+        Listing::parse(Family::V4, self.saved().as_bytes()).unwrap()
+    }
+
+    fn saved(&self) -> String {
         let mut text = "*filter\n".to_owned();
         for name in self.0.keys() {
             let policy = if BUILTIN.contains(&&**name) {
@@ -43,7 +48,7 @@ impl Table {
                 let _ = writeln!(text, "-A {name} {rule}");
             }
         }
-        Listing::parse(Family::V4, format!("{text}COMMIT\n").as_bytes()).unwrap()
+        text + "COMMIT\n"
     }
 
     /// All of `text` or, with the refused line, none of it.
@@ -476,18 +481,22 @@ fn what_is_known_to_be_there_is_amended_like_what_is_listed() {
             .unwrap();
         table.restore(&first).unwrap();
         let tree = |bans| ChainTree::of("PYFILTER", Family::V4, bans);
-        let known = amendment(
-            "PYFILTER",
-            &id(STORE),
-            Deny::Drop,
-            &tree(&before),
-            &tree(&after),
-        );
+        let (before, now) = (tree(&before), tree(&after));
+        let change = Amendment::of(&before, &now);
+        let known = change.text("PYFILTER", &id(STORE), Deny::Drop);
         let listed = plan(&wants(&after, &hooks), &[], &table.listing())
             .text
             .unwrap();
         let mut amended = table.clone();
         amended.restore(&known).unwrap();
+        // The digest of the text is known before it is listed.
+        let digest = |chains| {
+            let text = as_saved(chains, "PYFILTER", &id(STORE), Deny::Drop, Family::V4);
+            saved::digest(text.as_bytes())
+        };
+        let of = |table: &Table| saved::digest(table.saved().as_bytes());
+        let without = of(&table).wrapping_sub(digest(&change.former));
+        assert_eq!(without.wrapping_add(digest(&change.changed)), of(&amended));
         table.restore(&listed).unwrap();
         assert_eq!(amended, table);
     }
