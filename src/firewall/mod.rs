@@ -5,12 +5,14 @@
 //! | `mod` | the contract that each backend keeps: [`FirewallBackend`], [`FirewallInspection`] |
 //! | `backends` | the table: [`chosen`] says which one `auto` takes, [`backend`] gives it; [`reconcile`], [`remove`] change over |
 //! | `iptables/` | the backend for iptables and ip6tables, of either variant |
+//! | `nft_program` | finds and runs `nft` |
 //! | `nftables/` | the backend for a table of our own in `nf_tables` |
 //! | `changed` | what `check` tells where somebody has changed it |
 //! | `fingerprint` | whether anybody has changed the firewall since, without listing it |
 //! | `netlink/` | what the kernel's `nf_tables` tells of itself |
 //! | `programs` | what the programs of the backends have in common |
 //! | `rule_text` | one ban as a rule: `-s 203.0.113.13/32 -j DROP` (pure) |
+//! | `store_id` | whose chain or table it is: what an id may be, and the sentence for another store's |
 //! | `snapshot` | `blacklist.v4`, `blacklist.v6`: render, parse, compare (pure) |
 //! | `snapshot_file` | reads and replaces those files |
 //!
@@ -34,11 +36,13 @@ mod fingerprint;
 mod in_netns;
 mod iptables;
 mod netlink;
+mod nft_program;
 mod nftables;
 mod programs;
 mod rule_text;
 pub mod snapshot;
 pub mod snapshot_file;
+mod store_id;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -197,6 +201,8 @@ pub struct ReconcileOutcome {
     pub taken_over: Vec<Problem>,
     /// What is left in a place that is not used any more, and could not be removed.
     pub leftovers: Vec<Problem>,
+    /// What [`FirewallBackend::remove`] took away, for a sentence: `chain PYFILTER`.
+    pub removed: BTreeSet<String>,
     /// What is ours in the firewall from now on, for the store to remember.
     pub installed: Vec<InstalledChain>,
 }

@@ -53,7 +53,7 @@ impl Leftover<'_> {
             IptablesVariant::Legacy => Err(self.stays(&there, &error.to_string())),
             IptablesVariant::Nft => {
                 let chains = self.chains().unwrap_or_default();
-                nft::remove(self.family, &there, &chains, self.programs)
+                nft::remove(self.family, &there, self.store, &chains, self.programs)
                     .map_err(|by_nft| self.stays(&there, &format!("{error}; {by_nft}")))
             }
         }

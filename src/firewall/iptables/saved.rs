@@ -59,7 +59,7 @@ impl SavedTables {
             has_chain: declared(&saved.stdout).any(|name| name == chain.as_bytes()),
             named_after_stores: declared(&saved.stdout)
                 .filter_map(|name| std::str::from_utf8(name).ok())
-                .filter(|name| owner::is_named_after_store(name))
+                .filter(|name| owner::id_of_chain(name).is_some())
                 .map(str::to_owned)
                 .collect(),
         };
