@@ -70,9 +70,7 @@ fn texts(
     gone: &[Subject],
     new: &[Subject],
 ) -> Option<Vec<FamilyText>> {
-    let CommittedBans {
-        store, mut bans, ..
-    } = committed()?;
+    let CommittedBans { store, bans, .. } = committed()?;
     let mut texts = Vec::new();
     for family in Family::BOTH {
         let of_family = |bans: &[Subject]| -> Vec<Subject> {
@@ -86,13 +84,7 @@ fn texts(
         if !before.has_chain(family) {
             return None;
         }
-        let after = ChainTree::of(&firewall.chain, family, &bans);
-        // From here on those of before.
-        for ban in &new {
-            bans.remove(ban);
-        }
-        bans.extend(gone);
-        let there = ChainTree::of(&firewall.chain, family, &bans);
+        let [there, after] = ChainTree::differing(&firewall.chain, family, &bans, &gone, &new);
         let id = id_rule(&store, family, before);
         let change = Amendment::of(&there, &after);
         let (chain, deny) = (&*firewall.chain, firewall.deny);

@@ -502,6 +502,43 @@ fn what_is_known_to_be_there_is_amended_like_what_is_listed() {
     }
 }
 
+/// Few networks of 4,096 addresses, so that leaves divide and merge.
+fn clustered_bans() -> impl Strategy<Value = BTreeSet<Subject>> {
+    let ban = (0..3_u32, 0..4096_u32, 20..=40_u8).prop_map(|(network, low, length)| {
+        let address = std::net::Ipv4Addr::from_bits(0x0a00_0000 | network << 16 | low);
+        Subject::network(address.into(), length.min(32))
+    });
+    prop::collection::btree_set(ban, 0..250)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// What both trees lack is what a comparison of whole trees finds to be the same.
+    #[test]
+    fn trees_without_what_is_the_same_are_amended_like_whole_ones(
+        after in clustered_bans(), changed in clustered_bans(), few in 1..40_usize,
+    ) {
+        let gone = changed.difference(&after).copied().take(few);
+        let gone: Vec<Subject> = gone.collect();
+        let new: Vec<Subject> = after.iter().copied().step_by(7).take(few).collect();
+        let mut before = after.clone();
+        before.retain(|ban| !new.contains(ban));
+        before.extend(gone.iter().copied());
+        let whole = [&before, &after].map(|bans| ChainTree::of("PYFILTER", Family::V4, bans));
+        let differing = ChainTree::differing("PYFILTER", Family::V4, &after, &gone, &new);
+        let text = |[before, after]: &[ChainTree; 2]| {
+            let change = Amendment::of(before, after);
+            let saved =
+                |chains: &[_]| as_saved(chains, "PYFILTER", "ID", Deny::Drop, Family::V4);
+            let texts = [saved(&change.former), saved(&change.changed)];
+            (change.text("PYFILTER", "ID", Deny::Drop), texts)
+        };
+        prop_assert_eq!(text(&differing), text(&whole));
+        prop_assert!(differing[1].chains.len() <= whole[1].chains.len());
+    }
+}
+
 #[test]
 fn strangers_in_our_chain_are_replaced_and_shown() {
     let table = Table::new().with("INPUT", &["-j PYFILTER"]).with(
