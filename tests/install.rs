@@ -160,6 +160,30 @@ fn kernel_uninstall_keeps_what_is_the_administrators() {
 
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_uninstall_says_which_table_of_nftables_it_removed() {
+    let told = World::new().run(
+        r#"$PYFILTER install -q
+        sed -i 's/"backend": "auto"/"backend": "nftables"/' /etc/pyfilter/config.json
+        /usr/local/bin/pyfilter scan -q
+        nft add table inet others
+        nft list tables
+        /usr/local/bin/pyfilter uninstall
+        nft list tables"#,
+    );
+    assert!(
+        told.contains("table inet pyfilter\ntable inet others\n"),
+        "{told}"
+    );
+    let removed = "\nRemoved the table inet pyfilter from the firewall\n";
+    assert!(told.contains(removed), "{told}");
+    assert!(!told.contains("the chain PYFILTER"), "{told}");
+    let (_, after) = told.split_once(removed).unwrap();
+    assert!(!after.contains("table inet pyfilter"), "{told}");
+    assert!(after.ends_with("\ntable inet others\n"), "{told}");
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_uninstall_takes_ours_out_of_both_variants_of_iptables() {
     let told = World::new().run(
         r#"$PYFILTER install -q

@@ -8,7 +8,8 @@
 //! | `repair` | what reboots and other programs do to our chain |
 //! | `owners` | whose chain it is |
 //! | `switch` | iptables that becomes the other variant |
-//! | `nftables` | all of this with a table of our own in nftables |
+//! | `backends` | (nothing: the three ways to block, for tests that run for each) |
+//! | `nftables` | what only a table of our own in nftables has |
 //! | `settings` | other chains, other hooks, nothing compared, no firewall |
 //! | `refusals` | iptables that is not there, may not, or has to wait |
 //! | `untouched` | what is not listed, since nobody has changed it |
@@ -21,6 +22,7 @@ use crate::kit::{Sandbox, failures};
 use crate::netns::{PATH, PROGRAMS, Programs};
 
 mod advice;
+mod backends;
 mod blocking;
 mod editor;
 mod killed;

@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use crate::cli;
-use crate::firewall;
+use crate::firewall::{self, RulesetText};
 use crate::judge::AllowList;
 use crate::model::{Backend, Ban, Escaped, Firewall, Origin, Stamp, Subject};
 use crate::report::{bans_json, list_line};
@@ -208,17 +208,25 @@ pub(super) fn unban(context: Context, args: &cli::UnbanArgs, console: Console) -
             }
         }
         let chosen = firewall_step::chosen(&settings, store.as_ref()).unwrap_or(settings);
-        warn_of_other_rules(&chosen, named.union(&lifted));
+        warn_of_other_rules(&chosen, done.others.as_ref(), named.union(&lifted));
     }
     finish(done, console, false)
 }
 
-/// Rules that are not ours may block the address all the same.
-fn warn_of_other_rules<'a>(settings: &Firewall, subjects: impl IntoIterator<Item = &'a Subject>) {
+/// Rules that are not ours may block the address all the same; `listed` are those, if the
+/// run has listed them.
+fn warn_of_other_rules<'a>(
+    settings: &Firewall,
+    listed: Option<&RulesetText>,
+    subjects: impl IntoIterator<Item = &'a Subject>,
+) {
     let Some(backend) = firewall::backend(settings) else {
         return;
     };
-    let seen = backend.inspect_others();
+    let seen = match listed {
+        Some(text) => backend.inspect_text(text),
+        None => backend.inspect_others(),
+    };
     for address in subjects
         .into_iter()
         .filter_map(|subject| subject.as_address())

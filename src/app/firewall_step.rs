@@ -2,6 +2,7 @@
 
 use crate::firewall::{
     self, CommittedBans, DeltaOutcome, FirewallInspection, ReconcileOutcome, RulesetFingerprint,
+    RulesetText,
 };
 use crate::model::{Backend, Family, Firewall, InstalledChain, Problem};
 use crate::report::FirewallRow;
@@ -17,6 +18,8 @@ pub(super) struct FirewallStep {
     known: Option<(RulesetFingerprint, i64)>,
     /// What this run has listed and not yet used.
     seen: Option<Seen>,
+    /// Other people's rules, where they were listed on the way.
+    pub(super) others: Option<RulesetText>,
     /// The number of the ban set that was applied last, or failed.
     tried: Option<i64>,
     /// What came of that.
@@ -45,11 +48,13 @@ impl FirewallStep {
             // A fingerprint tells of the place of now alone, and not of what an interrupted
             // change has left in others.
             let shown = store.applied_fingerprint()?.filter(|_| !otherwise);
-            match (fingerprint(settings), shown) {
+            let (now, text) = look(settings);
+            self.others = text.as_ref().map(|text| text.others(settings));
+            match (now, shown) {
                 (Some(now), Some(shown)) if now.text() == shown.fingerprint => {
                     self.known = Some((now, shown.number));
                 }
-                (before, _) => self.seen = inspect(settings, before),
+                (before, _) => self.seen = inspect(settings, before, text),
             }
         }
         let missing = self
@@ -104,7 +109,10 @@ impl FirewallStep {
         }
         let committed = committed(store)?;
         let seen = self.seen.take();
-        let seen = seen.or_else(|| inspect(settings, fingerprint(settings)));
+        let seen = seen.or_else(|| {
+            let (before, text) = look(settings);
+            inspect(settings, before, text)
+        });
         let Some((before, seen)) = seen else {
             let outcome = firewall::remove(settings, Some(&committed.store), &committed.made);
             self.keep(outcome);
@@ -124,7 +132,7 @@ impl FirewallStep {
             && outcome.leftovers.is_empty()
             && outcome.warnings.is_empty()
         {
-            let after = fingerprint(settings).filter(|now| now.follows(&before, outcome.commits));
+            let after = before.after(outcome.commits, || look(settings).0);
             self.known = after.zip(self.tried);
         }
         self.keep(outcome);
@@ -251,15 +259,25 @@ impl FirewallStep {
 /// What was listed, and the state before the listing.
 type Seen = (Option<RulesetFingerprint>, Box<dyn FirewallInspection>);
 
-/// Lists the firewall; nothing without a backend.
-fn inspect(settings: &Firewall, before: Option<RulesetFingerprint>) -> Option<Seen> {
-    Some((before, firewall::backend(settings)?.inspect()))
+/// Lists the firewall, where it was not listed for the state `before`; nothing without a
+/// backend.
+fn inspect(
+    settings: &Firewall,
+    before: Option<RulesetFingerprint>,
+    text: Option<RulesetText>,
+) -> Option<Seen> {
+    let backend = firewall::backend(settings)?;
+    let seen = match text {
+        Some(text) => backend.inspect_text(&text),
+        None => backend.inspect(),
+    };
+    Some((before, seen))
 }
 
 /// The state of the firewall now, if each run compares it.
-fn fingerprint(settings: &Firewall) -> Option<RulesetFingerprint> {
+fn look(settings: &Firewall) -> (Option<RulesetFingerprint>, Option<RulesetText>) {
     let backend = firewall::backend(settings).filter(|_| settings.compare);
-    backend?.fingerprint()
+    backend.map_or((None, None), |backend| backend.look())
 }
 
 /// Remembers what is about to be made: a run that is killed in between must not forget

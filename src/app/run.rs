@@ -13,8 +13,11 @@ mod work;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
+use crate::config::Config;
+use crate::firewall::RulesetText;
 use crate::judge::AllowList;
 use crate::model::{Ban, Cause, Escaped, Problem, SubjectSet, Unban, plural};
 use crate::report::Summary;
@@ -43,6 +46,8 @@ use super::snapshots::{self, Snapshots};
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) summary: Summary,
+    /// Other people's rules in the firewall, where they were listed on the way.
+    pub(super) others: Option<RulesetText>,
     pending: Option<PendingNotifications>,
 }
 
@@ -101,6 +106,7 @@ pub(super) fn run(mut context: Context, job: &Job, console: Console) -> Result<D
         early,
     } = course;
     changes.commit(&mut store, context.now)?;
+    let sessions = ask_for_sessions(&changes);
     context.notices.warnings.extend(changes.forgotten());
     // What comes next needs the room of a million bans. The windows it does not need: the process
     // ends soon, and to free a million of them takes a tenth of such a run.
@@ -110,9 +116,10 @@ pub(super) fn run(mut context: Context, job: &Job, console: Console) -> Result<D
     let (config, notices) = (&context.config, &mut context.notices);
     firewall_step.apply(&config.firewall, notices, &mut store)?;
     let written = snapshots.write(&config.firewall, notices, &store)?;
-    let told = tell(config.event_log.as_deref(), notices, &store, console)?;
+    let told = tell(config, notices, &store, console, sessions)?;
     firewall_step.close(&mut store, &written)?;
     sharing.send(&config.redis, context.now, notices, &mut store)?;
+    let others = firewall_step.others.take();
     let firewall = firewall_step.into_row(config.firewall.backend, &store)?;
     notices.once_each();
     metrics::leave(config, notices, &store, &sources, begun)?;
@@ -130,7 +137,11 @@ pub(super) fn run(mut context: Context, job: &Job, console: Console) -> Result<D
         firewall,
         ..summary_of(context)
     };
-    Ok(Done { summary, pending })
+    Ok(Done {
+        summary,
+        others,
+        pending,
+    })
 }
 
 /// Takes the locks and opens the store.
@@ -153,14 +164,16 @@ struct Told {
 
 /// Tells what was committed.
 fn tell(
-    event_log: Option<&Path>,
+    config: &Config,
     notices: &mut Notices,
     store: &Store,
     console: Console,
+    asked: Option<AskedSessions>,
 ) -> Result<Told, StoreError> {
     let events = store.pending_notifications()?;
-    let sessions = sessions_of(&events);
-    let is_complete = console.tell(&events, &sessions, event_log, &mut notices.problems);
+    let sessions = sessions_of(&events, asked);
+    let log = config.event_log.as_deref();
+    let is_complete = console.tell(&events, &sessions, log, &mut notices.problems);
     Ok(Told {
         events,
         sessions,
@@ -178,9 +191,18 @@ fn summary_of(context: Context) -> Summary {
     }
 }
 
-/// The accounts that are logged in from the addresses that are banned. The host is not
-/// asked if no address is.
-fn sessions_of(events: &[PendingNotification]) -> Sessions {
+/// The sessions of the host, which are being asked for.
+type AskedSessions = JoinHandle<Sessions>;
+
+/// Asks for them while the firewall is written: that takes logind some 20 ms. The host is
+/// not asked if no address is banned.
+fn ask_for_sessions(changes: &Changes) -> Option<AskedSessions> {
+    (!changes.bans.is_empty()).then(|| thread::spawn(system::sessions))
+}
+
+/// The accounts that are logged in from the addresses that are banned, of those that were
+/// `asked` for, if they were.
+fn sessions_of(events: &[PendingNotification], asked: Option<AskedSessions>) -> Sessions {
     let banned = events.iter().filter_map(|event| match event {
         PendingNotification::Ban(ban) | PendingNotification::Return(ban) => Some(ban.subject),
         PendingNotification::Unban(_) => None,
@@ -189,7 +211,8 @@ fn sessions_of(events: &[PendingNotification]) -> Sessions {
     if banned.is_empty() {
         return Sessions::new();
     }
-    let mut sessions = system::sessions();
+    let sessions = asked.and_then(|asked| asked.join().ok());
+    let mut sessions = sessions.unwrap_or_else(system::sessions);
     sessions.retain(|address, _| banned.holder(*address).is_some());
     sessions
 }
@@ -259,7 +282,7 @@ pub(super) fn dry_run(mut context: Context, job: &Job, console: Console) -> Resu
     let events = unbans.iter().cloned().map(PendingNotification::Unban);
     let events: Vec<PendingNotification> =
         (events.chain(bans.iter().cloned().map(PendingNotification::Ban))).collect();
-    let sessions = sessions_of(&events);
+    let sessions = sessions_of(&events, None);
     if let Err(error) = console.show(events, &sessions)
         && error.kind() != std::io::ErrorKind::BrokenPipe
     {
@@ -278,6 +301,7 @@ pub(super) fn dry_run(mut context: Context, job: &Job, console: Console) -> Resu
     console.nobody(&summary, matches!(job, Job::Files(..)));
     Ok(Done {
         summary,
+        others: None,
         pending: None,
     })
 }

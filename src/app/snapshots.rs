@@ -2,9 +2,10 @@
 //! shown in them.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::firewall::snapshot::{self, Shown, SnapshotFault};
+use crate::firewall::snapshot::{self, Edits, Shown, SnapshotFault};
 use crate::firewall::snapshot_file::{self, Written};
 use crate::model::{
     Ban, Cause, Escaped, Evidence, Family, Firewall, Origin, Problem, Stamp, Subject, Unban,
@@ -14,6 +15,9 @@ use crate::store::{Store, StoreError};
 use super::changes::Changes;
 use super::context::Context;
 use super::notices::Notices;
+
+/// With more changes a snapshot is written whole.
+const MOST_AMENDED: u32 = 1000;
 
 /// The snapshots as they were when the run began.
 #[derive(Debug)]
@@ -30,7 +34,9 @@ struct Found {
 /// What a snapshot is to be taken for.
 #[derive(Debug, PartialEq, Eq)]
 enum State {
-    /// It shows the set with this number.
+    /// It is what a run wrote for the set with this number.
+    AsWritten(u64),
+    /// It shows that set all the same, though it is not as it was written.
     Shows(u64),
     /// It is to be written anew.
     Stale,
@@ -95,7 +101,7 @@ impl Snapshots {
                 }
             }
             match found.as_written(store)? {
-                Some(number) => found.state = State::Shows(number),
+                Some(number) => found.state = State::AsWritten(number),
                 None => found.understand(context, store, changes)?,
             }
             snapshots.push(found);
@@ -121,27 +127,47 @@ impl Snapshots {
         store: &Store,
     ) -> Result<Vec<(Family, String)>, StoreError> {
         let number = store.number()?.cast_unsigned();
-        if self
-            .0
-            .iter()
-            .all(|found| matches!(found.state, State::Shows(shown) if shown == number))
-        {
-            return Ok(Vec::new());
+        let mut stale = std::mem::take(&mut self.0);
+        stale.retain(|found| found.state.shows() != Some(number));
+        let mut written = Vec::new();
+        if stale.is_empty() {
+            return Ok(written);
         }
         let shown = Shown {
             store: store.id()?,
             number,
         };
-        let in_force = store.in_force()?;
-        let mut written = Vec::new();
-        for found in std::mem::take(&mut self.0) {
+        let mut in_force = None;
+        for mut found in stale {
+            if !found.give_way(notices) {
+                continue;
+            }
             let family = found.family;
-            match found.write(firewall, notices, &shown, &in_force) {
+            let text = if let Some(text) = found.amended(firewall, &shown, store)? {
+                text
+            } else {
+                if in_force.is_none() {
+                    in_force = Some(store.in_force()?);
+                }
+                let bans = in_force.iter().flatten();
+                snapshot::render(family, &shown, &firewall.chain, firewall.deny, bans)
+            };
+            match found.write(&text) {
                 Ok(digest) => written.extend(digest.map(|digest| (family, digest))),
                 Err(problem) => notices.problems.push(problem),
             }
         }
         Ok(written)
+    }
+}
+
+impl State {
+    /// The number of the set that is shown.
+    fn shows(&self) -> Option<u64> {
+        match self {
+            State::AsWritten(number) | State::Shows(number) => Some(*number),
+            _ => None,
+        }
     }
 }
 
@@ -229,40 +255,64 @@ impl Found {
         Ok(())
     }
 
-    fn write(
-        mut self,
-        firewall: &Firewall,
-        notices: &mut Notices,
-        shown: &Shown,
-        in_force: &BTreeSet<Subject>,
-    ) -> Result<Option<String>, Problem> {
-        let problem = |path: &Path, error| {
-            Problem::at(
-                path,
-                format!(
-                    "{}: can not be written: {error}; the next run tries again",
-                    Escaped::path(path)
-                ),
-            )
+    /// Moves a file that is not whole aside. Says whether the file is to be written.
+    fn give_way(&mut self, notices: &mut Notices) -> bool {
+        let State::Broken(fault) = &self.state else {
+            return self.state != State::Unreadable;
         };
-        match self.state {
-            State::Shows(number) if number == shown.number => return Ok(None),
-            State::Unreadable => return Ok(None),
-            State::Broken(fault) => {
-                let aside = snapshot_file::keep_aside(&self.path);
-                let kept = aside.as_deref().ok();
-                let fault = snapshot_file::broken(&self.path, &fault, kept);
-                notices.problems.push(fault);
-                aside.map_err(|error| problem(&self.path, error))?;
-                self.bytes = None;
-            }
-            _ => {}
+        let aside = snapshot_file::keep_aside(&self.path);
+        let kept = aside.as_deref().ok();
+        let fault = snapshot_file::broken(&self.path, fault, kept);
+        notices.problems.push(fault);
+        self.bytes = None;
+        if let Err(error) = aside {
+            notices.problems.push(self.not_written(&error));
+            return false;
         }
-        let text = snapshot::render(self.family, shown, &firewall.chain, firewall.deny, in_force);
-        match snapshot_file::write_if_unchanged(&self.path, self.bytes.as_deref(), &text) {
+        true
+    }
+
+    /// The new text, from the one that is there and the changes since: that takes a tenth
+    /// of the time in which all bans are read and written. None where they are many, or
+    /// not known.
+    fn amended(
+        &self,
+        firewall: &Firewall,
+        shown: &Shown,
+        store: &Store,
+    ) -> Result<Option<String>, StoreError> {
+        let (State::AsWritten(before), Some(bytes)) = (&self.state, &self.bytes) else {
+            return Ok(None);
+        };
+        let since = store.few_changes_since(before.cast_signed(), MOST_AMENDED)?;
+        let (Some(since), Ok(text)) = (since, std::str::from_utf8(bytes)) else {
+            return Ok(None);
+        };
+        let of_family = |all: Vec<Subject>| {
+            let all = all.into_iter();
+            all.filter(|subject| subject.family() == self.family)
+                .collect()
+        };
+        let changes = Edits {
+            lifted: of_family(since.gone),
+            banned: of_family(since.new),
+        };
+        let form = (self.family, &*firewall.chain, firewall.deny);
+        Ok(snapshot::amended(text, *before, shown, form, &changes))
+    }
+
+    /// The digest of what the file holds then.
+    fn write(self, text: &str) -> Result<Option<String>, Problem> {
+        match snapshot_file::write_if_unchanged(&self.path, self.bytes.as_deref(), text) {
             Ok(Written::Yes | Written::AsBefore) => Ok(Some(snapshot::digest(text.as_bytes()))),
             Ok(Written::SavedMeanwhile) => Ok(None),
-            Err(error) => Err(problem(&self.path, error)),
+            Err(error) => Err(self.not_written(&error)),
         }
+    }
+
+    fn not_written(&self, error: &io::Error) -> Problem {
+        let path = Escaped::path(&self.path);
+        let message = format!("{path}: can not be written: {error}; the next run tries again");
+        Problem::at(&self.path, message)
     }
 }

@@ -1,5 +1,6 @@
 //! `pyfilter uninstall`: the timer and the chain go; with `--purge` all does.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::cli::{GlobalArgs, STATE_DIR, UninstallArgs};
@@ -80,10 +81,12 @@ fn work(config: &Config, steps: &[Step], console: Console) -> Result<(), String>
     do_those(true)?;
     // Where nothing was ever put, not even a lock is.
     let lock = Path::new(STATE_DIR).is_dir().then(lock).transpose()?;
-    if remove_chain(config).map_err(goes_on)? {
-        let chain = Escaped::text(&config.firewall.chain);
-        console.say(&format!("Removed the chain {chain} from the firewall"));
-    } else if steps.is_empty() {
+    let removed = remove_chain(config).map_err(goes_on)?;
+    for place in &removed {
+        let place = Escaped::text(place);
+        console.say(&format!("Removed the {place} from the firewall"));
+    }
+    if removed.is_empty() && steps.is_empty() {
         console.say("Nothing is installed");
     }
     let result = do_those(false);
@@ -130,8 +133,8 @@ fn plan(config: &Config, purge: bool) -> Vec<Step> {
 }
 
 /// Takes out of the firewall what the store says that we made, and what the
-/// configuration names; whether there was anything.
-fn remove_chain(config: &Config) -> Result<bool, String> {
+/// configuration names; what there was of that.
+fn remove_chain(config: &Config) -> Result<BTreeSet<String>, String> {
     let mut store = Store::look(&config.store)
         .and_then(|there| there.map(|_| open(config)).transpose())
         .unwrap_or_else(|error| {
@@ -147,7 +150,7 @@ fn remove_chain(config: &Config) -> Result<bool, String> {
         made.extend(firewall::wherever(&config.firewall));
     }
     if made.is_empty() {
-        return Ok(false);
+        return Ok(BTreeSet::new());
     }
     let outcome = firewall::remove(&config.firewall, id.as_deref(), &made);
     outcome.warnings.iter().for_each(Console::warn);
@@ -161,7 +164,7 @@ fn remove_chain(config: &Config) -> Result<bool, String> {
     if let Some(store) = &mut store {
         forget(store).map_err(|error| error.to_string())?;
     }
-    Ok(outcome.changed)
+    Ok(outcome.removed)
 }
 
 fn open(config: &Config) -> Result<Store, StoreError> {

@@ -152,6 +152,7 @@ impl ReconcileOutcome {
         self.problems.extend(other.problems);
         self.taken_over.extend(other.taken_over);
         self.leftovers.extend(other.leftovers);
+        self.removed.extend(other.removed);
         self.installed.extend(other.installed);
         self.installed.sort();
         self.installed.dedup();

@@ -37,15 +37,36 @@ use std::os::unix::fs::MetadataExt as _;
 use crate::firewall::netlink::{ChainState, NetlinkSocket};
 use crate::model::Family;
 
-/// The state of the firewall at one moment, as far as the kernel tells it
-/// without listing anything.
+/// The state of the firewall at one moment, as far as it is told without
+/// looking into our chains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RulesetFingerprint {
     /// Whose firewall it is, and what is wanted of it.
     place: String,
-    generation: u32,
-    /// Our chain in IPv4 and IPv6.
-    chains: [Option<ChainState>; 2],
+    state: RulesetState,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum RulesetState {
+    /// That of `nf_tables`.
+    Counted {
+        generation: u32,
+        /// Our chain in IPv4 and IPv6.
+        chains: [Option<ChainState>; 2],
+    },
+    /// That of tables without a generation: the filter tables of IPv4 and IPv6.
+    Text([Option<TableText>; 2]),
+}
+
+/// What a fingerprint keeps of a table's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TableText {
+    /// Tables with the same digest are the same.
+    pub(super) digest: u128,
+    /// Whether our chain is there.
+    pub(super) has_chain: bool,
+    /// The chains that are named after stores.
+    pub(super) named_after_stores: Vec<String>,
 }
 
 impl RulesetFingerprint {
@@ -59,43 +80,84 @@ impl RulesetFingerprint {
         let chains = chains(&mut socket)?;
         Ok(RulesetFingerprint {
             place: place()?,
-            // Last: what is changed while the rest is being read counts as later.
-            generation: socket.generation()?,
-            chains,
+            state: RulesetState::Counted {
+                // Last: what is changed while the rest is being read counts as later.
+                generation: socket.generation()?,
+                chains,
+            },
         })
+    }
+
+    /// The state of tables that are told by their text.
+    pub(super) fn of_text(place: String, tables: [Option<TableText>; 2]) -> Self {
+        let state = RulesetState::Text(tables);
+        RulesetFingerprint { place, state }
+    }
+
+    /// The filter tables of IPv4 and IPv6, if they are told by their text.
+    pub(super) fn tables(&self) -> Option<&[Option<TableText>; 2]> {
+        match &self.state {
+            RulesetState::Text(tables) => Some(tables),
+            RulesetState::Counted { .. } => None,
+        }
+    }
+
+    /// The state of other tables in the same place.
+    pub(super) fn with_tables(&self, tables: [Option<TableText>; 2]) -> Self {
+        Self::of_text(self.place.clone(), tables)
     }
 
     /// All of it, for the store: firewalls with the same text are the same.
     #[must_use]
     pub fn text(&self) -> String {
-        let chain = |chain: Option<ChainState>| {
-            chain.map_or_else(
-                || "none".to_owned(),
-                |ChainState { handle, uses }| format!("{handle}/{uses}"),
-            )
-        };
-        let [v4, v6] = self.chains.map(chain);
-        format!(
-            "{}; generation {}, v4 {v4}, v6 {v6}",
-            self.place, self.generation
-        )
+        let place = &self.place;
+        let told = |told: Option<String>| told.unwrap_or_else(|| "none".to_owned());
+        match &self.state {
+            RulesetState::Counted { generation, chains } => {
+                let chain = |ChainState { handle, uses }| format!("{handle}/{uses}");
+                let [v4, v6] = chains.map(|state| told(state.map(chain)));
+                format!("{place}; generation {generation}, v4 {v4}, v6 {v6}")
+            }
+            RulesetState::Text(tables) => {
+                let digest = |table: &TableText| format!("{:032x}", table.digest);
+                let [v4, v6] = tables
+                    .each_ref()
+                    .map(|table| told(table.as_ref().map(digest)));
+                format!("{place}; text v4 {v4}, v6 {v6}")
+            }
+        }
+    }
+
+    /// The state after `commits` commits of our own, if nobody else has made one: `now`
+    /// is asked for the state now where something counts them. A text that we have
+    /// written ourselves has to be listed first.
+    #[must_use]
+    pub fn after(&self, commits: u32, now: impl FnOnce() -> Option<Self>) -> Option<Self> {
+        match self.state {
+            RulesetState::Counted { .. } => now().filter(|now| now.follows(self, commits)),
+            RulesetState::Text(_) => (commits == 0).then(|| self.clone()),
+        }
     }
 
     /// Whether there were exactly `commits` commits since `before`: those that we have
     /// made ourselves.
     #[must_use]
     pub fn follows(&self, before: &RulesetFingerprint, commits: u32) -> bool {
-        self.place == before.place
-            && before.generation.checked_add(commits) == Some(self.generation)
+        let generation = |of: &RulesetFingerprint| match of.state {
+            RulesetState::Counted { generation, .. } => Some(generation),
+            RulesetState::Text(_) => None,
+        };
+        let expected = generation(before).and_then(|before| before.checked_add(commits));
+        self.place == before.place && expected.is_some() && expected == generation(self)
     }
 
     /// Whether there is a chain of ours for `family`.
     #[must_use]
     pub fn has_chain(&self, family: Family) -> bool {
-        let [v4, v6] = self.chains;
-        match family {
-            Family::V4 => v4.is_some(),
-            Family::V6 => v6.is_some(),
+        let number = usize::from(family == Family::V6);
+        match &self.state {
+            RulesetState::Counted { chains, .. } => chains[number].is_some(),
+            RulesetState::Text(tables) => tables[number].as_ref().is_some_and(|of| of.has_chain),
         }
     }
 }
@@ -130,8 +192,10 @@ mod tests {
         let chain = ChainState { handle: 1, uses };
         RulesetFingerprint {
             place: "here".to_owned(),
-            generation,
-            chains: [Some(chain), None],
+            state: RulesetState::Counted {
+                generation,
+                chains: [Some(chain), None],
+            },
         }
     }
 
@@ -143,7 +207,10 @@ mod tests {
             ..before.clone()
         };
         let bare = RulesetFingerprint {
-            chains: [None, None],
+            state: RulesetState::Counted {
+                generation: 5,
+                chains: [None, None],
+            },
             ..before.clone()
         };
         for after in [&fingerprint(6, 10), &fingerprint(5, 11), &elsewhere, &bare] {
@@ -171,6 +238,24 @@ mod tests {
             ..fingerprint(6, 10)
         };
         assert!(!elsewhere.follows(&before, 1));
+    }
+
+    #[test]
+    fn a_text_is_known_again_until_something_is_written() {
+        let table = |digest| TableText {
+            digest,
+            has_chain: true,
+            named_after_stores: Vec::new(),
+        };
+        let of = |v4| RulesetFingerprint::of_text("here".to_owned(), [Some(table(v4)), None]);
+        assert_eq!(of(1).text(), of(1).text());
+        assert_ne!(of(1).text(), of(2).text());
+        assert!(of(1).text().ends_with("v6 none"), "{}", of(1).text());
+        assert!(of(1).has_chain(Family::V4) && !of(1).has_chain(Family::V6));
+        let unasked = || unreachable!("nothing counts the commits");
+        assert_eq!(of(1).after(0, unasked), Some(of(1)));
+        assert_eq!(of(1).after(1, unasked), None);
+        assert!(!of(1).follows(&of(1), 0) && !of(1).follows(&fingerprint(5, 10), 0));
     }
 
     #[test]

@@ -5,12 +5,14 @@
 //! | `mod` | the contract that each backend keeps: [`FirewallBackend`], [`FirewallInspection`] |
 //! | `backends` | the table: [`chosen`] says which one `auto` takes, [`backend`] gives it; [`reconcile`], [`remove`] change over |
 //! | `iptables/` | the backend for iptables and ip6tables, of either variant |
+//! | `nft_program` | finds and runs `nft` |
 //! | `nftables/` | the backend for a table of our own in `nf_tables` |
 //! | `changed` | what `check` tells where somebody has changed it |
 //! | `fingerprint` | whether anybody has changed the firewall since, without listing it |
 //! | `netlink/` | what the kernel's `nf_tables` tells of itself |
 //! | `programs` | what the programs of the backends have in common |
 //! | `rule_text` | one ban as a rule: `-s 203.0.113.13/32 -j DROP` (pure) |
+//! | `store_id` | whose chain or table it is: what an id may be, and the sentence for another store's |
 //! | `snapshot` | `blacklist.v4`, `blacklist.v6`: render, parse, compare (pure) |
 //! | `snapshot_file` | reads and replaces those files |
 //!
@@ -18,7 +20,7 @@
 //!
 //! ```text
 //! backend(firewall)
-//!   .fingerprint()    the same as after the last run?  -> nothing to list
+//!   .look()           the same as after the last run?  -> nothing to list
 //!   .apply_delta()    only bans have changed since?    -> write the difference
 //!   .inspect()        else: list what is there
 //!     .reconcile()      and write what makes it right
@@ -34,11 +36,13 @@ mod fingerprint;
 mod in_netns;
 mod iptables;
 mod netlink;
+mod nft_program;
 mod nftables;
 mod programs;
 mod rule_text;
 pub mod snapshot;
 pub mod snapshot_file;
+mod store_id;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -46,7 +50,7 @@ use std::fmt::Debug;
 pub use backends::{backend, chosen, reconcile, remove, unused_places, wherever};
 pub use fingerprint::RulesetFingerprint;
 
-use crate::model::{Address, Family, InstalledChain, Problem, Subject};
+use crate::model::{Address, Family, Firewall, InstalledChain, Problem, Subject};
 
 /// One way to apply bans, with the settings of the configuration.
 pub trait FirewallBackend {
@@ -60,10 +64,20 @@ pub trait FirewallBackend {
     /// The state of the firewall now; none where the kernel does not tell.
     fn fingerprint(&self) -> Option<RulesetFingerprint>;
 
+    /// The same, and the text that had to be listed for it, if one had to.
+    fn look(&self) -> (Option<RulesetFingerprint>, Option<RulesetText>) {
+        (self.fingerprint(), None)
+    }
+
+    /// What [`Self::look`] has listed, or the part of it that is of others.
+    fn inspect_text(&self, _text: &RulesetText) -> Box<dyn FirewallInspection> {
+        self.inspect()
+    }
+
     /// Takes `gone` out of what is blocked and puts `new` into it, so that it holds what
     /// `committed` gives, without listing it: `before` says that nobody has changed it
     /// since it held `gone` and not `new`. A change by somebody else at the same moment
-    /// is noticed.
+    /// is noticed: at once, or by the next run where nothing counts the changes.
     fn apply_delta(
         &self,
         before: &RulesetFingerprint,
@@ -96,6 +110,18 @@ pub trait FirewallBackend {
     /// # Errors
     /// A sentence: the backend can not work on this host.
     fn needs_more_rights(&self) -> Result<bool, String>;
+}
+
+/// A ruleset that was listed for its fingerprint, and is not understood yet.
+#[derive(Debug)]
+pub struct RulesetText(iptables::SavedTables);
+
+impl RulesetText {
+    /// What of it is other people's, which is little.
+    #[must_use]
+    pub fn others(&self, firewall: &Firewall) -> Self {
+        RulesetText(self.0.others(&firewall.chain))
+    }
 }
 
 /// What a backend has listed, and what follows from it.
@@ -175,6 +201,8 @@ pub struct ReconcileOutcome {
     pub taken_over: Vec<Problem>,
     /// What is left in a place that is not used any more, and could not be removed.
     pub leftovers: Vec<Problem>,
+    /// What [`FirewallBackend::remove`] took away, for a sentence: `chain PYFILTER`.
+    pub removed: BTreeSet<String>,
     /// What is ours in the firewall from now on, for the store to remember.
     pub installed: Vec<InstalledChain>,
 }

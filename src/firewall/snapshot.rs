@@ -1,6 +1,10 @@
 //! `blacklist.v4` and `blacklist.v6`: the bans of a family as a text that a person may
 //! edit and iptables-restore can read. Pure.
 //!
+//! | file | what it does |
+//! |---|---|
+//! | `amend` | a file from the one before it, where few bans have changed |
+//!
 //! An example of an edit. The file shows the bans of number 1234, and a person has
 //! deleted the line of 192.0.2.1 and added one for 192.0.2.9:
 //!
@@ -23,6 +27,10 @@ use crate::model::{Deny, Family, GivenSubject, Subject};
 
 #[cfg(test)]
 mod tests;
+
+mod amend;
+
+pub use amend::amended;
 
 const HEADER: &str = "# pyfilter snapshot:";
 
@@ -68,18 +76,29 @@ pub struct Edits {
     pub banned: BTreeSet<Subject>,
 }
 
-/// The snapshot of the family's bans among `subjects`: the chain alone, no
-/// hook, for `iptables-restore --noflush`.
+/// The snapshot of the family's bans among `subjects`, which are in order: the chain
+/// alone, no hook, for `iptables-restore --noflush`.
 #[must_use]
-pub fn render(
+pub fn render<'a>(
     family: Family,
     shown: &Shown,
     chain: &str,
     deny: Deny,
-    subjects: &BTreeSet<Subject>,
+    subjects: impl IntoIterator<Item = &'a Subject>,
 ) -> String {
+    let mut text = begin(family, shown, chain);
+    let of_family = |subject: &&Subject| subject.family() == family;
+    for subject in subjects.into_iter().filter(of_family) {
+        push_line(&mut text, chain, *subject, deny);
+    }
+    text.push_str(END);
+    text
+}
+
+/// What stands before the bans.
+fn begin(family: Family, shown: &Shown, chain: &str) -> String {
     let (store, number) = (&shown.store, shown.number);
-    let mut text = format!(
+    format!(
         "{HEADER} store {store}, bans {number}
 # The banned {family} addresses and networks. To un-ban one, delete its line and
 # save; to ban one, add a line like the others: no names.
@@ -87,17 +106,18 @@ pub fn render(
 *filter
 :{chain} - [0:0]
 "
-    );
-    let of_family = |subject: &&Subject| subject.family() == family;
-    for subject in subjects.iter().filter(of_family) {
-        text.push_str("-A ");
-        text.push_str(chain);
-        text.push(' ');
-        push_rule(&mut text, *subject, deny);
-        text.push('\n');
-    }
-    text.push_str("COMMIT\n");
-    text
+    )
+}
+
+/// What stands behind the bans.
+const END: &str = "COMMIT\n";
+
+fn push_line(text: &mut String, chain: &str, subject: Subject, deny: Deny) {
+    text.push_str("-A ");
+    text.push_str(chain);
+    text.push(' ');
+    push_rule(text, subject, deny);
+    text.push('\n');
 }
 
 /// A digest by which a snapshot's text is recognized. Nobody but its owner writes the

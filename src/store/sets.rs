@@ -69,6 +69,16 @@ impl Store {
         Ok(Some(since))
     }
 
+    /// The same, if they are at most so many.
+    pub fn few_changes_since(&self, number: i64, most: u32) -> Result<Option<Since>, StoreError> {
+        let select = "SELECT count(*) FROM (SELECT 1 FROM change WHERE number > ? LIMIT ?)";
+        let changes: i64 = self.row(select, params![number, i64::from(most) + 1], first)?;
+        if changes > i64::from(most) {
+            return Ok(None);
+        }
+        self.changes_since(number)
+    }
+
     /// The subjects that were banned when the set had this number, if that is
     /// still known.
     pub fn in_force_at(&self, number: i64) -> Result<Option<BTreeSet<Subject>>, StoreError> {

@@ -1,7 +1,10 @@
 //! Who gets through, and who does not.
 
-use super::{attacked, blocked};
-use crate::netns::{Pair, VARIANTS, Variant};
+use serde_json::json;
+
+use super::attacked;
+use super::backends::{FirewallKind, KINDS};
+use crate::netns::{Pair, Variant};
 
 /// The two that fail, and two that never do.
 const ATTACKERS: [&str; 2] = ["203.0.113.13", "2001:db8::13"];
@@ -24,12 +27,14 @@ fn are_blocked(pair: &Pair, sources: &[&str], when: &str) {
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_five_failures_block_an_address_and_an_unban_lets_it_in() {
-    for variant in VARIANTS {
+    for kind in KINDS {
         for deny in ["DROP", "REJECT"] {
             let pair = Pair::new();
-            let programs = pair.host.programs(variant);
-            let pyfilter = attacked(&programs, &ATTACKERS).set("/settings/deny_type", deny);
-            let when = |moment| format!("{moment} ({variant:?}, {deny})");
+            let firewall = kind.on(&pair.host);
+            let pyfilter = firewall
+                .attacked(&ATTACKERS)
+                .set("/settings/deny_type", deny);
+            let when = |moment| format!("{moment} ({kind:?}, {deny})");
 
             pass(&pair, &ATTACKERS, &when("before the scan"));
             pyfilter.scan().exits(0).bans(ATTACKERS);
@@ -44,6 +49,10 @@ fn kernel_five_failures_block_an_address_and_an_unban_lets_it_in() {
             pyfilter.run(["ban", OTHERS[0], OTHERS[1]]).exits(0);
             are_blocked(&pair, &OTHERS, &when("banned by hand"));
             pass(&pair, &ATTACKERS, &when("others banned by hand"));
+            firewall.in_force(&pyfilter, &OTHERS);
+            let backend = kind.backend();
+            let row = json!({ "backend": backend, "changed": false, "v4": 1, "v6": 1 });
+            assert_eq!(pyfilter.scan_json()["firewall"], row, "{kind:?}, {deny}");
         }
     }
 }
@@ -51,10 +60,10 @@ fn kernel_five_failures_block_an_address_and_an_unban_lets_it_in() {
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_the_tutorials_step_six_lets_an_address_in() {
-    for variant in VARIANTS {
+    for kind in KINDS {
         let pair = Pair::new();
-        let programs = pair.host.programs(variant);
-        let pyfilter = attacked(&programs, &ATTACKERS);
+        let firewall = kind.on(&pair.host);
+        let pyfilter = firewall.attacked(&ATTACKERS);
         pyfilter.scan().exits(0);
 
         for (file, address) in ["blacklist.v4", "blacklist.v6"].into_iter().zip(ATTACKERS) {
@@ -85,21 +94,23 @@ fn kernel_the_tutorials_step_six_lets_an_address_in() {
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_another_deny_type_replaces_the_rules_that_stand() {
-    for variant in VARIANTS {
+    for kind in KINDS {
         let pair = Pair::new();
-        let programs = pair.host.programs(variant);
-        let pyfilter = attacked(&programs, &ATTACKERS);
+        let firewall = kind.on(&pair.host);
+        let pyfilter = firewall.attacked(&ATTACKERS);
         pyfilter.scan().exits(0);
         let pyfilter = pyfilter.set("/settings/deny_type", "REJECT");
         assert_eq!(pyfilter.scan_json()["firewall"]["changed"], true);
-        assert_eq!(blocked(&programs), ATTACKERS);
-        let rules = programs.everything().join("\n");
-        assert!(!rules.contains("-j DROP"), "{variant:?}: {rules}");
-        assert_eq!(
-            rules.matches("-j REJECT").count(),
-            2,
-            "{variant:?}: {rules}"
-        );
+        assert_eq!(firewall.blocked(), ATTACKERS);
+        let rules = firewall.everything().join("\n");
+        let (drops, rejects, rules_there) = match kind {
+            // A rule for each of its four sets.
+            FirewallKind::Nftables => (" drop", " reject", 4),
+            _ => ("-j DROP", "-j REJECT", 2),
+        };
+        assert!(!rules.contains(drops), "{kind:?}: {rules}");
+        let there = rules.matches(rejects).count();
+        assert_eq!(there, rules_there, "{kind:?}: {rules}");
         are_blocked(&pair, &ATTACKERS, "rejected instead of dropped");
     }
 }

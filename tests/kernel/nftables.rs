@@ -1,9 +1,7 @@
 //! The same program with `"backend": "nftables"`: what it decides is what packets meet.
 
-use serde_json::{Value, json};
-
-use super::{attacked, blocked, column, pyfilter};
-use crate::kit::{Sandbox, failure, failures};
+use super::{attacked, backends, blocked, column, pyfilter};
+use crate::kit::Sandbox;
 use crate::netns::{Netns, PROGRAMS, Pair, Programs, VARIANTS, Variant};
 
 const ATTACKERS: [&str; 2] = ["203.0.113.13", "2001:db8::13"];
@@ -43,21 +41,9 @@ fn table(programs: &Programs<'_>) -> String {
     listed.replace('\t', " ")
 }
 
-/// The elements of a set, as `nft` lists them.
+/// The elements of a set of our table.
 fn elements(programs: &Programs<'_>, set: &str) -> Vec<String> {
-    let listed = programs.exec(&format!("nft -j list set inet pyfilter {set}"));
-    let listed: Value = serde_json::from_str(&listed).unwrap();
-    let elements = listed["nftables"][1]["set"]["elem"].as_array().cloned();
-    let mut elements: Vec<String> = elements
-        .unwrap_or_default()
-        .iter()
-        .map(|element| match &element["prefix"] {
-            Value::Null => element.as_str().unwrap().to_owned(),
-            prefix => format!("{}/{}", prefix["addr"].as_str().unwrap(), prefix["len"]),
-        })
-        .collect();
-    elements.sort();
-    elements
+    backends::elements(programs, "pyfilter", set)
 }
 
 /// Expects exactly these in force: in the store, and in the kernel.
@@ -81,32 +67,6 @@ fn quiet(pyfilter: &Sandbox) {
 
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
-fn kernel_nftables_blocks_the_banned_and_lets_the_unbanned_in() {
-    for deny in ["DROP", "REJECT"] {
-        let pair = Pair::new();
-        let programs = programs(&pair.host);
-        let pyfilter = hit(&programs).set("/settings/deny_type", deny);
-        pyfilter.scan().exits(0).bans(ATTACKERS);
-        for (blocked, passes) in ATTACKERS.into_iter().zip(OTHERS) {
-            assert!(!pair.connects(blocked), "{deny} {blocked}");
-            assert!(pair.connects(passes), "{deny} {passes}");
-        }
-        let row = json!({ "backend": "nftables", "changed": false, "v4": 1, "v6": 1 });
-        assert_eq!(pyfilter.scan_json()["firewall"], row, "{deny}");
-
-        pyfilter.run(["unban", ATTACKERS[0], ATTACKERS[1]]).exits(0);
-        pyfilter.run(["ban", OTHERS[0], OTHERS[1]]).exits(0);
-        for (passes, blocked) in ATTACKERS.into_iter().zip(OTHERS) {
-            assert!(!pair.connects(blocked), "{deny} {blocked}");
-            assert!(pair.connects(passes), "{deny} {passes}");
-        }
-        in_force(&pyfilter, &programs, &OTHERS);
-        pyfilter.scan().exits(0).prints("");
-    }
-}
-
-#[test]
-#[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_nftables_blocks_what_is_passed_on_to_containers() {
     let pair = Pair::new();
     let container = pair.container();
@@ -124,72 +84,18 @@ fn kernel_nftables_blocks_what_is_passed_on_to_containers() {
 
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
-fn kernel_whatever_happened_to_our_table_is_repaired() {
-    let host = Netns::new();
-    let programs = programs(&host);
-    let pyfilter = hit(&programs);
-    nft(&programs, "add table inet filter");
-    nft(
-        &programs,
-        "add chain inet filter input { type filter hook input priority 0; policy drop; }",
-    );
-    pyfilter.scan().exits(0).bans(ATTACKERS);
-    let right = table(&programs);
-    let others = programs.exec("nft list table inet filter");
-    quiet(&pyfilter);
-    for damage in [
-        "flush ruleset",
-        "delete table inet pyfilter",
-        "flush chain inet pyfilter bans",
-        "flush chain inet pyfilter input",
-        "flush table inet pyfilter",
-        "flush set inet pyfilter v4",
-        "delete element inet pyfilter v4 { 203.0.113.13 }",
-        "add element inet pyfilter v6 { 2001:db8::99 }",
-        "add element inet pyfilter v4_networks { 198.51.100.0/24, 192.0.2.1-192.0.2.9 }",
-        "insert rule inet pyfilter bans accept",
-        "add rule inet pyfilter bans drop",
-        "add chain inet pyfilter other",
-        "add set inet pyfilter other { type ipv4_addr; }",
-        "flush chain inet pyfilter forward; delete chain inet pyfilter forward",
-        "add table inet pyfilter { flags dormant; }",
-    ] {
-        nft(&programs, damage);
-        assert_ne!(table(&programs), right, "{damage}");
-        let json = pyfilter.run(["scan", "--json"]).succeeds().json();
-        assert_eq!(json["firewall"]["changed"], true, "{damage}: {json:#}");
-        assert_eq!(json["bans"], json!([]), "{damage}");
-        assert_eq!(table(&programs), right, "{damage}");
-        quiet(&pyfilter);
-    }
-    // `flush ruleset` took it away; it was never ours to touch.
-    assert!(others.contains("policy drop"));
-    let said = {
-        nft(&programs, "add rule inet pyfilter input accept");
-        pyfilter.scan().succeeds().stderr()
-    };
-    assert!(said.contains("not pyfilter's; they are removed"), "{said}");
-}
-
-#[test]
-#[ignore = "needs root, iptables and network namespaces: run tests/run"]
-fn kernel_the_summary_says_what_of_nftables_was_repaired() {
+fn kernel_what_somebody_adds_to_our_table_is_told_and_removed() {
     let host = Netns::new();
     let programs = programs(&host);
     let pyfilter = hit(&programs);
     pyfilter.scan().exits(0);
-    for (damage, told) in [
-        ("flush ruleset", "table inet pyfilter was gone."),
-        (
-            "flush set inet pyfilter v4",
-            "table inet pyfilter was changed by somebody else.",
-        ),
-    ] {
-        nft(&programs, damage);
-        let summary = pyfilter.run(["scan", "-v"]).exits(0).stdout();
-        let told = format!("repaired in the firewall: {told}");
-        assert!(summary.trim_end().ends_with(&told), "{damage}: {summary}");
-    }
+    let right = table(&programs);
+    nft(&programs, "add rule inet pyfilter input accept");
+    pyfilter
+        .scan()
+        .succeeds()
+        .warns("not pyfilter's; they are removed");
+    assert_eq!(table(&programs), right);
 }
 
 #[test]
@@ -221,40 +127,6 @@ fn kernel_nftables_keeps_its_counters_when_bans_change() {
 
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
-fn kernel_nothing_is_written_where_nobody_has_changed_anything() {
-    let host = Netns::new();
-    let programs = programs(&host);
-    let calls = programs.directory().join("nft-calls");
-    put_nft(&programs, &format!("echo \"$*\" >> {}", calls.display()));
-    let called = || {
-        let called = std::fs::read_to_string(&calls).unwrap_or_default();
-        let _ = std::fs::remove_file(&calls);
-        called
-    };
-    let pyfilter = hit(&programs);
-    pyfilter.scan().exits(0).bans(ATTACKERS);
-    let written = called();
-    assert_eq!(
-        written, "-f -\n-f -\n",
-        "the empty table, then both families"
-    );
-    for _ in 0..2 {
-        pyfilter.scan().exits(0).prints("");
-        assert_eq!(called(), "");
-    }
-    nft(&programs, "add table ip other");
-    pyfilter.scan().exits(0).prints("");
-    assert_eq!(called(), "", "another's change");
-    pyfilter.append("auth.log", failures("203.0.113.14", 5));
-    pyfilter.scan().exits(0).bans(["203.0.113.14"]);
-    assert_eq!(called(), "-f -\n");
-    pyfilter.run(["unban", ATTACKERS[1]]).exits(0);
-    assert_eq!(called(), "-f -\n");
-    in_force(&pyfilter, &programs, &["203.0.113.13", "203.0.113.14"]);
-}
-
-#[test]
-#[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_a_table_of_another_is_left_alone_and_told() {
     let host = Netns::new();
     let programs = programs(&host);
@@ -278,29 +150,6 @@ fn kernel_a_table_of_another_is_left_alone_and_told() {
     let mine = nft(&programs, "list table inet mine");
     assert!(mine.contains("203.0.113.13"), "{mine}");
     assert_eq!(table(&programs), before);
-}
-
-#[test]
-#[ignore = "needs root, iptables and network namespaces: run tests/run"]
-fn kernel_two_stores_with_one_table_say_so() {
-    let host = Netns::new();
-    let programs = programs(&host);
-    let one = with_nftables(attacked(&programs, &[ATTACKERS[0]]));
-    let two = with_nftables(attacked(&programs, &["203.0.113.14"]));
-    one.scan().exits(0).bans([ATTACKERS[0]]);
-    two.scan()
-        .exits(1)
-        .warns("the table inet pyfilter carried the id of another store");
-    in_force(&two, &programs, &["203.0.113.14"]);
-    one.run(["check"]).says("carries the id of another store");
-    // One of them gets a table of its own, and leaves the other's alone.
-    let one = one.set("/settings/firewall/chain", "MINE");
-    one.scan()
-        .succeeds()
-        .warns("the table inet pyfilter carries the id of another store");
-    in_force(&two, &programs, &["203.0.113.14"]);
-    two.scan().exits(0).prints("");
-    one.scan().exits(0).prints("");
 }
 
 #[test]
@@ -348,137 +197,6 @@ fn kernel_nft_that_is_missing_or_fails_keeps_the_bans_for_the_next_run() {
     }
 }
 
-/// When `nft` kills the run that called it.
-#[derive(Debug, Clone, Copy)]
-enum Moment {
-    Before,
-    After,
-}
-
-const MOMENTS: [Moment; 2] = [Moment::Before, Moment::After];
-
-/// Lets the call of `nft` with this number kill the run, with its work undone or done.
-/// The others do their work.
-fn kills(programs: &Programs<'_>, call: usize, moment: Moment) {
-    let calls = programs.directory().join("nft-calls");
-    let _ = std::fs::remove_file(&calls);
-    let calls = calls.display();
-    let work = match moment {
-        Moment::Before => String::new(),
-        Moment::After => format!("ip netns exec {} nft \"$@\"\n", programs.namespace()),
-    };
-    put_nft(
-        programs,
-        &format!(
-            "echo >> {calls}
-            if [ $(wc -l < {calls}) = {call} ]; then
-            {work}
-            kill -9 $PPID
-            exit
-            fi"
-        ),
-    );
-}
-
-/// A run with these arguments that dies so; what it printed.
-fn dies(pyfilter: &Sandbox, programs: &Programs<'_>, arguments: &[&str]) -> String {
-    let ran = pyfilter.run(arguments);
-    assert_eq!(ran.status(), None, "{}", ran.stderr());
-    put_nft(programs, "");
-    ran.stdout()
-}
-
-/// Expects the bans of these to be told. A run that dies may leave one to be told again.
-#[track_caller]
-fn told(printed: &str, addresses: &[&str]) {
-    let lines = printed.lines();
-    let mut told: Vec<&str> = lines
-        .filter_map(|line| line.split_once("Found IP: ")?.1.split(' ').next())
-        .collect();
-    told.sort_unstable();
-    told.dedup();
-    let mut expected = addresses.to_vec();
-    expected.sort_unstable();
-    assert_eq!(told, expected);
-}
-
-#[test]
-#[ignore = "needs root, iptables and network namespaces: run tests/run"]
-fn kernel_a_first_run_that_nft_kills_is_finished_by_the_next() {
-    for (call, moment) in [1, 2]
-        .into_iter()
-        .flat_map(|call| MOMENTS.map(|of| (call, of)))
-    {
-        println!("call {call}, {moment:?}");
-        let host = Netns::new();
-        let programs = programs(&host);
-        let pyfilter = hit(&programs);
-        pyfilter.append("auth.log", failures("203.0.113.14", 4));
-        kills(&programs, call, moment);
-        let printed = dies(&pyfilter, &programs, &["scan"]);
-        told(&(printed + &pyfilter.scan().exits(0).stdout()), &ATTACKERS);
-        in_force(&pyfilter, &programs, &ATTACKERS);
-        quiet(&pyfilter);
-        pyfilter.append("auth.log", failure("203.0.113.14", 4));
-        pyfilter.scan().exits(0).bans(["203.0.113.14"]);
-    }
-}
-
-#[test]
-#[ignore = "needs root, iptables and network namespaces: run tests/run"]
-fn kernel_a_later_run_that_nft_kills_is_finished_by_the_next() {
-    for (is_listed, moment) in [false, true]
-        .into_iter()
-        .flat_map(|of| MOMENTS.map(|at| (of, at)))
-    {
-        println!("listed {is_listed}, {moment:?}");
-        let host = Netns::new();
-        let programs = programs(&host);
-        let pyfilter = with_nftables(attacked(&programs, &["203.0.113.12", "2001:db8::12"]));
-        // The first run calls it twice. Another `nft` makes the next run list.
-        kills(&programs, 3, moment);
-        pyfilter.scan().exits(0);
-        if is_listed {
-            kills(&programs, 1, moment);
-        }
-        let more: String = ATTACKERS.map(|address| failures(address, 5)).concat();
-        pyfilter.append("auth.log", more);
-        let printed = dies(&pyfilter, &programs, &["scan"]);
-        told(&(printed + &pyfilter.scan().exits(0).stdout()), &ATTACKERS);
-        let all = ["203.0.113.12", ATTACKERS[0], "2001:db8::12", ATTACKERS[1]];
-        in_force(&pyfilter, &programs, &all);
-        quiet(&pyfilter);
-    }
-}
-
-#[test]
-#[ignore = "needs root, iptables and network namespaces: run tests/run"]
-fn kernel_an_unban_that_nft_kills_is_finished_by_the_next_run() {
-    for (call, moment) in [1, 3]
-        .into_iter()
-        .flat_map(|call| MOMENTS.map(|of| (call, of)))
-    {
-        println!("call {call}, {moment:?}");
-        let host = Netns::new();
-        let programs = programs(&host);
-        let pyfilter = hit(&programs);
-        if call == 3 {
-            kills(&programs, call, moment);
-        }
-        pyfilter.scan().exits(0);
-        if call == 1 {
-            kills(&programs, call, moment);
-        }
-        dies(&pyfilter, &programs, &["unban", ATTACKERS[0]]);
-        pyfilter
-            .scan()
-            .exits(0)
-            .says("Un-banned IP: 203.0.113.13, by hand.");
-        in_force(&pyfilter, &programs, &[ATTACKERS[1]]);
-        quiet(&pyfilter);
-    }
-}
-
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_another_chain_is_another_table_and_the_old_one_goes() {
@@ -502,31 +220,6 @@ fn kernel_another_chain_is_another_table_and_the_old_one_goes() {
         let made = programs.exec(&format!("nft -s list table inet {name}"));
         let expected = right.replace("inet pyfilter", &format!("inet {name}"));
         assert_eq!(made.replace('\t', " "), expected);
-        quiet(&pyfilter);
-    }
-}
-
-#[test]
-#[ignore = "needs root, iptables and network namespaces: run tests/run"]
-fn kernel_a_renaming_that_nft_kills_leaves_no_old_table() {
-    // The new table is made, then the old one is removed.
-    let calls = [1, 2]
-        .into_iter()
-        .flat_map(|call| MOMENTS.map(|of| (call, of)));
-    for (call, moment) in calls {
-        println!("call {call}, {moment:?}");
-        let host = Netns::new();
-        let programs = programs(&host);
-        let pyfilter = hit(&programs);
-        pyfilter.scan().exits(0);
-        let pyfilter = pyfilter.set("/settings/firewall/chain", "BANNED");
-        kills(&programs, call, moment);
-        dies(&pyfilter, &programs, &["scan"]);
-        pyfilter.scan().exits(0).prints("");
-        let tables = programs.exec("nft list tables");
-        assert_eq!(tables, "table inet banned\n");
-        let made = programs.exec("nft list table inet banned");
-        assert!(ATTACKERS.iter().all(|of| made.contains(of)), "{made}");
         quiet(&pyfilter);
     }
 }

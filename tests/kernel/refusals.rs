@@ -7,9 +7,10 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{attacked, blocked, in_force, pyfilter};
+use super::backends::{FirewallKind, HostFirewall, KINDS};
+use super::{attacked, blocked, in_force};
 use crate::kit::{PYFILTER, Sandbox, failures};
-use crate::netns::{Netns, PROGRAMS, Programs, VARIANTS, Variant};
+use crate::netns::{Netns, Programs, Variant};
 
 const ATTACKERS: [&str; 2] = ["203.0.113.13", "2001:db8::13"];
 
@@ -17,7 +18,7 @@ const ATTACKERS: [&str; 2] = ["203.0.113.13", "2001:db8::13"];
 /// else, and that the next one does what was left.
 fn is_made_good(
     pyfilter: &Sandbox,
-    programs: &Programs<'_>,
+    firewall: &HostFirewall<'_>,
     sentences: &[&str],
     remove_obstacle: impl FnOnce(),
 ) {
@@ -35,9 +36,9 @@ fn is_made_good(
     assert_eq!(again["firewall"]["v4"], 0);
 
     remove_obstacle();
-    assert_eq!(blocked(programs), [""; 0]);
+    assert_eq!(firewall.blocked(), [""; 0]);
     pyfilter.scan().exits(0).prints("");
-    in_force(pyfilter, programs, &ATTACKERS);
+    firewall.in_force(pyfilter, &ATTACKERS);
 }
 
 #[track_caller]
@@ -51,30 +52,39 @@ fn said_once(json: &serde_json::Value, sentences: &[&str]) {
 
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
-fn kernel_without_iptables_the_bans_wait_for_it() {
-    let host = Netns::new();
-    let programs = host.programs(Variant::Nft);
-    for name in PROGRAMS {
-        std::fs::remove_file(programs.directory().join(name)).unwrap();
+fn kernel_without_its_programs_the_bans_wait_for_them() {
+    for kind in KINDS {
+        let host = Netns::new();
+        let firewall = kind.on(&host);
+        // It is named, since `auto` would take the one that is left.
+        let named = ("/settings/firewall/backend", kind.backend());
+        let pyfilter = firewall.attacked(&ATTACKERS).set(named.0, named.1);
+        firewall.remove_programs();
+        let sentences = match kind {
+            FirewallKind::Nftables => ["`nft` is not in ", "apt install nftables"],
+            _ => ["`iptables-save` is not in ", "apt install iptables"],
+        };
+        is_made_good(&pyfilter, &firewall, &sentences, || firewall.repair());
     }
-    let pyfilter = attacked(&programs, &ATTACKERS);
-    let sentences = ["`iptables-save` is not in ", "apt install iptables"];
-    is_made_good(&pyfilter, &programs, &sentences, || programs.repair());
 }
 
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_without_rights_over_the_firewall_the_bans_wait_for_a_run_with_sudo() {
-    for variant in VARIANTS {
+    for kind in KINDS {
         let host = Netns::new();
-        let programs = host.programs(variant);
+        let firewall = kind.on(&host);
         let nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups";
-        for name in PROGRAMS {
-            programs.script(name, &programs.enter(nobody, name));
+        for name in kind.programs() {
+            firewall.script(name, &firewall.work(nobody, name));
         }
-        let pyfilter = attacked(&programs, &ATTACKERS);
-        let sentences = ["may not touch the firewall", "run with sudo"];
-        is_made_good(&pyfilter, &programs, &sentences, || programs.repair());
+        let pyfilter = firewall.attacked(&ATTACKERS);
+        let sentence = match kind {
+            FirewallKind::Nftables => "the firewall may not be touched",
+            _ => "may not touch the firewall",
+        };
+        let sentences = [sentence, "run with sudo"];
+        is_made_good(&pyfilter, &firewall, &sentences, || firewall.repair());
     }
 }
 
@@ -147,10 +157,10 @@ fn kernel_a_person_without_sudo_is_told_so_and_changes_nothing() {
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_a_held_xtables_lock_keeps_the_bans_for_a_later_run() {
     let host = Netns::new();
-    let programs = host.programs(Variant::Legacy);
-    let pyfilter = pyfilter(&programs);
+    let firewall = FirewallKind::IptablesLegacy.on(&host);
+    let pyfilter = firewall.pyfilter();
     pyfilter.scan().exits(0);
-    let lock = File::create(programs.lock_file()).unwrap();
+    let lock = File::create(firewall.lock_file()).unwrap();
     lock.lock().unwrap();
     let log = ATTACKERS.map(|address| failures(address, 5)).concat();
     pyfilter.append("auth.log", log);
@@ -158,7 +168,7 @@ fn kernel_a_held_xtables_lock_keeps_the_bans_for_a_later_run() {
         "another program holds the xtables lock",
         "applied by the next run",
     ];
-    is_made_good(&pyfilter, &programs, &sentences, || drop(lock));
+    is_made_good(&pyfilter, &firewall, &sentences, || drop(lock));
 }
 
 #[test]
@@ -182,19 +192,19 @@ fn kernel_one_family_that_fails_does_not_keep_the_other_from_its_bans() {
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_a_failure_that_is_over_before_the_run_ends_is_none() {
-    let host = Netns::new();
-    let programs = host.programs(Variant::Nft);
-    let pyfilter = attacked(&programs, &ATTACKERS);
-    let failed = programs.directory().join("failed");
-    let once = format!(
-        "if [ ! -e {0} ]; then touch {0}; echo 'no luck today' >&2; exit 4; fi\n",
-        failed.display()
-    );
-    programs.script(
-        "iptables-restore",
-        &(once + &programs.enter("", "iptables-restore")),
-    );
-    pyfilter.scan().exits(0).bans(ATTACKERS);
-    assert!(failed.exists());
-    in_force(&pyfilter, &programs, &ATTACKERS);
+    for kind in KINDS {
+        let host = Netns::new();
+        let firewall = kind.on(&host);
+        let pyfilter = firewall.attacked(&ATTACKERS);
+        let failed = firewall.directory().join("failed");
+        let once = format!(
+            "if [ ! -e {0} ]; then touch {0}; echo 'no luck today' >&2; exit 4; fi\n",
+            failed.display()
+        );
+        let writer = kind.writers()[0];
+        firewall.script(writer, &(once + &firewall.work("", writer)));
+        pyfilter.scan().exits(0).bans(ATTACKERS);
+        assert!(failed.exists());
+        firewall.in_force(&pyfilter, &ATTACKERS);
+    }
 }

@@ -3,7 +3,8 @@
 
 use serde_json::json;
 
-use super::{attacked, blocked, calls, watch};
+use super::attacked;
+use super::backends::{FirewallKind, KINDS};
 use crate::kit::failures;
 use crate::netns::{Netns, Pair, Programs, VARIANTS};
 
@@ -16,28 +17,22 @@ fn iptables(programs: &Programs<'_>, command: &str) {
     }
 }
 
-/// What a reboot leaves: nothing.
-fn reboot(programs: &Programs<'_>) {
-    iptables(programs, "-F");
-    iptables(programs, "-X");
-}
-
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_after_a_reboot_the_first_run_blocks_again() {
-    for variant in VARIANTS {
+    for kind in KINDS {
         let pair = Pair::new();
-        let programs = pair.host.programs(variant);
-        let pyfilter = attacked(&programs, &ATTACKERS);
+        let firewall = kind.on(&pair.host);
+        let pyfilter = firewall.attacked(&ATTACKERS);
         pyfilter.scan().exits(0).bans(ATTACKERS);
-        reboot(&programs);
-        assert!(pair.connects(ATTACKERS[0]), "{variant:?}");
+        firewall.reboot();
+        assert!(pair.connects(ATTACKERS[0]), "{kind:?}");
 
         let json = pyfilter.scan_json();
-        assert_eq!(json["firewall"]["changed"], true, "{variant:?}");
-        assert_eq!(json["bans"], serde_json::json!([]), "{variant:?}");
+        assert_eq!(json["firewall"]["changed"], true, "{kind:?}");
+        assert_eq!(json["bans"], serde_json::json!([]), "{kind:?}");
         for source in ATTACKERS {
-            assert!(!pair.connects(source), "{variant:?} {source}");
+            assert!(!pair.connects(source), "{kind:?} {source}");
         }
     }
 }
@@ -45,45 +40,38 @@ fn kernel_after_a_reboot_the_first_run_blocks_again() {
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_after_a_reboot_the_firewall_comes_before_the_reading() {
-    for variant in VARIANTS {
+    for kind in KINDS {
         let host = Netns::new();
-        let programs = host.programs(variant);
-        let pyfilter = attacked(&programs, &ATTACKERS);
+        let firewall = kind.on(&host);
+        let pyfilter = firewall.attacked(&ATTACKERS);
         pyfilter.scan().exits(0);
-        reboot(&programs);
+        firewall.reboot();
         pyfilter.append("auth.log", failures("203.0.113.14", 5));
-        watch(&programs);
+        firewall.watch();
         pyfilter.scan().exits(0).bans(["203.0.113.14"]);
-        let restores = calls(&programs);
-        let place = |name| restores.iter().position(|call| call == name);
-        assert_eq!(place("iptables-save"), Some(0), "{restores:?}");
-        assert_eq!(
-            restores.iter().filter(|c| *c == "iptables-restore").count(),
-            2,
-            "the old bans, then the new one: {restores:?}"
-        );
-        assert_eq!(
-            restores
-                .iter()
-                .filter(|c| *c == "ip6tables-restore")
-                .count(),
-            1,
-            "no new IPv6 ban: {restores:?}"
-        );
+        let calls = firewall.calls();
+        let listed = kind.listed();
+        assert_eq!(calls[..listed.len()], *listed, "{kind:?}");
+        let [v4, v6] = kind.writers();
+        let of = |name| calls.iter().filter(|call| *call == name).count();
+        assert_eq!(of(v4), 2, "the old bans, then the new one: {calls:?}");
+        if v4 != v6 {
+            assert_eq!(of(v6), 1, "no new IPv6 ban: {calls:?}");
+        }
         let all = ["203.0.113.13", "203.0.113.14", "2001:db8::13"];
-        assert_eq!(blocked(&programs), all, "{variant:?}");
+        assert_eq!(firewall.blocked(), all, "{kind:?}");
     }
 }
 
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_restore_brings_the_bans_back_without_logs_and_without_redis() {
-    for variant in VARIANTS {
+    for kind in KINDS {
         let pair = Pair::new();
-        let programs = pair.host.programs(variant);
-        let pyfilter = attacked(&programs, &ATTACKERS);
+        let firewall = kind.on(&pair.host);
+        let pyfilter = firewall.attacked(&ATTACKERS);
         pyfilter.scan().exits(0).bans(ATTACKERS);
-        reboot(&programs);
+        firewall.reboot();
         pyfilter.append("auth.log", failures("203.0.113.20", 5));
 
         // Nobody listens there; before the network is up nobody is to be asked.
@@ -94,48 +82,41 @@ fn kernel_restore_brings_the_bans_back_without_logs_and_without_redis() {
             .set("/redis", lonely);
         pyfilter.run(["restore"]).exits(0).prints("");
         for source in ATTACKERS {
-            assert!(!pair.connects(source), "{variant:?} {source}");
+            assert!(!pair.connects(source), "{kind:?} {source}");
         }
-        assert!(pair.connects("203.0.113.20"), "{variant:?}: not read yet");
-        watch(&programs);
+        assert!(pair.connects("203.0.113.20"), "{kind:?}: not read yet");
+        firewall.watch();
         pyfilter.run(["restore"]).exits(0);
-        let calls = calls(&programs);
-        assert!(
-            calls.iter().all(|call| call.ends_with("-save")),
-            "nothing to repair: {calls:?}"
-        );
+        assert_eq!(firewall.calls(), kind.listed(), "nothing to repair");
         pyfilter.run(["restore", "--off"]).exits(0).prints("");
-        let ours = |line: &String| line.contains("PYFILTER");
-        assert!(!programs.everything().iter().any(ours), "{variant:?}");
+        assert_eq!(firewall.traces("PYFILTER"), [""; 0], "{kind:?}");
         assert_eq!(pyfilter.banned(), ATTACKERS, "no ban is lost");
         pyfilter.run(["restore"]).exits(0);
-        assert_eq!(blocked(&programs), ATTACKERS, "{variant:?}");
+        assert_eq!(firewall.blocked(), ATTACKERS, "{kind:?}");
     }
 }
 
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_whatever_became_of_our_rules_the_next_run_repairs_it() {
-    for variant in VARIANTS {
+    for kind in KINDS {
         let host = Netns::new();
-        let programs = host.programs(variant);
-        iptables(&programs, "-A INPUT -p tcp --dport 80 -j ACCEPT");
-        let pyfilter = attacked(&programs, &ATTACKERS);
+        let firewall = kind.on(&host);
+        if kind != FirewallKind::Nftables {
+            firewall.damage("-A INPUT -p tcp --dport 80 -j ACCEPT");
+        }
+        let pyfilter = firewall.attacked(&ATTACKERS);
         pyfilter.scan().exits(0);
-        let right = programs.everything();
-        for damage in [
-            "-F PYFILTER",
-            "-D INPUT -j PYFILTER",
-            "-A INPUT -j PYFILTER",
-            "-I PYFILTER -j ACCEPT",
-        ] {
-            iptables(&programs, damage);
-            assert_ne!(programs.everything(), right, "{variant:?} {damage}");
+        let right = firewall.everything();
+        for damage in kind.damages() {
+            firewall.damage(damage);
+            assert_ne!(firewall.everything(), right, "{kind:?} {damage}");
             let changed = |json: serde_json::Value| json["firewall"]["changed"] == true;
             let ran = pyfilter.run(["scan", "--json"]).succeeds();
-            assert!(changed(ran.json()), "{variant:?} {damage}");
-            assert_eq!(programs.everything(), right, "{variant:?} {damage}");
-            assert!(!changed(pyfilter.scan_json()), "{variant:?} {damage}");
+            assert!(changed(ran.json()), "{kind:?} {damage}");
+            assert_eq!(ran.json()["bans"], json!([]), "{kind:?} {damage}");
+            assert_eq!(firewall.everything(), right, "{kind:?} {damage}");
+            assert!(!changed(pyfilter.scan_json()), "{kind:?} {damage}");
         }
     }
 }
@@ -159,11 +140,11 @@ fn kernel_a_hook_counts_wherever_it_stands() {
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_other_peoples_rules_stay_byte_for_byte() {
-    for variant in VARIANTS {
+    for kind in KINDS {
         let host = Netns::new();
-        let programs = host.programs(variant);
+        let firewall = kind.on(&host);
         for (program, network) in [("iptables", "10.0.0.0/8"), ("ip6tables", "fd00::/8")] {
-            programs.run_with(
+            firewall.run_with(
                 &format!("{program}-restore"),
                 &format!(
                     "*nat\n-A PREROUTING -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 8080\nCOMMIT\n\
@@ -174,40 +155,61 @@ fn kernel_other_peoples_rules_stay_byte_for_byte() {
                 ),
             );
         }
-        let others = programs.everything();
-        let unlike_ours = || programs.everything_but("PYFILTER");
-        let pyfilter = attacked(&programs, &ATTACKERS);
+        if kind == FirewallKind::Nftables {
+            // As /etc/nftables.conf and fail2ban have it.
+            for command in [
+                "add table inet filter",
+                "add chain inet filter input { type filter hook input priority 0; policy drop; }",
+                "add table inet f2b-table",
+                "add set inet f2b-table addr-set-sshd { type ipv4_addr; elements = { 10.1.2.3 }; }",
+            ] {
+                firewall.damage(command);
+            }
+        }
+        let others = firewall.everything();
+        let unlike_ours = || firewall.others();
+        let pyfilter = firewall.attacked(&ATTACKERS);
         pyfilter.scan().exits(0).bans(ATTACKERS);
-        assert_eq!(unlike_ours(), others, "{variant:?}: after bans");
+        assert_eq!(unlike_ours(), others, "{kind:?}: after bans");
         pyfilter.run(["unban", ATTACKERS[0]]).exits(0);
-        assert_eq!(unlike_ours(), others, "{variant:?}: after an un-ban");
-        iptables(&programs, "-F PYFILTER");
+        assert_eq!(unlike_ours(), others, "{kind:?}: after an un-ban");
+        firewall.flush();
         pyfilter.scan().succeeds();
-        assert_eq!(unlike_ours(), others, "{variant:?}: after a repair");
+        assert_eq!(unlike_ours(), others, "{kind:?}: after a repair");
     }
 }
 
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_the_summary_says_what_was_repaired() {
-    for variant in VARIANTS {
+    for kind in KINDS {
         let host = Netns::new();
-        let programs = host.programs(variant);
-        let pyfilter = attacked(&programs, &ATTACKERS);
+        let firewall = kind.on(&host);
+        let pyfilter = firewall.attacked(&ATTACKERS);
         let summary = || {
             let told = pyfilter.run(["scan", "-v"]).exits(0).stdout();
             told.lines().last().unwrap_or_default().to_owned()
         };
         assert!(!summary().contains("repaired"), "the first run makes it");
         assert!(!summary().contains("repaired"), "nothing has changed");
-        programs.run("iptables -F PYFILTER");
+        firewall.flush();
         let told = summary();
-        let changed = "blocked 2; repaired in the firewall: chain PYFILTER or its hook was changed by somebody else.";
-        assert!(told.ends_with(changed), "{variant:?}: {told}");
-        reboot(&programs);
+        let (changed, gone) = match kind {
+            FirewallKind::Nftables => (
+                "table inet pyfilter was changed by somebody else.",
+                "table inet pyfilter was gone.",
+            ),
+            _ => (
+                "chain PYFILTER or its hook was changed by somebody else.",
+                "chain PYFILTER was gone (IPv4, IPv6).",
+            ),
+        };
+        let changed = format!("blocked 2; repaired in the firewall: {changed}");
+        assert!(told.ends_with(&changed), "{kind:?}: {told}");
+        firewall.reboot();
         let told = summary();
-        let gone = "repaired in the firewall: chain PYFILTER was gone (IPv4, IPv6).";
-        assert!(told.ends_with(gone), "{variant:?}: {told}");
+        let gone = &format!("repaired in the firewall: {gone}");
+        assert!(told.ends_with(gone), "{kind:?}: {told}");
         assert!(!summary().contains("repaired"), "all is right again");
     }
 }

@@ -111,6 +111,27 @@ fn kernel_nft_takes_away_what_iptables_nft_made_and_is_no_longer_there_to() {
 
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_nft_leaves_a_chain_that_another_store_has_taken_over() {
+    let host = Netns::new();
+    let nft = host.programs(Variant::Nft);
+    let one = attacked(&nft, &ATTACKERS);
+    one.scan().exits(0);
+    let two = attacked(&nft, &["203.0.113.14"]);
+    two.scan().exits(1).warns("the id of another store");
+    let of_two = nft.everything();
+    let legacy = host.programs(Variant::Legacy);
+    switch(&nft, &legacy);
+    let one = without(one, &nft, &["xtables-nft-multi"]);
+    one.scan()
+        .succeeds()
+        .warns("chain PYFILTER is left as it is: it carries the id of another store");
+    assert_eq!(nft.everything(), of_two);
+    assert_eq!(blocked(&legacy), ATTACKERS);
+    one.scan().exits(0).prints("");
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_what_nothing_can_take_away_is_told_by_each_run_with_the_command() {
     for first in VARIANTS {
         let host = Netns::new();

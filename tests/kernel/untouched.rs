@@ -3,8 +3,9 @@
 
 use std::fmt::Write as _;
 
+use super::backends::{FirewallKind, KINDS};
 use super::{attacked, calls, in_force, watch};
-use crate::kit::failures;
+use crate::kit::{Sandbox, failures};
 use crate::netns::{Netns, PROGRAMS, VARIANTS, Variant};
 
 const ATTACKERS: [&str; 2] = ["203.0.113.13", "2001:db8::13"];
@@ -13,44 +14,38 @@ const LISTED: [&str; 2] = ["iptables-save", "ip6tables-save"];
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_a_firewall_that_nobody_has_changed_is_not_listed() {
-    for variant in VARIANTS {
+    for kind in KINDS {
         let host = Netns::new();
-        let programs = host.programs(variant);
-        let pyfilter = attacked(&programs, &ATTACKERS);
+        let firewall = kind.on(&host);
+        let pyfilter = firewall.attacked(&ATTACKERS);
         assert_eq!(pyfilter.scan_json()["firewall"]["changed"], true);
         // Other programs are another firewall, for all that is known.
-        watch(&programs);
+        firewall.watch();
         pyfilter.scan().exits(0);
-        assert_eq!(calls(&programs), LISTED, "{variant:?}");
+        assert_eq!(firewall.calls(), kind.listed(), "{kind:?}");
 
+        let backend = kind.backend();
         let expected =
-            serde_json::json!({ "backend": "iptables", "changed": false, "v4": 1, "v6": 1 });
-        assert_eq!(pyfilter.scan_json()["firewall"], expected, "{variant:?}");
-        // Legacy's tables have no number that counts up.
-        let listed = match variant {
-            Variant::Nft => &[][..],
-            Variant::Legacy => &LISTED,
-        };
-        assert_eq!(calls(&programs), listed, "{variant:?}");
+            serde_json::json!({ "backend": backend, "changed": false, "v4": 1, "v6": 1 });
+        assert_eq!(pyfilter.scan_json()["firewall"], expected, "{kind:?}");
+        // Legacy's tables have no number that counts up: their text is compared.
+        let listed = kind.compared();
+        assert_eq!(firewall.calls(), listed, "{kind:?}");
 
         pyfilter.append("auth.log", failures("203.0.113.14", 5));
         pyfilter.scan().exits(0).bans(["203.0.113.14"]);
-        let written = [listed, &["iptables-restore"]].concat();
-        assert_eq!(
-            calls(&programs),
-            written,
-            "{variant:?}: one family, one write"
-        );
+        let written = [listed, &kind.writers()[..1]].concat();
+        assert_eq!(firewall.calls(), written, "{kind:?}: one family, one write");
 
         pyfilter.run(["unban", ATTACKERS[1]]).exits(0);
         let changed = ["203.0.113.13", "203.0.113.14"];
-        in_force(&pyfilter, &programs, &changed);
-        calls(&programs);
+        firewall.in_force(&pyfilter, &changed);
+        firewall.calls();
         pyfilter.scan().exits(0);
         assert_eq!(
-            calls(&programs),
+            firewall.calls(),
             listed,
-            "{variant:?}: our own change is no stranger's"
+            "{kind:?}: our own change is no stranger's"
         );
     }
 }
@@ -66,52 +61,113 @@ fn kernel_the_smallest_change_of_anybody_has_it_listed() {
         "iptables -N DOCKER-USER",
         "ip6tables -P FORWARD DROP",
     ];
-    let host = Netns::new();
-    let programs = host.programs(Variant::Nft);
-    let pyfilter = attacked(&programs, &ATTACKERS);
-    watch(&programs);
-    for change in changes {
-        pyfilter.scan().exits(0);
-        pyfilter.scan().exits(0);
-        calls(&programs);
-        pyfilter.scan().exits(0);
-        assert_eq!(calls(&programs), [""; 0], "before `{change}`");
+    for variant in VARIANTS {
+        let host = Netns::new();
+        let programs = host.programs(variant);
+        let pyfilter = attacked(&programs, &ATTACKERS);
+        watch(&programs);
+        for change in changes {
+            pyfilter.scan().exits(0);
+            pyfilter.scan().exits(0);
+            calls(&programs);
+            pyfilter.scan().exits(0);
+            let listed = match variant {
+                Variant::Nft => &[][..],
+                Variant::Legacy => &LISTED,
+            };
+            assert_eq!(calls(&programs), listed, "{variant:?}: before `{change}`");
 
-        programs.run(change);
-        pyfilter.scan().succeeds();
-        assert_eq!(calls(&programs)[..2], LISTED, "after `{change}`");
-        in_force(&pyfilter, &programs, &ATTACKERS);
+            programs.run(change);
+            pyfilter.scan().succeeds();
+            let called = calls(&programs);
+            assert_eq!(called[..2], LISTED, "{variant:?}: after `{change}`");
+            in_force(&pyfilter, &programs, &ATTACKERS);
+        }
+    }
+}
+
+/// What a run has noted of the firewall.
+fn noted(pyfilter: &Sandbox) -> String {
+    let store = rusqlite::Connection::open(pyfilter.state("PyFilter.db")).unwrap();
+    let select = "SELECT value FROM meta WHERE key = 'standing'";
+    store.query_row(select, [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_what_was_written_into_legacys_tables_is_known_before_it_is_listed() {
+    for deny in ["DROP", "REJECT"] {
+        let host = Netns::new();
+        let programs = host.programs(Variant::Legacy);
+        let pyfilter = attacked(&programs, &ATTACKERS).set("/settings/deny_type", deny);
+        pyfilter.scan().exits(0);
+        pyfilter.scan().exits(0);
+        let mut before = noted(&pyfilter);
+        // Enough for a tree, in both families, and then fewer again.
+        let more: Vec<String> = (0..60)
+            .flat_map(|n| [format!("10.{n}.0.1"), format!("2001:db8:{n:x}::1")])
+            .collect();
+        for (command, addresses) in [
+            ("ban", &more[..]),
+            ("unban", &more[..100]),
+            ("ban", &more[..3]),
+        ] {
+            let words = std::iter::once(command).chain(addresses.iter().map(String::as_str));
+            pyfilter.run(words).exits(0);
+            let after = noted(&pyfilter);
+            assert_ne!(after, before, "{deny} {command}");
+            pyfilter.scan().exits(0).prints("");
+            assert_eq!(noted(&pyfilter), after, "{deny} {command}");
+            before = after;
+        }
+        programs.run("iptables -A INPUT -s 198.51.100.7 -j ACCEPT");
+        pyfilter.scan().exits(0);
+        assert_ne!(noted(&pyfilter), before, "{deny}");
     }
 }
 
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
-fn kernel_who_flushes_our_chain_while_we_write_is_found_out_at_once() {
-    let host = Netns::new();
-    let programs = host.programs(Variant::Nft);
-    let pyfilter = attacked(&programs, &ATTACKERS);
-    pyfilter.scan().exits(0);
-    let flushed = programs.directory().join("flushed");
-    let restore = programs
-        .enter("", "iptables-restore")
-        .replacen("exec ", "", 1);
-    programs.script(
-        "iptables-restore",
-        &format!(
-            "{restore} || exit\ntest -e {0} && exit\ntouch {0}\n{1} -F PYFILTER",
-            flushed.display(),
-            programs.enter("", "iptables").replace("\"$@\"", ""),
-        ),
-    );
-    pyfilter.scan().exits(0);
-    pyfilter.append("auth.log", failures("203.0.113.14", 5));
-    pyfilter.scan().exits(0).bans(["203.0.113.14"]);
-    assert!(flushed.exists());
-    in_force(
-        &pyfilter,
-        &programs,
-        &["203.0.113.13", "203.0.113.14", "2001:db8::13"],
-    );
+fn kernel_who_flushes_our_bans_while_we_write_is_found_out() {
+    for kind in KINDS {
+        let host = Netns::new();
+        let firewall = kind.on(&host);
+        let pyfilter = firewall.attacked(&ATTACKERS);
+        pyfilter.scan().exits(0);
+        let flushed = firewall.directory().join("flushed");
+        let [writer, _] = kind.writers();
+        let flush = match kind {
+            FirewallKind::Nftables => {
+                let nft = firewall.work("", "nft");
+                nft.replace("\"$@\"", "flush set inet pyfilter v4")
+            }
+            _ => firewall
+                .work("", "iptables")
+                .replace("\"$@\"", "-F PYFILTER"),
+        };
+        // The programs are others now, so all is listed, and what is right is known.
+        firewall.script(
+            writer,
+            &format!(
+                "({work}) || exit\ntest -e {marks}.now || exit 0\ntest -e {marks} && exit\ntouch {marks}\n{flush}",
+                work = firewall.work("", writer),
+                marks = flushed.display(),
+            ),
+        );
+        pyfilter.scan().exits(0);
+        std::fs::write(flushed.with_extension("now"), "").unwrap();
+        pyfilter.append("auth.log", failures("203.0.113.14", 5));
+        pyfilter.scan().exits(0).bans(["203.0.113.14"]);
+        assert!(flushed.exists(), "{kind:?}");
+        // Nothing counts what is changed in legacy's tables: the next run sees it.
+        if kind == FirewallKind::IptablesLegacy {
+            assert_eq!(firewall.blocked(), [ATTACKERS[1]]);
+            let json = pyfilter.run(["scan", "--json"]).exits(0).json();
+            assert_eq!(json["firewall"]["changed"], true);
+        }
+        let all = ["203.0.113.13", "203.0.113.14", "2001:db8::13"];
+        firewall.in_force(&pyfilter, &all);
+    }
 }
 
 #[test]
@@ -132,7 +188,7 @@ fn kernel_the_other_variant_of_iptables_is_listed_and_blocks_too() {
 }
 
 /// Bans by hand, as many as it takes for our chain to be long.
-fn long(pyfilter: &crate::kit::Sandbox) {
+fn long(pyfilter: &Sandbox) {
     pyfilter.scan().exits(0);
     pyfilter.edit("blacklist.v4", |text| {
         let mut lines = String::new();
@@ -183,11 +239,7 @@ fn kernel_an_unban_among_many_bans_lists_none_of_them() {
 }
 
 /// Expects all that is in force in the kernel, and this one not.
-fn in_force_but(
-    pyfilter: &crate::kit::Sandbox,
-    programs: &crate::netns::Programs<'_>,
-    address: &str,
-) {
+fn in_force_but(pyfilter: &Sandbox, programs: &crate::netns::Programs<'_>, address: &str) {
     let sorted = |mut list: Vec<String>| {
         list.sort();
         list

@@ -1,7 +1,7 @@
 //! What keeps a ban from working, or the lifting of one.
 
 use crate::app::firewall_step;
-use crate::firewall::{self, CommittedBans, FirewallBackend, FirewallFinding};
+use crate::firewall::{self, CommittedBans, FirewallFinding, RulesetFingerprint};
 use crate::model::{Firewall, Subject};
 use crate::store::{Store, StoreError};
 
@@ -29,12 +29,14 @@ pub(super) fn look(settings: &Firewall, store: Option<&Store>, findings: &mut Ch
             None
         }
     };
-    let is_known =
-        committed.is_some() && store.is_some_and(|store| is_as_applied(&*backend, store));
-    let seen = if is_known {
-        backend.inspect_others()
-    } else {
-        backend.inspect()
+    let (now, text) = backend.look();
+    let is_known = committed.is_some()
+        && now.is_some_and(|now| store.is_some_and(|store| is_as_applied(&now, store)));
+    let seen = match (is_known, text) {
+        (true, Some(text)) => backend.inspect_text(&text.others(settings)),
+        (false, Some(text)) => backend.inspect_text(&text),
+        (true, None) => backend.inspect_others(),
+        (false, None) => backend.inspect(),
     };
     for finding in seen.check(id.as_deref(), committed.as_ref(), is_known) {
         match finding {
@@ -66,10 +68,9 @@ pub(super) fn look(settings: &Firewall, store: Option<&Store>, findings: &mut Ch
 
 /// Whether nobody has changed the firewall since it was known to show the bans of now: to
 /// list a million of them would take long.
-fn is_as_applied(backend: &dyn FirewallBackend, store: &Store) -> bool {
+fn is_as_applied(now: &RulesetFingerprint, store: &Store) -> bool {
     let shown = store.applied_fingerprint().ok().flatten();
-    let (Some(shown), Some(now), Ok(number)) = (shown, backend.fingerprint(), store.number())
-    else {
+    let (Some(shown), Ok(number)) = (shown, store.number()) else {
         return false;
     };
     shown.number == number && shown.fingerprint == now.text()

@@ -7,6 +7,7 @@ use super::obstacles::{self, Obstacle};
 use super::owner;
 use super::reconcile::needs_change;
 use super::tables::FilterTables;
+use crate::firewall::store_id;
 use crate::firewall::{CommittedBans, FirewallFinding, changed};
 use crate::model::{Escaped, Family, Firewall, Subject, plural};
 
@@ -73,7 +74,9 @@ fn of_table(
         None => format!("firewall: {family}, iptables {version}; the next run makes chain {chain}"),
     }));
     if let Some(other) = other {
-        findings.push(Warning(format!("firewall: {family}: chain {chain} carries the id of another store, {other}; the next run puts the bans of this one, {}, in their place: give one of the two another settings.firewall.chain", store.unwrap_or_default())));
+        let place = format!("firewall: {family}: chain {chain}");
+        let told = store_id::will_be_taken_over(&place, &other, store);
+        findings.push(Warning(told));
     }
     let notes = listing.notes.iter();
     findings

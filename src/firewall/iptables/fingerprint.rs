@@ -5,7 +5,9 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 
+use super::leftover::has_legacy_filter;
 use super::programs::{IptablesPrograms, PROGRAMS};
+use super::saved::SavedTables;
 use crate::firewall::RulesetFingerprint;
 use crate::firewall::fingerprint::namespace;
 use crate::model::{Family, Firewall};
@@ -16,8 +18,28 @@ use crate::system;
 /// alone.
 const LAYOUT: u32 = 3;
 
-/// The state now; none where the kernel does not tell.
-pub(super) fn take(firewall: &Firewall) -> Option<RulesetFingerprint> {
+/// The state now, and the tables, where they had to be listed for it. That is so for
+/// legacy: its tables count nothing.
+pub(super) fn look(firewall: &Firewall) -> (Option<RulesetFingerprint>, Option<SavedTables>) {
+    let counted = counted(firewall);
+    let is_ours = |counted: &RulesetFingerprint| {
+        let mut families = Family::BOTH.into_iter();
+        families.any(|family| counted.has_chain(family))
+    };
+    let is_legacy =
+        !counted.as_ref().is_some_and(is_ours) && Family::BOTH.into_iter().any(has_legacy_filter);
+    let place = place(firewall).ok().filter(|_| is_legacy);
+    let Some((place, saved)) = place.zip(is_legacy.then(|| SavedTables::save(firewall)).flatten())
+    else {
+        return (counted, None);
+    };
+    let tables = saved.fingerprints(&firewall.chain);
+    let fingerprint = RulesetFingerprint::of_text(place, tables);
+    (Some(fingerprint), Some(saved))
+}
+
+/// The state of `nf_tables` now; none where the kernel does not tell.
+pub(super) fn counted(firewall: &Firewall) -> Option<RulesetFingerprint> {
     let taken = RulesetFingerprint::take(
         || place(firewall),
         |socket| {

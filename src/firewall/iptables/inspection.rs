@@ -37,8 +37,11 @@ impl FirewallInspection for FilterTables {
     }
 
     /// Only the rules of `nf_tables` count its generation up, so each table has to be of
-    /// the nft variant, with our chain in it.
+    /// the nft variant, with our chain in it. A text has to be the one that was read.
     fn is_covered_by(&self, fingerprint: &RulesetFingerprint) -> bool {
+        if let Some(tables) = fingerprint.tables() {
+            return self.text.as_ref() == Some(tables);
+        }
         let tables = [&self.v4, &self.v6];
         Family::BOTH.into_iter().zip(tables).all(|(family, table)| {
             let has_chain = fingerprint.has_chain(family);

@@ -53,7 +53,7 @@ impl Leftover<'_> {
             IptablesVariant::Legacy => Err(self.stays(&there, &error.to_string())),
             IptablesVariant::Nft => {
                 let chains = self.chains().unwrap_or_default();
-                nft::remove(self.family, &there, &chains, self.programs)
+                nft::remove(self.family, &there, self.store, &chains, self.programs)
                     .map_err(|by_nft| self.stays(&there, &format!("{error}; {by_nft}")))
             }
         }
@@ -143,7 +143,7 @@ impl Leftover<'_> {
 
 /// Whether legacy's filter table is there. Its own programs would load its module and
 /// make the table only to look into it.
-fn has_legacy_filter(family: Family) -> bool {
+pub(super) fn has_legacy_filter(family: Family) -> bool {
     // Not `/proc/net`, which a service with `ProcSubset=pid` has not.
     let names = match family {
         Family::V4 => "/proc/self/net/ip_tables_names",

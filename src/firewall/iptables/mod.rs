@@ -13,6 +13,7 @@
 //! | `apply`, `report` | gives the plans to the kernel; what came of it, in sentences |
 //! | `delta` | writes a difference without listing |
 //! | `fingerprint` | what a fingerprint depends on here |
+//! | `saved` | legacy's tables as texts: a digest in place of a generation |
 //! | `leftover`, `nft` | removes what the other variant of iptables made |
 //! | `check`, `obstacles` | what makes a ban or its lifting idle, for `check`, `explain`, `unban` |
 //! | `programs` | finds and runs the programs |
@@ -39,6 +40,7 @@ mod reconcile;
 mod report;
 mod rule;
 mod ruleset;
+mod saved;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -48,12 +50,13 @@ use std::collections::BTreeSet;
 
 use crate::firewall::{
     CommittedBans, DeltaOutcome, FirewallBackend, FirewallInspection, ReconcileOutcome,
-    RulesetFingerprint,
+    RulesetFingerprint, RulesetText,
 };
 use crate::model::{Family, Firewall, InstalledChain, Subject};
 use crate::system;
 use long::OurChains;
 use programs::{IptablesPrograms, TableCommand};
+pub(super) use saved::SavedTables;
 use tables::FilterTables;
 use tree::ChainTree;
 
@@ -81,7 +84,16 @@ impl FirewallBackend for Iptables<'_> {
     }
 
     fn fingerprint(&self) -> Option<RulesetFingerprint> {
-        fingerprint::take(self.firewall)
+        self.look().0
+    }
+
+    fn look(&self) -> (Option<RulesetFingerprint>, Option<RulesetText>) {
+        let (fingerprint, saved) = fingerprint::look(self.firewall);
+        (fingerprint, saved.map(RulesetText))
+    }
+
+    fn inspect_text(&self, text: &RulesetText) -> Box<dyn FirewallInspection> {
+        Box::new(text.0.listed(self.firewall))
     }
 
     fn apply_delta(

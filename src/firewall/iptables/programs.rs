@@ -86,6 +86,19 @@ impl<'a> IptablesPrograms<'a> {
 
     /// The filter table; none if the host has no such family.
     pub(super) fn save(self) -> Result<Option<Listing>, FirewallError> {
+        let Some(saved) = self.saved_text()? else {
+            return Ok(None);
+        };
+        let mut listing = parsed(self.family, &saved)?;
+        // An empty table may be printed as nothing at all, which names no variant.
+        if saved.stdout.is_empty() && !self.is_legacy()? {
+            listing.version = Some("(nf_tables)".to_owned());
+        }
+        Ok(Some(listing))
+    }
+
+    /// The filter table as it is printed; none if the host has no such family.
+    pub(super) fn saved_text(self) -> Result<Option<ProgramOutput>, FirewallError> {
         if self.family == Family::V6 && !system::kernel_has_ipv6() {
             return Ok(None);
         }
@@ -97,14 +110,7 @@ impl<'a> IptablesPrograms<'a> {
             }
             return Err(failure(program, &done, ""));
         }
-        let mut listing = Listing::parse(self.family, &done.stdout)
-            .and_then(|listing| listing.warned(&done.stderr))
-            .map_err(|source| FirewallError::Unreadable { program, source })?;
-        // An empty table may be printed as nothing at all, which names no variant.
-        if done.stdout.is_empty() && !self.is_legacy()? {
-            listing.version = Some("(nf_tables)".to_owned());
-        }
-        Ok(Some(listing))
+        Ok(Some(done))
     }
 
     /// What `-S` prints of a chain of the filter table: as iptables-save does, and its
@@ -212,6 +218,14 @@ impl<'a> IptablesPrograms<'a> {
             }
         })
     }
+}
+
+/// The filter table of `family`, of what was printed of it.
+pub(super) fn parsed(family: Family, saved: &ProgramOutput) -> Result<Listing, FirewallError> {
+    let program = TableCommand::Save.of(family);
+    Listing::parse(family, &saved.stdout)
+        .and_then(|listing| listing.warned(&saved.stderr))
+        .map_err(|source| FirewallError::Unreadable { program, source })
 }
 
 /// What `-S` prints of a chain, as iptables-save does.

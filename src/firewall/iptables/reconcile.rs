@@ -88,6 +88,12 @@ pub(super) fn remove(
     remove_leftovers(firewall, store, made, &tables, &mut outcome);
     outcome.installed.sort();
     outcome.installed.dedup();
+    if outcome.changed {
+        let stays = |chain: &str| outcome.installed.iter().any(|made| made.chain == chain);
+        let gone = made.iter().filter(|made| !stays(&made.chain));
+        let gone = gone.map(|made| format!("chain {}", made.chain));
+        outcome.removed = gone.collect();
+    }
     outcome
 }
 

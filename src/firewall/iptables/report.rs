@@ -7,6 +7,7 @@ use super::apply::{AppliedFamily, FamilyResult};
 use super::error::FirewallError;
 use super::ruleset::RulesetPlan;
 use crate::firewall::ReconcileOutcome;
+use crate::firewall::store_id;
 use crate::model::{Family, Problem, Subject, plural};
 use crate::system;
 
@@ -41,16 +42,10 @@ pub(super) fn taken_over(families: &[AppliedFamily], chain: &str, store: &str) -
     let others: BTreeSet<&String> = plans
         .filter_map(|(_, plan)| plan.taken_from.as_ref())
         .collect();
-    let sentence = |other| {
-        format!(
-            "firewall: chain {chain} carried the id of another store, {other}; it now holds the bans \
-             of this one, {store}. If that store is in use, each of the two takes the other's bans \
-             out of the firewall: give one of them another settings.firewall.chain"
-        )
-    };
+    let place = format!("chain {chain}");
+    let others = others.into_iter();
     others
-        .into_iter()
-        .map(|other| Problem::new(sentence(other)))
+        .map(|other| store_id::taken_over(&place, other, store))
         .collect()
 }
 

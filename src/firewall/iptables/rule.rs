@@ -142,7 +142,7 @@ fn shell_word(word: &str) -> Cow<'_, str> {
 }
 
 /// What iptables-save prints for a bare `-j REJECT`.
-fn default_answer(family: Family) -> &'static str {
+pub(super) fn default_answer(family: Family) -> &'static str {
     match family {
         Family::V4 => "icmp-port-unreachable",
         Family::V6 => "icmp6-port-unreachable",

@@ -41,7 +41,7 @@ mod draft;
 mod tests;
 mod wanted;
 
-pub(super) use chains::amendment;
+pub(super) use chains::{Amendment, as_saved};
 use draft::Draft;
 pub(super) use wanted::{RulesetPlan, Wanted};
 

@@ -4,6 +4,7 @@ use super::error::FirewallError;
 use super::listing::Listing;
 use super::long::{self, OurChains};
 use super::programs::IptablesPrograms;
+use crate::firewall::fingerprint::TableText;
 use crate::model::{Family, Firewall};
 
 /// One family's filter table; none if the host has no such family.
@@ -15,6 +16,8 @@ pub(super) struct FilterTables {
     pub(super) firewall: Firewall,
     pub(super) v4: FamilyListing,
     pub(super) v6: FamilyListing,
+    /// What a fingerprint keeps of them, where they were listed for one.
+    pub(super) text: Option<[Option<TableText>; 2]>,
 }
 
 /// The table of `family` as its programs list it; our `chains` perhaps left out, where
@@ -40,7 +43,12 @@ impl FilterTables {
             listed(iptables, family, &[&firewall.chain], ours)
         });
         let firewall = firewall.clone();
-        FilterTables { firewall, v4, v6 }
+        FilterTables {
+            firewall,
+            v4,
+            v6,
+            text: None,
+        }
     }
 
     /// The tables that could be read.

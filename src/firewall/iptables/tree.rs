@@ -96,17 +96,49 @@ impl ChainTree {
     pub(super) fn of(chain: &str, family: Family, bans: &BTreeSet<Subject>) -> Self {
         let bans = bans.iter().filter(|ban| ban.family() == family);
         let bans: Vec<Ban> = bans.map(|ban| Ban::new(*ban)).collect();
-        let mut builder = Builder {
-            stem: stem(chain),
-            family,
-            leaf: leaf(bans.len()),
-            names: HashSet::new(),
-            chains: Vec::new(),
+        Builder::new(chain, family, bans.len()).tree(chain, &bans)
+    }
+
+    /// The trees before and after a change, of which both lack what is the same in both:
+    /// the chains that are reached in the same way and hold none of what changed. `after`
+    /// are the bans then; `gone` and `new` are what changed, all of `family`.
+    pub(super) fn differing(
+        chain: &str,
+        family: Family,
+        after: &BTreeSet<Subject>,
+        gone: &[Subject],
+        new: &[Subject],
+    ) -> [Self; 2] {
+        let after = after.iter().filter(|ban| ban.family() == family);
+        let after: Vec<Ban> = after.map(|ban| Ban::new(*ban)).collect();
+        let new: BTreeSet<Subject> = new.iter().copied().collect();
+        let there = after.iter().filter(|ban| !new.contains(&ban.subject));
+        let mut before: Vec<Ban> = there.copied().collect();
+        before.extend(gone.iter().map(|ban| Ban::new(*ban)));
+        before.sort_unstable_by_key(|ban| ban.subject);
+        let changed = new.iter().chain(gone);
+        let mut changed: Vec<u128> = changed.map(|ban| Ban::new(*ban).bits).collect();
+        changed.sort_unstable();
+        let tree = |bans: &[Ban], passed_over: PassedOver| {
+            let mut builder = Builder::new(chain, family, bans.len());
+            builder.passed_over = passed_over;
+            builder.unchanged_by(&changed).tree_and_rest(chain, bans)
         };
-        builder.chain(chain.to_owned(), &bans, 0);
-        ChainTree {
-            chains: builder.chains,
+        // Names of IPv6 may be digests, of which no two may be the same: that is seen only
+        // where all are made.
+        if family == Family::V6 || leaf(before.len()) != leaf(after.len()) {
+            let full = |bans: &[Ban]| Builder::new(chain, family, bans.len()).tree(chain, bans);
+            return [full(&before), full(&after)];
         }
+        let (first, candidates) = tree(&before, PassedOver::Any);
+        let count = candidates.len();
+        let (after, same) = tree(&after, PassedOver::Only(candidates));
+        if same.len() == count {
+            return [first, after];
+        }
+        // What was left out before, and is reached otherwise now.
+        let (before, _) = tree(&before, PassedOver::Only(same));
+        [before, after]
     }
 
     /// The chain in which the ban stands.
@@ -124,9 +156,10 @@ pub(super) fn is_child(chain: &str, name: &str) -> bool {
 }
 
 /// How many bans a leaf may hold. With up to 131,072 bans a packet passes 16 rules in
-/// each of three chains and 40 in a leaf, and with a million 320 in a leaf.
+/// each of three chains and 40 in a leaf, and with a million 305 in a leaf. It grows by
+/// one at a time: at each such step only leaves with just as many bans become others.
 fn leaf(bans: usize) -> usize {
-    SMALLEST_LEAF.max(bans.next_power_of_two() / 4096 * 5 / 4)
+    SMALLEST_LEAF.max(bans * 5 / 16_384)
 }
 
 /// A ban as bits, the first one of the address uppermost.
@@ -146,15 +179,72 @@ impl Ban {
     }
 }
 
-struct Builder {
+struct Builder<'c> {
     stem: String,
     family: Family,
     leaf: usize,
     names: HashSet<String>,
     chains: Vec<TreeChain>,
+    /// The bits of what changed, in order; none where all is to be made.
+    changed: Option<&'c [u128]>,
+    passed_over: PassedOver,
+    /// The chains that were passed over.
+    rest: HashSet<(String, usize)>,
 }
 
-impl Builder {
+/// Which chains without a change are not made. A chain is told by its name and its depth:
+/// with the same bans it has the same children then.
+enum PassedOver {
+    Any,
+    Only(HashSet<(String, usize)>),
+}
+
+impl<'c> Builder<'c> {
+    fn new(chain: &str, family: Family, bans: usize) -> Self {
+        Builder {
+            stem: stem(chain),
+            family,
+            leaf: leaf(bans),
+            names: HashSet::new(),
+            chains: Vec::new(),
+            changed: None,
+            passed_over: PassedOver::Any,
+            rest: HashSet::new(),
+        }
+    }
+
+    fn unchanged_by(mut self, changed: &'c [u128]) -> Self {
+        self.changed = Some(changed);
+        self
+    }
+
+    fn tree(self, chain: &str, bans: &[Ban]) -> ChainTree {
+        self.tree_and_rest(chain, bans).0
+    }
+
+    fn tree_and_rest(mut self, chain: &str, bans: &[Ban]) -> (ChainTree, HashSet<(String, usize)>) {
+        self.chain(chain.to_owned(), bans, 0);
+        let chains = self.chains;
+        (ChainTree { chains }, self.rest)
+    }
+
+    /// Whether the chain at `depth` that begins with `bits` bits of `ban` is not made.
+    fn is_passed_over(&self, chain: &(String, usize), ban: Ban, bits: u8) -> bool {
+        let Some(changed) = self.changed else {
+            return false;
+        };
+        let behind = u128::MAX.checked_shr(bits.into()).unwrap_or(0);
+        let at = changed.partition_point(|change| *change < ban.bits & !behind);
+        let is_changed = changed
+            .get(at)
+            .is_some_and(|change| *change <= ban.bits | behind);
+        !is_changed
+            && match &self.passed_over {
+                PassedOver::Any => true,
+                PassedOver::Only(chains) => chains.contains(chain),
+            }
+    }
+
     /// Adds the chain that holds `bans`, which are in order, and what is below it; a packet
     /// comes to it through `depth` others.
     fn chain(&mut self, name: String, bans: &[Ban], depth: usize) {
@@ -203,7 +293,12 @@ impl Builder {
         if !self.names.insert(chain.clone()) {
             return listed(bans);
         }
-        self.chain(chain.clone(), bans, depth + 1);
+        let reached = (chain.clone(), depth + 1);
+        if self.is_passed_over(&reached, *first, bits) {
+            self.rest.insert(reached);
+        } else {
+            self.chain(chain.clone(), bans, depth + 1);
+        }
         vec![TreeRule::Goto { way, chain }]
     }
 }

@@ -3,10 +3,11 @@
 use super::error::NftablesError;
 use super::listed::ListedTable;
 use super::plan::TablePlan;
-use super::program::NftProgram;
+use super::program;
 use super::reconcile::{not_ours, plan_of};
 use super::seen;
 use crate::firewall::netlink::NetlinkSocket;
+use crate::firewall::store_id;
 use crate::firewall::{CommittedBans, FirewallFinding, changed};
 use crate::model::{
     ChainLocation, Escaped, Family, Firewall, InstalledChain, IptablesVariant, plural,
@@ -28,7 +29,7 @@ pub(super) fn check(
     };
     let mut findings = Vec::new();
     let to_make = (seen.is_none() && !is_known).then_some(table.as_str());
-    let (version, fault) = program(firewall, to_make);
+    let (version, fault) = nft(firewall, to_make);
     let is_makable = fault.is_none();
     findings.extend(fault.map(|error| Error(format!("firewall: {error}"))));
     let owner = seen.and_then(|seen| seen.store());
@@ -74,20 +75,22 @@ pub(super) fn check(
         findings.push(Error(not_ours(table)));
     }
     if let Some(other) = other {
-        findings.push(Warning(format!("firewall: the table inet {table} carries the id of another store, {other}; the next run puts the bans of this one, {}, in their place: give one of the two another settings.firewall.chain", store.unwrap_or_default())));
+        let place = format!("firewall: the table inet {table}");
+        let told = store_id::will_be_taken_over(&place, other, store);
+        findings.push(Warning(told));
     }
     findings
 }
 
 /// What `nft` says of itself, and what keeps it from making the table `to_make`.
-fn program(firewall: &Firewall, to_make: Option<&str>) -> (String, Option<NftablesError>) {
-    let nft = match NftProgram::find(firewall.programs.as_deref()) {
+fn nft(firewall: &Firewall, to_make: Option<&str>) -> (String, Option<NftablesError>) {
+    let nft = match program::find(firewall.programs.as_deref()) {
         Ok(nft) => nft,
         Err(error) => return ("without its program".to_owned(), Some(error)),
     };
-    let made = to_make.map_or(Ok(()), |table| nft.check_table(table));
+    let made = to_make.map_or(Ok(()), |table| program::check_table(&nft, table));
     let fault = made.map_err(NftablesError::of_the_whole_table).err();
-    (Escaped::text(&nft.version()).to_string(), fault)
+    (Escaped::text(&program::version(&nft)).to_string(), fault)
 }
 
 /// Our table is not as the last run left it.

@@ -4,8 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::layout::table_name;
-use super::program::NftProgram;
-use super::{fingerprint, plan};
+use super::{fingerprint, plan, program};
 use crate::firewall::{CommittedBans, DeltaOutcome, RulesetFingerprint};
 use crate::model::{Firewall, Subject};
 
@@ -29,8 +28,8 @@ pub(super) fn apply(
     let commits = u32::from(!text.is_empty());
     // What is refused, is listed: a set may be full, or an element not there.
     let written = text.is_empty()
-        || NftProgram::find(firewall.programs.as_deref())
-            .is_ok_and(|nft| nft.commit(&text, &table).is_ok());
+        || program::find(firewall.programs.as_deref())
+            .is_ok_and(|nft| program::commit(&nft, &text, &table).is_ok());
     let after =
         fingerprint::take(firewall).filter(|after| written && after.follows(before, commits));
     DeltaOutcome {

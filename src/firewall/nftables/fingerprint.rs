@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 
 use super::layout::{BANS, table_name};
-use super::program::NftProgram;
+use super::program;
 use super::seen::path;
 use crate::firewall::RulesetFingerprint;
 use crate::firewall::fingerprint::namespace;
@@ -31,7 +31,7 @@ pub(super) fn take(firewall: &Firewall) -> Option<RulesetFingerprint> {
 
 /// Whose firewall it is, and what is wanted of it.
 fn place(firewall: &Firewall, table: &str) -> io::Result<String> {
-    let nft = NftProgram::find(firewall.programs.as_deref()).map_err(io::Error::other)?;
+    let nft = program::find(firewall.programs.as_deref()).map_err(io::Error::other)?;
     let there = fs::metadata(&nft.path)?;
     let (file, changed) = (
         (there.dev(), there.ino()),

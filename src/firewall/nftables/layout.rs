@@ -33,6 +33,7 @@ use siphasher::sip::SipHasher13;
 use crate::firewall::netlink::{
     BaseHook, Expression, KernelRule, KernelSet, RuleVerdict, SET_OF_INTERVALS, source_in_header,
 };
+use crate::firewall::store_id;
 use crate::model::{Deny, Family, Subject};
 
 /// The chain with the rules.
@@ -227,11 +228,9 @@ pub(super) fn store_of_chain(name: &str) -> Option<&str> {
     name.strip_prefix(STORE).filter(|id| is_id(id))
 }
 
-/// Whether a chain can be named after `id`. An id with a blank or a line end would be a
-/// command.
+/// Whether a chain can be named after `id`.
 pub(super) fn is_id(id: &str) -> bool {
-    let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    (1..=64).contains(&id.len()) && id.bytes().all(hex)
+    store_id::is_id(id, 64)
 }
 
 #[cfg(test)]

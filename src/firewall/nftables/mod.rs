@@ -15,7 +15,7 @@
 //! | `fingerprint` | what a fingerprint depends on here |
 //! | `check` | what `check` tells |
 //! | `others` | rules of others that block one address |
-//! | `program` | finds and runs `nft` |
+//! | `program` | what is asked of `nft` |
 //! | `error` | what went wrong, from what `nft` and the kernel say |
 //!
 //! `nft` only writes. Its listings take much longer than the kernel's own, and their text
@@ -48,7 +48,6 @@ use crate::model::{Family, Firewall, InstalledChain, Subject};
 use crate::system;
 use layout::{BANS, SETS, set_of, table_name};
 use listed::ListedTable;
-use program::NftProgram;
 
 /// A sentence about a table that a pyfilter made and that is there, though nftables is not
 /// the backend now. One that the store does not remember has to carry an id.
@@ -66,7 +65,7 @@ pub(super) struct Nftables<'a> {
 impl Nftables<'_> {
     /// Whether `nft` is there.
     pub(super) fn is_installed(&self) -> bool {
-        NftProgram::find(self.firewall.programs.as_deref()).is_ok()
+        program::find(self.firewall.programs.as_deref()).is_ok()
     }
 
     /// What this configuration makes.

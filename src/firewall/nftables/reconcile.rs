@@ -4,8 +4,9 @@ use super::error::NftablesError;
 use super::layout::{is_id, table_name};
 use super::listed::ListedTable;
 use super::plan::{self, TablePlan, WantedTable};
-use super::program::NftProgram;
+use super::program;
 use super::seen::{self, SeenTable};
+use crate::firewall::store_id;
 use crate::firewall::{CommittedBans, ReconcileOutcome};
 use crate::model::{ChainLocation, Family, Firewall, InstalledChain, Problem};
 use crate::system;
@@ -100,8 +101,9 @@ pub(super) fn reconcile(inspected: ListedTable, committed: &CommittedBans) -> Re
         ..
     } = plan
     {
-        let taken = taken_from.map(|other| taken_over(&table, &other, &committed.store));
-        outcome.taken_over.extend(taken);
+        let place = format!("the table inet {table}");
+        let taken = |other: String| store_id::taken_over(&place, &other, &committed.store);
+        outcome.taken_over.extend(taken_from.map(taken));
         if has_others {
             outcome.warnings.push(format!(
                 "firewall: the table inet {table} held rules, chains or sets that are not \
@@ -166,11 +168,14 @@ fn commit(firewall: &Firewall, table: &str, plan: &TablePlan) -> Result<(), Nfta
     match plan {
         TablePlan::Right | TablePlan::NotOurs => Ok(()),
         TablePlan::Difference(text) => {
-            NftProgram::find(firewall.programs.as_deref())?.commit(text, table)
+            let nft = program::find(firewall.programs.as_deref())?;
+            program::commit(&nft, text, table)
         }
-        TablePlan::Whole { text, .. } => NftProgram::find(firewall.programs.as_deref())?
-            .commit(text, table)
-            .map_err(NftablesError::of_the_whole_table),
+        TablePlan::Whole { text, .. } => {
+            let nft = program::find(firewall.programs.as_deref())?;
+            let given = program::commit(&nft, text, table);
+            given.map_err(NftablesError::of_the_whole_table)
+        }
     }
 }
 
@@ -200,6 +205,8 @@ fn take_up(
         Ok(Removal::Done) => {
             outcome.changed = true;
             outcome.commits += 1;
+            let table = format!("table inet {}", made.chain);
+            outcome.removed.insert(table);
         }
         Ok(Removal::Left(warning)) => outcome.warnings.push(warning),
         Err(error) => {
@@ -273,7 +280,8 @@ fn remove_table(
         _ => {}
     }
     let text = format!("delete table inet {table}\n");
-    NftProgram::find_for_removal(firewall.programs.as_deref())?.commit(&text, table)?;
+    let nft = program::find_for_removal(firewall.programs.as_deref())?;
+    program::commit(&nft, &text, table)?;
     Ok(Removal::Done)
 }
 
@@ -284,14 +292,6 @@ pub(super) fn not_ours(table: &str) -> String {
          blocked: set settings.firewall.chain to another name, or remove the table with `nft \
          delete table inet {table}`"
     )
-}
-
-fn taken_over(table: &str, other: &str, store: &str) -> Problem {
-    Problem::new(format!(
-        "firewall: the table inet {table} carried the id of another store, {other}; it now holds the \
-         bans of this one, {store}. If that store is in use, each of the two takes the other's bans \
-         out of the firewall: give one of them another settings.firewall.chain"
-    ))
 }
 
 fn problem(error: &NftablesError) -> Problem {

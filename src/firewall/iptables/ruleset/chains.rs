@@ -6,11 +6,12 @@
 //! -A PYFILTER/10-12 -s 10.0.0.1/32 -j DROP
 //! ```
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use crate::firewall::iptables::rule::default_answer;
 use crate::firewall::iptables::tree::{ChainTree, TreeChain, TreeRule};
-use crate::model::Deny;
+use crate::model::{Deny, Family};
 
 /// Writes these chains. A way on may lead to any of them, so all are made first. `id` is
 /// the rule with the store's id, which stands first in `ours`.
@@ -38,35 +39,74 @@ pub(super) fn write_chains(
     }
 }
 
-/// The restore text that turns one tree below `chain` into another one. `id` is the rule
-/// with the store's id.
-pub(in crate::firewall::iptables) fn amendment(
-    chain: &str,
-    id: &str,
-    deny: Deny,
-    before: &ChainTree,
-    after: &ChainTree,
-) -> String {
-    let there: HashMap<&str, &[TreeRule]> = (before.chains.iter())
-        .map(|chain| (&*chain.name, &*chain.rules))
-        .collect();
-    let changed: Vec<&TreeChain> = (after.chains.iter())
-        .filter(|chain| {
-            there
+/// What turns one tree into another one.
+pub(in crate::firewall::iptables) struct Amendment<'t> {
+    /// The chains that differ, as they are after it.
+    pub(in crate::firewall::iptables) changed: Vec<&'t TreeChain>,
+    /// Those, and the ones that go, as they were.
+    pub(in crate::firewall::iptables) former: Vec<&'t TreeChain>,
+    gone: Vec<&'t str>,
+}
+
+impl<'t> Amendment<'t> {
+    /// From `before` to `after`.
+    pub(in crate::firewall::iptables) fn of(before: &'t ChainTree, after: &'t ChainTree) -> Self {
+        let by_name = |tree: &'t ChainTree| -> HashMap<&'t str, &'t [TreeRule]> {
+            let chains = tree.chains.iter();
+            chains.map(|chain| (&*chain.name, &*chain.rules)).collect()
+        };
+        let (there, stay) = (by_name(before), by_name(after));
+        let differ = |chain: &&TreeChain, other: &HashMap<&str, &[TreeRule]>| {
+            other
                 .get(&*chain.name)
                 .is_none_or(|rules| *rules != chain.rules)
-        })
-        .collect();
-    let mut text = "*filter\n".to_owned();
-    write_chains(&mut text, &changed, chain, id, deny);
-    let stay: HashSet<&str> = after.chains.iter().map(|chain| &*chain.name).collect();
-    let gone = before.chains.iter().map(|chain| &*chain.name);
-    let gone: Vec<&str> = gone.filter(|name| !stay.contains(name)).collect();
-    for command in ['F', 'X'] {
-        for name in &gone {
-            let _ = writeln!(text, "-{command} {name}");
+        };
+        let of = |tree: &'t ChainTree, other| -> Vec<&'t TreeChain> {
+            let chains = tree.chains.iter();
+            chains.filter(|chain| differ(chain, other)).collect()
+        };
+        let former = of(before, &stay);
+        let gone = former.iter().map(|chain| &*chain.name);
+        let gone = gone.filter(|name| !stay.contains_key(name)).collect();
+        Amendment {
+            changed: of(after, &there),
+            former,
+            gone,
         }
     }
-    text.push_str("COMMIT\n");
-    text
+
+    /// The restore text for the trees below `chain`. `id` is the rule with the store's id.
+    pub(in crate::firewall::iptables) fn text(&self, chain: &str, id: &str, deny: Deny) -> String {
+        let mut text = "*filter\n".to_owned();
+        write_chains(&mut text, &self.changed, chain, id, deny);
+        for command in ['F', 'X'] {
+            for name in &self.gone {
+                let _ = writeln!(text, "-{command} {name}");
+            }
+        }
+        text.push_str("COMMIT\n");
+        text
+    }
+}
+
+/// These chains as iptables-save prints them, for which REJECT always has an answer.
+pub(in crate::firewall::iptables) fn as_saved(
+    chains: &[&TreeChain],
+    ours: &str,
+    id: &str,
+    deny: Deny,
+    family: Family,
+) -> String {
+    let mut text = String::new();
+    write_chains(&mut text, chains, ours, id, deny);
+    match deny {
+        Deny::Drop => text,
+        Deny::Reject => {
+            let answer = default_answer(family);
+            text.replace(
+                " -j REJECT\n",
+                &format!(" -j REJECT --reject-with {answer}\n"),
+            )
+        }
+    }
 }

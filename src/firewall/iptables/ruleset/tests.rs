@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use super::*;
 use crate::firewall::iptables::owner;
 use crate::firewall::iptables::rule::ListedRule;
+use crate::firewall::iptables::saved;
 use crate::firewall::iptables::tree::ChainTree;
 use crate::firewall::rule_text::rule_text;
 use crate::model::{Address, Deny, Family, Subject};
@@ -29,6 +30,10 @@ impl Table {
 
     /// What iptables-save would print.
     fn listing(&self) -> Listing {
+        Listing::parse(Family::V4, self.saved().as_bytes()).unwrap()
+    }
+
+    fn saved(&self) -> String {
         let mut text = "*filter\n".to_owned();
         for name in self.0.keys() {
             let policy = if BUILTIN.contains(&&**name) {
@@ -43,7 +48,7 @@ impl Table {
                 let _ = writeln!(text, "-A {name} {rule}");
             }
         }
-        Listing::parse(Family::V4, format!("{text}COMMIT\n").as_bytes()).unwrap()
+        text + "COMMIT\n"
     }
 
     /// All of `text` or, with the refused line, none of it.
@@ -476,20 +481,61 @@ fn what_is_known_to_be_there_is_amended_like_what_is_listed() {
             .unwrap();
         table.restore(&first).unwrap();
         let tree = |bans| ChainTree::of("PYFILTER", Family::V4, bans);
-        let known = amendment(
-            "PYFILTER",
-            &id(STORE),
-            Deny::Drop,
-            &tree(&before),
-            &tree(&after),
-        );
+        let (before, now) = (tree(&before), tree(&after));
+        let change = Amendment::of(&before, &now);
+        let known = change.text("PYFILTER", &id(STORE), Deny::Drop);
         let listed = plan(&wants(&after, &hooks), &[], &table.listing())
             .text
             .unwrap();
         let mut amended = table.clone();
         amended.restore(&known).unwrap();
+        // The digest of the text is known before it is listed.
+        let digest = |chains| {
+            let text = as_saved(chains, "PYFILTER", &id(STORE), Deny::Drop, Family::V4);
+            saved::digest(text.as_bytes())
+        };
+        let of = |table: &Table| saved::digest(table.saved().as_bytes());
+        let without = of(&table).wrapping_sub(digest(&change.former));
+        assert_eq!(without.wrapping_add(digest(&change.changed)), of(&amended));
         table.restore(&listed).unwrap();
         assert_eq!(amended, table);
+    }
+}
+
+/// Few networks of 4,096 addresses, so that leaves divide and merge.
+fn clustered_bans() -> impl Strategy<Value = BTreeSet<Subject>> {
+    let ban = (0..3_u32, 0..4096_u32, 20..=40_u8).prop_map(|(network, low, length)| {
+        let address = std::net::Ipv4Addr::from_bits(0x0a00_0000 | network << 16 | low);
+        Subject::network(address.into(), length.min(32))
+    });
+    prop::collection::btree_set(ban, 0..250)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// What both trees lack is what a comparison of whole trees finds to be the same.
+    #[test]
+    fn trees_without_what_is_the_same_are_amended_like_whole_ones(
+        after in clustered_bans(), changed in clustered_bans(), few in 1..40_usize,
+    ) {
+        let gone = changed.difference(&after).copied().take(few);
+        let gone: Vec<Subject> = gone.collect();
+        let new: Vec<Subject> = after.iter().copied().step_by(7).take(few).collect();
+        let mut before = after.clone();
+        before.retain(|ban| !new.contains(ban));
+        before.extend(gone.iter().copied());
+        let whole = [&before, &after].map(|bans| ChainTree::of("PYFILTER", Family::V4, bans));
+        let differing = ChainTree::differing("PYFILTER", Family::V4, &after, &gone, &new);
+        let text = |[before, after]: &[ChainTree; 2]| {
+            let change = Amendment::of(before, after);
+            let saved =
+                |chains: &[_]| as_saved(chains, "PYFILTER", "ID", Deny::Drop, Family::V4);
+            let texts = [saved(&change.former), saved(&change.changed)];
+            (change.text("PYFILTER", "ID", Deny::Drop), texts)
+        };
+        prop_assert_eq!(text(&differing), text(&whole));
+        prop_assert!(differing[1].chains.len() <= whole[1].chains.len());
     }
 }
 

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv6Addr;
 
 use super::*;
@@ -148,6 +148,33 @@ fn a_new_ban_touches_one_leaf_or_divides_it() {
             .filter(|chain| !before.chains.contains(chain));
         // The leaf with its two halves at most, or the chain whose single ban became a leaf.
         assert!(changed.count() <= 3);
+    }
+}
+
+/// Leaves grow with the number of bans. No single ban changes them all.
+#[test]
+fn a_ban_with_which_leaves_grow_changes_few_of_them() {
+    // From 40 to 41, and from 61 to 62 bans a leaf.
+    for most in [134_348, 203_161] {
+        let mut bans = scattered(most + 100);
+        while bans.len() > most as usize {
+            bans.pop_last();
+        }
+        let before = ChainTree::of("PYFILTER", Family::V4, &bans);
+        let grown = leaf(bans.len());
+        bans.insert(v4(1));
+        assert_eq!(leaf(bans.len()), grown + 1);
+        let after = ChainTree::of("PYFILTER", Family::V4, &bans);
+        let there: HashMap<&str, &[TreeRule]> = (before.chains.iter())
+            .map(|chain| (&*chain.name, &*chain.rules))
+            .collect();
+        let is_new = |chain: &&TreeChain| there.get(&*chain.name) != Some(&&*chain.rules);
+        let changed = after.chains.iter().filter(is_new).count();
+        assert!(
+            changed * 20 < after.chains.len(),
+            "{changed} of {}",
+            after.chains.len()
+        );
     }
 }
 
