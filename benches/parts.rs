@@ -10,7 +10,9 @@ use divan::{Bencher, black_box};
 use pyfilter::config::Config;
 use pyfilter::geo::Countries;
 use pyfilter::judge::{AllowList, Judge};
-use pyfilter::model::{Failure, Line, LinePlace, PathId, Rule, Thresholds, WindowKind};
+use pyfilter::model::{
+    Address, Failure, Line, LinePlace, PathId, Rule, Subject, Thresholds, WindowKind,
+};
 use pyfilter::rules::{Clock, Formats, Matcher, Verdict};
 
 mod generate;
@@ -172,8 +174,9 @@ fn name_countries(bencher: Bencher<'_, '_>) {
     let countries = Countries::open(Path::new(&path)).expect("a database of countries");
     let all_over = |n: u32| std::net::Ipv4Addr::from(n.wrapping_mul(2_654_435_761));
     let in_fixture = |n: u32| std::net::Ipv4Addr::new(203, 0, 113, n.to_le_bytes()[0]);
-    let addresses: Vec<std::net::IpAddr> = (0..50_000)
-        .flat_map(|n| [all_over(n).into(), in_fixture(n).into()])
+    let addresses: Vec<Subject> = (0..50_000)
+        .flat_map(|n| [all_over(n), in_fixture(n)])
+        .map(|address| Subject::from(Address::from(address)))
         .collect();
     bencher.counter(ItemsCount::new(addresses.len())).bench(|| {
         let named = addresses
@@ -194,21 +197,21 @@ fn judge(bencher: Bencher<'_, '_>, kind: &str) {
     } else {
         WindowKind::Sliding
     };
-    let ban_time = NonZeroU32::new(60).into();
+    let ban_times = NonZeroU32::new(60).into();
     let thresholds = Thresholds {
         request_time: 600,
         window,
-        ban_time,
+        ban_times,
         ..Thresholds::default()
     };
     let path = PathId::of(Path::new("auth.log"));
     bencher.counter(ItemsCount::new(failures.len())).bench(|| {
-        let mut judge = Judge::new(thresholds, &never);
+        let mut judge = Judge::new(thresholds.clone(), &never);
         let line = b"Mar 22 14:18:18 web1 sshd[7]: Failed password for root from 203.0.113.9 port 4711 ssh2";
         let decided = failures.iter().filter_map(|failure| {
             let place = LinePlace::of(path, failure.offset);
-            let judged = judge.on_failure(failure, place, |kept, failure, counted| {
-                kept.push(failure, counted, path, Line::Text(line));
+            let judged = judge.on_failure(failure, place, |kept, subject, failure, counted| {
+                kept.push(failure, counted, subject, path, Line::Text(line));
             });
             judged.decision
         });

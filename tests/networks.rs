@@ -178,8 +178,12 @@ impl Course {
         let time = wanted.ban_times[before.len().min(wanted.ban_times.len() - 1)];
         self.bans.push((at, at + time));
         self.open.clear();
-        (at + time, before.len() as i64 + 1)
+        (at + time, whole(before.len()) + 1)
     }
+}
+
+fn whole(count: usize) -> i64 {
+    count.try_into().unwrap()
 }
 
 /// The same, as plainly as it can be said. Stamps never go back.
@@ -231,7 +235,7 @@ fn naive(wanted: &Wanted, steps: &[Step]) -> BTreeSet<Ban> {
         course.open.push((at, name));
         if course.open.len() >= needed {
             let (ends, count) = course.ban(wanted, at);
-            bans.insert((wide, at, ends, count, needed as i64));
+            bans.insert((wide, at, ends, count, whole(needed)));
         }
     }
     bans
@@ -298,10 +302,10 @@ fn in_force(sandbox: &Sandbox) -> Vec<String> {
 #[test]
 fn an_attacker_that_changes_its_address_within_its_network_is_banned_after_five_failures() {
     let attackers = of_network("2001:db8:0:7::", 1..6);
-    let sandbox = Sandbox::new().log("auth.log", &attack(&attackers, 0));
+    let sandbox = Sandbox::new().log("auth.log", attack(&attackers, 0));
     sandbox.scan().exits(0).prints("");
     let sandbox = Sandbox::new()
-        .log("auth.log", &attack(&attackers, 0))
+        .log("auth.log", attack(&attackers, 0))
         .set("/settings/ipv6_prefix", 64);
     let json = sandbox.scan_json();
     assert_eq!(json["bans"][0]["ip"], "2001:db8:0:7::/64");
@@ -380,6 +384,15 @@ fn banned(json: &Value, key: &str) -> Vec<(String, String)> {
         .collect()
 }
 
+fn shows_the_network_alone(sandbox: &Sandbox) {
+    let snapshot = sandbox.read("state/blacklist.v4");
+    assert!(
+        snapshot.contains("-A PYFILTER -s 203.0.113.0/24 -j DROP\n"),
+        "{snapshot}"
+    );
+    assert!(!snapshot.contains("203.0.113.1/32"), "{snapshot}");
+}
+
 /// Four neighbours are banned, then their network: a person lets all of them out at once,
 /// and none of them alone.
 #[test]
@@ -419,12 +432,7 @@ fn neighbours_that_are_banned_become_a_ban_of_their_network() {
         reason.ends_with("3 addresses of 203.0.113.0/24 were banned within 1h via ssh."),
         "{reason}"
     );
-    let snapshot = sandbox.read("state/blacklist.v4");
-    assert!(
-        snapshot.contains("-A PYFILTER -s 203.0.113.0/24 -j DROP\n"),
-        "{snapshot}"
-    );
-    assert!(!snapshot.contains("203.0.113.1/32"), "{snapshot}");
+    shows_the_network_alone(&sandbox);
     // One within it can not be lifted alone.
     sandbox
         .run(["unban", "203.0.113.2"])
@@ -501,7 +509,7 @@ fn a_network_that_holds_an_address_that_is_ignored_by_now_is_lifted() {
 fn a_changed_prefix_begins_with_empty_windows() {
     let attackers = of_network("2001:db8:0:7::", 1..5);
     let sandbox = Sandbox::new()
-        .log("auth.log", &attack(&attackers, 0))
+        .log("auth.log", attack(&attackers, 0))
         .set("/settings/ipv6_prefix", 64);
     sandbox.scan().exits(0);
     let sandbox = sandbox.set("/settings/ipv6_prefix", 56);
@@ -521,7 +529,7 @@ fn a_changed_prefix_begins_with_empty_windows() {
 fn an_unban_of_an_address_leaves_the_failures_of_its_neighbours() {
     let attackers = of_network("2001:db8:0:7::", 1..5);
     let sandbox = Sandbox::new()
-        .log("auth.log", &attack(&attackers, 0))
+        .log("auth.log", attack(&attackers, 0))
         .set("/settings/ipv6_prefix", 64);
     sandbox.scan().exits(0);
     sandbox.run(["unban", &attackers[3]]).exits(0);

@@ -12,12 +12,15 @@
 //! | `firewall` | what stands in the way of a ban, or of lifting one |
 //! | `sessions` | whether somebody is logged in from a banned address |
 //! | `disk` | room on the disk, and who may write to its places |
+//! | `preset` | how the thresholds differ from those of the preset `recommended` |
+//! | `preset` | how the thresholds differ from those of the preset `recommended` |
 //! | `redis`, `geo` | the Redis of the servers, the database of countries |
 
 mod behind;
 mod disk;
 mod firewall;
 mod geo;
+mod preset;
 mod redis;
 mod rules;
 mod runs;
@@ -60,6 +63,7 @@ pub(super) fn check(mut context: Context, args: &cli::CheckArgs) -> Exit {
         store.as_ref(),
         &mut findings,
     );
+    preset::look(&context.config, &mut findings);
     firewall::look(&context.config.firewall, store.as_ref(), &mut findings);
     geo::look(context.config.geoip.as_deref(), context.now, &mut findings);
     sessions::look(&context.allow_list, store.as_ref(), &mut findings);

@@ -127,15 +127,11 @@ pub(super) fn run(mut context: Context, job: &Job, console: Console) -> Result<D
         store,
         _locks: locks,
     });
-    let (bans, unbans, returns) = apart(with_early(early, told.events));
     let summary = Summary {
         sources,
-        bans,
         sessions: told.sessions,
-        unbans,
-        returns,
         firewall,
-        ..summary_of(context)
+        ..with_events(summary_of(context), with_early(early, told.events))
     };
     Ok(Done {
         summary,
@@ -217,17 +213,16 @@ fn sessions_of(events: &[PendingNotification], asked: Option<AskedSessions>) -> 
     sessions
 }
 
-/// The bans, the un-bans and the bans that have come back among events.
-fn apart(events: Vec<PendingNotification>) -> (Vec<Ban>, Vec<Unban>, Vec<Ban>) {
-    let (mut bans, mut unbans, mut returns) = (Vec::new(), Vec::new(), Vec::new());
+/// A summary with the bans and un-bans of these events.
+fn with_events(mut summary: Summary, events: Vec<PendingNotification>) -> Summary {
     for event in events {
         match event {
-            PendingNotification::Ban(ban) => bans.push(ban),
-            PendingNotification::Return(ban) => returns.push(ban),
-            PendingNotification::Unban(unban) => unbans.push(unban),
+            PendingNotification::Ban(ban) => summary.bans.push(ban),
+            PendingNotification::Unban(unban) => summary.unbans.push(unban),
+            PendingNotification::Return(ban) => summary.returns.push(ban),
         }
     }
-    (bans, unbans, returns)
+    summary
 }
 
 /// All events of a run: those that it committed before the reading were told by

@@ -235,24 +235,29 @@ impl Found {
                     .push(Problem::at(&self.path, message));
                 continue;
             }
-            let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-            let ban = Ban {
-                subject: *subject,
-                rule: None,
-                server: context.server.clone(),
-                at: Stamp::from_secs(context.now),
-                ends: context.config.thresholds.ban_times.first().end(context.now),
-                failures: 0,
-                instant: false,
-                origin: Origin::Snapshot,
-                reason: Some(format!("IP: {subject} was added to {name} by hand.").into()),
-                country: None,
-                count: None,
-                aggregates: 0,
-            };
+            let ban = self.ban_of_line(context, *subject);
             changes.bans.push((ban, Evidence::default()));
         }
         Ok(())
+    }
+
+    /// The ban of a line that a person has added.
+    fn ban_of_line(&self, context: &Context, subject: Subject) -> Ban {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        Ban {
+            subject,
+            rule: None,
+            server: context.server.clone(),
+            at: Stamp::from_secs(context.now),
+            ends: context.config.thresholds.ban_times.first().end(context.now),
+            failures: 0,
+            instant: false,
+            origin: Origin::Snapshot,
+            reason: Some(format!("IP: {subject} was added to {name} by hand.").into()),
+            country: None,
+            count: None,
+            aggregates: 0,
+        }
     }
 
     /// Moves a file that is not whole aside. Says whether the file is to be written.

@@ -14,7 +14,7 @@ impl Config {
         of_file.cloned().or_else(|| {
             Some(rule::builtin(
                 rules::builtin(name)?,
-                self.thresholds.clone(),
+                &self.thresholds,
                 self.aggregate,
             ))
         })
@@ -25,7 +25,7 @@ impl Config {
     pub fn builtin_rules(&self) -> Vec<Rule> {
         let builtins = rules::RULES.iter();
         builtins
-            .map(|builtin| rule::builtin(builtin, self.thresholds.clone(), self.aggregate))
+            .map(|builtin| rule::builtin(builtin, &self.thresholds, self.aggregate))
             .collect()
     }
 

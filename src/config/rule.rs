@@ -46,7 +46,7 @@ fn without_patterns(name: &str) -> String {
 /// A built-in rule as it is.
 pub(super) fn builtin(
     builtin: &'static BuiltinRule,
-    thresholds: Thresholds,
+    thresholds: &Thresholds,
     aggregate: Option<Aggregate>,
 ) -> Rule {
     let section = Section::empty(&keys::RULE);
@@ -55,7 +55,7 @@ pub(super) fn builtin(
         builtin.name,
         &section,
         Some(builtin),
-        (&thresholds, aggregate),
+        (thresholds, aggregate),
         nowhere,
         &mut Checker::new(""),
     )

@@ -178,11 +178,7 @@ fn rules(
     check: &mut Checker,
 ) -> Vec<Rule> {
     let Some(field) = settings.get("rules") else {
-        return vec![rule::builtin(
-            rules::DEFAULT_RULE,
-            thresholds.clone(),
-            aggregate,
-        )];
+        return vec![rule::builtin(rules::DEFAULT_RULE, thresholds, aggregate)];
     };
     let entries = field.entries(check).unwrap_or_default();
     if entries.is_empty() && matches!(field.node.value, Value::Object(_)) {

@@ -124,8 +124,8 @@ impl Subject {
     }
 }
 
-/// Where IPv6 addresses stand for hosts of IPv4, each for another one: 64:ff9b::/96 and
-/// 64:ff9b:1::/48 (NAT64: RFC 6052 and RFC 8215), 2001::/32 (Teredo: RFC 4380). Their
+/// Where IPv6 addresses stand for hosts of IPv4, each for another one: `64:ff9b::/96` and
+/// `64:ff9b:1::/48` (NAT64: RFC 6052 and RFC 8215), `2001::/32` (Teredo: RFC 4380). Their
 /// leading bits say nothing of who the client is.
 const IPV4_BEHIND_IPV6: [(u128, u32); 3] = [
     (0x0064_ff9b << 96, 96),

@@ -48,11 +48,12 @@ impl Store {
         let mut names = RepeatedNames::default();
         self.valid_rows(&select, [], |row| {
             let Some(SubjectText(subject)) = row.get(BEHIND_BAN)? else {
-                let event = match row.get(BEHIND_BAN + 3)? {
-                    false => PendingNotification::Ban,
-                    true => PendingNotification::Return,
-                };
-                return Ok(Some(event(ban(row, &mut names)?)));
+                let (returns, ban) = (row.get(BEHIND_BAN + 3)?, ban(row, &mut names)?);
+                return Ok(Some(if returns {
+                    PendingNotification::Return(ban)
+                } else {
+                    PendingNotification::Ban(ban)
+                }));
             };
             let cause = Cause::from_word(&row.get::<_, String>(BEHIND_BAN + 1)?);
             let Seconds(at) = row.get(BEHIND_BAN + 2)?;

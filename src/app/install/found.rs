@@ -122,19 +122,8 @@ impl InstallFindings {
         let old = FormerPyFilter::look(is_configured)?;
         let base = Path::new(STATE_DIR);
         let adopted = old.as_ref().and_then(|old| old.config.as_ref());
-        let config = match adopted {
-            Some(adopted) => Config::as_default(&adopted.text, base),
-            None if is_there(Path::new(DEFAULT_FILE))
-                && (is_configured || args.preset.is_none()) =>
-            {
-                Config::load(None, None, None, base)
-            }
-            None => {
-                let preset = args.preset.unwrap_or_default();
-                Config::as_default(init::text(&Host::probe(), preset).as_bytes(), base)
-            }
-        }
-        .map_err(FindingsError::Faults)?;
+        let config =
+            to_hold(adopted, is_configured, args.preset, base).map_err(FindingsError::Faults)?;
         let needs_more_rights = try_firewall(&config.firewall).map_err(FindingsError::Host)?;
         let systemd = is_there(Path::new(places::SYSTEMD));
         let texts = OURS.into_iter();
@@ -266,6 +255,25 @@ fn blacklists(dir: &Path) -> impl Iterator<Item = PathBuf> {
 
 fn present(paths: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
     paths.filter(|path| path.is_file()).collect()
+}
+
+/// The configuration that is to hold.
+fn to_hold(
+    adopted: Option<&Adopted>,
+    is_configured: bool,
+    preset: Option<Preset>,
+    base: &Path,
+) -> Result<Config, Faults> {
+    match adopted {
+        Some(adopted) => Config::as_default(&adopted.text, base),
+        None if is_there(Path::new(DEFAULT_FILE)) && (is_configured || preset.is_none()) => {
+            Config::load(None, None, None, base)
+        }
+        None => {
+            let text = init::text(&Host::probe(), preset.unwrap_or_default());
+            Config::as_default(text.as_bytes(), base)
+        }
+    }
 }
 
 /// A link to nowhere is something.

@@ -178,16 +178,10 @@ impl<'a> EvidenceEntries<'a> {
         } else {
             secs
         };
-        let (nanos, digits) = if has(has::FRACTION) {
-            (rest.number()?, rest.number()?)
-        } else {
-            (0, 0)
-        };
-        let at = Stamp {
-            secs,
-            nanos,
-            digits,
-        };
+        let mut at = Stamp::from_secs(secs);
+        if has(has::FRACTION) {
+            (at.nanos, at.digits) = (rest.number()?, rest.number()?);
+        }
         let count = if has(has::COUNT) { rest.number()? } else { 1 };
         let pattern = if has(has::PATTERN) {
             rest.number()?
@@ -202,7 +196,7 @@ impl<'a> EvidenceEntries<'a> {
             base.path?
         };
         let address = if has(has::ADDRESS) {
-            address(rest)?
+            address(rest)?.0
         } else {
             base.address
         };
@@ -232,15 +226,18 @@ impl<'a> EvidenceEntries<'a> {
     }
 }
 
+/// The field of an address, which may say that there is none.
+struct AddressField(Option<Address>);
+
 /// Reads an address, or that there is none.
-fn address(rest: &mut Rest<'_>) -> Option<Option<Address>> {
+fn address(rest: &mut Rest<'_>) -> Option<AddressField> {
     let ip = match rest.number::<u8>()? {
-        0 => return Some(None),
+        0 => return Some(AddressField(None)),
         V4_BYTES => IpAddr::from(<[u8; 4]>::try_from(rest.take(4)?).ok()?),
         V6_BYTES => IpAddr::from(<[u8; 16]>::try_from(rest.take(16)?).ok()?),
         _ => return None,
     };
-    Some(Some(Address::from(ip)))
+    Some(AddressField(Some(Address::from(ip))))
 }
 
 impl EvidenceEntry<'_> {
