@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::judge::{Aggregator, AllowList, NetworkDecision, NetworkState};
-use crate::model::{Ban, Evidence, Origin, Rule, Subject, span_text};
-use crate::store::{Commit, Store, StoreError};
+use crate::model::{Aggregate, Ban, Escaped, Evidence, Origin, Rule, Subject, span_text};
+use crate::store::{Commit, NetworkPasts, Store, StoreError};
 
 /// The bans that count from now on, by rule.
 #[derive(Debug, Default)]
@@ -16,8 +16,8 @@ pub(super) struct ChangedCandidates(Vec<OfRule>);
 #[derive(Debug)]
 struct OfRule {
     rule: Arc<str>,
-    /// Of these networks: the subjects, and the second of the last ban of each.
-    networks: Vec<(Subject, BTreeMap<Subject, i64>)>,
+    /// The subjects, and the second of the last ban of each; none if it counts no more.
+    changed: BTreeMap<Subject, Option<i64>>,
     /// What was before this second counts no more.
     earliest: i64,
 }
@@ -25,13 +25,87 @@ struct OfRule {
 impl ChangedCandidates {
     pub(super) fn write(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
         for of_rule in &self.0 {
-            for (network, candidates) in &of_rule.networks {
-                commit.set_candidates(&of_rule.rule, *network, candidates)?;
+            for (subject, at) in &of_rule.changed {
+                commit.set_candidate(&of_rule.rule, *subject, *at)?;
             }
             commit.forget_candidates(&of_rule.rule, of_rule.earliest)?;
         }
         Ok(())
     }
+}
+
+/// Follows the networks of one rule in a run.
+struct RuleNetworks<'a> {
+    aggregate: Aggregate,
+    aggregator: Aggregator<'a>,
+    /// What the store knows of them.
+    past: NetworkPasts,
+    /// The newest stamp of a ban.
+    newest: i64,
+}
+
+impl<'a> RuleNetworks<'a> {
+    fn new(
+        rule: &'a Rule,
+        allow_list: &'a AllowList,
+        store: Option<&Store>,
+    ) -> Result<Option<Self>, StoreError> {
+        let Some(aggregate) = rule.aggregate else {
+            return Ok(None);
+        };
+        let past = store.map(|store| store.network_pasts(&rule.name));
+        Ok(Some(RuleNetworks {
+            aggregate,
+            aggregator: Aggregator::new(aggregate, &rule.thresholds, allow_list),
+            past: past.transpose()?.unwrap_or_default(),
+            newest: i64::MIN,
+        }))
+    }
+
+    /// Takes the next ban by the rule; the ban of the network that it fills.
+    fn on_ban(&mut self, ban: &Ban) -> Option<Ban> {
+        self.newest = self.newest.max(ban.at.secs);
+        let network = self.aggregator.network(ban.subject)?;
+        if !self.aggregator.knows(network) {
+            let bans = self.past.bans.get(&network).map_or(&[][..], Vec::as_slice);
+            let state = NetworkState::of(
+                bans.iter().map(|ban| ban.ends).max(),
+                within(&self.past.candidates, network).collect(),
+                bans.iter().map(|ban| ban.at).collect(),
+            );
+            self.aggregator.introduce(network, state);
+        }
+        let decision = self.aggregator.on_ban(ban.subject, ban.at)?;
+        Some(ban_of(ban, decision, self.aggregate.within))
+    }
+
+    /// What is to be stored.
+    fn into_changed(self, rule: Arc<str>) -> OfRule {
+        let mut changed = BTreeMap::new();
+        for (network, candidates) in self.aggregator.into_changed() {
+            let before = within(&self.past.candidates, network);
+            let gone = before.filter(|(subject, _)| !candidates.contains_key(subject));
+            changed.extend(gone.map(|(subject, _)| (subject, None)));
+            let is_new =
+                |(subject, at): &(&Subject, &i64)| self.past.candidates.get(*subject) != Some(*at);
+            let new = candidates.iter().filter(is_new);
+            changed.extend(new.map(|(subject, at)| (*subject, Some(*at))));
+        }
+        OfRule {
+            rule,
+            changed,
+            earliest: self.newest.saturating_sub(self.aggregate.within.into()),
+        }
+    }
+}
+
+/// Those of the candidates that a network holds.
+fn within(
+    candidates: &BTreeMap<Subject, i64>,
+    network: Subject,
+) -> impl Iterator<Item = (Subject, i64)> {
+    let within = candidates.range(network..=Subject::from(network.last()));
+    within.map(|(subject, at)| (*subject, *at))
 }
 
 /// Adds the bans of networks to the bans that were decided, each behind the ban that filled
@@ -43,68 +117,39 @@ pub(super) fn aggregate(
     bans: &mut Vec<(Ban, Evidence)>,
 ) -> Result<ChangedCandidates, StoreError> {
     let mut rules: HashMap<Arc<str>, Option<Rule>> = HashMap::new();
-    let is_decided = |ban: &Ban| ban.origin == Origin::Log && ban.aggregates == 0;
-    for (ban, _) in bans.iter().filter(|(ban, _)| is_decided(ban)) {
-        if let Some(name) = ban
-            .rule
-            .as_ref()
-            .filter(|name| !rules.contains_key(&***name))
-        {
-            let rule = config.rule_named(name);
-            rules.insert(name.clone(), rule.filter(|rule| rule.aggregate.is_some()));
+    for name in bans.iter().filter_map(|(ban, _)| deciding_rule(ban)) {
+        if !rules.contains_key(name) {
+            rules.insert(name.clone(), config.rule_named(name));
         }
     }
-    if rules.values().all(Option::is_none) {
+    let mut networks: HashMap<Arc<str>, RuleNetworks<'_>> = HashMap::new();
+    for (name, rule) in &rules {
+        if let Some(rule) = rule
+            && let Some(of_rule) = RuleNetworks::new(rule, allow_list, store)?
+        {
+            networks.insert(name.clone(), of_rule);
+        }
+    }
+    if networks.is_empty() {
         return Ok(ChangedCandidates::default());
     }
-    let mut aggregators: HashMap<Arc<str>, Aggregator<'_>> = HashMap::new();
-    for rule in rules.values().flatten() {
-        if let Some(aggregate) = rule.aggregate {
-            let aggregator = Aggregator::new(aggregate, &rule.thresholds, allow_list);
-            aggregators.insert(rule.name.clone(), aggregator);
-        }
-    }
-    let mut newest: HashMap<Arc<str>, i64> = HashMap::new();
     let mut all = Vec::with_capacity(bans.len());
     for (ban, evidence) in std::mem::take(bans) {
-        let name = ban.rule.clone().filter(|_| is_decided(&ban));
-        let mut network_ban = None;
-        if let Some(name) = name
-            && let Some(aggregator) = aggregators.get_mut(&name)
-        {
-            let latest = newest.entry(name.clone()).or_insert(ban.at.secs);
-            *latest = (*latest).max(ban.at.secs);
-            if let Some(network) = aggregator.network(ban.subject)
-                && !aggregator.knows(network)
-            {
-                aggregator.introduce(network, state(store, &name, network)?);
-            }
-            let decision = aggregator.on_ban(ban.subject, ban.at);
-            let within = rules[&name].as_ref().and_then(|rule| rule.aggregate);
-            network_ban = decision
-                .zip(within)
-                .map(|(decision, aggregate)| ban_of(&ban, decision, aggregate.within));
-        }
+        let of_rule = deciding_rule(&ban).and_then(|name| networks.get_mut(name));
+        let of_network = of_rule.and_then(|networks| networks.on_ban(&ban));
         all.push((ban, evidence));
-        all.extend(network_ban.map(|ban| (ban, Evidence::default())));
+        all.extend(of_network.map(|ban| (ban, Evidence::default())));
     }
     *bans = all;
-    let changed = aggregators.into_iter().map(|(rule, aggregator)| OfRule {
-        earliest: newest.get(&rule).map_or(i64::MIN, |newest| {
-            let within = rules[&rule].as_ref().and_then(|rule| rule.aggregate);
-            newest.saturating_sub(within.map_or(0, |aggregate| aggregate.within.into()))
-        }),
-        networks: aggregator.into_changed().collect(),
-        rule,
-    });
+    let changed = networks.into_iter();
+    let changed = changed.map(|(name, networks)| networks.into_changed(name));
     Ok(ChangedCandidates(changed.collect()))
 }
 
-/// What the store knows of a network.
-fn state(store: Option<&Store>, rule: &str, network: Subject) -> Result<NetworkState, StoreError> {
-    let past = store.map(|store| store.network_past(rule, network));
-    let past = past.transpose()?.unwrap_or_default();
-    Ok(NetworkState::of(past.banned, past.candidates, past.bans))
+/// The rule that has decided a ban from its logs.
+fn deciding_rule(ban: &Ban) -> Option<&Arc<str>> {
+    let is_decided = ban.origin == Origin::Log && ban.aggregates == 0;
+    ban.rule.as_ref().filter(|_| is_decided)
 }
 
 /// The ban of a network; `last` is the ban that filled it.
@@ -125,7 +170,7 @@ fn ban_of(last: &Ban, decision: NetworkDecision, within: u32) -> Ban {
     let reason = format!(
         "IP: {network} has been blacklisted and the firewall rules have been updated. {subjects} {what} of {network} were banned within {} via {}.",
         span_text(within),
-        crate::model::Escaped::text(rule)
+        Escaped::text(rule)
     );
     Ban {
         subject: network,

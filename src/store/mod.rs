@@ -76,7 +76,7 @@ mod times;
 mod upgrade;
 mod windows;
 
-pub use candidates::NetworkPast;
+pub use candidates::{NetworkBan, NetworkPasts};
 pub use connections::OpenConnections;
 pub use counts::StoredBanCount;
 pub use effects::{PendingNotification, ShownSet};

@@ -61,6 +61,9 @@ CREATE TABLE covered (
   ip TEXT PRIMARY KEY
 ) WITHOUT ROWID;
 
+-- Bans by aggregation are few.
+CREATE INDEX ban_by_aggregation ON ban (rule) WHERE aggregates > 0;
+
 -- The networks among addresses are few, and looked up all at once.
 CREATE INDEX banned_network ON banned_ip (ip) WHERE instr(ip, '/');
 CREATE INDEX cleared_network ON cleared (ip) WHERE instr(ip, '/');
