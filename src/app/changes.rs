@@ -329,13 +329,17 @@ impl Changes {
             .iter()
             .partition(|unban| unban.cause == Cause::Redis);
         self.shared.before_remote_unbans(&commit)?;
+        let mut unbanned = BTreeSet::new();
         for unban in foreign {
-            for part in commit.banned_within(unban.subject)? {
-                commit.lift(&unban.of(part))?;
-                commit.send_again(part)?;
+            let parts = commit.banned_within(unban.subject)?;
+            for subject in parts.into_iter().chain([unban.subject]) {
+                commit.lift(&unban.of(subject))?;
+                unbanned.insert(subject);
             }
-            commit.lift(unban)?;
-            commit.send_again(unban.subject)?;
+        }
+        // A later one of them may lift what an earlier one leaves.
+        for subject in unbanned {
+            commit.send_again(subject)?;
         }
         self.shared.note_entries(&commit)?;
         for unban in own {
@@ -346,7 +350,8 @@ impl Changes {
             // A person lifts all that a network holds.
             if matches!(unban.cause, Cause::Manual | Cause::Snapshot) {
                 for part in commit.banned_within(unban.subject)? {
-                    let part = unban.of(part);
+                    // As late as its own ban, which the others keep otherwise.
+                    let part = commit.after_bans(&unban.of(part))?;
                     self.shared.before_unban(&part, &commit)?;
                     commit.lift(&part)?;
                 }
