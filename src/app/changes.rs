@@ -329,18 +329,7 @@ impl Changes {
             .iter()
             .partition(|unban| unban.cause == Cause::Redis);
         self.shared.before_remote_unbans(&commit)?;
-        let mut unbanned = BTreeSet::new();
-        for unban in foreign {
-            let parts = commit.banned_within(unban.subject)?;
-            for subject in parts.into_iter().chain([unban.subject]) {
-                commit.lift(&unban.of(subject))?;
-                unbanned.insert(subject);
-            }
-        }
-        // A later one of them may lift what an earlier one leaves.
-        for subject in unbanned {
-            commit.send_again(subject)?;
-        }
+        self.lift_foreign(&foreign, &commit)?;
         self.shared.note_entries(&commit)?;
         for unban in own {
             let unban = match unban.cause {
@@ -377,6 +366,30 @@ impl Changes {
         self.shared.note(&commit, now)?;
         commit.bump_number(now)?;
         commit.commit()
+    }
+
+    /// Does the un-bans of other servers.
+    fn lift_foreign(&self, unbans: &[&Unban], commit: &Commit<'_>) -> Result<(), StoreError> {
+        let mut unbanned = BTreeSet::new();
+        for unban in unbans {
+            for part in commit.banned_within(unban.subject)? {
+                let is_own = commit.has_own_ban(part)?;
+                let is_free = commit.lift(&unban.of(part))?;
+                // Who lifted the network may not have known of this ban: its entry in Redis
+                // is for the server that made it to take away.
+                if is_own && is_free && self.shared.tells {
+                    commit.send_unban(&unban.of(part))?;
+                }
+                unbanned.insert(part);
+            }
+            commit.lift(unban)?;
+            unbanned.insert(unban.subject);
+        }
+        // A later one of them may lift what an earlier one leaves.
+        for subject in unbanned {
+            commit.send_again(subject)?;
+        }
+        Ok(())
     }
 
     /// What is to be told of windows that were forgotten.

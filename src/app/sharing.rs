@@ -245,6 +245,8 @@ impl ReceivedEntries {
         }
         // Also those within a network in force: they are known, too.
         let banned = store.banned_subjects()?;
+        // A new store can not tell a wrong clock.
+        let age = store.last_run()?.map_or(0, |_| store.age());
         let mut through = true;
         // The networks come first: they are few.
         for stream in [EventStream::Networks, EventStream::Addresses] {
@@ -265,7 +267,7 @@ impl ReceivedEntries {
                     exchange.look(from, &|address: Address| known(address.into()), now, &never)
                 }
                 EventStream::Networks => {
-                    exchange.look_at_networks(from, &known, [now, store.age()], &never)
+                    exchange.look_at_networks(from, &known, [now, age], &never)
                 }
             };
             self.events.extend(found.into_iter().map(Event::Ban));

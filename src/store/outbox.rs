@@ -97,6 +97,12 @@ fn outbound_event(row: &Row<'_>) -> rusqlite::Result<Option<OutboundEvent>> {
 }
 
 impl Commit<'_> {
+    /// Whether a subject has a ban in force that this server made.
+    pub fn has_own_ban(&self, subject: Subject) -> Result<bool, StoreError> {
+        let own = "SELECT 1 FROM ban WHERE ip = ? AND lifted IS NULL AND origin <> 'redis'";
+        self.exists(own, [subject.to_string()])
+    }
+
     /// Notes that a new ban is to be sent, unless the others have it for as
     /// long or longer. Comes before the ban itself is recorded.
     pub fn send_ban(&self, ban: &Ban, now: i64) -> Result<(), StoreError> {

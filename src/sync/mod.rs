@@ -39,6 +39,10 @@
 //! addresses: read at first contact, after a gap and every `check_time`. A field leaves
 //! with the un-ban, in the same transaction. A field has no expiry in Redis: one whose ban
 //! has ended is passed over, and the first server that meets it in a search removes it.
+//!
+//! The un-ban of a network lifts the bans within it as well, of which the server that sends
+//! it may not know. An entry in Redis that it leaves is taken away by the server that made
+//! the ban, when it lifts it.
 
 mod bounded;
 mod connection;

@@ -27,7 +27,8 @@ fn pinned(commands: &[String]) -> String {
             let is_network = command.contains("pyfilter:networks");
             let is_value = words[at - 2.min(at)] == "pyfilter:networks:held";
             if words[at - 1] == "store" || words[at - 1] == "text" && is_network {
-                "…".clone_into(&mut words[at]);
+                let is_last = words[at].ends_with('"');
+                words[at] = if is_last { "…\"" } else { "…" }.to_owned();
             }
             if (is_unban || is_network) && words[at - 1] == "time" {
                 "…".clone_into(&mut words[at]);
