@@ -315,3 +315,25 @@ fn a_rule_that_rests_keeps_its_place_in_the_log() {
     assert_eq!(counted(&server, "generation WHERE rule = 'ssh'"), 1);
     goes_on(&server);
 }
+
+/// A ban of a network has no expiry in Redis. By such a clock it would be over.
+#[test]
+fn a_clock_that_is_ahead_takes_no_network_out_of_redis() {
+    needs!("faketime", "redis-server", "redis-cli");
+    let redis = Redis::new();
+    let server = redis.server("web1").set("/redis/sync_bans/check_time", 0);
+    server.scan().exits(0);
+    let other = redis.server("web2");
+    other
+        .run(["ban", "--for", "1h", "198.51.100.0/24"])
+        .exits(0);
+    server.at(IN_2099, &["scan"]);
+    redis.server("new").at(IN_2099, &["scan"]);
+    let held = redis.cli(&["HKEYS", "pyfilter:networks:held"]);
+    assert_eq!(held, "198.51.100.0/24");
+    redis
+        .server("web3")
+        .scan()
+        .exits(0)
+        .bans(["198.51.100.0/24"]);
+}

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `bytes` | what is written, and that a run with nothing new is cheap |
 //! | `fleet` | bans and un-bans of several servers, in adverse orders |
+//! | `networks` | bans and un-bans of networks, and that older servers meet none of it |
 //! | `begins` | a server that begins to share its bans |
 //! | `cut_off` | a Redis that is gone, or slow, in the middle of a run |
 //! | `faults` | a Redis that is down, slow, full, … |
@@ -30,6 +31,7 @@ mod faults;
 mod fleet;
 mod forged;
 mod kernel;
+mod networks;
 mod strangers;
 
 pub(crate) const ATTACKER: &str = "203.0.113.9";

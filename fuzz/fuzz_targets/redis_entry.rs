@@ -1,5 +1,5 @@
-//! An event and a hash that somebody put into Redis: what is taken over is
-//! within what another server may say.
+//! An event, a hash and a network in force that somebody put into Redis: what is taken
+//! over is within what another server may say.
 #![no_main]
 
 use std::sync::{LazyLock, Mutex};
@@ -8,8 +8,8 @@ use fuzz::Input;
 use fuzz::lines::is_printable;
 use fuzz::redis::{NOW, Redis, never, sender};
 use libfuzzer_sys::fuzz_target;
-use pyfilter::model::{StreamPosition, check_server_name};
-use pyfilter::sync::{Event, Exchange, RemoteBan};
+use pyfilter::model::{EventStream, PerStream, StreamPosition, check_server_name};
+use pyfilter::sync::{Event, Exchange, HashSearch, RemoteBan};
 
 static REDIS: LazyLock<Mutex<Redis>> = LazyLock::new(|| Mutex::new(Redis::start()));
 
@@ -21,40 +21,57 @@ const LAST: i64 = 253_402_300_799;
 
 fuzz_target!(|data: &[u8]| {
     let mut input = Input(data);
-    let hash = input.byte() % 2 == 0;
+    let kind = input.byte() % 4;
     let mut fields = Vec::new();
     while !input.is_empty() && fields.len() < 30 {
         fields.push(input.field());
     }
     let redis = REDIS.lock().expect("one thread");
-    if hash {
-        redis.answering(hash_replies(&fields), |settings| {
-            let mut exchange = Exchange::open(settings, sender(), "web-1").expect("a greeting");
-            let look = exchange.look(None, &|_| false, NOW, &never);
-            assert!(look.found.len() + look.refused.len() <= 1);
-            look.found.iter().for_each(check_ban);
-            assert!(look.refused.iter().all(|one| !one.why.is_empty()));
-        });
-    } else {
-        redis.answering(event_replies(&fields), |settings| {
-            let mut exchange = Exchange::open(settings, sender(), "web-1").expect("a greeting");
-            let from = StreamPosition {
-                last: Some("1-0".to_owned()),
-                ..StreamPosition::default()
-            };
-            let received = exchange.receive(from, false, NOW, &never).expect("replies");
-            assert!(received.events.len() + received.refused.len() <= 1);
-            assert_eq!(received.position.last.as_deref(), Some("2-0"));
-            for event in &received.events {
-                match event {
-                    Event::Ban(ban) => check_ban(ban),
-                    Event::Unban(unban) => assert!((0..=NOW + AHEAD).contains(&unban.at)),
-                }
-            }
-            assert!(received.refused.iter().all(|one| !one.why.is_empty()));
-        });
+    let open = |settings| Exchange::open(settings, sender(), "web-1").expect("a greeting");
+    let check_search = |look: HashSearch| {
+        assert!(look.found.len() + look.refused.len() <= 1);
+        look.found.iter().for_each(check_ban);
+        assert!(look.refused.iter().all(|one| !one.why.is_empty()));
+    };
+    match kind {
+        0 => redis.answering(hash_replies(&fields), |settings| {
+            check_search(open(settings).look(None, &|_| false, NOW, &never));
+        }),
+        1 => redis.answering(field_replies(&fields), |settings| {
+            check_search(open(settings).look_at_networks(None, &|_| false, [NOW, 0], &never));
+        }),
+        _ => {
+            let stream = EventStream::ALL[usize::from(kind - 2)];
+            redis.answering(event_replies(stream, &fields), |settings| {
+                check_events(stream, &mut open(settings));
+            });
+        }
     }
 });
+
+/// One event of a stream, behind the position from which it is read.
+fn check_events(stream: EventStream, exchange: &mut Exchange) {
+    let from = StreamPosition {
+        last: Some("1-0".to_owned()),
+        ..StreamPosition::default()
+    };
+    let from = PerStream {
+        addresses: from.clone(),
+        networks: from,
+    };
+    let received = exchange.receive(from, false, NOW, &never).expect("replies");
+    assert!(received.events.len() + received.refused.len() <= 1);
+    let position = &received.streams[stream].position;
+    assert_eq!(position.last.as_deref(), Some("2-0"));
+    for event in &received.events {
+        assert_eq!(EventStream::of(event.subject()), stream);
+        match event {
+            Event::Ban(ban) => check_ban(ban),
+            Event::Unban(unban) => assert!((0..=NOW + AHEAD).contains(&unban.at)),
+        }
+    }
+    assert!(received.refused.iter().all(|one| !one.why.is_empty()));
+}
 
 /// What is taken over can be stored, shown, and told.
 fn check_ban(remote: &RemoteBan) {
@@ -75,17 +92,27 @@ fn list(items: &[Vec<u8>]) -> Vec<u8> {
     [format!("*{}\r\n", items.len()).into_bytes(), items.concat()].concat()
 }
 
-/// The answers to the greeting, to the edges of the stream, and to XREAD.
-fn event_replies(fields: &[&[u8]]) -> Vec<u8> {
+/// The answers to the greeting, and for each stream to its edges and to XREAD.
+fn event_replies(of: EventStream, fields: &[&[u8]]) -> Vec<u8> {
     let fields: Vec<Vec<u8>> = fields.iter().map(|field| bulk(field)).collect();
     let entry = |id: &[u8]| list(&[bulk(id), list(&fields)]);
-    [
-        b"+OK\r\n".to_vec(),
-        list(&[entry(b"1-0")]),
-        list(&[entry(b"2-0")]),
-        list(&[list(&[bulk(b"pyfilter:events"), list(&[entry(b"2-0")])])]),
-    ]
-    .concat()
+    let mut replies = b"+OK\r\n".to_vec();
+    for stream in EventStream::ALL {
+        if stream == of {
+            let read = list(&[list(&[bulk(b"key"), list(&[entry(b"2-0")])])]);
+            replies.extend([list(&[entry(b"1-0")]), list(&[entry(b"2-0")]), read].concat());
+        } else {
+            replies.extend(b"*0\r\n*0\r\n*-1\r\n");
+        }
+    }
+    replies
+}
+
+/// The answers to the greeting and to HSCAN.
+fn field_replies(fields: &[&[u8]]) -> Vec<u8> {
+    let [name, value] = [0, 1].map(|n| fields.get(n).copied().unwrap_or_default());
+    let scanned = list(&[bulk(b"0"), list(&[bulk(name), bulk(value)])]);
+    [b"+OK\r\n".to_vec(), scanned].concat()
 }
 
 /// The answers to the greeting, to SCAN, to HMGET and PTTL, and to HGET.

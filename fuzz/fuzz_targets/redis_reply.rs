@@ -6,7 +6,7 @@ use std::sync::{LazyLock, Mutex};
 
 use fuzz::redis::{NOW, Redis, never, sender};
 use libfuzzer_sys::fuzz_target;
-use pyfilter::model::StreamPosition;
+use pyfilter::model::{PerStream, StreamPosition};
 use pyfilter::sync::{Event, Exchange};
 
 static REDIS: LazyLock<Mutex<Redis>> = LazyLock::new(|| Mutex::new(Redis::start()));
@@ -21,6 +21,10 @@ fuzz_target!(|data: &[u8]| {
             last: Some("1-0".to_owned()),
             ..StreamPosition::default()
         };
+        let from = PerStream {
+            addresses: from.clone(),
+            networks: from,
+        };
         if let Ok(received) = exchange.receive(from, true, NOW, &never) {
             for event in &received.events {
                 if let Event::Ban(remote) = event {
@@ -28,9 +32,12 @@ fuzz_target!(|data: &[u8]| {
                 }
             }
         }
+        let networks = exchange.look_at_networks(None, &|_| false, [NOW; 2], &never);
         let look = exchange.look(None, &|_| false, NOW, &never);
         assert!(
             look.found
+                .iter()
+                .chain(&networks.found)
                 .iter()
                 .all(|found| never(found.ban.subject).is_none())
         );

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixListener;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
-use pyfilter::model::{Address, RedisSettings, Sender};
+use pyfilter::model::{RedisSettings, Sender, Subject};
 
 use super::files;
 
@@ -68,8 +68,9 @@ impl Redis {
 }
 
 /// One address is never banned.
-pub fn never(address: Address) -> Option<&'static str> {
-    (address.to_string() == "192.0.2.1").then_some("is ignored")
+pub fn never(subject: Subject) -> Option<String> {
+    let ignored = Subject::parse("192.0.2.1").expect("an address");
+    subject.holds(ignored).then(|| "is ignored".to_owned())
 }
 
 /// A server that has sent nothing yet.

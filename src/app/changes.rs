@@ -260,14 +260,7 @@ impl Changes {
             .iter()
             .partition(|unban| unban.cause == Cause::Redis);
         self.shared.before_remote_unbans(&commit)?;
-        for unban in foreign {
-            for part in commit.banned_within(unban.subject)? {
-                commit.lift(&unban.of(part))?;
-                commit.send_again(part)?;
-            }
-            commit.lift(unban)?;
-            commit.send_again(unban.subject)?;
-        }
+        self.lift_foreign(&foreign, &commit)?;
         self.shared.note_entries(&commit)?;
         for unban in own {
             let unban = match unban.cause {
@@ -277,7 +270,8 @@ impl Changes {
             // A person lifts all that a network holds.
             if matches!(unban.cause, Cause::Manual | Cause::Snapshot) {
                 for part in commit.banned_within(unban.subject)? {
-                    let part = unban.of(part);
+                    // As late as its own ban, which the others keep otherwise.
+                    let part = commit.after_bans(&unban.of(part))?;
                     self.shared.before_unban(&part, &commit)?;
                     commit.lift(&part)?;
                 }
@@ -303,6 +297,30 @@ impl Changes {
         self.shared.note(&commit, now)?;
         commit.bump_number(now)?;
         commit.commit()
+    }
+
+    /// Does the un-bans of other servers.
+    fn lift_foreign(&self, unbans: &[&Unban], commit: &Commit<'_>) -> Result<(), StoreError> {
+        let mut unbanned = BTreeSet::new();
+        for unban in unbans {
+            for part in commit.banned_within(unban.subject)? {
+                let is_own = commit.has_own_ban(part)?;
+                let is_free = commit.lift(&unban.of(part))?;
+                // Who lifted the network may not have known of this ban: its entry in Redis
+                // is for the server that made it to take away.
+                if is_own && is_free && self.shared.tells {
+                    commit.send_unban(&unban.of(part))?;
+                }
+                unbanned.insert(part);
+            }
+            commit.lift(unban)?;
+            unbanned.insert(unban.subject);
+        }
+        // A later one of them may lift what an earlier one leaves.
+        for subject in unbanned {
+            commit.send_again(subject)?;
+        }
+        Ok(())
     }
 
     /// What is to be told of windows that were forgotten.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Ban, Cause, Origin, RedisBanEntry, StreamPosition, Subject, Unban};
+use crate::model::{
+    Ban, Cause, EventStream, Origin, PerStream, RedisBanEntry, StreamPosition, Subject, Unban,
+};
 use crate::store::{Commit, StoreError};
 use crate::sync::RemoteUnban;
 
@@ -19,10 +21,10 @@ pub(super) struct Shared {
     pub(super) redis_entries: Vec<RedisBanEntry>,
     /// Until when the others have those bans.
     pub(super) until: BTreeMap<Subject, i64>,
-    /// How far the stream was read, with the numbers that have changed.
-    pub(super) position: Option<StreamPosition>,
-    /// The highest number of this server's own events that was read.
-    pub(super) own: Option<i64>,
+    /// How far each stream was read, with the numbers that have changed.
+    pub(super) positions: PerStream<Option<StreamPosition>>,
+    /// The highest number of this server's own events that was read, of each stream.
+    pub(super) own: PerStream<Option<i64>>,
     /// The numbers of what waits to be sent, and had been.
     pub(super) read_back: Vec<i64>,
     /// The highest number under this server's id that it never gave.
@@ -31,8 +33,8 @@ pub(super) struct Shared {
     pub(super) renewed: Option<Renewed>,
     /// Whether the bans in force are told again.
     pub(super) bans_again: BansAgain,
-    /// Where the search of the hashes goes on, if there was one.
-    pub(super) hashes_searched: Option<HashSearchPosition>,
+    /// Where the searches of the hashes and of the networks in force go on, if there were.
+    pub(super) searched: PerStream<Option<HashSearchPosition>>,
     /// Whether this server's name was left in Redis.
     pub(super) announced: bool,
     /// The hashes of the entries that were reported.
@@ -79,13 +81,16 @@ impl Shared {
 
     /// Whether there is nothing to note.
     pub(super) fn is_empty(&self) -> bool {
-        self.remote_unbans.is_empty()
+        let nothing_read = |stream| {
+            self.positions[stream].is_none()
+                && self.own[stream].is_none()
+                && self.searched[stream].is_none()
+        };
+        EventStream::ALL.into_iter().all(nothing_read)
+            && self.remote_unbans.is_empty()
             && self.redis_entries.is_empty()
-            && self.position.is_none()
-            && self.own.is_none()
             && self.renewed.is_none()
             && self.bans_again == BansAgain::No
-            && self.hashes_searched.is_none()
             && !self.announced
             && self.reported.is_empty()
             && self.sharing.is_none()
@@ -146,11 +151,13 @@ impl Shared {
         Ok(())
     }
 
-    /// Notes how far the stream was read, and the bans from before they were shared.
+    /// Notes how far the streams were read, and the bans from before they were shared.
     pub(super) fn note(&self, commit: &Commit<'_>, now: i64) -> Result<(), StoreError> {
         commit.set_read_back(&self.read_back)?;
-        if let Some(number) = self.own {
-            commit.forget_sent_unbans(number)?;
+        for stream in EventStream::ALL {
+            if let Some(number) = self.own[stream] {
+                commit.forget_sent_unbans(stream, number)?;
+            }
         }
         if let Some(Renewed { id, former }) = &self.renewed {
             commit.set_stream_id(id, former.as_deref())?;
@@ -163,11 +170,13 @@ impl Shared {
             BansAgain::Now => commit.send_bans_again(now)?,
             BansAgain::Later => commit.send_bans_again_later()?,
         }
-        if let Some(position) = &self.position {
-            commit.set_stream_position(position, now)?;
-        }
-        if let Some(HashSearchPosition { scan }) = &self.hashes_searched {
-            commit.set_hashes_searched(scan.as_deref(), now)?;
+        for stream in EventStream::ALL {
+            if let Some(position) = &self.positions[stream] {
+                commit.set_stream_position(stream, position, now)?;
+            }
+            if let Some(HashSearchPosition { scan }) = &self.searched[stream] {
+                commit.set_hashes_searched(stream, scan.as_deref(), now)?;
+            }
         }
         // A name that was left under a former id is to be left again.
         if self.announced && self.never_given.is_none() {

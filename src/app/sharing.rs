@@ -8,11 +8,13 @@
 use crate::config::Database;
 use crate::judge::AllowList;
 use crate::model::{
-    Address, Ban, Cause, Evidence, OutboundAction, OutboundEvent, Problem, RedisSettings, Subject,
-    Unban,
+    Address, Ban, Cause, EventStream, Evidence, OutboundAction, OutboundEvent, Problem,
+    RedisSettings, Subject, SubjectRecord, Unban,
 };
 use crate::store::{Store, StoreError};
-use crate::sync::{Ahead, Event, Exchange, HashSearch, Merged, RejectedEntry, SyncError, merge};
+use crate::sync::{
+    Ahead, Event, Exchange, HashSearch, Merged, Received, RejectedEntry, SyncError, merge,
+};
 
 use super::changes::Changes;
 use super::context::Context;
@@ -147,8 +149,8 @@ struct ReceivedEntries {
 }
 
 impl ReceivedEntries {
-    /// Reads the stream, and the hashes if it is time to; returns whether the stream
-    /// was read to its end.
+    /// Reads the streams, and the hashes if it is time to; returns whether the streams
+    /// were read to their ends.
     fn ask(
         &mut self,
         redis: &RedisSettings,
@@ -162,73 +164,121 @@ impl ReceivedEntries {
             let held = store.not_shared()?.into_iter();
             self.shared.held = held.map(|subject| (subject, None)).collect();
         }
-        let has_held = !self.shared.held.is_empty();
-        // Other servers may have un-banned a held address long ago.
-        let mut position = store.stream_position()?;
-        if position.last.is_none() && has_held {
-            position.last = Some("0-0".to_owned());
+        let mut positions = store.stream_positions()?;
+        for stream in EventStream::ALL {
+            // Other servers may have un-banned a held subject long ago.
+            if positions[stream].last.is_none() && !self.shared.held.is_empty() {
+                positions[stream].last = Some("0-0".to_owned());
+            }
         }
         let never = |subject| allow_list.why(subject);
         let announce = is_due(store.announced()?, ANNOUNCED, now);
-        let last_search = store.hashes_searched()?;
-        let received = match exchange.receive(position.clone(), announce, now, &never) {
+        let asked = exchange.receive(positions.clone(), announce, now, &never);
+        let mut received = match asked {
             Ok(received) => received,
             Err(error) => return Ok(Err(error)),
         };
         self.own(&received, store, exchange, now)?;
-        self.events = received.events;
-        self.refused = received.refused;
-        self.ahead = received.ahead;
+        self.events = std::mem::take(&mut received.events);
+        self.refused = std::mem::take(&mut received.refused);
+        self.ahead = std::mem::take(&mut received.ahead);
         self.shared.announced = received.announced;
-        let is_new = received.position != position;
-        let mut reached = received.position;
-        let known = position.last_numbers;
-        let numbers = &mut reached.last_numbers;
-        numbers.retain(|store, number| known.get(store) != Some(number));
-        self.shared.position = is_new.then_some(reached);
-        if let Some(error) = received.error {
+        for stream in EventStream::ALL {
+            let (read, known) = (&mut received.streams[stream], &positions[stream]);
+            if read.position != *known {
+                let mut reached = std::mem::take(&mut read.position);
+                let known = &known.last_numbers;
+                let numbers = &mut reached.last_numbers;
+                numbers.retain(|store, number| known.get(store) != Some(number));
+                self.shared.positions[stream] = Some(reached);
+            }
+        }
+        let is_whole = received.is_whole();
+        if let Some(error) = received.error.take() {
             // A later run has to look through the hashes, because of the gap.
-            let scan = Some("0".to_owned());
-            self.shared.hashes_searched = received.lost.then_some(HashSearchPosition { scan });
+            for stream in EventStream::ALL {
+                let scan = Some("0".to_owned());
+                let lost = received.streams[stream].lost;
+                self.shared.searched[stream] = lost.then_some(HashSearchPosition { scan });
+            }
             return Ok(Err(error));
         }
-        let scan = store.scan_position()?;
-        let check_time = i64::from(redis.check_time);
-        let searches =
-            received.lost || scan.is_some() || has_held || is_due(last_search, check_time, now);
-        if !(redis.take_over && searches) {
-            self.shared.sharing = (begins && received.whole).then_some(true);
-            return Ok(Ok(received.whole));
+        let mut through = is_whole;
+        if redis.take_over {
+            match self.search(redis, allow_list, now, store, exchange, &received)? {
+                Ok(searched) => through &= searched,
+                Err(error) => return Ok(Err(error)),
+            }
         }
-        // After a gap the hashes are looked through from their beginning.
-        let from = scan.filter(|_| !received.lost);
-        let look = self.search_hashes(from, allow_list, now, store, exchange)?;
-        self.events.extend(look.found.into_iter().map(Event::Ban));
-        self.refused.extend(look.refused);
-        let through = received.whole && look.error.is_none() && look.scan.is_none();
         self.shared.sharing = (begins && through).then_some(true);
-        self.shared.hashes_searched = Some(HashSearchPosition { scan: look.scan });
-        Ok(look.error.map_or(Ok(received.whole), Err))
+        Ok(Ok(is_whole))
     }
 
-    /// Looks through the hashes for bans that are not known here.
-    fn search_hashes(
-        &self,
-        from: Option<String>,
+    /// Looks through the hashes and the networks in force where it is time to, or where
+    /// the last search left some; returns whether none is left.
+    fn search(
+        &mut self,
+        redis: &RedisSettings,
         allow_list: &AllowList,
         now: i64,
         store: &Store,
         exchange: &mut Exchange,
-    ) -> Result<HashSearch, StoreError> {
-        let in_force = store.in_force()?;
-        // A ban that is held and was not told may be there all the same.
-        let held = &self.shared.held;
-        let known = |address: Address| {
-            let subject = Subject::from(address);
-            in_force.contains(&subject) && !held.contains_key(&subject)
+        received: &Received,
+    ) -> Result<Result<bool, SyncError>, StoreError> {
+        let scans = store.scan_positions()?;
+        let is_lost = |stream| received.streams[stream].lost;
+        let is_any_lost = EventStream::ALL.into_iter().any(is_lost);
+        let check_time = i64::from(redis.check_time);
+        let is_time = is_any_lost
+            || !self.shared.held.is_empty()
+            || is_due(store.hashes_searched()?, check_time, now);
+        // After a gap they are looked through from their beginning.
+        let from = |stream: EventStream| {
+            let left = scans[stream].clone().filter(|_| !is_lost(stream));
+            left.or_else(|| is_time.then(|| "0".to_owned()))
         };
-        let never = |subject| allow_list.why(subject);
-        Ok(exchange.look(from, &known, now, &never))
+        if EventStream::ALL
+            .into_iter()
+            .all(|stream| from(stream).is_none())
+        {
+            return Ok(Ok(true));
+        }
+        // Also those within a network in force: they are known, too.
+        let banned = store.banned_subjects()?;
+        // A new store can not tell a wrong clock.
+        let age = store.last_run()?.map_or(0, |_| store.age());
+        let mut through = true;
+        // The networks come first: they are few.
+        for stream in [EventStream::Networks, EventStream::Addresses] {
+            let Some(from) = from(stream) else { continue };
+            // A ban that is held and was not told may be there all the same.
+            let held = &self.shared.held;
+            let known =
+                |subject: Subject| banned.contains(&subject) && !held.contains_key(&subject);
+            let never = |subject| allow_list.why(subject);
+            let from = Some(from);
+            let HashSearch {
+                found,
+                refused,
+                scan,
+                error,
+            } = match stream {
+                EventStream::Addresses => {
+                    exchange.look(from, &|address: Address| known(address.into()), now, &never)
+                }
+                EventStream::Networks => {
+                    exchange.look_at_networks(from, &known, [now, age], &never)
+                }
+            };
+            self.events.extend(found.into_iter().map(Event::Ban));
+            self.refused.extend(refused);
+            through &= scan.is_none();
+            self.shared.searched[stream] = Some(HashSearchPosition { scan });
+            if let Some(error) = error {
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(through))
     }
 
     /// Merges it with what is known here, and puts the outcome into `changes`.
@@ -245,7 +295,14 @@ impl ReceivedEntries {
             mut shared,
         } = self;
         store.begin_read()?;
-        let known = |subject| store.subject_record(subject);
+        let cleared = store.cleared_networks()?;
+        let known = |subject| {
+            let around = cleared.around(subject).map(|(_, at)| *at).max();
+            store.subject_record(subject).map(|known| SubjectRecord {
+                cleared: known.cleared.max(around),
+                ..known
+            })
+        };
         let Merged {
             unbans,
             bans,

@@ -85,7 +85,8 @@ pub use rule::{
 };
 pub use server::check_server_name;
 pub use sharing::{
-    BanPeriod, OutboundAction, OutboundEvent, RedisBanEntry, Sender, StreamPosition, SubjectRecord,
+    BanPeriod, EventStream, OutboundAction, OutboundEvent, PerStream, RedisBanEntry, Sender,
+    StreamPosition, SubjectRecord,
 };
 pub use skew::{EARLIEST_NOW, MOST_SKEW};
 pub use span::{SpanError, parse_span, span_text};

@@ -1,8 +1,62 @@
 //! What servers tell each other through Redis.
 
 use std::collections::BTreeMap;
+use std::ops::{Index, IndexMut};
 
 use crate::model::Subject;
+
+/// One of the two streams of events, which have a hash of what is in force beside them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventStream {
+    /// Bans and un-bans of addresses.
+    Addresses,
+    /// Those of networks, which older versions know nothing of.
+    Networks,
+}
+
+impl EventStream {
+    /// Both.
+    pub const ALL: [EventStream; 2] = [EventStream::Addresses, EventStream::Networks];
+
+    /// The one that events of `subject` are in.
+    #[must_use]
+    pub fn of(subject: Subject) -> Self {
+        if subject.is_address() {
+            EventStream::Addresses
+        } else {
+            EventStream::Networks
+        }
+    }
+}
+
+/// A value for each of the two streams.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PerStream<T> {
+    /// That of the stream of addresses.
+    pub addresses: T,
+    /// That of the stream of networks.
+    pub networks: T,
+}
+
+impl<T> Index<EventStream> for PerStream<T> {
+    type Output = T;
+
+    fn index(&self, stream: EventStream) -> &T {
+        match stream {
+            EventStream::Addresses => &self.addresses,
+            EventStream::Networks => &self.networks,
+        }
+    }
+}
+
+impl<T> IndexMut<EventStream> for PerStream<T> {
+    fn index_mut(&mut self, stream: EventStream) -> &mut T {
+        match stream {
+            EventStream::Addresses => &mut self.addresses,
+            EventStream::Networks => &mut self.networks,
+        }
+    }
+}
 
 /// A ban as Redis holds it: what an un-ban remembers, so that this very ban is
 /// never taken over again.
@@ -85,7 +139,7 @@ pub struct Sender {
     pub waiting: BTreeMap<i64, OutboundEvent>,
 }
 
-/// How far a server has read the stream of events.
+/// How far a server has read a stream of events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StreamPosition {
     /// The last event's id; none before the first contact.

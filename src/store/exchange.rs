@@ -1,9 +1,11 @@
-//! What other servers told: how far the stream was read, and the entries of bans
+//! What other servers told: how far the streams were read, and the entries of bans
 //! in Redis.
 
 use rusqlite::params;
 
-use crate::model::{BanPeriod, RedisBanEntry, StreamPosition, Subject, SubjectRecord};
+use crate::model::{
+    BanPeriod, EventStream, PerStream, RedisBanEntry, StreamPosition, Subject, SubjectRecord,
+};
 
 use super::error::StoreError;
 use super::query::{Commit, Store, columns};
@@ -21,8 +23,36 @@ const STORES_KEPT: i64 = 10_000;
 /// How many reported entries are remembered.
 const ENTRIES_KEPT: i64 = 1 << 20;
 
+/// Where it stands how far a stream, and the hash of what is in force beside it, were read.
+struct StreamRows {
+    /// The key in `meta` of the last event that was read.
+    last: &'static str,
+    /// The key in `meta` of where a search goes on.
+    scan: &'static str,
+    /// The table of the numbers of other stores.
+    numbers: &'static str,
+}
+
+impl StreamRows {
+    fn of(stream: EventStream) -> Self {
+        match stream {
+            EventStream::Addresses => StreamRows {
+                last: "stream",
+                scan: "scan",
+                numbers: "heard",
+            },
+            EventStream::Networks => StreamRows {
+                last: "stream of networks",
+                scan: "scan of networks",
+                numbers: "heard_networks",
+            },
+        }
+    }
+}
+
 impl Store {
-    /// What is known of `subject` before another server's ban of it.
+    /// What is known of `subject` before another server's ban of it; nothing of the networks
+    /// around it.
     pub fn subject_record(&self, subject: Subject) -> Result<SubjectRecord, StoreError> {
         let ip = subject.to_string();
         // Most are met for the first time.
@@ -40,7 +70,7 @@ impl Store {
         });
         let in_redis = "SELECT key, server, text FROM stood WHERE ip = ?";
         Ok(SubjectRecord {
-            cleared: self.cleared_until(subject)?,
+            cleared: self.own_cleared(&ip)?,
             bans: bans?,
             lifted: self.lifted_entries(subject)?,
             in_redis: self.redis_entries(in_redis, subject)?,
@@ -71,17 +101,29 @@ impl Store {
         })
     }
 
-    /// How far the servers' stream was read.
-    pub fn stream_position(&self) -> Result<StreamPosition, StoreError> {
-        Ok(StreamPosition {
-            last: self.meta("stream")?,
-            last_numbers: self.rows("SELECT store, number FROM heard", [], columns)?,
+    /// How far the servers' streams were read.
+    pub fn stream_positions(&self) -> Result<PerStream<StreamPosition>, StoreError> {
+        let position = |stream| {
+            let StreamRows { last, numbers, .. } = StreamRows::of(stream);
+            let numbers = format!("SELECT store, number FROM {numbers}");
+            Ok(StreamPosition {
+                last: self.meta(last)?,
+                last_numbers: self.rows(&numbers, [], columns)?,
+            })
+        };
+        Ok(PerStream {
+            addresses: position(EventStream::Addresses)?,
+            networks: position(EventStream::Networks)?,
         })
     }
 
-    /// Where a look through the hashes is to go on.
-    pub fn scan_position(&self) -> Result<Option<String>, StoreError> {
-        self.meta("scan")
+    /// Where the searches of the hashes and of the networks in force are to go on.
+    pub fn scan_positions(&self) -> Result<PerStream<Option<String>>, StoreError> {
+        let scan = |stream| self.meta(StreamRows::of(stream).scan);
+        Ok(PerStream {
+            addresses: scan(EventStream::Addresses)?,
+            networks: scan(EventStream::Networks)?,
+        })
     }
 
     /// When the hashes were last looked through, in Unix seconds.
@@ -144,35 +186,50 @@ impl Commit<'_> {
         self.execute("DELETE FROM stood WHERE ip = ?", [ip])
     }
 
-    /// Notes how far the stream was read, and the numbers that have changed.
+    /// Notes how far a stream was read, and the numbers that have changed.
     pub fn set_stream_position(
         &self,
+        stream: EventStream,
         position: &StreamPosition,
         now: i64,
     ) -> Result<(), StoreError> {
-        self.set_meta("stream", position.last.as_deref().unwrap_or("0-0"))?;
+        let StreamRows { last, numbers, .. } = StreamRows::of(stream);
+        self.set_meta(last, position.last.as_deref().unwrap_or("0-0"))?;
         if position.last_numbers.is_empty() {
             return Ok(());
         }
-        let upsert = "INSERT INTO heard VALUES (?1, ?2, ?3) ON CONFLICT(store) DO UPDATE SET number = ?2, at = ?3";
+        let upsert = format!(
+            "INSERT INTO {numbers} VALUES (?1, ?2, ?3) ON CONFLICT(store) DO UPDATE SET number = ?2, at = ?3"
+        );
         for (store, number) in &position.last_numbers {
-            self.execute(upsert, params![store, number, now])?;
+            self.execute(&upsert, params![store, number, now])?;
         }
         let age = now.min(self.times.age);
-        self.execute("DELETE FROM heard WHERE at < ?", [age - KEPT])?;
-        let newest = "DELETE FROM heard WHERE store NOT IN (SELECT store FROM heard ORDER BY at DESC, store LIMIT ?)";
-        self.execute(newest, [STORES_KEPT])
+        let old = format!("DELETE FROM {numbers} WHERE at < ?");
+        self.execute(&old, [age - KEPT])?;
+        let newest = format!(
+            "DELETE FROM {numbers} WHERE store NOT IN (SELECT store FROM {numbers} ORDER BY at DESC, store LIMIT ?)"
+        );
+        self.execute(&newest, [STORES_KEPT])
     }
 
-    /// Notes that the hashes were looked through, up to `scan` if not to their
-    /// end.
-    pub fn set_hashes_searched(&self, scan: Option<&str>, now: i64) -> Result<(), StoreError> {
-        self.set_meta("looked", now)?;
-        let age = now.min(self.times.age);
-        self.execute("DELETE FROM lifted WHERE until < ?", [age])?;
+    /// Notes that the hashes, or the networks in force, were looked through, up to `scan`
+    /// if not to their end.
+    pub fn set_hashes_searched(
+        &self,
+        stream: EventStream,
+        scan: Option<&str>,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        if stream == EventStream::Addresses {
+            self.set_meta("looked", now)?;
+            let age = now.min(self.times.age);
+            self.execute("DELETE FROM lifted WHERE until < ?", [age])?;
+        }
+        let key = StreamRows::of(stream).scan;
         match scan {
-            Some(scan) => self.set_meta("scan", scan),
-            None => self.forget_meta("scan"),
+            Some(scan) => self.set_meta(key, scan),
+            None => self.forget_meta(key),
         }
     }
 

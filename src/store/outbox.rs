@@ -97,6 +97,12 @@ fn outbound_event(row: &Row<'_>) -> rusqlite::Result<Option<OutboundEvent>> {
 }
 
 impl Commit<'_> {
+    /// Whether a subject has a ban in force that this server made.
+    pub fn has_own_ban(&self, subject: Subject) -> Result<bool, StoreError> {
+        let own = "SELECT 1 FROM ban WHERE ip = ? AND lifted IS NULL AND origin <> 'redis'";
+        self.exists(own, [subject.to_string()])
+    }
+
     /// Notes that a new ban is to be sent, unless the others have it for as
     /// long or longer. Comes before the ban itself is recorded.
     pub fn send_ban(&self, ban: &Ban, now: i64) -> Result<(), StoreError> {
@@ -197,11 +203,18 @@ impl Commit<'_> {
         self.set_meta("sharing", i64::from(shares))
     }
 
-    /// Drops the bans of a subject that wait to be sent, and that another
-    /// server's un-ban has lifted.
+    /// Drops the bans of a subject, and of what it holds, that wait to be sent, and that
+    /// another server's un-ban has lifted.
     pub fn unsend(&self, subject: Subject, at: i64) -> Result<(), StoreError> {
+        let mut lifted = vec![subject];
+        if !subject.is_address() {
+            let waiting = "SELECT DISTINCT ip FROM outbox WHERE server IS NOT NULL";
+            let waiting: Vec<Subject> = self.valid_rows(waiting, [], super::query::subject)?;
+            lifted.extend(waiting.into_iter().filter(|one| subject.holds(*one)));
+        }
         let delete = "DELETE FROM outbox WHERE ip = ? AND server IS NOT NULL AND at <= ?";
-        self.execute(delete, params![subject.to_string(), at])
+        let mut lifted = lifted.iter();
+        lifted.try_for_each(|one| self.execute(delete, params![one.to_string(), at]))
     }
 
     /// Whether anything waits to be sent.

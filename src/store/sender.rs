@@ -3,13 +3,13 @@
 
 use rusqlite::params;
 
-use crate::model::MOST_SKEW;
+use crate::model::{EventStream, MOST_SKEW};
 
 use super::error::StoreError;
 use super::query::{Commit, Store, first};
 
 /// Begins the keys in `meta` of the un-bans that were sent, before their number;
-/// the value is `TIME ADDRESS`.
+/// the value is `TIME SUBJECT`.
 const UNBAN: &str = "sent unban ";
 
 impl Store {
@@ -87,12 +87,14 @@ impl Commit<'_> {
         (numbers.iter()).try_for_each(|number| self.execute(delete, [number]))
     }
 
-    /// Forgets the un-bans that were sent, up to the number of an own event
-    /// that was read.
-    pub fn forget_sent_unbans(&self, up_to: i64) -> Result<(), StoreError> {
+    /// Forgets the un-bans that were sent to a stream, up to the number of an own event
+    /// that was read in it.
+    pub fn forget_sent_unbans(&self, stream: EventStream, up_to: i64) -> Result<(), StoreError> {
         let forget = "DELETE FROM meta WHERE key >= ?1 AND key < ?1 || 'a' \
+                      AND (instr(value, '/') > 0) = ?3 \
                       AND CAST(substr(key, length(?1) + 1) AS INTEGER) <= ?2";
-        self.execute(forget, params![UNBAN, up_to])
+        let of_networks = stream == EventStream::Networks;
+        self.execute(forget, params![UNBAN, up_to, of_networks])
     }
 
     /// Notes that the un-bans are to be sent again that others may have passed
@@ -102,7 +104,8 @@ impl Commit<'_> {
                       SELECT substr(value, instr(value, ' ') + 1), CAST(value AS INTEGER), '', '', 1 FROM meta \
                       WHERE key >= ?1 AND key < ?1 || 'a' ORDER BY CAST(substr(key, length(?1) + 1) AS INTEGER)";
         self.execute(insert, [UNBAN])?;
-        self.forget_sent_unbans(i64::MAX)
+        let forget = |stream| self.forget_sent_unbans(stream, i64::MAX);
+        EventStream::ALL.into_iter().try_for_each(forget)
     }
 
     /// Notes that this server's bans in force are to be sent again, as bans

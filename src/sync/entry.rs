@@ -1,29 +1,30 @@
-//! The entries of Redis, which anybody may have written: an event of the stream or a
-//! hash becomes a ban or an un-ban, or is skipped.
+//! The entries of Redis, which anybody may have written: an event of a stream or a network
+//! in force becomes a ban or an un-ban, or is skipped.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{Local, LocalResult, NaiveDateTime, TimeDelta, TimeZone as _};
 use redis::Value;
 
 use crate::model::{
-    Address, Ban, Country, Escaped, MOST_SKEW, Origin, RedisBanEntry, Stamp, Subject,
-    check_server_name,
+    Address, Ban, Country, Escaped, EventStream, GivenSubject, MOST_SKEW, Origin, RedisBanEntry,
+    Stamp, Subject, check_server_name,
 };
 
+use super::bounded::LONGEST;
 use super::reply::Reply as _;
 
 /// The longest reason that is taken over.
 const LONGEST_REASON: usize = 4096;
 
+/// The longest text of an address or a network.
+pub(super) const LONGEST_SUBJECT: usize = 64;
+
 /// The longest name of a server or a country.
-const LONGEST_NAME: usize = 255;
+pub(super) const LONGEST_NAME: usize = 255;
 
 /// The longest id under which a server sends its events.
 const LONGEST_ID: usize = 64;
-
-/// A time without a zone may be ahead by the widest difference of zones, too.
-const ZONES: i64 = 2 * 86_400;
 
 /// The end of the year 9999: a later end of a ban could not be written.
 const LAST_END: i64 = 253_402_300_799;
@@ -110,7 +111,7 @@ pub(super) struct Sent {
 }
 
 /// Why an entry is skipped: a half sentence behind it.
-type Reason = String;
+pub(super) type Reason = String;
 
 /// Says why a subject is never banned; none for any other subject.
 pub(super) type AllowListLookup<'a> = &'a dyn Fn(Subject) -> Option<String>;
@@ -136,6 +137,30 @@ impl<'a> Fields<'a> {
             .map_err(|_| format!("has a field {name} that is no number"))
     }
 
+    /// Its time, as it was sent.
+    fn time(&self) -> Result<i64, Reason> {
+        let at = self.number("time")?;
+        if (0..=LAST_END).contains(&at) {
+            Ok(at)
+        } else {
+            Err(format!("has a time far from now ({at})"))
+        }
+    }
+
+    fn redis_entry(&self, subject: Subject) -> Result<RedisBanEntry, Reason> {
+        Ok(RedisBanEntry {
+            subject,
+            key: subject.to_string(),
+            server: server(self.needed("server")?)?,
+            text: utf8(self.needed("text")?, "text", LONGEST_NAME)?,
+        })
+    }
+
+    fn ends(&self) -> Result<Option<i64>, Reason> {
+        let ends = self.get("ends").is_some().then(|| self.number("ends"));
+        ends.transpose()
+    }
+
     /// The ban or un-ban, with all its times `ahead` seconds earlier than they are
     /// in the entry.
     fn event(
@@ -144,55 +169,58 @@ impl<'a> Fields<'a> {
         ahead: i64,
         never: AllowListLookup<'_>,
     ) -> Result<Event, Reason> {
-        let at = self.number("time")? - ahead;
-        let redis_entry = || -> Result<RedisBanEntry, Reason> {
-            Ok(RedisBanEntry {
-                subject,
-                key: subject.to_string(),
-                server: server(self.needed("server")?)?,
-                text: utf8(self.needed("text")?, "text", LONGEST_NAME)?,
-            })
-        };
         match utf8(self.needed("event")?, "event", 20)?.as_str() {
             "unban" => Ok(Event::Unban(RemoteUnban {
                 subject,
-                at,
-                redis_entry: self.get("server").is_some().then(redis_entry).transpose()?,
+                at: self.time()? - ahead,
+                redis_entry: (self.get("server").is_some())
+                    .then(|| self.redis_entry(subject))
+                    .transpose()?,
             })),
-            "ban" => {
-                let redis_entry = redis_entry()?;
-                let ends = self.get("ends").is_some().then(|| self.number("ends"));
-                let facts = Facts {
-                    at,
-                    ends: ends.transpose()?,
-                    reason: self.get("reason"),
-                    country: self.get("country"),
-                };
-                let mut remote = facts.ban(redis_entry, never)?;
-                // The ban lasts as long as it was to last.
-                remote.ban.ends = remote.ban.ends.map(|ends| ends.saturating_sub(ahead));
-                Ok(Event::Ban(remote))
-            }
+            "ban" => self.ban(subject, ahead, never).map(Event::Ban),
             other => Err(format!("is of an unknown kind ({})", Escaped::text(other))),
         }
     }
+
+    /// The ban, likewise.
+    fn ban(
+        &self,
+        subject: Subject,
+        ahead: i64,
+        never: AllowListLookup<'_>,
+    ) -> Result<RemoteBan, Reason> {
+        let redis_entry = self.redis_entry(subject)?;
+        let facts = Facts {
+            at: self.time()? - ahead,
+            ends: self.ends()?,
+            reason: self.get("reason"),
+            country: self.get("country"),
+        };
+        let mut remote = facts.ban(redis_entry, never)?;
+        // The ban lasts as long as it was to last.
+        remote.ban.ends = remote.ban.ends.map(|ends| ends.saturating_sub(ahead));
+        Ok(remote)
+    }
 }
 
-/// The fields of a stream's entry → an event. A time that is further ahead than
+/// The fields of an entry of `stream` → an event. A time that is further ahead than
 /// clocks differ becomes `now`.
 pub(super) fn event(
     fields: &[Value],
+    stream: EventStream,
     now: i64,
     never: AllowListLookup<'_>,
 ) -> Result<Sent, Reason> {
     let fields = Fields(fields);
-    let ip = utf8(fields.needed("ip")?, "ip", 64)?;
-    let address = Address::parse(ip.as_bytes()).ok_or("names no single address")?;
-    let subject = Subject::from(address);
-    let at = fields.number("time")?;
-    if !(0..=LAST_END).contains(&at) {
-        return Err(format!("has a time far from now ({at})"));
-    }
+    let ip = utf8(fields.needed("ip")?, "ip", LONGEST_SUBJECT)?;
+    let subject = match stream {
+        EventStream::Addresses => {
+            let address = Address::parse(ip.as_bytes());
+            Subject::from(address.ok_or("names no single address")?)
+        }
+        EventStream::Networks => network(&ip)?,
+    };
+    let at = fields.time()?;
     let number = fields.number("number")?;
     if !(1..=LAST_NUMBER).contains(&number) {
         return Err(format!("has a number that no server gives ({number})"));
@@ -207,109 +235,66 @@ pub(super) fn event(
     })
 }
 
+/// The network that a text is, as servers write it: an un-ban could not find another
+/// spelling of it.
+pub(super) fn network(text: &str) -> Result<Subject, Reason> {
+    let shown = Escaped::text(text);
+    let given = GivenSubject::parse(text).ok();
+    let given = given.filter(|given| !given.subject.is_address());
+    let GivenSubject { subject, was_cut } =
+        given.ok_or_else(|| format!("names no network ({shown})"))?;
+    if was_cut {
+        return Err(format!("names a network with host bits ({shown})"));
+    }
+    if subject.is_too_wide_to_ban() {
+        let widest = Subject::widest_ban(subject.family());
+        return Err(format!(
+            "names a network that is wider than any ban may be ({shown}; /{widest} at most)"
+        ));
+    }
+    if subject.to_string() != text {
+        return Err(format!(
+            "names a network in another spelling ({shown} for {subject})"
+        ));
+    }
+    Ok(subject)
+}
+
+/// The ban of a network, and its end as it is written there, from its value in the hash
+/// of those in force: the fields of its event as JSON. A time of the future is `now`.
+pub(super) fn network_in_force(
+    network: Subject,
+    value: &Value,
+    now: i64,
+    never: AllowListLookup<'_>,
+) -> Result<(RemoteBan, Option<i64>), Reason> {
+    let text = utf8(value, "of its name", LONGEST)?;
+    let fields: BTreeMap<String, String> = serde_json::from_str(&text)
+        .map_err(|_| "is not understood: its value is no JSON object of texts")?;
+    let pairs = fields.into_iter().flat_map(|(name, value)| [name, value]);
+    let pairs: Vec<Value> = pairs
+        .map(|word| Value::BulkString(word.into_bytes()))
+        .collect();
+    let fields = Fields(&pairs);
+    let ahead = (fields.time()? - now).max(0);
+    Ok((fields.ban(network, ahead, never)?, fields.ends()?))
+}
+
 /// Whether a time lies further ahead than clocks differ.
 pub(super) fn is_ahead(at: i64, now: i64) -> bool {
     at.saturating_sub(now) > MOST_SKEW
 }
 
-/// A hash, as far as it was fetched: `HMGET banned_server reason country`,
-/// `PTTL`, and then `HGET` of the server's field.
-#[derive(Debug)]
-pub(super) struct Hash {
-    pub(super) key: String,
-    pub(super) address: Address,
-    pub(super) server: String,
-    reason: Value,
-    country: Value,
-    /// How long the hash stays, in milliseconds; for ever if none.
-    stays: Option<i64>,
-}
-
-impl Hash {
-    /// The hash at `key`, without its time; none if it is gone by now.
-    pub(super) fn begin(
-        key: String,
-        address: Address,
-        fields: Value,
-        stays: &Value,
-    ) -> Result<Option<Self>, Reason> {
-        let [banned_server, reason, country]: [Value; 3] = match fields {
-            Value::Array(list) => list.try_into().map_err(|_| "is not understood")?,
-            Value::ServerError(error) if error.code() == "WRONGTYPE" => {
-                return Err("is no hash (PyFilter 1 wrote such keys)".to_owned());
-            }
-            _ => return Err("can not be read".to_owned()),
-        };
-        match stays.number() {
-            Some(-2) => Ok(None),
-            Some(stays) => Ok(Some(Hash {
-                server: match banned_server {
-                    Value::Nil => {
-                        return Err(
-                            "has no field banned_server (PyFilter 2.0 wrote such hashes)"
-                                .to_owned(),
-                        );
-                    }
-                    ref given => server(given)?,
-                },
-                key,
-                address,
-                reason,
-                country,
-                stays: (stays >= 0).then_some(stays),
-            })),
-            None => Err("can not be read".to_owned()),
-        }
-    }
-
-    /// The ban, once the server's field is known.
-    pub(super) fn ban(
-        self,
-        field: &Value,
-        now: i64,
-        never: AllowListLookup<'_>,
-    ) -> Result<RemoteBan, Reason> {
-        let text = match field {
-            Value::Nil => return Err("has no field of its banned_server".to_owned()),
-            text => utf8(text, "of its server", LONGEST_NAME)?,
-        };
-        let local = naive(&text).ok_or_else(|| {
-            format!(
-                "has a time that can not be read ({})",
-                Escaped::text(text.get(..40).unwrap_or(&text))
-            )
-        })?;
-        if local > now + ZONES {
-            return Err(format!("has a time far in the future ({text})"));
-        }
-        let facts = Facts {
-            at: local.min(now),
-            ends: self
-                .stays
-                .map(|stays| now + stays.saturating_add(999) / 1000),
-            reason: Some(&self.reason),
-            country: Some(&self.country),
-        };
-        let redis_entry = RedisBanEntry {
-            subject: self.address.into(),
-            key: self.key,
-            server: self.server,
-            text,
-        };
-        facts.ban(redis_entry, never)
-    }
-}
-
 /// The fields of a ban that a hash and an event have in common.
-struct Facts<'a> {
-    at: i64,
-    ends: Option<i64>,
-    reason: Option<&'a Value>,
-    country: Option<&'a Value>,
+pub(super) struct Facts<'a> {
+    pub(super) at: i64,
+    pub(super) ends: Option<i64>,
+    pub(super) reason: Option<&'a Value>,
+    pub(super) country: Option<&'a Value>,
 }
 
 impl Facts<'_> {
-    fn ban(
+    pub(super) fn ban(
         self,
         redis_entry: RedisBanEntry,
         never: AllowListLookup<'_>,
@@ -356,7 +341,7 @@ pub(super) fn country_sentence(country: &str) -> String {
     }
 }
 
-fn utf8(reply: &Value, name: &str, longest: usize) -> Result<String, Reason> {
+pub(super) fn utf8(reply: &Value, name: &str, longest: usize) -> Result<String, Reason> {
     let text = reply.text();
     match reply.too_long().or(text.map(<[u8]>::len)) {
         Some(length) if length > longest => Err(format!("has a field {name} of {length} bytes")),
@@ -368,7 +353,7 @@ fn utf8(reply: &Value, name: &str, longest: usize) -> Result<String, Reason> {
     }
 }
 
-fn server(reply: &Value) -> Result<String, Reason> {
+pub(super) fn server(reply: &Value) -> Result<String, Reason> {
     let name = utf8(reply, "with the server's name", LONGEST_NAME)?;
     match check_server_name(&name) {
         Ok(()) => Ok(name),
@@ -377,20 +362,6 @@ fn server(reply: &Value) -> Result<String, Reason> {
             Escaped::text(&name)
         )),
     }
-}
-
-/// `%Y-%m-%d %H:%M:%S` in this host's zone → Unix seconds; none before 1970. The
-/// parser reads a year of two digits as one of the first century.
-fn naive(text: &str) -> Option<i64> {
-    let naive = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok()?;
-    let secs = match Local.from_local_datetime(&naive) {
-        LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => Some(at.timestamp()),
-        LocalResult::None => {
-            let later = naive.checked_add_signed(TimeDelta::hours(1))?;
-            Some(Local.from_local_datetime(&later).earliest()?.timestamp())
-        }
-    };
-    secs.filter(|secs| *secs >= 0)
 }
 
 #[cfg(test)]
@@ -429,7 +400,7 @@ mod tests {
         let mut pairs = BAN.to_vec();
         pairs.retain(|(key, _)| *key != name);
         pairs.push((name, value));
-        event(&fields(&pairs), NOW, &nobody)
+        event(&fields(&pairs), EventStream::Addresses, NOW, &nobody)
     }
 
     /// Why it is skipped, however much of it is understood.
@@ -476,11 +447,16 @@ mod tests {
         assert!(why("server", "\x1b[2J").contains("\\x1b[2J"));
         assert!(why("reason", &"x".repeat(5000)).contains("reason of 5000 bytes"));
         assert_eq!(
-            refused(event(&fields(&BAN[1..]), NOW, &nobody)),
+            refused(event(
+                &fields(&BAN[1..]),
+                EventStream::Addresses,
+                NOW,
+                &nobody
+            )),
             "has no field event"
         );
         let never = |_| Some("is a loopback address".to_owned());
-        let sent = event(&fields(&BAN), NOW, &never).unwrap();
+        let sent = event(&fields(&BAN), EventStream::Addresses, NOW, &never).unwrap();
         assert_eq!(sent.number, 7, "it counts where others take the event");
         let why = "is a loopback address, so it is never banned";
         assert_eq!(sent.event.unwrap_err(), why);
@@ -493,7 +469,11 @@ mod tests {
         pairs.retain(|(key, _)| !["event", "time"].contains(key));
         pairs.extend([("event", kind), ("time", at.as_deref().unwrap())]);
         pairs.extend(ends.as_deref().map(|ends| ("ends", ends)));
-        match event(&fields(&pairs), NOW, &nobody).unwrap().event.unwrap() {
+        match event(&fields(&pairs), EventStream::Addresses, NOW, &nobody)
+            .unwrap()
+            .event
+            .unwrap()
+        {
             Event::Ban(RemoteBan { ban, .. }) => (ban.at.secs, ban.ends),
             Event::Unban(unban) => (unban.at, None),
         }
@@ -511,54 +491,13 @@ mod tests {
         }
     }
 
-    fn hash(values: &[Value; 3], stays: i64, field: &str) -> Result<RemoteBan, Reason> {
-        let address = Address::parse(b"203.0.113.13").unwrap();
-        let list = Value::Array(values.to_vec());
-        let hash = Hash::begin(address.to_string(), address, list, &Value::Int(stays))?;
-        let field = match field {
-            "" => Value::Nil,
-            text => Value::BulkString(text.into()),
-        };
-        hash.unwrap().ban(&field, NOW, &nobody)
-    }
-
-    #[test]
-    fn a_hash_is_a_ban_never_of_the_future() {
-        let text = |text: &str| Value::BulkString(text.into());
-        let values = || [text("Lon"), Value::Nil, Value::Nil];
-        let ban = hash(&values(), 1500, "2018-03-22 14:18:18").unwrap().ban;
-        assert_eq!(ban.ends, Some(NOW + 2));
-        assert_eq!(ban.at.to_local(), "2018-03-22 14:18:18");
-        let ahead = Stamp::from_secs(NOW + 40_000).to_local();
-        assert_eq!(hash(&values(), -1, &ahead).unwrap().ban.at.secs, NOW);
-        for wrong in [
-            "2999-01-01 00:00:00",
-            "26-11-22 11:40:00",
-            "1",
-            "2018-03-22T14:18:18",
-            "",
-        ] {
-            assert!(hash(&values(), -1, wrong).is_err(), "{wrong}");
-        }
-        assert!(hash(&[Value::Nil, Value::Nil, Value::Nil], -1, "x").is_err());
-        let huge = [
-            text("Lon"),
-            Value::BigNumber(b"10485760".to_vec()),
-            Value::Nil,
-        ];
-        assert_eq!(
-            hash(&huge, -1, "2018-03-22 14:18:18").unwrap_err(),
-            "has a field reason of 10485760 bytes"
-        );
-    }
-
     proptest! {
         #[test]
         fn any_entry_is_an_event_or_refused(pairs: Vec<(String, Vec<u8>)>, which in 0usize..8, value: Vec<u8>) {
             let mut list = fields(&BAN);
             list[which * 2 + 1] = Value::BulkString(value);
             list.extend(pairs.into_iter().flat_map(|(name, value)| [Value::BulkString(name.into()), Value::BulkString(value)]));
-            let _ = event(&list, NOW, &nobody);
+            let _ = event(&list, EventStream::Addresses, NOW, &nobody);
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use redis::Value;
 
-use crate::model::RedisSettings;
+use crate::model::{EventStream, RedisSettings};
 
 use super::connection::Connection;
 use super::error::{SyncError, Why};
-use super::exchange::{SERVERS, STREAM};
+use super::exchange::{NETWORKS_IN_FORCE, SERVERS, key};
 use super::reply::{Reply, command};
 
 /// Servers that left their name longer ago are not counted.
@@ -21,7 +21,7 @@ pub struct Examined {
     pub ahead: i64,
     /// What the user may not do, or Redis does not accept now.
     pub missing: Vec<Why>,
-    /// How many events the stream holds.
+    /// How many events the streams hold.
     pub events: i64,
     /// When another server was last seen under this server's name.
     pub namesake: Option<i64>,
@@ -44,7 +44,8 @@ pub fn examine(
     let looks = [
         command(["INFO", "server"]),
         command(["TIME"]),
-        command(["XLEN", STREAM]),
+        command(["XLEN", key(EventStream::Addresses)]),
+        command(["XLEN", key(EventStream::Networks)]),
         command(["HGETALL", SERVERS]),
     ];
     let replies = connection.ask(&looks)?;
@@ -65,12 +66,13 @@ pub fn examine(
     let mut missing = errors(&replies[2..]);
     missing.extend(rights(&mut connection)?);
     missing.dedup();
-    let seen = seen(&replies[3], now);
+    let seen = seen(&replies[4], now);
+    let lengths = replies[2..4].iter().filter_map(Reply::number);
     Ok(Examined {
         version: version.unwrap_or_else(|| "of unknown version".to_owned()),
         ahead: seconds.map_or(0, |seconds| seconds - now),
         missing,
-        events: replies[2].number().unwrap_or(0),
+        events: lengths.fold(0, i64::saturating_add),
         namesake: seen
             .iter()
             .filter(|(id, _, name)| name == server && !ids.contains(id))
@@ -89,11 +91,16 @@ fn errors(replies: &[Value]) -> Vec<Why> {
 /// at once what the user may not do, and writes that it would not accept.
 fn rights(connection: &mut Connection) -> Result<Vec<Why>, SyncError> {
     const ADDRESS: &str = "192.0.2.1";
-    let commands = [
-        command(["MULTI"]),
-        command(["XRANGE", STREAM, "-", "+", "COUNT", "1"]),
-        command(["XREVRANGE", STREAM, "+", "-", "COUNT", "1"]),
-        command(["XREAD", "COUNT", "1", "STREAMS", STREAM, "$"]),
+    let mut commands = vec![command(["WATCH", NETWORKS_IN_FORCE]), command(["MULTI"])];
+    for stream in EventStream::ALL.map(key) {
+        commands.extend([
+            command(["XRANGE", stream, "-", "+", "COUNT", "1"]),
+            command(["XREVRANGE", stream, "+", "-", "COUNT", "1"]),
+            command(["XREAD", "COUNT", "1", "STREAMS", stream, "$"]),
+            command(["XADD", stream, "*", "event", ""]),
+        ]);
+    }
+    commands.extend([
         command(["SCAN", "0", "COUNT", "1"]),
         command(["HMGET", ADDRESS, "reason"]),
         command(["HGET", ADDRESS, "reason"]),
@@ -106,12 +113,15 @@ fn rights(connection: &mut Connection) -> Result<Vec<Why>, SyncError> {
         command(["LTRIM", "latest_10_keys", "0", "9"]),
         command(["LREM", "latest_10_keys", "0", ""]),
         command(["PUBLISH", "PyFilter", ""]),
-        command(["XADD", STREAM, "*", "event", ""]),
+        command(["HSCAN", NETWORKS_IN_FORCE, "0", "COUNT", "1"]),
+        command(["HMGET", NETWORKS_IN_FORCE, ""]),
+        command(["HSET", NETWORKS_IN_FORCE, "", ""]),
+        command(["HDEL", NETWORKS_IN_FORCE, ""]),
         command(["HSET", SERVERS, "", ""]),
         command(["HDEL", SERVERS, ""]),
         command(["DEL", ADDRESS]),
         command(["DISCARD"]),
-    ];
+    ]);
     Ok(errors(&connection.ask(&commands)?))
 }
 

@@ -6,9 +6,10 @@ use redis::{Cmd, Value};
 
 use crate::model::{Address, Escaped, Subject};
 
-use super::entry::{AllowListLookup, Hash, RejectedEntry, RemoteBan};
+use super::entry::{AllowListLookup, RejectedEntry, RemoteBan};
 use super::error::SyncError;
 use super::exchange::{Exchange, MOST};
+use super::hash::Hash;
 use super::reply::{Reply, Word as _, command};
 
 /// How many keys one SCAN asks for: few at first, which a slow Redis can answer, too.
@@ -108,7 +109,7 @@ impl Unfetched {
 }
 
 /// Where the next SCAN goes on; none if this was the last.
-fn cursor(scanned: &Value) -> Option<String> {
+pub(super) fn cursor(scanned: &Value) -> Option<String> {
     let cursor = scanned.list().first().and_then(Reply::text)?;
     (cursor != b"0").then(|| String::from_utf8_lossy(cursor).into_owned())
 }

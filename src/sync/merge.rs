@@ -1,9 +1,10 @@
 //! Merges the bans and un-bans of other servers: for each subject the later one
-//! holds, and an un-ban wins a tie. Pure.
+//! holds, and an un-ban wins a tie. The un-ban of a network is one of all that it holds;
+//! the un-ban of an address is no un-ban of a network around it. Pure.
 
 use std::collections::BTreeMap;
 
-use crate::model::{Ban, RedisBanEntry, Subject, SubjectRecord};
+use crate::model::{Ban, NetworkMap, RedisBanEntry, Subject, SubjectRecord};
 
 use super::entry::{Event, RemoteBan, RemoteUnban};
 
@@ -37,23 +38,33 @@ pub fn merge<E>(
             Event::Ban(ban) => bans.push(ban),
         }
     }
+    let mut networks = NetworkMap::default();
+    for (subject, (unbans, _)) in &by_subject {
+        let last = unbans.iter().map(|unban| unban.at).max();
+        if let (false, Some(at)) = (subject.is_address(), last) {
+            networks.insert(*subject, at);
+        }
+    }
     let mut merged = Merged::default();
     for (subject, (unbans, bans)) in by_subject {
-        one(&known(subject)?, unbans, bans, now, &mut merged);
+        let around = networks.around(subject).map(|(_, at)| *at).max();
+        one(&known(subject)?, around, unbans, bans, now, &mut merged);
     }
     Ok(merged)
 }
 
 /// Merges the events of one subject, for example: banned here since 3, an un-ban
-/// at 4 and a ban at 5 arrive. The un-ban is done, and the ban taken over.
+/// at 4 and a ban at 5 arrive. The un-ban is done, and the ban taken over. `around` is when
+/// a network that holds it was last un-banned, of the un-bans that arrive.
 fn one(
     known: &SubjectRecord,
+    around: Option<i64>,
     unbans: Vec<RemoteUnban>,
     bans: Vec<RemoteBan>,
     now: i64,
     merged: &mut Merged,
 ) {
-    let unbanned = unbans.iter().map(|unban| unban.at).max();
+    let unbanned = unbans.iter().map(|unban| unban.at).max().max(around);
     let cleared = known.cleared.max(unbanned);
     let is_lifted = |entry: &RedisBanEntry| {
         let told = unbans.iter().filter_map(|unban| unban.redis_entry.as_ref());
@@ -191,6 +202,44 @@ mod tests {
         // Told with the un-ban, whose clock was behind.
         let events = vec![ban("a", 9, None), unban(3, Some(redis_entry("a", 9)))];
         assert_eq!(times(&merged(events, &SubjectRecord::default())), [0i64; 0]);
+    }
+
+    fn of(text: &str, event: Event) -> Event {
+        let subject = Subject::parse(text).unwrap();
+        match event {
+            Event::Ban(mut remote) => {
+                remote.ban.subject = subject;
+                remote.redis_entry.subject = subject;
+                Event::Ban(remote)
+            }
+            Event::Unban(unban) => Event::Unban(RemoteUnban { subject, ..unban }),
+        }
+    }
+
+    #[test]
+    fn an_unban_of_a_network_is_one_of_all_that_it_holds_and_of_nothing_around() {
+        let bans = |unbanned: &str| {
+            let subjects = ["192.0.2.0/24", "192.0.2.0/25", "192.0.2.1", "192.0.3.1"];
+            let mut events = vec![of(unbanned, unban(6, None))];
+            for subject in subjects {
+                events.extend([5, 7].map(|at| of(subject, ban("a", at, None))));
+            }
+            let merged = merged(events, &SubjectRecord::default());
+            let bans = merged.bans.iter();
+            let early = bans.filter(|ban| ban.at.secs == 5);
+            early.map(|ban| ban.subject.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(bans("192.0.2.0/24"), ["192.0.3.1"]);
+        assert_eq!(bans("192.0.2.0/25"), ["192.0.2.0/24", "192.0.3.1"]);
+        let others = ["192.0.2.0/24", "192.0.2.0/25", "192.0.3.1"];
+        assert_eq!(bans("192.0.2.1"), others);
+        // What is banned here is lifted with it, so the ban that arrives is the one that is shown.
+        let known = SubjectRecord {
+            bans: vec![BanPeriod { at: 3, ends: None }],
+            ..SubjectRecord::default()
+        };
+        let events = vec![of("192.0.2.0/24", unban(4, None)), ban("a", 5, Some(50))];
+        assert_eq!(times(&merged(events, &known)), [5]);
     }
 
     #[test]

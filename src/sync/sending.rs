@@ -1,14 +1,15 @@
-//! Sends bans and un-bans: as PyFilter 2 writes them, and as an event of the stream.
+//! Sends bans and un-bans: those of addresses as PyFilter 2 writes them, and as an event of
+//! their stream; those of networks as an event of theirs, beside the hash of those in force.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use redis::{Cmd, Value};
 
-use crate::model::{OutboundAction, OutboundEvent, RedisBanEntry, Stamp};
+use crate::model::{EventStream, OutboundAction, OutboundEvent, RedisBanEntry, Stamp};
 
 use super::entry::{RejectedEntry, country_sentence};
 use super::error::{SyncError, Why};
-use super::exchange::{Exchange, STREAM};
+use super::exchange::{Exchange, NETWORKS_IN_FORCE, key};
 use super::reply::{Reply, Word as _, command};
 
 const LATEST: &str = "latest_10_keys";
@@ -45,7 +46,8 @@ impl Exchange {
         outcome: &mut SendOutcome,
     ) -> Result<(), SyncError> {
         let mut latest = Vec::new();
-        if !outgoing.iter().all(OutboundEvent::is_ban) {
+        let mut unbans = outgoing.iter().filter(|out| !out.is_ban());
+        if unbans.any(|out| out.subject.is_address()) {
             let listed = self
                 .connection
                 .ask(&[command(["LRANGE", LATEST, "0", "99"])])?;
@@ -87,92 +89,125 @@ impl Exchange {
         length: u32,
         now: i64,
     ) -> Vec<Cmd> {
-        let mut event = command(["XADD", STREAM, "MAXLEN", "~"])
-            .word(length.to_string())
-            .word("*");
+        let stream = EventStream::of(out.subject);
+        let mut fields = self.facts(out);
         let mut commands = match &out.action {
             // The ban has ended while Redis could not be reached.
             OutboundAction::Ban {
                 ends: Some(ends), ..
             } if *ends <= now => return Vec::new(),
             OutboundAction::Ban { .. } => {
-                event = self.facts(event, "ban", out);
-                ban(out, &mut event)
+                let told = told(out);
+                fields.extend(told.clone());
+                match stream {
+                    EventStream::Addresses => ban(out, &told),
+                    EventStream::Networks => vec![network_ban(out, &fields)],
+                }
             }
             OutboundAction::Unban {
                 redis_entries,
                 keeps_hash,
             } => {
-                event = self.facts(event, "unban", out);
-                event = event.word("by").word(&self.server);
+                fields.push(("by", self.server.clone()));
                 if let Some(redis_entry) = redis_entries.first() {
-                    event = event.word("server").word(&redis_entry.server);
-                    event = event.word("text").word(&redis_entry.text);
+                    fields.push(("server", redis_entry.server.clone()));
+                    fields.push(("text", redis_entry.text.clone()));
                 }
-                if *keeps_hash {
-                    Vec::new()
-                } else {
-                    unban(&out.subject.to_string(), redis_entries, latest)
+                let subject = out.subject.to_string();
+                match stream {
+                    _ if *keeps_hash => Vec::new(),
+                    EventStream::Addresses => unban(&subject, redis_entries, latest),
+                    EventStream::Networks => {
+                        vec![command(["HDEL", NETWORKS_IN_FORCE, &subject])]
+                    }
                 }
             }
         };
+        let event = command(["XADD", key(stream), "MAXLEN", "~"]);
+        let event = event.word(length.to_string()).word("*");
+        let event =
+            (fields.iter()).fold(event, |event, (name, value)| event.word(*name).word(value));
         commands.insert(0, command(["MULTI"]));
         commands.extend([event, command(["EXEC"])]);
         commands
     }
 
     /// The fields that every event has.
-    fn facts(&self, event: Cmd, kind: &str, out: &OutboundEvent) -> Cmd {
-        let (number, at) = (out.number.to_string(), out.at.to_string());
-        let facts = [
-            ("event", kind),
-            ("store", &self.sender.id),
-            ("number", &number),
-            ("ip", &out.subject.to_string()),
-            ("time", &at),
-        ];
-        facts
-            .iter()
-            .fold(event, |event, (name, value)| event.word(name).word(value))
+    fn facts(&self, out: &OutboundEvent) -> Vec<EventField> {
+        let kind = if out.is_ban() { "ban" } else { "unban" };
+        vec![
+            ("event", kind.to_owned()),
+            ("store", self.sender.id.clone()),
+            ("number", out.number.to_string()),
+            ("ip", out.subject.to_string()),
+            ("time", out.at.to_string()),
+        ]
     }
 }
 
-/// A ban as PyFilter 2 and PyFilter-Admin know it. The hash comes first, since an old
-/// receiver fails at a message without it. Its fields are added to `event`, too.
-fn ban(out: &OutboundEvent, event: &mut Cmd) -> Vec<Cmd> {
+/// A field of an event: its name and its value.
+type EventField = (&'static str, String);
+
+/// The further fields of a ban's event; none of an un-ban's.
+fn told(out: &OutboundEvent) -> Vec<EventField> {
     let OutboundAction::Ban {
         server,
         ends,
         reason,
         country,
-        longer,
+        ..
     } = &out.action
     else {
         return Vec::new();
     };
-    let ip = out.subject.to_string();
-    let text = Stamp::from_secs(out.at).to_local();
     let sentence = country_sentence(country);
     let blank = if sentence.is_empty() { "" } else { " " };
-    let reason = format!("{reason}{blank}{sentence}\n");
-    let mut told = event.clone();
-    for (name, value) in [("server", server), ("text", &text), ("reason", &reason)] {
-        told = told.word(name).word(value);
-    }
-    let mut hash = command(["HSET", &ip, server, &text, "reason", &reason]);
-    hash = hash.word("banned_server").word(server);
+    let mut told = vec![
+        ("server", server.clone()),
+        ("text", Stamp::from_secs(out.at).to_local()),
+        ("reason", format!("{reason}{blank}{sentence}\n")),
+    ];
     if !country.is_empty() {
-        hash = hash.word("country").word(country);
-        told = told.word("country").word(country);
+        told.push(("country", country.clone()));
     }
-    let stays = if let Some(ends) = ends {
-        told = told.word("ends").word(ends.to_string());
-        command(["EXPIREAT", &ip]).word(ends.to_string())
-    } else {
-        command(["PERSIST", &ip])
+    if let Some(ends) = ends {
+        told.push(("ends", ends.to_string()));
+    }
+    told
+}
+
+/// A ban of a network among those in force: the fields of its event but these that its
+/// place says.
+fn network_ban(out: &OutboundEvent, fields: &[EventField]) -> Cmd {
+    let fields = fields
+        .iter()
+        .filter(|field| !["event", "ip"].contains(&field.0));
+    let fields: BTreeMap<&str, &str> = fields
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let value = serde_json::json!(fields).to_string();
+    command(["HSET", NETWORKS_IN_FORCE, &out.subject.to_string(), &value])
+}
+
+/// A ban as PyFilter 2 and PyFilter-Admin know it; `told` are the fields of its event. The
+/// hash comes first, since an old receiver fails at a message without it.
+fn ban(out: &OutboundEvent, told: &[EventField]) -> Vec<Cmd> {
+    let told = |name: &str| {
+        let mut fields = told.iter().filter(|field| field.0 == name);
+        fields.next().map_or("", |field| field.1.as_str())
     };
-    *event = told;
-    if *longer {
+    let ip = out.subject.to_string();
+    let (server, reason) = (told("server"), told("reason"));
+    let mut hash = command(["HSET", &ip, server, told("text"), "reason", reason]);
+    hash = hash.word("banned_server").word(server);
+    if !told("country").is_empty() {
+        hash = hash.word("country").word(told("country"));
+    }
+    let stays = match told("ends") {
+        "" => command(["PERSIST", &ip]),
+        ends => command(["EXPIREAT", &ip, ends]),
+    };
+    if matches!(out.action, OutboundAction::Ban { longer: true, .. }) {
         return vec![hash, stays];
     }
     let entry = format!("{ip} {server}");

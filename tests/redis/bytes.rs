@@ -3,6 +3,20 @@
 use super::{ATTACKER, Redis};
 use crate::kit::{golden, needs};
 
+/// The value of a network in force, likewise: it is JSON, escaped by MONITOR.
+fn pinned_value(value: &str) -> String {
+    let mut text = value.to_owned();
+    for name in ["store", "text", "time"] {
+        let begins = format!(r#"\"{name}\":\""#);
+        let Some(at) = text.find(&begins).map(|at| at + begins.len()) else {
+            continue;
+        };
+        let end = text[at..].find('\\').map_or(text.len(), |end| at + end);
+        text.replace_range(at..end, "…");
+    }
+    text
+}
+
 /// The commands with the store's id and the time of day taken out.
 fn pinned(commands: &[String]) -> String {
     let mut text = String::new();
@@ -10,8 +24,17 @@ fn pinned(commands: &[String]) -> String {
         let mut words: Vec<String> = command.split("\" \"").map(str::to_owned).collect();
         for at in 1..words.len() {
             let is_unban = command.contains("\"unban\"");
-            if words[at - 1] == "store" || (is_unban && words[at - 1] == "time") {
+            let is_network = command.contains("pyfilter:networks");
+            let is_value = words[at - 2.min(at)] == "pyfilter:networks:held";
+            if words[at - 1] == "store" || words[at - 1] == "text" && is_network {
+                let is_last = words[at].ends_with('"');
+                words[at] = if is_last { "…\"" } else { "…" }.to_owned();
+            }
+            if (is_unban || is_network) && words[at - 1] == "time" {
                 "…".clone_into(&mut words[at]);
+            }
+            if is_value {
+                words[at] = pinned_value(&words[at]);
             }
             if words[at - 1] == "pyfilter:servers" || words[at - 1] == "STREAMS" {
                 words.truncate(at);
@@ -35,6 +58,8 @@ fn a_ban_and_an_unban_are_the_bytes_of_pyfilter_2_and_an_event() {
             .run(["ban", "--for", "5200w", "2001:db8::9"])
             .exits(0);
         server.run(["unban", ATTACKER]).exits(0);
+        server.run(["ban", "198.51.100.0/24"]).exits(0);
+        server.run(["unban", "198.51.100.0/24"]).exits(0);
     });
     let writes: Vec<String> = commands
         .into_iter()
@@ -68,7 +93,7 @@ fn a_run_with_nothing_new_is_a_handful_of_commands() {
     redis.attacked("web2").scan().exits(0);
     server.scan().exits(0);
     let commands = redis.monitored(|| drop(server.scan().exits(0).prints("")));
-    assert!(commands.len() <= 5, "{commands:?}");
+    assert!(commands.len() <= 8, "{commands:?}");
     for word in ["SCAN", "KEYS", "HGET", "MULTI", "HSET"] {
         let quoted = format!("\"{word}\"");
         assert!(
@@ -94,7 +119,7 @@ fn a_server_that_takes_over_writes_nothing() {
     redis.attacked("web2").scan().exits(0);
     let before = redis.cli(&["HGETALL", ATTACKER]);
     let commands = redis.monitored(|| drop(server.scan().exits(0).bans([ATTACKER])));
-    assert!(commands.len() <= 5, "{commands:?}");
+    assert!(commands.len() <= 8, "{commands:?}");
     assert_eq!(redis.cli(&["HGETALL", ATTACKER]), before);
 }
 

@@ -358,7 +358,7 @@ fn a_store_from_a_backup_is_not_taken_for_known() {
 const OTHER: &str = "198.51.100.7";
 
 /// Who is banned there, and until when.
-fn in_force(server: &Sandbox) -> BTreeMap<String, Option<String>> {
+pub(super) fn in_force(server: &Sandbox) -> BTreeMap<String, Option<String>> {
     let list = server.run(["list", "--json"]).exits(0).json();
     let mut ends: BTreeMap<String, Option<String>> = BTreeMap::new();
     for ban in list["bans"].as_array().unwrap() {

@@ -125,12 +125,19 @@ fn lift<'a>(now: i64, subjects: impl IntoIterator<Item = &'a Subject>, changes: 
         // One that was only just heard of may be of a clock ahead of this one.
         let received = changes.bans.iter().map(|(ban, _)| ban);
         let received = received.filter(|ban| subject.holds(ban.subject));
-        let at = received.map(|ban| ban.at.secs).fold(now, i64::max);
+        let received: Vec<(Subject, i64)> =
+            received.map(|ban| (ban.subject, ban.at.secs)).collect();
+        let at = received.iter().map(|(_, at)| *at).fold(now, i64::max);
         changes.bans.retain(|(ban, _)| !subject.holds(ban.subject));
-        changes.unbans.push(Unban {
-            subject,
-            cause: Cause::Manual,
-            at,
-        });
+        // What was only just heard of within a network stands in Redis, too.
+        let parts: BTreeSet<Subject> = received.into_iter().map(|(part, _)| part).collect();
+        let parts = parts.into_iter().filter(|part| *part != subject);
+        changes
+            .unbans
+            .extend(parts.chain([subject]).map(|subject| Unban {
+                subject,
+                cause: Cause::Manual,
+                at,
+            }));
     }
 }

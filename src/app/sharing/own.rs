@@ -2,7 +2,7 @@
 //! under it.
 
 use crate::app::shared::{BansAgain, Renewed};
-use crate::model::Sender;
+use crate::model::{EventStream, Sender};
 use crate::store::{Store, StoreError};
 use crate::sync::{Exchange, Received};
 
@@ -22,7 +22,7 @@ impl ReceivedEntries {
             (id, store.former_stream_id()?)
         } else {
             // The first version sent under the store's id.
-            let is_first_contact = store.stream_position()?.last.is_none();
+            let is_first_contact = store.stream_positions()?.addresses.last.is_none();
             let former = (!is_first_contact).then(|| store.id());
             let (id, former) = (store.new_stream_id()?, former.transpose()?);
             self.shared.renewed = Some(Renewed {
@@ -52,26 +52,30 @@ impl ReceivedEntries {
         now: i64,
     ) -> Result<(), StoreError> {
         let shared = &mut self.shared;
-        shared.own = received.own;
+        for stream in EventStream::ALL {
+            shared.own[stream] = received.streams[stream].own;
+        }
         shared.read_back.clone_from(&received.read_back);
         let (last, is_left) = (store.bans_told_again()?, store.has_to_tell_again()?);
-        if received.never_given.is_some() {
+        let (never_given, is_whole) = (received.never_given(), received.is_whole());
+        if never_given.is_some() {
             let id = store.new_stream_id()?;
             let former = Some(exchange.send_under(id.clone()));
             shared.renewed = Some(Renewed { id, former });
-        } else if received.whole && store.has_sent_unbans()? {
-            // The stream was read to its end, behind all that was sent.
-            shared.own = Some(i64::MAX);
+        } else if is_whole && store.has_sent_unbans()? {
+            // The streams were read to their ends, behind all that was sent.
+            shared.own.addresses = Some(i64::MAX);
+            shared.own.networks = Some(i64::MAX);
         }
-        if received.never_given.is_some() || is_left {
+        if never_given.is_some() || is_left {
             let is_time = is_due(last, TOLD_AGAIN, now);
-            shared.bans_again = match (received.whole && is_time, is_left) {
+            shared.bans_again = match (is_whole && is_time, is_left) {
                 (true, _) => BansAgain::Now,
                 (false, true) => BansAgain::No,
                 (false, false) => BansAgain::Later,
             };
         }
-        shared.never_given = received.never_given;
+        shared.never_given = never_given;
         Ok(())
     }
 }

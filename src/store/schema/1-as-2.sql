@@ -11,3 +11,4 @@ CREATE TEMP VIEW ban AS SELECT *, NULL AS count, 0 AS aggregates FROM main.ban;
 CREATE TEMP VIEW untold AS SELECT *, 0 AS returns FROM main.untold;
 CREATE TEMP TABLE covered (ip PRIMARY KEY);
 CREATE TEMP TABLE candidate (rule, subject, at);
+CREATE TEMP TABLE heard_networks (store PRIMARY KEY, number, at);

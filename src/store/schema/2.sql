@@ -79,3 +79,11 @@ CREATE TABLE candidate (
   at      INTEGER NOT NULL,
   PRIMARY KEY (rule, subject)
 ) WITHOUT ROWID;
+
+-- How far the numbers of each other server's store have come in the stream of networks;
+-- `heard` has those in the stream of addresses.
+CREATE TABLE heard_networks (
+  store  TEXT PRIMARY KEY,
+  number INTEGER NOT NULL,
+  at     INTEGER NOT NULL                 -- when it was last heard of
+) WITHOUT ROWID;
