@@ -30,6 +30,7 @@ pub fn country_code(country: Option<&Country>) -> Option<String> {
 pub fn ban_json(ban: &Ban) -> Value {
     json!({
         "ip": ban.subject.to_string(),
+        "count": ban.count,
         "rule": ban.rule.as_deref(),
         "server": &*ban.server,
         "time": ban.at.to_rfc3339(),
