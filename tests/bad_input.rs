@@ -412,11 +412,11 @@ fn wrong_usage_is_told_and_nothing_is_done() {
         ),
         (
             &["explain", "localhost"],
-            "single addresses; not a network or host name",
+            "is neither an address nor a network",
         ),
         (
-            &["ban", "203.0.113.0/24"],
-            "single addresses; not a network or host name",
+            &["ban", "203.0.113.0/33"],
+            "has a length that no network has: 0 to 32",
         ),
         (
             &["ban", "--for", "0", ATTACKER],

@@ -153,6 +153,7 @@ pub fn matched_json(file: &Path, line: u64, failure: &Failure, counted: u32) -> 
 pub fn failure_json(kept_failure: &KeptFailure, text: Option<&[u8]>) -> Value {
     json!({
         "time": kept_failure.at.to_rfc3339(),
+        "ip": kept_failure.address.map(|address| address.to_string()),
         "count": kept_failure.count,
         "pattern": kept_failure.pattern,
         "path": path(&kept_failure.path),
