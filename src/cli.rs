@@ -14,11 +14,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::model::{Address, Axis, BanTime, Moment};
+use crate::model::{Axis, BanTime, Moment};
 
 pub use host::{CheckArgs, CompletionsArgs, InitArgs, InstallArgs, ManArgs, Preset, UninstallArgs};
 pub use values::{SubjectArgument, Top};
-use values::{address, ban_time, subject, top};
+use values::{ban_time, subject, top};
 
 /// Where the state is when nobody says otherwise.
 pub const STATE_DIR: &str = "/var/lib/pyfilter";
@@ -144,7 +144,7 @@ pub enum Command {
     Match(MatchArgs),
     /// Print the bans in force
     List(ListArgs),
-    /// Say why an address is, was, or is not banned
+    /// Say why an address or network is, was, or is not banned
     Explain(ExplainArgs),
     /// Ban addresses by hand, here and on every server
     Ban(BanArgs),
@@ -220,7 +220,7 @@ pub struct AuditArgs {
     #[arg(
         long = "what-if",
         value_name = "KEY=VALUES",
-        help = "Try other thresholds, too: failed_attempts=3,5,10, request_time=5,1m, window=gap,sliding, ban_time=1h,-1; every combination of several"
+        help = "Try other thresholds, too: failed_attempts=3,5,10, request_time=5,1m, window=gap,sliding, ban_time=1h,-1 or ban_time=10m|1h|1d, ipv6_prefix=64,128, ipv4_prefix=24,32; every combination of several"
     )]
     pub what_if: Vec<Axis>,
     /// How many of each list to show, or all [default: 10; in HTML: 20; in JSON: all]
@@ -274,9 +274,9 @@ pub struct ExplainArgs {
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
-    /// The address in question
-    #[arg(value_name = "IP", value_parser = address)]
-    pub address: Address,
+    /// The address or network in question
+    #[arg(value_name = "IP", value_parser = subject)]
+    pub subject: SubjectArgument,
 }
 
 /// `pyfilter ban`.
@@ -428,7 +428,8 @@ mod tests {
             "error: invalid value 'host.example' for '<IP>...': is neither an address nor a \
              network such as 192.0.2.0/24 (host names are not looked up)"
         );
-        assert!(error("pyfilter explain localhost").contains("single addresses"));
+        assert!(parse("pyfilter explain 192.0.2.0/24").is_ok());
+        assert!(error("pyfilter explain localhost").contains("is neither an address nor a"));
         error("pyfilter ban");
         error("pyfilter unban");
         error("pyfilter unban --all 192.0.2.1");

@@ -1,6 +1,7 @@
 //! `audit`: what happened in whole logs, from where, and who would be banned.
 
 mod browser;
+mod networks;
 mod what_if;
 
 use std::collections::BTreeMap;

@@ -412,7 +412,7 @@ fn wrong_usage_is_told_and_nothing_is_done() {
         ),
         (
             &["explain", "localhost"],
-            "single addresses; not a network or host name",
+            "is neither an address nor a network",
         ),
         (
             &["ban", "host.example"],
@@ -429,6 +429,10 @@ fn wrong_usage_is_told_and_nothing_is_done() {
         (
             &["ban", "::ffff:192.0.2.0/90"],
             "is wider than the IPv4 addresses",
+        ),
+        (
+            &["ban", "203.0.113.0/33"],
+            "has a length that no network has: 0 to 32",
         ),
         (
             &["ban", "--for", "0", ATTACKER],

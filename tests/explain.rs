@@ -1,5 +1,7 @@
 //! Why an address is banned, or is not: all that is known, with its evidence.
 
+mod networks;
+
 use serde_json::{Value, json};
 
 use crate::kit::{Ran, Sandbox, failure, failures, fixture, needs};

@@ -31,11 +31,11 @@ fn failures_add_up_and_bans_in_force_are_told_by_rule_and_family() {
     let of = |series: &str| value(&sandbox, series);
     assert_eq!(of("pyfilter_failures_total{rule=\"ssh\"}"), "10");
     assert_eq!(
-        of("pyfilter_bans_in_force{rule=\"ssh\",origin=\"log\",family=\"4\"}"),
+        of("pyfilter_bans_in_force{rule=\"ssh\",origin=\"log\",family=\"4\",kind=\"address\"}"),
         "1"
     );
     assert_eq!(
-        of("pyfilter_bans_in_force{rule=\"ssh\",origin=\"log\",family=\"6\"}"),
+        of("pyfilter_bans_in_force{rule=\"ssh\",origin=\"log\",family=\"6\",kind=\"address\"}"),
         "1"
     );
     assert_eq!(of("pyfilter_last_run_success"), "1");
@@ -58,9 +58,18 @@ fn failures_add_up_and_bans_in_force_are_told_by_rule_and_family() {
 
     sandbox.run(["ban", "198.51.100.7"]).exits(0);
     assert_eq!(
-        of("pyfilter_bans_in_force{rule=\"\",origin=\"manual\",family=\"4\"}"),
+        of("pyfilter_bans_in_force{rule=\"\",origin=\"manual\",family=\"4\",kind=\"address\"}"),
         "1"
     );
+    // What the ban of a network covers is not in force beside it.
+    sandbox.run(["ban", "203.0.113.0/24"]).exits(0);
+    assert_eq!(
+        of("pyfilter_bans_in_force{rule=\"\",origin=\"manual\",family=\"4\",kind=\"network\"}"),
+        "1"
+    );
+    assert!(!sandbox.read("pyfilter.prom").contains(
+        "pyfilter_bans_in_force{rule=\"ssh\",origin=\"log\",family=\"4\",kind=\"address\"}"
+    ));
     sandbox.run(["unban", "--all"]).exits(0);
     assert!(
         !sandbox

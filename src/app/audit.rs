@@ -17,7 +17,7 @@ use crate::audit::{AuditSettings, Findings, Fold, Period};
 use crate::cli;
 use crate::config::Config;
 use crate::logs;
-use crate::model::{Address, Escaped, Problem, Rule, SubjectSet, plural, variants};
+use crate::model::{Escaped, Problem, Rule, SubjectSet, plural, variants};
 use crate::report::{AuditReport, audit_html, audit_json, audit_text};
 use crate::store::Store;
 use crate::system;
@@ -161,7 +161,7 @@ fn locate_all(geoip: Option<&Path>, findings: &mut Findings, problems: &mut Vec<
     }
     match locate::open(geoip) {
         Ok(Some(countries)) => {
-            findings.locate(|address| countries.country(Address::from(address).into()));
+            findings.locate(|subject| countries.country(subject));
             let damage = countries.damage();
             problems.extend(damage.as_ref().map(locate::problem));
         }

@@ -65,6 +65,11 @@ fn gather(
             Family::V4 => "4",
             Family::V6 => "6",
         },
+        kind: if count.of_networks {
+            "network"
+        } else {
+            "address"
+        },
         count: count.bans,
     });
     Ok(Metrics {

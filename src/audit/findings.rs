@@ -1,10 +1,9 @@
 //! The result of an audit, the worst first.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::model::{Address, Country, Stamp, Variant};
+use crate::model::{Address, Aggregate, Country, Family, Stamp, Subject, SubjectSet, Variant};
 
 use super::addresses::Row;
 use super::fold::{Decided, Fold, RuleFold};
@@ -33,7 +32,7 @@ pub struct Totals {
 }
 
 impl Totals {
-    fn add(&mut self, seen: &FailedAddress) {
+    pub(super) fn add(&mut self, seen: &FailedAddress) {
         self.addresses += 1;
         self.failures += seen.failures;
         self.banned += u64::from(seen.banned);
@@ -55,7 +54,7 @@ pub struct FailedAddress {
     pub logins: u32,
     /// Whether it is never banned.
     pub never: bool,
-    /// Whether it would have been banned.
+    /// Whether it, or a network that holds it, would have been banned.
     pub banned: bool,
     /// Its country, as a place in [`Findings::places`]; none before countries were
     /// looked up.
@@ -75,6 +74,11 @@ pub struct RuleSeen {
     pub addresses: u64,
     /// How many bans.
     pub bans: u64,
+    /// When bans within a network become a ban of the network: as the rule says, else by
+    /// default.
+    pub aggregate: Aggregate,
+    /// Whether the rule asks for that.
+    pub is_aggregating: bool,
     /// How many logins went well; none if its logs do not tell.
     pub logins: Option<u64>,
     /// The longest gaps without a line that counts, the longest first.
@@ -97,10 +101,8 @@ impl RuleSeen {
 /// A /24 or a /48 from which several addresses failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network {
-    /// Its first address.
-    pub start: Address,
-    /// The length of its prefix in bits.
-    pub bits: u8,
+    /// The network.
+    pub network: Subject,
     /// What came from there.
     pub totals: Totals,
 }
@@ -119,7 +121,7 @@ pub struct Future {
 pub struct TrialRow {
     /// The thresholds. A field that is none is as the rules have it.
     pub variant: Variant,
-    /// How many addresses would have been banned.
+    /// How many addresses would have been banned, each by itself or in a network.
     pub banned: u64,
     /// How many bans there would have been.
     pub bans: u64,
@@ -142,8 +144,12 @@ pub struct Findings {
     pub addresses: Vec<FailedAddress>,
     /// The rules, in the order in which they were read.
     pub rules: Vec<RuleSeen>,
-    /// The bans, in the order in which they were decided, rule by rule.
+    /// The bans, in the order in which they were decided, rule by rule; a ban by
+    /// aggregation stands behind the one that filled it.
     pub bans: Vec<Decided>,
+    /// The bans by aggregation, also those of rules that do not ask for it, which are not
+    /// among the bans.
+    pub aggregated: Vec<Decided>,
     /// The countries, the worst first; empty before countries were looked up.
     pub places: Vec<CountryTotals>,
     /// Networks with more than one address that failed, the worst first.
@@ -173,12 +179,20 @@ impl Fold<'_> {
     #[must_use]
     pub fn finish(self, zone: impl Fn(i64) -> i32) -> Findings {
         let tells = self.rules.iter().any(RuleFold::tells_logins);
-        let rows = self.addresses.into_rows();
+        let mut rows = self.addresses.into_rows();
+        let held = held_by(&rows, self.bans.iter().map(|ban| ban.subject));
+        for (row, held) in rows.iter_mut().zip(held) {
+            row.banned |= held;
+        }
         let logged_in = |banned: &dyn Fn(usize) -> bool| {
             tells.then(|| count(&rows, |number, row| row.logins > 0 && banned(number)))
         };
+        let failed = |number: usize| {
+            let mut rules = self.rules.iter();
+            rules.any(|rule| rule.counts.get(number).is_some_and(|count| *count > 0))
+        };
         let trials = (self.trials.tried.iter())
-            .map(|tried| trial(tried, &logged_in))
+            .map(|tried| trial(tried, &rows, &failed, &logged_in))
             .collect();
         let in_all = logged_in(&|number| rows[number].banned);
         let (rules, buckets) = parted(self.rules, &self.bans);
@@ -189,11 +203,7 @@ impl Fold<'_> {
         }
         let first = buckets.iter().filter_map(Buckets::span).map(|span| span.0);
         let east = first.min().map_or(0, |first| i64::from(zone(first)));
-        let (addresses, places) = ranked(&rows, &rules);
-        let mut bans = self.bans;
-        for ban in &mut bans {
-            ban.address = places[ban.address];
-        }
+        let addresses = ranked(&rows, &rules);
         let (users, users_exact) = self.users.into_ranking();
         let (future, newest) = self.future;
         Findings {
@@ -201,7 +211,8 @@ impl Fold<'_> {
             outside: self.outside,
             stopped: self.stopped,
             networks: networks(&addresses),
-            bans,
+            bans: self.bans,
+            aggregated: self.aggregated,
             addresses,
             rules,
             places: Vec::new(),
@@ -231,6 +242,8 @@ fn parted(rules: Vec<RuleFold>, bans: &[Decided]) -> (Vec<RuleSeen>, Vec<Buckets
             failures: rule.failures,
             addresses: rule.counts.iter().filter(|count| **count > 0).count() as u64,
             bans: bans.iter().filter(|ban| ban.rule == place).count() as u64,
+            aggregate: rule.aggregate.unwrap_or_default(),
+            is_aggregating: rule.aggregate.is_some(),
             gaps: buckets.gaps(),
             counts: rule.counts,
         };
@@ -246,19 +259,38 @@ fn count(rows: &[Row], counts: impl Fn(usize, &Row) -> bool) -> u64 {
         .count() as u64
 }
 
-fn trial(tried: &Tried, logged_in: &impl Fn(&dyn Fn(usize) -> bool) -> Option<u64>) -> TrialRow {
+/// By the number of an address, whether one of the networks among `banned` holds it: also
+/// of those that only logged in, from which nobody could any more. Nothing if there are no
+/// networks.
+fn held_by(rows: &[Row], banned: impl Iterator<Item = Subject>) -> Vec<bool> {
+    let networks: SubjectSet = banned.filter(|subject| !subject.is_address()).collect();
+    if networks.is_empty() {
+        return Vec::new();
+    }
+    let held = |row: &Row| networks.holder(row.address).is_some();
+    rows.iter().map(held).collect()
+}
+
+fn trial(
+    tried: &Tried,
+    rows: &[Row],
+    failed: &impl Fn(usize) -> bool,
+    logged_in: &impl Fn(&dyn Fn(usize) -> bool) -> Option<u64>,
+) -> TrialRow {
+    let held = held_by(rows, tried.networks.iter().copied());
+    let has = |all: &[bool], number: usize| all.get(number).copied().unwrap_or_default();
+    let banned = |number| has(&tried.banned, number) || has(&held, number);
     TrialRow {
         variant: tried.variant.clone(),
-        banned: tried.banned.iter().filter(|banned| **banned).count() as u64,
+        banned: count(rows, |number, _| banned(number) && failed(number)),
         bans: tried.bans,
         stopped: tried.stopped,
-        logged_in: logged_in(&|number| tried.banned.get(number).copied().unwrap_or_default()),
+        logged_in: logged_in(&banned),
     }
 }
 
-/// The addresses that failed, the worst first; and by the number of an address its
-/// place among them.
-fn ranked(rows: &[Row], rules: &[RuleSeen]) -> (Vec<FailedAddress>, Vec<usize>) {
+/// The addresses that failed, the worst first.
+fn ranked(rows: &[Row], rules: &[RuleSeen]) -> Vec<FailedAddress> {
     let failures = |number: usize| -> u64 {
         let of = |rule: &RuleSeen| rule.counts.get(number).copied().unwrap_or_default();
         rules.iter().map(of).sum()
@@ -278,22 +310,16 @@ fn ranked(rows: &[Row], rules: &[RuleSeen]) -> (Vec<FailedAddress>, Vec<usize>) 
         .filter(|seen| seen.failures > 0)
         .collect();
     seen.sort_unstable_by_key(|seen| (std::cmp::Reverse(seen.failures), seen.address));
-    let mut places = vec![0; rows.len()];
-    for (place, seen) in seen.iter().enumerate() {
-        places[seen.number as usize] = place;
-    }
-    (seen, places)
+    seen
 }
 
-/// The network that an address is counted in: as large as one customer usually has.
-fn network_of(address: Address) -> (Address, u8) {
-    match address.ip() {
-        IpAddr::V4(ip) => (Ipv4Addr::from_bits(ip.to_bits() & !0xff).into(), 24),
-        IpAddr::V6(ip) => (
-            Ipv6Addr::from_bits(ip.to_bits() & !(u128::MAX >> 48)).into(),
-            48,
-        ),
-    }
+/// The network that an address is shown in: as large as one customer usually has.
+fn network_of(address: Address) -> Subject {
+    let length = match address.family() {
+        Family::V4 => 24,
+        Family::V6 => 48,
+    };
+    Subject::network(address, length)
 }
 
 fn networks(seen: &[FailedAddress]) -> Vec<Network> {
@@ -302,15 +328,13 @@ fn networks(seen: &[FailedAddress]) -> Vec<Network> {
     order.sort_unstable();
     let mut all: Vec<Network> = Vec::new();
     for group in order.chunk_by(|(a, _), (b, _)| network_of(*a) == network_of(*b)) {
-        let (start, bits) = network_of(group[0].0);
         let mut totals = Totals::default();
         for (_, place) in group {
             totals.add(&seen[*place as usize]);
         }
         if totals.addresses > 1 {
             all.push(Network {
-                start,
-                bits,
+                network: network_of(group[0].0),
                 totals,
             });
         }
@@ -320,46 +344,25 @@ fn networks(seen: &[FailedAddress]) -> Vec<Network> {
 }
 
 impl Findings {
-    /// Looks up the country of each address.
-    pub fn locate(&mut self, country: impl Fn(IpAddr) -> Option<Country>) {
-        let mut numbers: HashMap<Option<Country>, usize> = HashMap::new();
-        let mut places: Vec<CountryTotals> = Vec::new();
-        let mut of = Vec::with_capacity(self.addresses.len());
-        for seen in &self.addresses {
-            let country = country(seen.address.ip());
-            let number = *numbers.entry(country.clone()).or_insert_with(|| {
-                let totals = Totals::default();
-                places.push(CountryTotals { country, totals });
-                places.len() - 1
-            });
-            places[number].totals.add(seen);
-            of.push(number);
-        }
-        let mut order: Vec<usize> = (0..places.len()).collect();
-        order.sort_by_key(|&number| std::cmp::Reverse(places[number].totals.failures));
-        let mut rank = vec![0; places.len()];
-        for (place, &number) in order.iter().enumerate() {
-            rank[number] = u32::try_from(place).unwrap_or(u32::MAX);
-        }
-        for (seen, number) in self.addresses.iter_mut().zip(of) {
-            seen.place = Some(rank[number]);
-        }
-        self.places = order
-            .into_iter()
-            .map(|number| places[number].clone())
-            .collect();
-    }
-
-    /// The country of an address, if it is known.
-    #[must_use]
-    pub fn country_of(&self, seen: &FailedAddress) -> Option<&Country> {
-        self.places.get(seen.place? as usize)?.country.as_ref()
-    }
-
     /// How many addresses would have been banned.
     #[must_use]
     pub fn banned(&self) -> u64 {
         self.addresses.iter().filter(|seen| seen.banned).count() as u64
+    }
+
+    /// The networks that would have been banned.
+    #[must_use]
+    pub fn banned_networks(&self) -> BTreeSet<Subject> {
+        let banned = self.bans.iter().map(|ban| ban.subject);
+        banned.filter(|subject| !subject.is_address()).collect()
+    }
+
+    /// Whether there is anything to tell of aggregation: a rule asks for it, or it would
+    /// have banned something.
+    #[must_use]
+    pub fn tells_of_aggregation(&self) -> bool {
+        let is_aggregating = self.rules.iter().any(|rule| rule.is_aggregating);
+        is_aggregating || !self.aggregated.is_empty()
     }
 
     /// The earliest and the latest stamp of all failures.

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::judge::{AllowList, Connections, Counts, SubjectState, TrialFailure};
-use crate::model::{Address, Failure, LinePlace, Stamp, Thresholds, Variant};
+use crate::judge::{Aggregator, AllowList, Connections, Counts, TrialFailure};
+use crate::model::{Aggregate, Failure, LinePlace, Rule, Stamp, Subject, Thresholds, Variant};
 
 use super::addresses::{Addresses, Row, number};
 use super::histogram::Histogram;
 use super::names::NameCounts;
+use super::subjects::{CountedAs, NetworkFolds, SubjectFold, subject_of};
 use super::trials::Trials;
 
 /// In seconds: a clock that is a little fast does not write stamps so far in the
@@ -63,21 +64,28 @@ pub enum Was {
 /// A ban that would have been.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decided {
-    /// Which of the addresses: by its number while logs are read, in the findings by
-    /// its place among those that failed.
-    pub address: usize,
+    /// The address or network.
+    pub subject: Subject,
+    /// What filled it: the address whose failure filled the window, or, of a ban by
+    /// aggregation, the subject whose ban was the last that was needed.
+    pub filled_by: Subject,
     /// Which of the rules.
     pub rule: usize,
-    /// The failure that filled the window.
+    /// The failure or ban that filled it.
     pub at: Stamp,
-    /// How many failures there were.
+    /// How many failures there were; 0 for a ban by aggregation.
     pub failures: u32,
-    /// Which ban of the address under the rule it is, counted from 1.
+    /// How many bans within the network led to it; 0 for any other ban.
+    pub aggregates: u32,
+    /// Which ban of the subject under the rule it is, counted from 1.
     pub count: u32,
     /// Whether that failure banned at once.
     pub instant: bool,
     /// When it ends, in Unix seconds; never if none.
     pub ends: Option<i64>,
+    /// Its country, as a place in [`Findings::places`](super::Findings::places); none if
+    /// it is not known.
+    pub place: Option<u32>,
 }
 
 /// What is known of a rule.
@@ -85,6 +93,9 @@ pub struct Decided {
 pub(super) struct RuleFold {
     pub(super) name: Arc<str>,
     pub(super) thresholds: Thresholds,
+    pub(super) aggregate: Option<Aggregate>,
+    /// How many bans were decided before.
+    bans_before: usize,
     /// The number of the first pattern that is a login, if there is one.
     logins_from: Option<u16>,
     pub(super) histogram: Histogram,
@@ -105,25 +116,23 @@ impl RuleFold {
 #[derive(Debug)]
 struct AddressFold {
     failures: u64,
-    /// How many of its lines counted something. A line's number is its place.
-    lines: u64,
-    connections: Connections,
     first: Stamp,
     last: Stamp,
     is_allowed: bool,
-    state: SubjectState<Vec<TrialFailure>>,
+    counted: CountedAs,
+    /// What is known of it as a subject, unless it is counted in a network.
+    own: SubjectFold,
 }
 
 impl AddressFold {
     fn new(row: &Row) -> Self {
         AddressFold {
             failures: 0,
-            lines: 0,
-            connections: Connections::default(),
             first: Stamp::from_secs(i64::MAX),
             last: Stamp::from_secs(i64::MIN),
             is_allowed: row.never,
-            state: SubjectState::default(),
+            counted: CountedAs::Unknown,
+            own: SubjectFold::default(),
         }
     }
 }
@@ -148,14 +157,20 @@ pub struct Fold<'a> {
     pub(super) rules: Vec<RuleFold>,
     /// By the number of an address.
     seen: Vec<AddressFold>,
+    networks: NetworkFolds,
+    /// How many lines of the rule that is being read have counted something. A line's
+    /// number is its place among them.
+    lines: u64,
     pub(super) bans: Vec<Decided>,
+    /// What aggregation would have banned, also where no rule asks for it.
+    pub(super) aggregated: Vec<Decided>,
     pub(super) users: NameCounts,
     pub(super) named: u64,
     pub(super) stopped: u64,
     pub(super) outside: u64,
-    /// The connections of each address under the rule that is being read, outside of
+    /// The connections of each subject under the rule that is being read, outside of
     /// the period.
-    connections_outside: HashMap<Address, Connections>,
+    connections_outside: HashMap<Subject, Connections>,
     pub(super) future: (u64, Option<Stamp>),
     pub(super) trials: Trials,
 }
@@ -171,7 +186,10 @@ impl<'a> Fold<'a> {
             addresses: Addresses::default(),
             rules: Vec::new(),
             seen: Vec::new(),
+            networks: NetworkFolds::default(),
+            lines: 0,
             bans: Vec::new(),
+            aggregated: Vec::new(),
             users: NameCounts::default(),
             named: 0,
             stopped: 0,
@@ -189,10 +207,12 @@ impl<'a> Fold<'a> {
 
     /// Begins a rule. `logins_from` is the number of its first pattern that is a login,
     /// if its logs have logins.
-    pub fn begin_rule(&mut self, name: Arc<str>, thresholds: Thresholds, logins_from: Option<u16>) {
+    pub fn begin_rule(&mut self, rule: &Rule, logins_from: Option<u16>) {
         self.rules.push(RuleFold {
-            name,
-            thresholds,
+            name: rule.name.clone(),
+            thresholds: rule.thresholds.clone(),
+            aggregate: rule.aggregate,
+            bans_before: self.bans.len(),
             logins_from,
             histogram: Histogram::new(),
             counts: Vec::new(),
@@ -200,6 +220,8 @@ impl<'a> Fold<'a> {
             logins: 0,
         });
         self.seen.clear();
+        self.networks = NetworkFolds::default();
+        self.lines = 0;
         self.connections_outside.clear();
     }
 
@@ -211,15 +233,18 @@ impl<'a> Fold<'a> {
         let Some(rule) = self.rules.last_mut() else {
             return Was::Outside;
         };
+        let (never, prefixes) = (self.never, rule.thresholds.prefixes);
         if !self.settings.period.has(at.secs) {
-            let connections = self.connections_outside.entry(failure.address);
+            let outside = &mut self.connections_outside;
+            let is_formed = |network| outside.contains_key(&network) || !never.covers(network);
+            let subject = subject_of(failure.address, prefixes, is_formed);
+            let connections = outside.entry(subject);
             let counts = connections
                 .or_default()
                 .count_line(failure, LinePlace::nth(0));
             self.outside += u64::from(counts.new);
             return Was::Outside;
         }
-        let never = self.never;
         let address = failure.address;
         let Some(number) = number(&mut self.addresses, address, || {
             never.covers(address.into())
@@ -234,12 +259,16 @@ impl<'a> Fold<'a> {
             return Was::Login;
         }
         let seen = seen(&mut self.seen, self.addresses.rows(), number);
-        let line = LinePlace::nth(seen.lines);
-        let counts = seen.connections.count_line(failure, line);
+        if seen.counted == CountedAs::Unknown {
+            seen.counted = self.networks.counted_as(address, prefixes, never);
+        }
+        let line = LinePlace::nth(self.lines);
+        let fold = self.networks.fold(seen.counted, &mut seen.own);
+        let counts = fold.connections.count_line(failure, line);
         if counts.is_nothing() {
             return Was::Failures(0);
         }
-        seen.lines += 1;
+        self.lines += 1;
         let count = u64::from(counts.new);
         rule.failures += count;
         if at.secs > self.settings.now + FUTURE {
@@ -271,10 +300,10 @@ impl<'a> Fold<'a> {
         seen.failures += u64::from(counts.new);
         seen.first = seen.first.min(at);
         seen.last = seen.last.max(at);
-        let state = &mut seen.state;
         if seen.is_allowed {
             return false;
         }
+        let state = &mut self.networks.fold(seen.counted, &mut seen.own).state;
         if !state.counts(at.secs) {
             self.stopped += u64::from(counts.new);
             return false;
@@ -290,15 +319,21 @@ impl<'a> Fold<'a> {
         let Some(filled) = state.on_failure(thresholds, at, failure.instant, counts, keep) else {
             return false;
         };
-        self.addresses.rows_mut()[number].banned = true;
+        let subject = self.networks.subject(seen.counted, failure.address);
+        if subject.is_address() {
+            self.addresses.rows_mut()[number].banned = true;
+        }
         self.bans.push(Decided {
-            address: number,
+            subject,
+            filled_by: failure.address.into(),
             rule,
             at,
             failures: filled.failures,
+            aggregates: 0,
             count: filled.count,
             instant: failure.instant,
             ends: filled.ends,
+            place: None,
         });
         true
     }
@@ -313,7 +348,43 @@ impl<'a> Fold<'a> {
                 row.last = row.last.max(seen.last);
             }
             rule.counts = seen.into_iter().map(|seen| seen.failures).collect();
-            self.trials.end_rule(&own, self.addresses.rows());
+            let rows = self.addresses.rows();
+            self.trials.end_rule(&own, rows, self.never);
+            self.aggregate();
+        }
+    }
+
+    /// Adds what aggregation makes of the bans of the rule that was begun last: to the
+    /// bans only if the rule asks for it.
+    fn aggregate(&mut self) {
+        let place = self.rules.len() - 1;
+        let Some(rule) = self.rules.last_mut() else {
+            return;
+        };
+        let aggregate = rule.aggregate.unwrap_or_default();
+        let mut aggregator = Aggregator::new(aggregate, &rule.thresholds, self.never);
+        for ban in self.bans.split_off(rule.bans_before) {
+            self.bans.push(ban);
+            let Some(decision) = aggregator.on_ban(ban.subject, ban.at) else {
+                continue;
+            };
+            let of_network = Decided {
+                subject: decision.network,
+                filled_by: ban.subject,
+                rule: place,
+                at: decision.at,
+                failures: 0,
+                aggregates: decision.subjects,
+                count: decision.count,
+                instant: false,
+                ends: decision.ends,
+                place: None,
+            };
+            self.aggregated.push(of_network);
+            if rule.aggregate.is_some() {
+                rule.histogram.add(decision.at.secs, 0, 1);
+                self.bans.push(of_network);
+            }
         }
     }
 }

@@ -4,16 +4,19 @@
 //! | file | what it does |
 //! |---|---|
 //! | `fold.rs` | takes the failures one after the other, rule by rule |
+//! | `subjects.rs` | as whom they are counted: as an address, or as a network |
 //! | `addresses.rs`, `names.rs`, `histogram.rs` | what is kept of them, in bounded memory |
 //! | `trials.rs` | the same failures under other thresholds |
 //! | `timeline.rs` | columns, hours of the week, gaps |
-//! | `findings.rs` | the result, the worst first |
+//! | `findings.rs`, `locate.rs` | the result, the worst first, and where it is from |
 
 mod addresses;
 mod findings;
 mod fold;
 mod histogram;
+mod locate;
 mod names;
+mod subjects;
 mod timeline;
 mod trials;
 

@@ -1,6 +1,6 @@
 //! Values of arguments, checked as far as that needs no configuration.
 
-use crate::model::{Address, BanTime, GivenSubject, parse_span};
+use crate::model::{BanTime, GivenSubject, parse_span};
 
 /// How many of each list are shown; `usize::MAX` for all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,10 +12,6 @@ pub(super) fn top(text: &str) -> Result<Top, &'static str> {
         Ok(count) if count > 0 => Ok(Top(count)),
         _ => Err("a number from 1 on, or all"),
     }
-}
-
-pub(super) fn address(text: &str) -> Result<Address, &'static str> {
-    Address::parse(text.as_bytes()).ok_or("single addresses; not a network or host name")
 }
 
 /// An address or a network as it was written.

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::model::{Country, Escaped, Stamp, Subject};
+use crate::model::{Country, Escaped, Stamp, Subject, span_text};
 
 /// An address that may not connect, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +57,27 @@ impl Ban {
         let (subject, rule) = (self.subject, Escaped::text(rule));
         format!(
             "IP: {subject} has been blacklisted and the firewall rules have been updated. Acquired {acquired} via {rule}."
+        )
+    }
+
+    /// Why a network is banned in which so many subjects were banned within so many
+    /// seconds, the last of them `last`: a sentence.
+    #[must_use]
+    pub fn aggregation_reason(
+        network: Subject,
+        subjects: u32,
+        last: Subject,
+        within: u32,
+        rule: &str,
+    ) -> String {
+        let what = if last.is_address() {
+            "addresses"
+        } else {
+            "networks"
+        };
+        let (within, rule) = (span_text(within), Escaped::text(rule));
+        format!(
+            "IP: {network} has been blacklisted and the firewall rules have been updated. {subjects} {what} of {network} were banned within {within} via {rule}."
         )
     }
 

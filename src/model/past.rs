@@ -1,6 +1,6 @@
-use super::{Ban, KeptFailure, Unban};
+use super::{Ban, KeptFailure, Subject, Unban};
 
-/// A ban of an address, running or ended.
+/// A ban, running or ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PastBan {
     /// The ban.
@@ -11,9 +11,11 @@ pub struct PastBan {
     pub failures: Vec<KeptFailure>,
 }
 
-/// An open window of an address.
+/// An open window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenWindow {
+    /// The address or network that is counted in it.
+    pub subject: Subject,
     /// The rule.
     pub rule: String,
     /// Its failures.

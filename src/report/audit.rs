@@ -3,9 +3,11 @@
 //! | file | makes |
 //! |---|---|
 //! | `text` | what a person reads in a terminal |
+//! | `bans` | what aggregation and other thresholds would have banned |
 //! | `page`, `table`, `blocks`, `words` | its headings and paragraphs, tables, timeline, numbers and times |
 //! | `json` | the document |
 
+mod bans;
 mod blocks;
 mod json;
 mod page;

@@ -4,9 +4,11 @@
 //! | file | makes |
 //! |---|---|
 //! | `sections` | the sections of the page |
+//! | `bans` | the sections on bans that would have been |
 //! | `charts`, `tables` | what stands in them |
 //! | `style.css`, `sort.js` | how it looks, and how its tables are sorted |
 
+mod bans;
 mod charts;
 mod sections;
 mod tables;

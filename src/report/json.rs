@@ -30,6 +30,7 @@ pub fn country_code(country: Option<&Country>) -> Option<String> {
 pub fn ban_json(ban: &Ban) -> Value {
     json!({
         "ip": ban.subject.to_string(),
+        "count": ban.count,
         "rule": ban.rule.as_deref(),
         "server": &*ban.server,
         "time": ban.at.to_rfc3339(),
@@ -153,6 +154,7 @@ pub fn matched_json(file: &Path, line: u64, failure: &Failure, counted: u32) -> 
 pub fn failure_json(kept_failure: &KeptFailure, text: Option<&[u8]>) -> Value {
     json!({
         "time": kept_failure.at.to_rfc3339(),
+        "ip": kept_failure.address.map(|address| address.to_string()),
         "count": kept_failure.count,
         "pattern": kept_failure.pattern,
         "path": path(&kept_failure.path),

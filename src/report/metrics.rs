@@ -31,6 +31,8 @@ pub struct BanCount {
     pub origin: &'static str,
     /// `4` or `6`.
     pub family: &'static str,
+    /// `address` or `network`: what is banned.
+    pub kind: &'static str,
     /// How many.
     pub count: u64,
 }
@@ -88,6 +90,7 @@ pub fn metrics_text(metrics: &Metrics) -> String {
             ("rule", &*bans.rule),
             ("origin", bans.origin),
             ("family", bans.family),
+            ("kind", bans.kind),
         ];
         text.line("bans_in_force", &labels, bans.count);
     }
@@ -213,6 +216,7 @@ mod tests {
                 rule: "ssh".to_owned(),
                 origin: "log",
                 family: "4",
+                kind: "address",
                 count: 3,
             }],
             stopped: Some([12, 0]),
@@ -246,7 +250,7 @@ mod tests {
              pyfilter_failures_total{rule=\"ssh\"} 7\n\
              # HELP pyfilter_bans_in_force Bans in force; the rule is empty for those not from a log.\n\
              # TYPE pyfilter_bans_in_force gauge\n\
-             pyfilter_bans_in_force{rule=\"ssh\",origin=\"log\",family=\"4\"} 3\n\
+             pyfilter_bans_in_force{rule=\"ssh\",origin=\"log\",family=\"4\",kind=\"address\"} 3\n\
              # HELP pyfilter_packets_stopped_total Packets that the bans have stopped since what counts them was made.\n\
              # TYPE pyfilter_packets_stopped_total counter\n\
              pyfilter_packets_stopped_total{family=\"4\"} 12\n\

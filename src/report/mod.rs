@@ -5,7 +5,7 @@
 //! | `summary` | the values: what a run did |
 //! | `text` | the lines that a person reads |
 //! | `check` | what `check` finds |
-//! | `explanation` | what is known of an address |
+//! | `explanation` | what is known of an address or a network |
 //! | `json` | the documents of `--json` |
 //! | `event_log` | the event log, a file an hour |
 //! | `metrics` | the figures for Prometheus |
@@ -26,7 +26,8 @@ pub use audit::{AuditReport, audit_json, audit_text};
 pub use check::{CheckFindings, CheckLevel};
 pub use event_log::{EventLog, EventLogError};
 pub use explanation::{
-    Explanation, FailuresInLogs, FoundLine, FoundLines, LineLocation, NeverBanned, SearchedSource,
+    Explanation, FailuresInLogs, FoundLine, FoundLines, KnownUnban, LineLocation, NeverBanned,
+    SearchedSource,
 };
 pub use html::audit_html;
 pub use json::{ban_json, bans_json, country_code, failure_json, matched_json, summary_json};

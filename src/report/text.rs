@@ -54,6 +54,25 @@ pub fn unban_line(unban: &Unban) -> String {
     )
 }
 
+/// ` (2nd ban)`: which ban of the subject under its rule it is. Nothing for a first one,
+/// and where that is not known.
+pub(super) fn nth_ban(ban: &Ban) -> String {
+    let count = ban.count.filter(|count| *count > 1);
+    count.map_or_else(String::new, |count| format!(" ({} ban)", ordinal(count)))
+}
+
+/// `1st`, `2nd`, `3rd`, `11th`
+fn ordinal(n: u32) -> String {
+    let ending = match (n % 10, n % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{n}{ending}")
+}
+
 /// A ban as `list` shows it.
 #[must_use]
 pub fn list_line(ban: &Ban) -> String {
@@ -66,12 +85,12 @@ pub fn list_line(ban: &Ban) -> String {
         || "for ever".to_owned(),
         |ends| format!("until {}", Stamp::from_secs(ends).to_local()),
     );
-    let server = Escaped::text(&ban.server);
+    let (nth, server) = (nth_ban(ban), Escaped::text(&ban.server));
     let address = ban.subject.to_string();
     let country = ban.country.as_ref().map_or_else(String::new, |country| {
         format!("  {}", Escaped::text(&country.name))
     });
-    format!("{address:<39}  {since}  {by:<10}  {until}  {server}{country}")
+    format!("{address:<39}  {since}  {by:<10}  {until}{nth}  {server}{country}")
 }
 
 /// `Done: sources 1, failures 57, bans 5, un-bans 0, problems 0, blocked 5.`
@@ -142,7 +161,57 @@ fn title(rule: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::model::{Origin, Subject};
+
+    fn ban(subject: &str, count: Option<u32>) -> Ban {
+        Ban {
+            subject: Subject::parse(subject).unwrap(),
+            rule: Some(Arc::from("ssh")),
+            server: Arc::from("web1"),
+            at: Stamp::from_secs(1_521_728_298),
+            ends: None,
+            failures: 5,
+            instant: false,
+            origin: Origin::Log,
+            reason: None,
+            country: None,
+            count,
+            aggregates: 0,
+        }
+    }
+
+    #[test]
+    fn a_network_is_printed_as_one() {
+        let network = ban("2001:db8:0:7::/64", Some(1));
+        let said = ban_line(&network, None);
+        assert!(said.ends_with(" Found IP: 2001:db8:0:7::/64 from server: web1."));
+        let unban = Unban {
+            subject: network.subject,
+            cause: Cause::Manual,
+            at: network.at.secs,
+        };
+        assert!(unban_line(&unban).ends_with(" Un-banned IP: 2001:db8:0:7::/64, by hand."));
+        assert!(list_line(&network).starts_with("2001:db8:0:7::/64  "));
+    }
+
+    #[test]
+    fn which_ban_it_is_stands_behind_its_end_from_the_second_on() {
+        for (count, said) in [
+            (None, "for ever  web1"),
+            (Some(1), "for ever  web1"),
+            (Some(2), "for ever (2nd ban)  web1"),
+            (Some(3), "for ever (3rd ban)  web1"),
+            (Some(11), "for ever (11th ban)  web1"),
+            (Some(21), "for ever (21st ban)  web1"),
+            (Some(112), "for ever (112th ban)  web1"),
+        ] {
+            let line = list_line(&ban("203.0.113.9", count));
+            assert!(line.ends_with(said), "{line}");
+        }
+    }
 
     #[test]
     fn rules_are_called_as_pyfilter_called_them() {

@@ -10,7 +10,7 @@ use super::query::{Commit, Store};
 /// Begins the keys in `meta` of counted failures, before the name of a rule.
 const FAILURES: &str = "failures of ";
 
-/// How many bans in force have the same rule, origin and family.
+/// How many bans in force have the same rule, origin, family and kind of subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredBanCount {
     /// The rule; none for bans that are not from a log.
@@ -19,6 +19,8 @@ pub struct StoredBanCount {
     pub origin: Origin,
     /// IPv4 or IPv6.
     pub family: Family,
+    /// Whether they are of networks.
+    pub of_networks: bool,
     /// How many.
     pub bans: u64,
 }
@@ -30,17 +32,20 @@ impl Store {
         Ok(count.unwrap_or(0).try_into().unwrap_or(0))
     }
 
-    /// How many bans are in force, of each rule, origin and family.
+    /// How many bans are in force, of each rule, origin, family and kind of subject:
+    /// without those that a wider one covers.
     pub fn counts(&self) -> Result<Vec<StoredBanCount>, StoreError> {
-        let select = "SELECT rule, origin, instr(ip, ':') > 0 AS v6, count(*) FROM ban
-                      WHERE lifted IS NULL AND ip NOT IN (SELECT ip FROM covered) GROUP BY rule, origin, v6 ORDER BY rule, origin, v6";
+        let select = "SELECT rule, origin, instr(ip, ':') > 0 AS v6, instr(ip, '/') > 0 AS wide, count(*) FROM ban
+                      WHERE lifted IS NULL AND ip NOT IN (SELECT ip FROM covered)
+                      GROUP BY rule, origin, v6, wide ORDER BY rule, origin, v6, wide";
         self.rows(select, [], |row| {
             let word: String = row.get(1)?;
             Ok(StoredBanCount {
                 rule: row.get(0)?,
                 origin: Origin::from_word(&word).unwrap_or(Origin::Manual),
                 family: if row.get(2)? { Family::V6 } else { Family::V4 },
-                bans: row.get::<_, i64>(3)?.try_into().unwrap_or(0),
+                of_networks: row.get(3)?,
+                bans: row.get::<_, i64>(4)?.try_into().unwrap_or(0),
             })
         })
     }

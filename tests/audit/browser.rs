@@ -185,9 +185,10 @@ fn shown(number: &Value) -> String {
 }
 
 /// Sections whose first column names what the JSON has under a key.
-const NAMED: [(&str, &str, &str); 4] = [
+const NAMED: [(&str, &str, &str); 5] = [
     ("worst", "addresses", "ip"),
     ("networks", "networks", "network"),
+    ("aggregation", "aggregated", "ip"),
     ("users", "users", "user"),
     ("bans", "bans", "ip"),
 ];

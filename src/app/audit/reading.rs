@@ -44,7 +44,7 @@ impl AuditReading {
             Inputs::files(files, context.now, hint)
         };
         let (rule, logins_from) = with_logins(rule);
-        fold.begin_rule(rule.name.clone(), rule.thresholds.clone(), logins_from);
+        fold.begin_rule(&rule, logins_from);
         let progress = ReadingProgress::over(context.shows_progress, &inputs);
         let reader = LogReader {
             rule: &rule.name,

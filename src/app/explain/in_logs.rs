@@ -1,26 +1,36 @@
-//! What stands in the logs of an address that is not banned: how near it came.
+//! What stands in the logs of what is not banned: how near it came.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use crate::app::context::Context;
 use crate::app::progress::ReadingProgress;
 use crate::app::reading::places;
-use crate::judge::{Connections, TrialFailure, Window};
+use crate::judge::{AllowList, Connections, TrialFailure, Window};
 use crate::logs::{self, Budget, Counted, FailureSink, Inputs, LogReader, MatchedFailure};
-use crate::model::{Address, Generation, LinePlace, Problem, Rule};
+use crate::model::{Address, Generation, LinePlace, Problem, Rule, Subject, Thresholds};
 use crate::report::{FailuresInLogs, SearchedSource};
 use crate::rules::{Clock, Matcher};
 use crate::store::{Store, StoreError};
 
+/// As whom a rule counts `subject`: as the network that holds it, or as itself.
+pub(super) fn counted_as(thresholds: &Thresholds, subject: Subject, never: &AllowList) -> Subject {
+    let counted = thresholds.prefixes.subject(subject.first());
+    if counted.holds(subject) && !never.covers(counted) {
+        counted
+    } else {
+        subject
+    }
+}
+
 /// Reads all that the enabled rules read, and that runs have read, from the
-/// start. `cleared` says until when the failures do not count. What may not be
-/// read is a problem, too.
+/// start. `ended` says of a rule until when failures of subjects do not count since a ban
+/// of it ran. What may not be read is a problem, too.
 pub(super) fn look(
     context: &Context,
     store: Option<&Store>,
-    address: Address,
-    cleared: impl Fn(&Rule) -> Option<i64>,
+    subject: Subject,
+    ended: impl Fn(&Rule) -> HashMap<Subject, i64>,
     problems: &mut Vec<Problem>,
 ) -> Result<Vec<FailuresInLogs>, StoreError> {
     let rules = context.config.rules.iter().filter(|rule| rule.enabled);
@@ -32,13 +42,16 @@ pub(super) fn look(
         let found = logs::discover(&rule.sources);
         problems.extend_from_slice(&found.problems);
         let inputs = Inputs::kept(&found, known, &places(&context.config, context.now, rule));
+        let scope = counted_as(&rule.thresholds, subject, &context.allow_list);
         let mut search = Search {
-            address,
-            cleared: before.max(cleared(rule)),
-            connections: Connections::default(),
-            window: Window::default(),
+            never: &context.allow_list,
+            cleared: before.max(cleared_until(store, scope)?),
+            parts: store.map_or(Ok(Vec::new()), |store| store.cleared_within(scope))?,
+            ended: ended(rule),
+            subjects: HashMap::new(),
             looked: FailuresInLogs {
                 rule: rule.clone(),
+                scope,
                 sources: Vec::new(),
                 failures: 0,
                 span: None,
@@ -68,6 +81,11 @@ pub(super) fn look(
     Ok(all)
 }
 
+/// Up to when failures of `scope` do not count because it was un-banned.
+fn cleared_until(store: Option<&Store>, scope: Subject) -> Result<Option<i64>, StoreError> {
+    store.map_or(Ok(None), |store| store.cleared_until(scope))
+}
+
 /// Up to when failures do not count because the rule met its logs later.
 fn not_counted(known: &BTreeMap<PathBuf, Vec<Generation>>) -> Option<i64> {
     let from = known.values().flatten().map(|known| known.counts);
@@ -77,20 +95,31 @@ fn not_counted(known: &BTreeMap<PathBuf, Vec<Generation>>) -> Option<i64> {
     from.max()
 }
 
-/// Looks for the failures of an address while logs are read.
-struct Search {
-    address: Address,
+/// Looks for the failures of a subject while logs are read.
+struct Search<'a> {
+    never: &'a AllowList,
     /// Until when failures do not count.
     cleared: Option<i64>,
-    /// What is open of the address.
-    connections: Connections,
-    window: Window<Vec<TrialFailure>>,
+    /// The same of parts of a network.
+    parts: Vec<(Subject, i64)>,
+    /// Until when bans of the rule ran, by their subjects.
+    ended: HashMap<Subject, i64>,
+    /// What is open, by the subjects that failures are counted in.
+    subjects: HashMap<Subject, OpenSubject>,
     looked: FailuresInLogs,
 }
 
-impl FailureSink for Search {
+/// What is open of one subject.
+#[derive(Default)]
+struct OpenSubject {
+    connections: Connections,
+    window: Window<Vec<TrialFailure>>,
+}
+
+impl FailureSink for Search<'_> {
     fn take(&mut self, matched: MatchedFailure<'_>) -> Counted {
-        Counted::as_failures(if matched.failure.address == self.address {
+        let address = Subject::from(matched.failure.address);
+        Counted::as_failures(if self.looked.scope.holds(address) {
             self.count(&matched)
         } else {
             0
@@ -98,23 +127,47 @@ impl FailureSink for Search {
     }
 }
 
-impl Search {
-    /// Takes a failure of the address; says how many new ones it is.
+impl Search<'_> {
+    /// As whom a failure of `address` is counted.
+    fn counted_as(&self, address: Address) -> Subject {
+        let counted = self.looked.rule.thresholds.prefixes.subject(address);
+        if self.subjects.contains_key(&counted) {
+            return counted;
+        }
+        counted_as(&self.looked.rule.thresholds, address.into(), self.never)
+    }
+
+    /// Whether a failure of `address` that is counted in `subject` does not count at `at`.
+    fn has_cleared(&self, subject: Subject, address: Address, at: i64) -> bool {
+        let ended = self.ended.get(&subject).copied();
+        let is_cleared = self.cleared.max(ended).is_some_and(|until| at <= until);
+        let mut parts = self.parts.iter();
+        is_cleared || parts.any(|(part, until)| at <= *until && part.holds(address.into()))
+    }
+
+    /// Takes a failure; says how many new ones it is.
     fn count(&mut self, matched: &MatchedFailure<'_>) -> u32 {
-        let (failure, looked) = (matched.failure, &mut self.looked);
+        let failure = matched.failure;
+        let subject = self.counted_as(failure.address);
+        let is_cleared = self.has_cleared(subject, failure.address, failure.at.secs);
+        let looked = &mut self.looked;
         let place = LinePlace::of(matched.path, failure.offset);
-        let counts = self.connections.count_line(failure, place);
+        let OpenSubject {
+            connections,
+            window,
+        } = self.subjects.entry(subject).or_default();
+        let counts = connections.count_line(failure, place);
         if counts.is_nothing() {
             return 0;
         }
         looked.failures += u64::from(counts.new);
         let (first, last) = looked.span.unwrap_or((failure.at, failure.at));
         looked.span = Some((first.min(failure.at), last.max(failure.at)));
-        if self.cleared.is_some_and(|until| failure.at.secs <= until) {
+        if is_cleared {
             looked.cleared += u64::from(counts.new);
             return counts.new;
         }
-        let (thresholds, window) = (&looked.rule.thresholds, &mut self.window);
+        let thresholds = &looked.rule.thresholds;
         let limit = thresholds.failed_attempts.get();
         let moved = counts.moves.is_some_and(|from| window.take_out(from));
         let count = counts.new.saturating_add(u32::from(moved));

@@ -68,6 +68,11 @@ impl Serialize for Document<'_> {
         map.serialize_entry("week", &found.week)?;
         map.serialize_entry("countries", &List(|| countries(found).take(top)))?;
         map.serialize_entry("networks", &List(|| networks(found).take(top)))?;
+        let aggregated = || {
+            let aggregated = found.aggregated.iter().take(top);
+            aggregated.map(|decided| decided_json(report, decided))
+        };
+        map.serialize_entry("aggregated", &List(aggregated))?;
         map.serialize_entry("users", &List(|| users(found).take(top)))?;
         map.serialize_entry("users_exact", &found.users_exact)?;
         map.serialize_entry("gaps", &List(|| gaps(found)))?;
@@ -95,6 +100,13 @@ fn rules(found: &Findings) -> impl Iterator<Item = Value> {
             "addresses": rule.addresses,
             "bans": rule.bans,
             "logins": rule.logins,
+            "aggregate": {
+                "ipv4": rule.aggregate.networks.ipv4,
+                "ipv6": rule.aggregate.networks.ipv6,
+                "subjects": rule.aggregate.subjects,
+                "within": rule.aggregate.within,
+                "configured": rule.is_aggregating,
+            },
         })
     })
 }
@@ -121,12 +133,18 @@ fn address(report: &AuditReport<'_>, seen: &FailedAddress) -> Value {
 
 fn decided_json(report: &AuditReport<'_>, decided: &Decided) -> Value {
     let found = report.findings;
-    let (seen, rule) = (
-        &found.addresses[decided.address],
-        &found.rules[decided.rule],
-    );
+    let rule = &found.rules[decided.rule];
+    let reason = (decided.aggregates > 0).then(|| {
+        Ban::aggregation_reason(
+            decided.subject,
+            decided.aggregates,
+            decided.filled_by,
+            rule.aggregate.within,
+            &rule.name,
+        )
+    });
     ban_json(&Ban {
-        subject: seen.address.into(),
+        subject: decided.subject,
         rule: Some(rule.name.clone()),
         server: report.server.into(),
         at: decided.at,
@@ -134,10 +152,10 @@ fn decided_json(report: &AuditReport<'_>, decided: &Decided) -> Value {
         failures: decided.failures,
         instant: decided.instant,
         origin: Origin::Log,
-        reason: None,
-        country: found.country_of(seen).cloned(),
+        reason: reason.map(String::into_boxed_str),
+        country: found.country_at(decided.place).cloned(),
         count: Some(decided.count),
-        aggregates: 0,
+        aggregates: decided.aggregates,
     })
 }
 
@@ -165,7 +183,7 @@ fn networks(found: &Findings) -> impl Iterator<Item = Value> {
     found.networks.iter().map(|network| {
         let totals = &network.totals;
         json!({
-            "network": format!("{}/{}", network.start, network.bits),
+            "network": network.network.to_string(),
             "addresses": totals.addresses,
             "failures": totals.failures,
             "banned": totals.banned,

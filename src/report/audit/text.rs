@@ -8,6 +8,7 @@ use crate::audit::Findings;
 use crate::model::Escaped;
 use crate::report::country_code;
 
+use super::bans::{aggregated, trials};
 use super::blocks::timeline;
 use super::page::{heading, paragraph, red};
 use super::table::{TextCell, TextColumn, TextColumnKind, plain, table};
@@ -41,6 +42,7 @@ pub fn audit_text(report: &AuditReport<'_>, width: Option<usize>) -> String {
         found.addresses.len(),
         found.places.len(),
         found.networks.len(),
+        found.aggregated.len(),
         found.users.len(),
         found.rules.iter().map(|rule| rule.gaps.len()).sum(),
     ];
@@ -106,8 +108,16 @@ fn verdict(found: &Findings) -> String {
             words::number(users)
         ),
     };
+    let networks = found.banned_networks().len() as u64;
+    let within = match networks {
+        0 => String::new(),
+        networks => format!(
+            ", by themselves or within {}",
+            words::count(networks, "network", "networks")
+        ),
+    };
     format!(
-        "{} would be banned, and {} of all failures ({}) stopped by that.{users}",
+        "{} would be banned{within}, and {} of all failures ({}) stopped by that.{users}",
         words::count(banned, "address", "addresses"),
         words::share(found.stopped, found.failures),
         words::number(found.stopped)
@@ -220,20 +230,23 @@ fn countries(report: &AuditReport<'_>, width: Option<usize>, text: &mut String) 
 
 fn networks(report: &AuditReport<'_>, width: Option<usize>, text: &mut String) {
     let found = report.findings;
-    if found.networks.is_empty() {
+    if found.networks.is_empty() && !found.tells_of_aggregation() {
         return;
     }
     let shown = top(report, found.networks.len());
     heading(text, "Networks", shown, found.networks.len());
-    let rows = found.networks.iter().take(shown).map(|network| {
-        let name = format!("{}/{}", network.start, network.bits);
-        [vec![plain(name)], totals(&network.totals).to_vec()].concat()
-    });
-    *text += &table(
-        &origins("NETWORK", TextColumnKind::Address),
-        &rows.collect::<Vec<_>>(),
-        width,
-    );
+    if !found.networks.is_empty() {
+        let rows = found.networks.iter().take(shown).map(|network| {
+            let name = network.network.to_string();
+            [vec![plain(name)], totals(&network.totals).to_vec()].concat()
+        });
+        *text += &table(
+            &origins("NETWORK", TextColumnKind::Address),
+            &rows.collect::<Vec<_>>(),
+            width,
+        );
+    }
+    aggregated(found, top(report, found.aggregated.len()), width, text);
 }
 
 fn users(report: &AuditReport<'_>, width: Option<usize>, text: &mut String) {
@@ -269,48 +282,6 @@ fn users(report: &AuditReport<'_>, width: Option<usize>, text: &mut String) {
             width,
         );
     }
-}
-
-fn trials(found: &Findings, width: Option<usize>, text: &mut String) {
-    if found.trials.is_empty() {
-        return;
-    }
-    heading(text, "What if", 0, 0);
-    let columns = [
-        TextColumn("FAILED", TextColumnKind::Number, 0),
-        TextColumn("TIME", TextColumnKind::Number, 0),
-        TextColumn("WINDOW", TextColumnKind::Text, 0),
-        TextColumn("BAN", TextColumnKind::Text, 0),
-        TextColumn("BANNED", TextColumnKind::Number, 0),
-        TextColumn("STOPPED", TextColumnKind::Number, 3),
-        TextColumn("SHARE", TextColumnKind::Number, 1),
-        TextColumn("LOGGED IN", TextColumnKind::Number, 2),
-    ];
-    let mut rows: Vec<Vec<TextCell>> = (found.trials.iter())
-        .map(|trial| {
-            let mut row = words::variant(&trial.variant).map(plain).to_vec();
-            row.extend([
-                plain(words::number(trial.banned)),
-                plain(words::number(trial.stopped)),
-                plain(words::share(trial.stopped, found.failures)),
-                plain(trial.logged_in.map_or("unknown".to_owned(), words::number)),
-            ]);
-            row
-        })
-        .collect();
-    let mut columns = columns.to_vec();
-    // A threshold that was not varied says nothing.
-    for place in (0..4).rev() {
-        if rows.iter().all(|row| row[place].0 == words::AS_IT_IS) {
-            columns.remove(place);
-            for row in &mut rows {
-                row.remove(place);
-            }
-        }
-    }
-    *text += &table(&columns, &rows, width);
-    let legend = "FAILED, TIME, WINDOW and BAN are failed_attempts, request_time, window and ban_time. BANNED are addresses; STOPPED are failures that would have come while a ban of their rule ran; LOGGED IN are those of the banned from which somebody also logged in: real users who may be locked out. What is not varied is as the rules have it.";
-    paragraph(text, legend, width);
 }
 
 fn gaps(report: &AuditReport<'_>, width: Option<usize>, text: &mut String) {

@@ -1,7 +1,7 @@
 //! Numbers and times as people read them.
 
-use crate::audit::{Gap, Timeline};
-use crate::model::{BanTime, BanTimes, Stamp, Variant, WindowKind};
+use crate::audit::{Findings, Gap, Timeline};
+use crate::model::{BanTime, BanTimes, Escaped, Stamp, Variant, WindowKind, span_text};
 use crate::report::SourceRow;
 
 /// `1,234,567`
@@ -103,8 +103,44 @@ pub(in crate::report) fn gap(gap: &Gap) -> String {
 /// Where a threshold is as the rules have it.
 pub(in crate::report) const AS_IT_IS: &str = "-";
 
-/// The thresholds of a variant.
-pub(in crate::report) fn variant(variant: &Variant) -> [String; 4] {
+/// When bans within a network become a ban of the network, and how many networks that
+/// would have banned: a sentence for each rule of which there is anything to tell.
+pub(in crate::report) fn aggregation(found: &Findings) -> Vec<String> {
+    let rules = found.rules.iter().enumerate();
+    let told = rules.filter_map(|(place, rule)| {
+        let bans = found.aggregated.iter().filter(|ban| ban.rule == place);
+        let mut networks: Vec<_> = bans.map(|ban| ban.subject).collect();
+        networks.sort_unstable();
+        networks.dedup();
+        if networks.is_empty() && !rule.is_aggregating {
+            return None;
+        }
+        let aggregate = &rule.aggregate;
+        let (v4, v6) = (aggregate.networks.ipv4, aggregate.networks.ipv6);
+        let (subjects, within) = (aggregate.subjects, span_text(aggregate.within));
+        let whose = if rule.is_aggregating {
+            "as it is configured"
+        } else {
+            "the usual values; the rule has no `aggregate`"
+        };
+        let many = count(networks.len() as u64, "network", "networks");
+        Some(format!(
+            "Aggregation under rule {} ({subjects} banned in a /{v4} or a /{v6} within {within}: {whose}) would have banned {many}.",
+            Escaped::text(&rule.name)
+        ))
+    });
+    told.collect()
+}
+
+/// Whether lengths of prefixes are tried.
+pub(in crate::report) fn varies_prefixes(found: &Findings) -> bool {
+    let varies = |variant: &Variant| variant.ipv4_prefix.or(variant.ipv6_prefix).is_some();
+    found.trials.iter().any(|trial| varies(&trial.variant))
+}
+
+/// The thresholds of a variant: failures, time, window, ban times, and the prefixes of
+/// IPv4 and IPv6.
+pub(in crate::report) fn variant(variant: &Variant) -> [String; 6] {
     let own = || AS_IT_IS.to_owned();
     let window = |window| match window {
         WindowKind::Gap => "gap",
@@ -125,6 +161,8 @@ pub(in crate::report) fn variant(variant: &Variant) -> [String; 4] {
             .window
             .map_or_else(own, |kind| window(kind).to_owned()),
         variant.ban_times.as_ref().map_or_else(own, ban_times),
+        variant.ipv4_prefix.map_or_else(own, |n| format!("/{n}")),
+        variant.ipv6_prefix.map_or_else(own, |n| format!("/{n}")),
     ]
 }
 

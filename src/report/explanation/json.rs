@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::model::{Escaped, KeptFailure, Stamp, WindowKind};
+use crate::model::{Escaped, KeptFailure, PastBan, Stamp, WindowKind};
 use crate::report::{ban_json, country_code, failure_json};
 
 use super::{Explanation, FailuresInLogs, FoundLines, LineLocation};
@@ -10,21 +10,14 @@ impl Explanation {
     #[must_use]
     pub fn json(&self) -> Value {
         let time = |seconds| Stamp::from_secs(seconds).to_rfc3339();
-        let bans = self.bans.iter().map(|past| {
-            let mut ban = ban_json(&past.ban);
-            ban["lifted"] = past.lifted.as_ref().map(|unban| time(unban.at)).into();
-            ban["cause"] = past
-                .lifted
-                .as_ref()
-                .map(|unban| unban.cause.as_str())
-                .into();
-            ban["witnesses"] = failures(&past.failures, &self.lines);
-            ban
-        });
+        let bans =
+            |bans: &[PastBan]| -> Value { bans.iter().map(|past| self.past(past)).collect() };
+        let within = self.within.iter().map(past_ban);
         let windows = self.windows.iter().map(|window| {
             let thresholds = self.thresholds.get(&window.rule);
             let limit = thresholds.map(|thresholds| thresholds.failed_attempts);
             json!({
+                "ip": window.subject.to_string(),
                 "rule": window.rule,
                 "failed_attempts": limit,
                 "failures": failures(&window.failures, &self.lines),
@@ -32,16 +25,20 @@ impl Explanation {
         });
         let (country, never) = (self.country.as_ref(), self.never_banned.as_ref());
         json!({
-            "ip": self.address.to_string(),
+            "ip": self.subject.to_string(),
             "country": country_code(country),
             "country_name": country.map(|country| &*country.name),
             "banned": self.is_banned(),
+            "banned_as": self.blocked_as().map(|subject| subject.to_string()),
             "never_banned": never.map(|never| &*never.why),
             "ignored_by": never.and_then(|never| never.network).map(|network| network.to_string()),
-            "bans": bans.collect::<Vec<_>>(),
+            "bans": bans(&self.bans),
+            "bans_around": bans(&self.around),
+            "bans_within": within.collect::<Vec<_>>(),
             "session": self.session,
             "windows": windows.collect::<Vec<_>>(),
-            "cleared_until": self.cleared.map(time),
+            "cleared_until": self.cleared.map(|unban| time(unban.at)),
+            "cleared_with": self.cleared.map(|unban| unban.subject.to_string()),
             "looked": self.in_logs.iter().map(looked).collect::<Vec<_>>(),
             "place": self.place,
             "blocked_by": self.blocked_by,
@@ -51,6 +48,28 @@ impl Explanation {
             })).collect::<Vec<_>>(),
         })
     }
+
+    /// A ban with all that is known of it.
+    fn past(&self, past: &PastBan) -> Value {
+        let mut ban = past_ban(past);
+        let cover = self.cover(past.ban.subject);
+        let cover = cover.filter(|_| self.is_in_force(past));
+        ban["covered_by"] = cover.map(|(wider, _)| wider.to_string()).into();
+        ban["led_to_by"] = self.led_to(&past.ban).iter().map(ban_json).collect();
+        ban["witnesses"] = failures(&past.failures, &self.lines);
+        ban
+    }
+}
+
+/// A ban and how it was lifted.
+fn past_ban(past: &PastBan) -> Value {
+    let lifted = past.lifted.as_ref();
+    let mut ban = ban_json(&past.ban);
+    ban["lifted"] = lifted
+        .map(|unban| Stamp::from_secs(unban.at).to_rfc3339())
+        .into();
+    ban["cause"] = lifted.map(|unban| unban.cause.as_str()).into();
+    ban
 }
 
 /// Each with how full the window was by it, and where its line stands by now.
@@ -87,6 +106,7 @@ fn looked(looked: &FailuresInLogs) -> Value {
     let thresholds = &looked.rule.thresholds;
     json!({
         "rule": &*looked.rule.name,
+        "ip": looked.scope.to_string(),
         "failures": looked.failures,
         "first": looked.span.map(|(first, _)| first.to_rfc3339()),
         "last": looked.span.map(|(_, last)| last.to_rfc3339()),

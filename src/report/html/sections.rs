@@ -7,17 +7,14 @@ use crate::model::Escaped;
 use crate::report::audit::{BanStatus, words};
 use crate::report::{AuditReport, country_code};
 
-use super::charts;
-use super::tables::{HtmlCell, HtmlColumn, caption, table};
+use super::tables::{HtmlCell, HtmlColumn, NUMBER, TEXT, caption, known, share, table, text};
+use super::{bans, charts};
 
 /// How many rows of a list a page has when nobody says.
 const TOP: usize = 20;
 
 /// How many bars a chart has.
 const BARS: usize = 12;
-
-const TEXT: bool = false;
-const NUMBER: bool = true;
 
 /// The sections that there is something for, with their titles.
 pub(super) fn titles(report: &AuditReport<'_>) -> Vec<(&'static str, &'static str)> {
@@ -32,6 +29,7 @@ pub(super) fn titles(report: &AuditReport<'_>) -> Vec<(&'static str, &'static st
         (some, "worst", "Worst addresses"),
         (!found.places.is_empty(), "countries", "Countries"),
         (!found.networks.is_empty(), "networks", "Networks"),
+        (found.tells_of_aggregation(), "aggregation", "Aggregation"),
         (!found.users.is_empty(), "users", "Users that were tried"),
         (!found.bans.is_empty(), "bans", "Bans"),
         (has_gaps(report), "gaps", "Gaps"),
@@ -61,6 +59,7 @@ pub(super) fn all(report: &AuditReport<'_>) -> Markup {
 }
 
 fn inside(report: &AuditReport<'_>, id: &str) -> Markup {
+    let found = report.findings;
     match id {
         "time" => time(report),
         "hours" => hours(report),
@@ -68,9 +67,10 @@ fn inside(report: &AuditReport<'_>, id: &str) -> Markup {
         "worst" => worst(report),
         "countries" => countries(report),
         "networks" => networks(report),
+        "aggregation" => bans::aggregated(found, top(report, found.aggregated.len())),
         "users" => users(report),
-        "bans" => bans(report),
-        "what-if" => what_if(report),
+        "bans" => bans::bans(found, top(report, found.bans.len())),
+        "what-if" => bans::what_if(found),
         "gaps" => gaps(report),
         _ => sources(report),
     }
@@ -78,22 +78,6 @@ fn inside(report: &AuditReport<'_>, id: &str) -> Markup {
 
 fn top(report: &AuditReport<'_>, all: usize) -> usize {
     report.top.unwrap_or(TOP).min(all)
-}
-
-fn text(text: impl std::fmt::Display) -> HtmlCell {
-    HtmlCell::Text(text.to_string())
-}
-
-fn known(n: Option<u64>) -> HtmlCell {
-    let value = n.and_then(|n| i64::try_from(n).ok());
-    HtmlCell::Shown(value, n.map_or("unknown".to_owned(), words::number))
-}
-
-fn share(part: u64, whole: u64) -> HtmlCell {
-    let tenths = (u128::from(part) * 1000)
-        .checked_div(u128::from(whole))
-        .unwrap_or(0);
-    HtmlCell::Shown(i64::try_from(tenths).ok(), words::share(part, whole))
 }
 
 fn time(report: &AuditReport<'_>) -> Markup {
@@ -243,8 +227,7 @@ fn networks(report: &AuditReport<'_>) -> Markup {
     let shown = top(report, all.len());
     let rows: Vec<Vec<HtmlCell>> = (all.iter().take(shown))
         .map(|network| {
-            let name = format!("{}/{}", network.start, network.bits);
-            std::iter::once(text(name))
+            std::iter::once(text(network.network))
                 .chain(totals(&network.totals))
                 .collect()
         })
@@ -270,68 +253,6 @@ fn users(report: &AuditReport<'_>) -> Markup {
         (table(&caption("User names by failures", shown, found.users.len()), &columns, &rows))
         @if !found.users_exact {
             p.soft { "There were too many names to count them all: the rare ones are left out." }
-        }
-    }
-}
-
-fn bans(report: &AuditReport<'_>) -> Markup {
-    let found = report.findings;
-    let shown = top(report, found.bans.len());
-    let columns: [HtmlColumn; 5] = [
-        ("Address", TEXT),
-        ("Rule", TEXT),
-        ("Time", TEXT),
-        ("Failures", NUMBER),
-        ("Ends", TEXT),
-    ];
-    let rows: Vec<Vec<HtmlCell>> = (found.bans.iter().take(shown))
-        .map(|ban| {
-            vec![
-                text(found.addresses[ban.address].address),
-                text(Escaped::text(&found.rules[ban.rule].name)),
-                HtmlCell::Time(ban.at.secs),
-                HtmlCell::Number(u64::from(ban.failures)),
-                ban.ends.map_or_else(|| text("never"), HtmlCell::Time),
-            ]
-        })
-        .collect();
-    table(
-        &caption("Bans that would have been", shown, found.bans.len()),
-        &columns,
-        &rows,
-    )
-}
-
-fn what_if(report: &AuditReport<'_>) -> Markup {
-    let found = report.findings;
-    let columns: [HtmlColumn; 8] = [
-        ("Failed attempts", TEXT),
-        ("Request time", TEXT),
-        ("Window", TEXT),
-        ("Ban time", TEXT),
-        ("Banned", NUMBER),
-        ("Stopped", NUMBER),
-        ("Share", NUMBER),
-        ("Logged in", NUMBER),
-    ];
-    let rows: Vec<Vec<HtmlCell>> = (found.trials.iter())
-        .map(|trial| {
-            let mut row: Vec<HtmlCell> = words::variant(&trial.variant).map(HtmlCell::Text).into();
-            row.extend([
-                HtmlCell::Number(trial.banned),
-                HtmlCell::Number(trial.stopped),
-                share(trial.stopped, found.failures),
-                known(trial.logged_in),
-            ]);
-            row
-        })
-        .collect();
-    html! {
-        (table("What other thresholds would have done", &columns, &rows))
-        p.soft {
-            "Banned are addresses. Stopped are failures that would have come while a ban of their rule ran. "
-            "Logged in are those of the banned addresses from which somebody also logged in: real users who may be locked out. "
-            "- is what the rule has."
         }
     }
 }

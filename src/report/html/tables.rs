@@ -21,6 +21,31 @@ pub(super) enum HtmlCell {
     Banned(bool, &'static str),
 }
 
+/// A column of text, or of a time.
+pub(super) const TEXT: bool = false;
+
+/// A column of numbers.
+pub(super) const NUMBER: bool = true;
+
+/// A cell of text.
+pub(super) fn text(text: impl std::fmt::Display) -> HtmlCell {
+    HtmlCell::Text(text.to_string())
+}
+
+/// A number that may not be known.
+pub(super) fn known(n: Option<u64>) -> HtmlCell {
+    let value = n.and_then(|n| i64::try_from(n).ok());
+    HtmlCell::Shown(value, n.map_or("unknown".to_owned(), words::number))
+}
+
+/// A part of a whole, in percent.
+pub(super) fn share(part: u64, whole: u64) -> HtmlCell {
+    let tenths = (u128::from(part) * 1000)
+        .checked_div(u128::from(whole))
+        .unwrap_or(0);
+    HtmlCell::Shown(i64::try_from(tenths).ok(), words::share(part, whole))
+}
+
 /// A table in a region that scrolls by itself where it is too wide.
 pub(super) fn table(caption: &str, columns: &[HtmlColumn], rows: &[Vec<HtmlCell>]) -> Markup {
     html! {
