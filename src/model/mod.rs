@@ -74,7 +74,9 @@ pub use path_id::{PathId, line_digest};
 pub use plural::plural;
 pub use problem::Problem;
 pub use redis::RedisSettings;
-pub use rule::{LoginPage, Pattern, Positions, Rule, SourceSpec, Thresholds, Urls, WindowKind};
+pub use rule::{
+    LoginPage, Pattern, Positions, Rule, SourceSpec, Thresholds, Urls, UsualPlaces, WindowKind,
+};
 pub use server::check_server_name;
 pub use sharing::{
     AddressRecord, BanPeriod, OutboundAction, OutboundEvent, RedisBanEntry, Sender, StreamPosition,

@@ -1,0 +1,35 @@
+//! The messages of ProFTPD about a failed login, in its own log or through syslog.
+//!
+//! The address stands in brackets before all that a client says. The name before it holds no
+//! bracket.
+//!
+//! As fail2ban.
+
+use super::super::contract::{BuiltinPattern, BuiltinRule, JournalSenders, Offer, Proof};
+use super::super::syslog;
+
+pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
+    name: "proftpd",
+    counts: "failed logins of ProFTPD",
+    proof: Proof::Documentation("the source of ProFTPD 1.3.8"),
+    sample: "2026-03-02 04:05:06,123 host proftpd[7] host.example.org (pc.example.org[203.0.113.9]): USER bob (Login failed): Incorrect password",
+    patterns: PATTERNS,
+    time_formats: syslog::TIME_FORMATS,
+    logs: &[
+        "/var/log/proftpd/proftpd.log",
+        "/var/log/proftpd.log",
+        "/var/log/auth.log",
+        "/var/log/secure",
+    ],
+    journal: JournalSenders::of(&["proftpd.service"]).and(&["proftpd"]),
+    offer: Offer::SwitchedOff(&["usr/sbin/proftpd"]),
+    ..BuiltinRule::NONE
+};
+
+const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
+    concat!(
+        head!("proftpd"),
+        r"[\w.:-]+ \([\w.:-]*\[(?P<ip>[^\]\s]+)\]\)(?::| -) (?:USER (?P<user>.*?)(?:: no such user found from .*| \(Login failed\): .*)|SECURITY VIOLATION: [Rr]oot login attempted\.?)$"
+    ),
+    &["USER ", "SECURITY VIOLATION: "],
+)];
