@@ -12,7 +12,7 @@ use super::super::syslog;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "dropbear",
     counts: "failed logins of Dropbear's ssh server",
-    proof: Proof::Documentation("the source of Dropbear 2025.89"),
+    proof: Proof::Service("Dropbear 2022.83"),
     sample: "Mar  2 04:05:06 host dropbear[7]: Bad password attempt for 'root' from 203.0.113.9:40022",
     patterns: PATTERNS,
     time_formats: syslog::TIME_FORMATS,
@@ -29,6 +29,8 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
 const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
     concat!(
         head!("dropbear"),
+        // As it writes to its standard error, of which systemd makes entries.
+        r"(?:\[\d+\] [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d )?",
         "(?:Bad (?:PAM )?password attempt for '(?P<user>.*)'",
         "|Too-long password attempt for '.*'",
         "|Pubkey auth bad signature for '.*' with key .*",

@@ -4,8 +4,8 @@
 //! imap-login: Disconnected (auth failed, 2 attempts in 9 secs): user=<NAME>, method=PLAIN, rip=ADDRESS, lip=…, session=<…>
 //! ```
 //!
-//! The name stands before the address, but it holds no `>`, and behind the address stands
-//! no `=` but that of the session: a name that looks like the rest leaves no reading.
+//! The name stands before the address, but behind the address stands no text of the client,
+//! and no `=` but that of the session: so the last address is the true one.
 //!
 //! A line counts as many failures as it says attempts. fail2ban counts each such line
 //! once, and beside it what `auth` says of each attempt if `auth_verbose` is set: that
@@ -47,7 +47,7 @@ const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
         ")?(?:imap|pop3|managesieve|submission|sieve)-login: (?:Info: )?",
         r"(?:Login aborted|Aborted login|Disconnected)(?:: [^()<>=]+| by [^()<>=]+)? ",
         r"\((?:auth failed, \d+ attempts?(?: in \d+ secs)?|tried to use (?:disabled|disallowed) \w+ auth)\)",
-        r"(?: \(\w+\))?: (?:user=<(?P<user>[^>]*)>, )?(?:method=[\w-]*, )?rip=(?P<ip>[^\s,=]+)",
+        r"(?: \(\w+\))?: (?:user=<(?P<user>.*)>, )?(?:method=[\w-]*, )?rip=(?P<ip>[^\s,=]+)",
         r"(?:, lip=[^\s,=]+)?(?:, mpid=\d+)?(?:, (?:secured|TLS)[^<>=]*)?(?:, session=<[\w+/=]*>)?$"
     ),
     &["rip="],

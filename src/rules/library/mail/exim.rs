@@ -1,9 +1,9 @@
 //! The messages of Exim about failed logins and refused clients.
 //!
-//! A host is `name (greeting) [ADDRESS]`. The client chooses the greeting, and its DNS the
-//! name; neither holds a parenthesis or a bracket but for an address in brackets within
-//! the parentheses. Behind the true address no other bracket may stand: so a greeting
-//! that looks like the rest of the line leaves no reading.
+//! A host is `name (greeting) [ADDRESS]`. The client chooses the greeting, and what stands
+//! behind the address. In neither of them may an address in brackets stand before what
+//! stands behind the true one: so a text that looks like the rest of the line leaves no
+//! reading.
 //!
 //! As fail2ban, without mail to addresses that can not be verified, which people mistype.
 
@@ -12,7 +12,7 @@ use super::super::contract::{BuiltinPattern, BuiltinRule, Offer, Proof};
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "exim",
     counts: "failed logins at Exim; relaying, unknown users, talking out of turn, too many errors",
-    proof: Proof::Documentation("the source of Exim 4.98"),
+    proof: Proof::Service("Exim 4.96"),
     sample: "2026-03-02 04:05:06 login_server authenticator failed for (pc) [203.0.113.9]: 535 Incorrect authentication data (set_id=bob)",
     patterns: PATTERNS,
     time_formats: TIME_FORMATS,
@@ -27,11 +27,50 @@ macro_rules! stamp {
     };
 }
 
-/// `name (greeting) [ADDRESS]:PORT I=[OURS]:PORT U=ident`; each but the address may be
-/// missing.
+/// `name (greeting) [ADDRESS]:PORT I=[OURS]:PORT U=ident`, where the greeting matches
+/// `$greeting`; each but the address may be missing.
 macro_rules! host {
+    ($greeting:expr) => {
+        concat!(
+            r"(?:[\w.-]+ )?(?:\(",
+            $greeting,
+            r"\) )?\[(?P<ip>[0-9A-Fa-f.:]+)\](?::\d+)?(?: I=\[[^\]\s]*\](?::\d+)?)?(?: U=[^\s\[\]:]+)?(?: Ci=\d+)?"
+        )
+    };
+}
+
+/// A greeting that Exim takes unless it is told to take any: a name, or an address in
+/// brackets.
+macro_rules! greeting {
     () => {
-        r"(?:[\w.-]+ )?(?:\([^()]*\) )?\[(?P<ip>[0-9A-Fa-f.:]+)\](?::\d+)?(?: I=\[[^\]\s]*\](?::\d+)?)?(?: U=[^\s\[\]:]+)?(?: Ci=\d+)?"
+        r"(?:[\w.:-]*|\[[\w.:]*\])"
+    };
+}
+
+/// A text in which no host stands before `: 5`, as it does before the reason.
+macro_rules! no_reason {
+    () => {
+        r"(?:[^\]]|\](?:[^\]:]|:[^ \]]|: [^5\]]))*\]?"
+    };
+}
+
+/// The same with ` F`, as before the sender.
+macro_rules! no_sender {
+    () => {
+        r"(?:[^\]]|\](?:[^ \]]| [^F\]]))*\]?"
+    };
+}
+
+/// The same with ` d`, as before `dropped`.
+macro_rules! no_end {
+    () => {
+        r"(?:[^\]]|\](?:[^ \]]| [^d\]]))*\]?"
+    };
+}
+
+macro_rules! encryption {
+    () => {
+        r"(?: X=[^\s\[]+)?(?: CV=\w+)?(?: SNI=[^\s\[]+)?(?: A=[^\s\[]+)?"
     };
 }
 
@@ -40,8 +79,20 @@ const PATTERNS: &[BuiltinPattern] = &[
         concat!(
             stamp!(),
             r"[\w-]+ authenticator failed for (?:H=)?",
-            host!(),
-            r": 535 Incorrect authentication data(?: \(set_id=(?P<user>[^()\[]*)\))?$"
+            host!(greeting!()),
+            r": 535 Incorrect authentication data(?: \(set_id=(?P<user>",
+            no_reason!(),
+            r")\))?$"
+        ),
+        &[" authenticator failed for "],
+    ),
+    // With any greeting, and then with a plain name.
+    BuiltinPattern::new(
+        concat!(
+            stamp!(),
+            r"[\w-]+ authenticator failed for (?:H=)?",
+            host!(no_reason!()),
+            r": 535 Incorrect authentication data(?: \(set_id=(?P<user>[^\[\]]*)\))?$"
         ),
         &[" authenticator failed for "],
     ),
@@ -49,8 +100,23 @@ const PATTERNS: &[BuiltinPattern] = &[
         concat!(
             stamp!(),
             "H=",
-            host!(),
-            r"(?: X=[^\s\[]+)?(?: CV=\w+)?(?: SNI=[^\s\[]+)?(?: A=[^\s\[]+)? F=<[^\[]*> rejected RCPT [^\[]*: (?:relay not permitted|Unknown user|Unrouteable address)$"
+            host!(greeting!()),
+            encryption!(),
+            " F=<",
+            no_sender!(),
+            "> rejected RCPT ",
+            no_sender!(),
+            r": (?:relay not permitted|Unknown user|Unrouteable address)$"
+        ),
+        &["> rejected RCPT "],
+    ),
+    BuiltinPattern::new(
+        concat!(
+            stamp!(),
+            "H=",
+            host!(no_sender!()),
+            encryption!(),
+            r" F=<[^\[\]]*> rejected RCPT [^\[\]]*: (?:relay not permitted|Unknown user|Unrouteable address)$"
         ),
         &["> rejected RCPT "],
     ),
@@ -58,7 +124,7 @@ const PATTERNS: &[BuiltinPattern] = &[
         concat!(
             stamp!(),
             r"SMTP protocol synchronization error \(input sent without waiting for greeting\): rejected connection from (?:H=)?",
-            host!(),
+            host!(greeting!()),
             r"(?: input=.*)?$"
         ),
         &["SMTP protocol synchronization error ("],
@@ -67,10 +133,22 @@ const PATTERNS: &[BuiltinPattern] = &[
         concat!(
             stamp!(),
             "SMTP call from (?:H=)?",
-            host!(),
-            r" dropped: too many (?:syntax or protocol errors|nonmail commands|unrecognized commands|unknown commands)[^\[]*$"
+            host!(greeting!()),
+            r" dropped: too many (?:syntax or protocol errors|nonmail commands|unrecognized commands|unknown commands)",
+            no_end!(),
+            "$"
         ),
         &[" dropped: too many "],
+    ),
+    // The command stands before the host, but the host ends the line.
+    BuiltinPattern::new(
+        concat!(
+            stamp!(),
+            r#"SMTP protocol error in "(?:AUTH|auth) .*" H="#,
+            host!(greeting!()),
+            " AUTH command used when not advertised$"
+        ),
+        &[" AUTH command used when not advertised"],
     ),
 ];
 

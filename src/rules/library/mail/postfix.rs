@@ -19,6 +19,7 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     proof: Proof::Service("Postfix 3.7"),
     sample: "Mar  2 04:05:06 host postfix/smtpd[7]: NOQUEUE: reject: RCPT from unknown[203.0.113.9]: 554 5.7.1 <a@example.org>: Relay access denied; from=<b@example.org> to=<a@example.org> proto=ESMTP helo=<pc>",
     patterns: PATTERNS,
+    ignored: IGNORED,
     time_formats: syslog::TIME_FORMATS,
     logs: syslog::MAIL_LOGS,
     journal: JOURNAL,
@@ -47,6 +48,15 @@ const PATTERNS: &[BuiltinPattern] = &[
     ),
     BuiltinPattern::new(
         concat!(
+            postfix!("smtpd"),
+            r"improper command pipelining after [A-Z-]+(?: \(\d+ bytes\))? from ",
+            client!(),
+            ": .*$"
+        ),
+        &["improper command pipelining after "],
+    ),
+    BuiltinPattern::new(
+        concat!(
             postfix!("postscreen"),
             r"PREGREET \d+ after [\d.]+ from ",
             client!(),
@@ -55,3 +65,9 @@ const PATTERNS: &[BuiltinPattern] = &[
         &["PREGREET "],
     ),
 ];
+
+/// Senders that the administrator refuses by name.
+const IGNORED: &[&str] = &[concat!(
+    postfix!("smtpd"),
+    r#"[0-9A-Za-z]+: reject: [A-Z]+ from [\w.-]*\[[^\]\s]+\](?::\d+)?: \d\d\d \d\.\d+\.\d+ <[^>"]*>: Sender address rejected: Access denied;"#
+)];

@@ -1,11 +1,12 @@
 //! The messages of Roundcube about a failed login.
 //!
-//! The name stands before the address, and what stands behind the address is Roundcube's
-//! own, so the last address of the line is the true one. Where a proxy hands on the
-//! client's address in a header, the client can write that header: it does not count.
+//! In the log of logins the address stands before the end of the line, or before a header
+//! that a proxy, or the client, has set; in the log of errors the name stands before it, and
+//! the page that was asked for behind it. Each pattern says which of them is believed.
+//! A header does not count in place of the address.
 //!
-//! As fail2ban. Roundcube writes a line break in a name as it is into its own files: with
-//! these lines alone can be forged ([`FORGEABLE`]).
+//! As fail2ban. Roundcube takes angle brackets out of what a client types, so that no client can
+//! write a line that begins as its own. Through syslog a client can ([`FORGEABLE`]).
 
 use super::super::contract::{BuiltinPattern, BuiltinRule, Offer, Proof};
 use super::super::forgeable::{FixedVersion, Forgeable};
@@ -13,7 +14,7 @@ use super::super::forgeable::{FixedVersion, Forgeable};
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "roundcube-auth",
     counts: "failed logins at Roundcube",
-    proof: Proof::Documentation("the source of Roundcube 1.6"),
+    proof: Proof::Service("Roundcube 1.6"),
     sample: "[02-Mar-2026 04:05:06 +0000]: <5f2a9c1e> Failed login for bob from 203.0.113.9 in session 5f2a9c1e7d3b8a60 (error: 1)",
     patterns: PATTERNS,
     time_formats: TIME_FORMATS,
@@ -33,34 +34,80 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
 };
 
 const FORGEABLE: Forgeable = Forgeable {
-    why: "Roundcube writes a line break in a user's name into its own log as it is",
-    remedy: "set `log_driver` to 'syslog' in Roundcube's configuration, and name the file of syslog in `log_files`",
+    why: "PHP sends each line of a user's name to syslog as a message of its own",
+    remedy: "let Roundcube write its own files (`log_driver` is 'file')",
     fixed: Some(FixedVersion {
-        version: "syslog",
-        entry: r"^(?:\[\d\d-|(?P<fixed>[A-Z][a-z]{2} |\d{4}-))",
+        version: "Roundcube itself",
+        entry: r"^(?:(?P<fixed>\[\d\d-)|[A-Z][a-z]{2} |\d{4}-)",
         files: &[],
     }),
     programs: &[],
-    in_usual_logs: true,
+    in_usual_logs: false,
 };
 
-macro_rules! failed {
+/// All that stands before the message, in Roundcube's own log or through syslog. A client
+/// can write no angle bracket, so that only its own lines have the session.
+macro_rules! roundcube {
     () => {
-        r"(?:<\w+> )?(?:(?:Failed|FAILED) login|IMAP Error: Login failed) for (?P<user>.*) from (?P<ip>[0-9A-Fa-f.:]+)(?: in session \w+ \(error: -?\d+\)|\. [^\[\]]*)?$"
+        concat!(
+            r"^(?:\[|",
+            priority!(),
+            r")(?P<time>\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d(?:\.\d+)?(?: [+-]\d{4})?|",
+            classic_time!(),
+            "|",
+            iso_time!(),
+            r")(?:\]: | +",
+            tag!("roundcube"),
+            r")<\w+> "
+        )
+    };
+}
+
+/// A name in which ` against ` does not stand.
+macro_rules! nobody_against {
+    () => {
+        "(?:[^ ]| +(?:[^a ]|a(?:[^g ]|g[^a ])))*"
     };
 }
 
 const PATTERNS: &[BuiltinPattern] = &[
+    // Nothing stands between the address and the end that a client can write.
     BuiltinPattern::new(
         concat!(
-            r"^\[(?P<time>\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d(?:\.\d+)?(?: [+-]\d{4})?)\]: ",
-            failed!()
+            roundcube!(),
+            r"(?:Failed|FAILED) login for (?P<user>.*) from (?P<ip>[0-9A-Fa-f.:]+)(?: in session \w+ \(error: -?\d+\))?$"
         ),
-        &["login for ", "Login failed for "],
+        &["Failed login for ", "FAILED login for "],
     ),
+    // With a header that a client may have set: no other parenthesis may stand there.
     BuiltinPattern::new(
-        concat!(head!("roundcube"), failed!()),
-        &["login for ", "Login failed for "],
+        concat!(
+            roundcube!(),
+            r"(?:Failed|FAILED) login for (?P<user>[^\s()]*) from (?P<ip>[0-9A-Fa-f.:]+) ?\([\w-]+: [^()]*\) in session \w+ \(error: -?\d+\)$"
+        ),
+        &["Failed login for ", "FAILED login for "],
+    ),
+    // ` against ` stands once: neither in the name nor in the page that was asked for.
+    BuiltinPattern::new(
+        concat!(
+            roundcube!(),
+            "IMAP Error: Login failed for (?P<user>",
+            nobody_against!(),
+            r") against \S+ from (?P<ip>[0-9A-Fa-f.:]+)(?: ?\([\w-]+: [^()]*\))?\. ",
+            nobody_against!(),
+            "$"
+        ),
+        &["IMAP Error: Login failed for "],
+    ),
+    // Without the server's name, as older versions have it.
+    BuiltinPattern::new(
+        concat!(
+            roundcube!(),
+            r"IMAP Error: Login failed for (?P<user>\S*) from (?P<ip>[0-9A-Fa-f.:]+)(?: ?\([\w-]+: [^()]*\))?\. ",
+            nobody_against!(),
+            "$"
+        ),
+        &["IMAP Error: Login failed for "],
     ),
 ];
 

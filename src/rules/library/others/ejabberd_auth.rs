@@ -1,7 +1,7 @@
 //! The message of ejabberd about a failed login.
 //!
-//! The name stands before the address. It has no blank, and behind the address stands no colon but
-//! one: a name that looks like the message leaves no reading.
+//! The name stands before the address, and behind the address stands a sentence of ejabberd, which
+//! ends the line: the last address is the true one.
 //!
 //! As fail2ban, in the form of today, which is one line. ejabberd writes a line break in a name as
 //! it is ([`FORGEABLE`]).
@@ -13,7 +13,7 @@ use super::super::stamps;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "ejabberd-auth",
     counts: "failed logins at ejabberd",
-    proof: Proof::Documentation("the source of ejabberd 24.12"),
+    proof: Proof::Service("ejabberd 23.01"),
     sample: "2026-03-02 04:05:06.123456+00:00 [warning] <0.500.0>@ejabberd_c2s:process_auth_result/3:304 (tls|<0.500.0>) Failed c2s PLAIN authentication for bob@example.org from ::ffff:203.0.113.9: Invalid username or password",
     patterns: PATTERNS,
     time_formats: stamps::ISO,
@@ -32,6 +32,6 @@ const FORGEABLE: Forgeable = Forgeable::always(
 );
 
 const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
-    r"^(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d:\d\d)?) \[(?:warning|info)\] <[\d.]+>@\w+:\w+(?:/\d+)?:\d+ \([^()\s]*\) Failed c2s \S+ authentication (?:for (?P<user>\S+) )?from (?P<ip>\S+): [^:]*$",
+    r"^(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d:\d\d)?) \[(?:warning|info)\] <[\d.]+>@\w+:\w+(?:/\d+)?:\d+ \([^()\s]*\) Failed c2s \S+ authentication (?:for (?P<user>.*) )?from (?P<ip>\S+): (?:Invalid|Malformed|Bad|The|Account|User)[^:]*$",
     &["Failed c2s "],
 )];

@@ -1,7 +1,7 @@
 //! The messages of Mumble's server about a refused client.
 //!
-//! The name stands before the address, but it holds no bracket, and what stands behind is one of two
-//! sentences: a name that looks like the message leaves no reading.
+//! The name stands before the address, and behind it stands one of three sentences, which end the
+//! line: the last address is the true one.
 //!
 //! As fail2ban. The server writes a line break in a name as it is ([`FORGEABLE`]).
 
@@ -12,7 +12,7 @@ use super::super::stamps;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "murmur",
     counts: "wrong passwords at Mumble's server",
-    proof: Proof::Documentation("the source of Mumble 1.5"),
+    proof: Proof::Service("Mumble 1.3"),
     sample: "<W>2026-03-02 04:05:06.123 1 => <7:bob(-1)> Rejected connection from 203.0.113.9:40022: Invalid server password",
     patterns: PATTERNS,
     time_formats: stamps::ISO,
@@ -28,6 +28,6 @@ const FORGEABLE: Forgeable = Forgeable::always(
 );
 
 const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
-    r"^<W>(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) \d+ => <\d+:(?P<user>[^<>()]*)\(-?\d+\)> Rejected connection from \[?(?P<ip>[0-9A-Fa-f.:]+?)\]?:\d+: (?:Invalid server password|Wrong certificate or password for existing user)$",
+    r"^<W>(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) \d+ => <\d+:(?P<user>.*)\(-?\d+\)> Rejected connection from \[?(?P<ip>[0-9A-Fa-f.:]+?)\]?:\d+: (?:Invalid server password|Invalid username|Wrong certificate or password for existing user)$",
     &["> Rejected connection from "],
 )];

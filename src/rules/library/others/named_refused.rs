@@ -10,7 +10,7 @@ use super::super::forgeable::Forgeable;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "named-refused",
     counts: "queries, updates and transfers that BIND denies",
-    proof: Proof::Documentation("the documentation of BIND 9.20"),
+    proof: Proof::Service("BIND 9.18"),
     sample: "Mar  2 04:05:06 host named[7]: client @0x7f1234567890 203.0.113.9#40022 (example.org): query (cache) 'example.org/A/IN' denied (allow-query-cache did not match)",
     patterns: PATTERNS,
     time_formats: TIME_FORMATS,
@@ -50,8 +50,8 @@ const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
         iso_time!(),
         ") +(?:",
         tag!("named"),
-        r")?(?:[\w-]+: )?(?:(?:error|warning|notice|info): )?client (?:@0x[0-9a-f]+ )?(?P<ip>[0-9A-Fa-f.:]+)#\d+(?:/key [^\s:]+)?(?: \([^()\s]*\))?(?:: view [^\s:]+)?: ",
-        r"(?:query(?: \(cache\))? '[^']*' denied.*|update '[^']*' denied.*|zone transfer '[^']*' denied.*|bad zone transfer request: '[^']*': non-authoritative zone \(NOTAUTH\))$"
+        r")?(?:[\w-]+: )?(?:(?:error|warning|notice|info): )?client (?:@0x[0-9a-f]+ )?(?P<ip>[0-9A-Fa-f.:]+)#\d+(?:/key [^\s:]+)?(?: \(.*\))?(?:: view [^\s:]+)?: ",
+        r"(?:query(?: \(cache\))? '.*' denied.*|update '.*' denied.*|zone transfer '.*' denied.*|bad zone transfer request: '.*': non-authoritative zone \(NOTAUTH\))$"
     ),
     &[" denied", " (NOTAUTH)"],
 )];

@@ -11,7 +11,7 @@ use super::super::forgeable::Forgeable;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "openvpn",
     counts: "refused logins and certificates at OpenVPN, and broken handshakes",
-    proof: Proof::Documentation("the source of OpenVPN 2.6"),
+    proof: Proof::Service("OpenVPN 2.6"),
     sample: "Mar  2 04:05:06 host ovpn-server[7]: 203.0.113.9:40022 TLS Auth Error: Auth Username/Password verification failed for peer",
     patterns: PATTERNS,
     time_formats: TIME_FORMATS,
@@ -56,11 +56,13 @@ const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
         iso_time!(),
         ") +(?:",
         tag!(r"(?:ovpn|openvpn)(?:[@-][\w.-]+)?"),
-        r")?(?:[^\s/:]+/)?(?:tcp[46]?-server:|udp[46]?:)?\[?(?P<ip>[0-9A-Fa-f.:]+?)\]?:\d+ ",
-        r"(?:TLS Auth Error: .*|TLS Error: (?:TLS handshake failed|incoming packet authentication failed from .*|cannot locate HMAC in incoming packet from .*|tls-crypt unwrapping failed from .*)|VERIFY ERROR: .*|AUTH_FAILED.*)$"
+        r")?(?:[^\s/:]+/)?(?:tcp[46]?-server:|udp[46]?:)?",
+        address_port!(),
+        " ",
+        r"(?:TLS Auth Error: Auth Username/Password (?:verification failed for peer|was not provided by peer)|TLS Error: (?:TLS handshake failed|incoming packet authentication failed from .*|cannot locate HMAC in incoming packet from .*|tls-crypt unwrapping failed from .*)|VERIFY ERROR: .*|AUTH_FAILED.*)$"
     ),
     &[
-        "TLS Auth Error: ",
+        "TLS Auth Error: Auth Username/Password ",
         "TLS Error: ",
         "VERIFY ERROR: ",
         "AUTH_FAILED",

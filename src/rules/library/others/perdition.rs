@@ -10,7 +10,7 @@ use super::super::syslog;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "perdition",
     counts: "failed logins at the mail proxy Perdition",
-    proof: Proof::Documentation("the source of Perdition 2.2"),
+    proof: Proof::Service("Perdition 2.2"),
     sample: "Mar  2 04:05:06 host perdition.imaps[7]: Auth: 203.0.113.9:40022->192.0.2.1:993 client-secure=ssl authorisation_id=NONE authentication_id=\"bob\" server=\"mail:143\" protocol=IMAP4 server-secure=plaintext status=\"failed: Re-Authentication Failure\"",
     patterns: PATTERNS,
     time_formats: syslog::TIME_FORMATS,

@@ -11,7 +11,7 @@ use super::super::syslog;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "portsentry",
     counts: "scans of ports, as PortSentry sees them",
-    proof: Proof::Documentation("the source of PortSentry 1.2"),
+    proof: Proof::Service("PortSentry 1.2"),
     sample: "Mar  2 04:05:06 host portsentry[7]: attackalert: TCP SYN/Normal scan from host: pc.example.org/203.0.113.9 to TCP port: 143",
     patterns: PATTERNS,
     time_formats: syslog::TIME_FORMATS,

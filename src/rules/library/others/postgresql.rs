@@ -1,8 +1,9 @@
 //! The messages of PostgreSQL about a failed login, where `log_line_prefix` has the address (`%h`
 //! or `%r`), or in its log of JSON.
 //!
-//! In the plain log a prefix may have names that the client chooses. So before the address they
-//! hold only letters, digits and `_`, and can not be one.
+//! In the plain log a prefix may have names that the client chooses. Before the address they
+//! hold only letters, digits and `_`, or, where each is named, no comma and no `=`; behind it
+//! they are one word with an `@`: so no name can take the place of the address.
 //!
 //! fail2ban has no such filter. PostgreSQL writes a line break in a name of the prefix as it is
 //! ([`FORGEABLE`]).
@@ -13,7 +14,7 @@ use super::super::forgeable::{FixedVersion, Forgeable};
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "postgresql",
     counts: "failed logins at PostgreSQL, if log_line_prefix has %h or %r",
-    proof: Proof::Documentation("the documentation of PostgreSQL 17"),
+    proof: Proof::Service("PostgreSQL 15"),
     sample: "2026-03-02 04:05:06.123 UTC [7] 203.0.113.9 FATAL:  password authentication failed for user \"bob\"",
     patterns: PATTERNS,
     time_formats: TIME_FORMATS,
@@ -64,9 +65,20 @@ const PATTERNS: &[BuiltinPattern] = &[
         concat!(
             "^(?P<time>",
             iso_time!(),
-            r"(?: [A-Z]{2,5})?),?:? (?:\[\d+(?:-\d+)?\]:? |\d+ )?(?:\[\w*\]@?\[?\w*\]? |\w+@\w+ |(?:user=\w*,)?(?:db=\w*,)?(?:app=[\w \[\]-]*,)?(?:client=|host=)?)?\[?",
-            r"(?P<ip>\d+\.\d+\.\d+\.\d+|[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*)(?:\(\d+\))?\]?:? +(?:\[\d+\]:? )?(?:\w+@\w+ )?FATAL:  ",
+            r"(?: [A-Z]{2,5})?),?:? (?:\[\d+(?:-\d+)?\]:? |\d+ )?",
+            r"(?:\[\w*\]@?\[?\w*\]? |\w+@\w+ |user=[^,=]*,db=[^,=]*,(?:app=[^,=]*,)?(?:client|host)=|client=|host=)?\[?",
+            r"(?P<ip>\d+\.\d+\.\d+\.\d+|[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*)(?:\(\d+\))?\]?:? +(?:\[\d+\]:? )?(?:[^\s@]+@[^\s@]+ )?FATAL:  ",
             failed!()
+        ),
+        &["FATAL:  "],
+    ),
+    // The address first, and then any names, of which the last word is no address.
+    BuiltinPattern::new(
+        concat!(
+            "^(?P<time>",
+            iso_time!(),
+            r"(?: [A-Z]{2,5})?) \[\d+\] (?P<ip>\d+\.\d+\.\d+\.\d+|[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*) (?:[^:]* )?[^\s:]*[G-Zg-z_@-][^\s:]* FATAL:  ",
+            r#"password authentication failed for user "(?P<user>[^"]*)"$"#
         ),
         &["FATAL:  "],
     ),

@@ -12,7 +12,7 @@ use super::super::syslog;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "pure-ftpd",
     counts: "failed logins of Pure-FTPd",
-    proof: Proof::Documentation("the documentation of Pure-FTPd 1.0.50"),
+    proof: Proof::Service("Pure-FTPd 1.0.50"),
     sample: "Mar  2 04:05:06 host pure-ftpd: (?@203.0.113.9) [WARNING] Authentication failed for user [bob]",
     patterns: PATTERNS,
     time_formats: syslog::TIME_FORMATS,

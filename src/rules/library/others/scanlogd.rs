@@ -11,7 +11,7 @@ use super::super::syslog;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "scanlogd",
     counts: "scans of ports, as scanlogd sees them",
-    proof: Proof::Documentation("the source of scanlogd 2.2"),
+    proof: Proof::Service("scanlogd 2.2"),
     sample: "Mar  2 04:05:06 host scanlogd: 203.0.113.9:40022 to 192.0.2.1 ports 80, 81, 83, 88, 99, 443, ..., fSrpauxy, TOS 00 @04:05:06",
     patterns: PATTERNS,
     time_formats: syslog::TIME_FORMATS,

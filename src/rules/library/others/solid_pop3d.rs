@@ -10,7 +10,7 @@ use super::super::syslog;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "solid-pop3d",
     counts: "failed logins at Solid POP3",
-    proof: Proof::Documentation("the source of Solid POP3 0.15"),
+    proof: Proof::Service("Solid POP3 0.15"),
     sample: "Mar  2 04:05:06 host solid-pop3d[7]: authentication failed: no such user: bob - 203.0.113.9",
     patterns: PATTERNS,
     time_formats: syslog::TIME_FORMATS,
@@ -22,7 +22,7 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
 const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
     concat!(
         head!("solid-pop3d|spop3d"),
-        r"(?:(?:APOP )?authentication failed.*|user .* doesn't exist|can't (?:find|map) (?:APOP secret for )?user .*) - (?P<ip>\S+)$"
+        r"(?:(?:APOP )?authentication failed.*|user .* doesn't exist|can't (?:find|map) (?:APOP secret for )?user .*) - (?:[\w.-]+ \()?(?P<ip>[0-9A-Fa-f.:]+)\)?$"
     ),
     &[
         "authentication failed",

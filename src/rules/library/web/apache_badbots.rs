@@ -11,7 +11,7 @@ use super::super::contract::{BuiltinPattern, BuiltinRule, Offer, Proof};
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "apache-badbots",
     counts: "requests by scanners and collectors of addresses that give their names, in an access log",
-    proof: Proof::Documentation("the documentation of Apache 2.4"),
+    proof: Proof::Service("Apache 2.4"),
     sample: "203.0.113.9 - - [02/Mar/2026:04:05:06 +0000] \"GET / HTTP/1.1\" 200 4523 \"-\" \"sqlmap/1.7\"",
     patterns: PATTERNS,
     time_formats: access_log::TIME_FORMATS,
@@ -25,10 +25,10 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     ..BuiltinRule::NONE
 };
 
-/// Not more than are searched for at once.
+/// How they call themselves.
 macro_rules! bots {
     () => {
-        "(?:sqlmap|Nikto|masscan|zgrab|Nmap Scripting|DirBuster|gobuster|feroxbuster|WPScan|ZmEu|Nuclei|Acunetix|Netsparker|EmailCollector|EmailSiphon|WebBandit)"
+        "(?:sqlmap|Nikto|masscan|zgrab|Nmap Scripting|DirBuster|gobuster|feroxbuster|WPScan|ZmEu|Nuclei|Acunetix|Netsparker|EmailCollector|EmailSiphon|EmailWolf|ExtractorPro|WebBandit|WebEMailExtrac|TrackBack|Web Image Collector|sogou music spider)"
     };
 }
 
@@ -60,6 +60,12 @@ const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
         "Netsparker",
         "EmailCollector",
         "EmailSiphon",
+        "EmailWolf",
+        "ExtractorPro",
         "WebBandit",
+        "WebEMailExtrac",
+        "TrackBack",
+        "Web Image Collector",
+        "sogou music spider",
     ],
 )];

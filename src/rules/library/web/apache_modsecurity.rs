@@ -9,7 +9,7 @@ use super::super::stamps;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "apache-modsecurity",
     counts: "requests that ModSecurity denies at Apache",
-    proof: Proof::Documentation("the source of ModSecurity 2.9"),
+    proof: Proof::Service("ModSecurity 2.9"),
     sample: "[Mon Mar 02 04:05:06.123456 2026] [security2:error] [pid 7:tid 8] [client 203.0.113.9:40022] [client 203.0.113.9] ModSecurity: Access denied with code 403 (phase 2). Pattern match \"x\" at ARGS:a. [file \"/etc/modsecurity/a.conf\"] [line \"7\"]",
     patterns: PATTERNS,
     time_formats: stamps::WEEKDAY_FIRST,

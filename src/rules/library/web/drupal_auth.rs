@@ -2,9 +2,10 @@
 //!
 //! The address stands before all that a client says.
 //!
-//! As fail2ban.
+//! As fail2ban. PHP makes several messages of a text with line breaks ([`FORGEABLE`]).
 
 use super::super::contract::{BuiltinPattern, BuiltinRule, Offer, Proof};
+use super::super::forgeable::Forgeable;
 use super::super::syslog;
 
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
@@ -21,8 +22,14 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
         "/var/log/user.log",
     ],
     offer: Offer::SwitchedOff(&[]),
+    forgeable: Some(&FORGEABLE),
     ..BuiltinRule::NONE
 };
+
+const FORGEABLE: Forgeable = Forgeable::always(
+    "PHP sends each line of what a client typed to syslog as a message of its own",
+    "count the answers of the web server: the rule apache or nginx with `urls` /user/login",
+);
 
 const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
     concat!(

@@ -1,4 +1,4 @@
-//! Clients that nginx slows down or refuses (`limit_req`).
+//! Clients that nginx slows down or refuses (`limit_req`, `limit_conn`).
 //!
 //! The address stands before all that a client says.
 //!
@@ -9,7 +9,7 @@ use super::nginx_log::{FORGEABLE, JOURNAL, TIME_FORMATS};
 
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "nginx-limit-req",
-    counts: "requests beyond what `limit_req` of nginx allows",
+    counts: "requests and connections beyond what `limit_req` and `limit_conn` of nginx allow",
     proof: Proof::Service("nginx 1.22"),
     sample: "2026/03/02 04:05:06 [error] 7#7: *5 limiting requests, excess: 1.000 by zone \"one\", client: 203.0.113.9, server: localhost, request: \"GET /l HTTP/1.1\", host: \"example.org\"",
     patterns: PATTERNS,
@@ -24,7 +24,7 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
 const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
     concat!(
         nginx_error!(),
-        r#"limiting requests, excess: [\d.]+ by zone "[^"]*", client: (?P<ip>[^\s,]+), server: .*$"#
+        r#"limiting (?:requests, excess: [\d.]+|connections) by zone "[^"]*", client: (?P<ip>[^\s,]+), server: .*$"#
     ),
-    &["limiting requests, excess: "],
+    &["limiting "],
 )];

@@ -10,7 +10,7 @@ use super::super::stamps;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "squid",
     counts: "requests that Squid denies (403, 405)",
-    proof: Proof::Documentation("the source of Squid 6"),
+    proof: Proof::Service("Squid 5.7"),
     sample: "1772424306.123      0 203.0.113.9 TCP_DENIED/403 3854 GET http://example.org/ - HIER_NONE/- text/html",
     patterns: PATTERNS,
     time_formats: stamps::EPOCH,
