@@ -56,7 +56,7 @@ fn all_that_is_known_of_a_rule_is_told() {
         .says("if written by root, postfix, the unit's User=")
         .says("proven on:  Postfix");
     let json = sandbox
-        .run(["rules", "named-refused", "--json"])
+        .run(["rules", "freeswitch", "--json"])
         .exits(0)
         .json();
     let [rule] = &json["rules"].as_array().unwrap()[..] else {
