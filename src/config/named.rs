@@ -11,9 +11,13 @@ impl Config {
     #[must_use]
     pub fn rule_named(&self, name: &str) -> Option<Rule> {
         let of_file = self.rules.iter().find(|rule| &*rule.name == name);
-        of_file
-            .cloned()
-            .or_else(|| Some(rule::builtin(rules::builtin(name)?, self.thresholds)))
+        of_file.cloned().or_else(|| self.builtin_rule(name))
+    }
+
+    /// The built-in rule of that name as it is shipped, with the file's thresholds.
+    #[must_use]
+    pub fn builtin_rule(&self, name: &str) -> Option<Rule> {
+        Some(rule::builtin(rules::builtin(name)?, self.thresholds))
     }
 
     /// The built-in rules as they are shipped, with the file's thresholds.

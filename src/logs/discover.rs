@@ -271,6 +271,35 @@ mod tests {
     }
 
     #[test]
+    fn of_the_usual_places_the_first_that_is_there_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let leaked = |names: &[&str]| -> &'static [&'static str] {
+            let texts = names
+                .iter()
+                .map(|name| path(name).to_str().unwrap().to_owned());
+            let texts: Vec<&'static str> = texts.map(|text| &*text.leak()).collect();
+            texts.leak()
+        };
+        let files = leaked(&["own.log", "*.error.log", "syslog"]);
+        let places = UsualPlaces { files, units: &[] };
+        let found = || discover(&[SourceSpec::Auto(places)]);
+        assert_eq!(found(), Discovered::default());
+        std::fs::write(path("syslog"), "x").unwrap();
+        assert_eq!(found().logs, [log(path("syslog"), &[])]);
+        for name in ["a.error.log", "b.error.log"] {
+            std::fs::write(path(name), "x").unwrap();
+        }
+        let both = found();
+        assert_eq!(
+            both.logs,
+            ["a.error.log", "b.error.log"].map(|name| log(path(name), &[]))
+        );
+        assert!(both.logs.iter().all(|log| both.is_usual(log)));
+        assert!(!both.is_usual(&log(path("syslog"), &[])));
+    }
+
+    #[test]
     fn a_glob_that_matches_generations_is_one_log() {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);

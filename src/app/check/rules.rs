@@ -12,7 +12,9 @@ use crate::config::{Config, Database};
 use crate::logs::{self, Journal};
 use crate::model::{Escaped, Pattern, Rule, SourceSpec, Stamp, Urls, UsualPlaces, plural};
 use crate::report::nothing_to_check;
-use crate::rules::{BuiltinRule, Clock, Matcher, PostsSeen, Verdict, builtin, names_in_words};
+use crate::rules::{
+    BuiltinRule, Clock, GROUPS, Matcher, PostsSeen, Verdict, builtin, names_in_words,
+};
 
 use crate::report::{CheckFindings, CheckLevel};
 
@@ -264,8 +266,18 @@ fn blind(
         }
         return;
     }
-    let builtin_rules = config.builtin_rules();
-    let better = builtin_rules
+    let known = builtin(&rule.name);
+    // Several rules of the library read one log: that another finds something there says
+    // nothing of this one.
+    if known.is_some_and(|known| !known.lends) && rule.patterns.iter().all(|one| one.built_in) {
+        return;
+    }
+    let first = GROUPS[0].rules.iter().copied();
+    let others = first.filter(|other| known.is_none_or(|known| known.name != other.name));
+    let candidates: Vec<Rule> = (known.into_iter().chain(others))
+        .filter_map(|other| config.builtin_rule(other.name))
+        .collect();
+    let better = candidates
         .iter()
         .filter(|other| other.patterns != rule.patterns && !writers::are_forgeable(other, tails))
         .map(|other| (matches(other), &other.name));

@@ -266,6 +266,25 @@ mod tests {
         assert_eq!(mariadb.unknown().count(), 0);
     }
 
+    /// Its processes have dropped root, and its unit has no `User=`.
+    #[test]
+    fn of_postfix_its_own_user_counts_too_if_it_is_there() {
+        let root = root(
+            "postfix.service",
+            "[Service]\nExecStart=/usr/sbin/postfix\n",
+        );
+        let units = ["postfix.service".to_owned(), "postfix@-.service".to_owned()];
+        let by = |user: &str, unit: &str| {
+            let entry = json!({"_UID": user, "_SYSTEMD_UNIT": unit});
+            sent(&Senders::of(&units, root.path()), entry)
+        };
+        assert!(by("0", "postfix@-.service") && !by("107", "postfix@-.service"));
+        let passwd = "postfix:x:107:114::/var/spool/postfix:/usr/sbin/nologin\nmysql:x:106:113::/:/bin/false\n";
+        fs::write(root.path().join("etc/passwd"), passwd).unwrap();
+        assert!(by("107", "postfix.service") && by("107", "postfix@-.service"));
+        assert!(!by("106", "postfix.service") && !by("107", "user@107.service"));
+    }
+
     #[test]
     fn a_user_that_systemd_picks_is_one_that_only_systemd_picks() {
         let root = root("app.service", "[Service]\nUser=app\nDynamicUser=yes\n");
