@@ -4,9 +4,9 @@
 //! Mon Mar  2 04:05:06 2026 [pid 7] [NAME] FAIL LOGIN: Client "ADDRESS"
 //! ```
 //!
-//! The name stands before the address, but it does not hold `: C`, as each message does before
-//! its address: so a name or a password that looks like a message leaves no reading. vsftpd
-//! writes what can not be printed as `?`.
+//! The name stands before the address, which ends the line: the last one is the true one. In
+//! other messages a client's text ends the line, but behind their address stands `", `, which
+//! the name does not hold. vsftpd writes what can not be printed as `?`.
 //!
 //! As fail2ban; what PAM says of the same login is counted by `pam-generic`.
 
@@ -44,7 +44,7 @@ const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
         iso_time!(),
         r") +(?:\[pid \d+\] |",
         tag!("vsftpd"),
-        r#")\[(?P<user>(?:[^:]|:+(?:[^ :]| [^C:]))*)\] FAIL LOGIN: Client "(?P<ip>[^"\s]+)" *$"#
+        r#")\[(?P<user>(?:[^"]|"+(?:[^",]|,[^ "]))*"*)\] FAIL LOGIN: Client "(?P<ip>[^"\s]+)" *$"#
     ),
     &["] FAIL LOGIN: Client \""],
 )];

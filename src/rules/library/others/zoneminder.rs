@@ -11,7 +11,7 @@ use super::super::stamps;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "zoneminder",
     counts: "failed logins at ZoneMinder, in the error log of Apache",
-    proof: Proof::Documentation("the source of ZoneMinder 1.36"),
+    proof: Proof::Service("ZoneMinder 1.36"),
     sample: "[Mon Mar 02 04:05:06.123456 2026] [php:notice] [pid 7] [client 203.0.113.9:40022] WAR [Login denied for user \"bob\"], referer: http://example.org/zm/",
     patterns: PATTERNS,
     time_formats: stamps::WEEKDAY_FIRST,
