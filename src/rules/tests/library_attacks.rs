@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::attacks::{ATTACKER, WORDS, named_in};
 use super::samples::Plain;
+use crate::rules::GROUPS;
 
 /// What a service makes of the text that a client sends.
 type Escape = fn(&str) -> String;
@@ -558,5 +559,21 @@ fn each_service_of_the_table_has_a_line_that_counts() {
         let mut clock = super::samples::clock("2026-11-22T12:00:00Z");
         let counts = |line: String| rule.find(line.as_bytes(), &mut clock).is_some();
         assert!(plain.any(counts), "{name}");
+    }
+}
+
+/// Rules in whose lines no client chooses a text, or whose patterns are those of the rule
+/// `apache`.
+const WITHOUT_TEXT: [&str; 4] = ["bitwarden", "wordpress", "scanlogd", "portsentry"];
+
+#[test]
+fn each_rule_of_the_library_is_attacked() {
+    for rule in GROUPS[1..].iter().flat_map(|group| group.rules) {
+        let is_attacked = LINES.iter().any(|(name, ..)| *name == rule.name);
+        assert!(
+            is_attacked != WITHOUT_TEXT.contains(&rule.name),
+            "{}",
+            rule.name
+        );
     }
 }
