@@ -11,9 +11,10 @@ use std::process::ExitCode;
 
 mod generate;
 
-use generate::Kind;
+use generate::{Kind, library};
 
 const USAGE: &str = "make_log ssh|ssh-rfc3339|nginx|apache|mysql quiet|mixed|attack BYTES
+       make_log RULE quiet|mixed|attack BYTES     of its samples, for any rule of the library
        make_log patterns ssh|nginx|apache|mysql";
 
 fn main() -> ExitCode {
@@ -27,12 +28,15 @@ fn main() -> ExitCode {
         eprintln!("usage: {USAGE}");
         return ExitCode::from(2);
     };
-    let (Some((kind, share)), Ok(bytes)) = (named(kind, share), bytes.parse()) else {
+    let (Some(share), Ok(bytes)) = (share_of(share), bytes.parse()) else {
         eprintln!("usage: {USAGE}");
         return ExitCode::from(2);
     };
     let mut out = BufWriter::with_capacity(1 << 20, io::stdout().lock());
-    ended(generate::write(kind, share, bytes, 1, &mut out))
+    ended(match named(kind) {
+        Some(kind) => generate::write(kind, share, bytes, 1, &mut out),
+        None => library::write(kind, share, bytes, &mut out),
+    })
 }
 
 fn ended(result: io::Result<()>) -> ExitCode {
@@ -70,21 +74,24 @@ fn patterns(rule: &str) -> io::Result<()> {
         .try_for_each(|text| writeln!(out, "{}", text.replace("{}", &urls)))
 }
 
-/// The kind and the share of attack that are called so.
-fn named(kind: &str, share: &str) -> Option<(Kind, usize)> {
-    let kind = match kind {
-        "ssh" => Kind::Ssh,
-        "ssh-rfc3339" => Kind::SshRfc3339,
-        "nginx" => Kind::Nginx,
-        "apache" => Kind::Apache,
-        "mysql" => Kind::Mysql,
-        _ => return None,
-    };
-    let share = match share {
-        "quiet" => 1,
-        "mixed" => 30,
-        "attack" => 95,
-        _ => return None,
-    };
-    Some((kind, share))
+/// The kind that is called so.
+fn named(kind: &str) -> Option<Kind> {
+    match kind {
+        "ssh" => Some(Kind::Ssh),
+        "ssh-rfc3339" => Some(Kind::SshRfc3339),
+        "nginx" => Some(Kind::Nginx),
+        "apache" => Some(Kind::Apache),
+        "mysql" => Some(Kind::Mysql),
+        _ => None,
+    }
+}
+
+/// The share of attack that is called so.
+fn share_of(share: &str) -> Option<usize> {
+    match share {
+        "quiet" => Some(1),
+        "mixed" => Some(30),
+        "attack" => Some(95),
+        _ => None,
+    }
 }

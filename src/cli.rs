@@ -16,7 +16,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::model::{Axis, BanTime, Moment};
 
-pub use host::{CheckArgs, CompletionsArgs, InitArgs, InstallArgs, ManArgs, Preset, UninstallArgs};
+pub use host::{
+    CheckArgs, CompletionsArgs, InitArgs, InstallArgs, ManArgs, Preset, RulesArgs, UninstallArgs,
+};
 pub use values::{SubjectArgument, Top};
 use values::{ban_time, subject, top};
 
@@ -158,6 +160,8 @@ pub enum Command {
     /// at what starts the runs, and at how the last one ended; changes nothing. The last
     /// line says that all is well, or what to do first.
     Check(CheckArgs),
+    /// Print the built-in rules: what they count, where they look, and which fit this host
+    Rules(RulesArgs),
     /// Write a configuration that fits this host, with every key explained
     Init(InitArgs),
     /// Have a run started every minute, by a systemd timer or cron

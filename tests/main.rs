@@ -23,6 +23,7 @@ mod invariance;
 mod journal;
 mod kernel;
 mod kit;
+mod library;
 mod logins;
 mod mariadb;
 mod metrics;

@@ -2,6 +2,9 @@
 //! everyday life, their lines interleaved as in a real log, at 20 lines a
 //! second.
 
+#[allow(dead_code, reason = "for make_log alone")]
+pub(crate) mod library;
+
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use chrono::DateTime;

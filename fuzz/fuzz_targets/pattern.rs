@@ -34,6 +34,8 @@ fuzz_target!(|data: &[u8]| {
         sources: Vec::new(),
         olddir: Vec::new(),
         patterns,
+        ignored: Vec::new(),
+        senders_are_trusted: true,
         time_formats: vec!["%s".to_owned(), "%Y-%m-%dT%H:%M:%S".to_owned()],
         statuses: None,
         thresholds: Thresholds::default(),

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `rules` | sources, patterns and thresholds, with the parts below |
 //! | `behind` | logs that are not read to their end |
+//! | `unseen` | lines that are no failures and may have to be |
 //! | `times` | lines that match, and whose time can not be read |
 //! | `what_if` | what other thresholds would have made of a log |
 //! | `writers` | who else can write lines into the logs |
@@ -26,6 +27,7 @@ mod rules;
 mod runs;
 mod sessions;
 mod times;
+mod unseen;
 mod what_if;
 mod writers;
 
@@ -43,6 +45,7 @@ use super::conf_d;
 use super::context::Context;
 use super::exit::Exit;
 use super::output::{print_json, written};
+use super::services;
 
 pub(super) fn check(mut context: Context, args: &cli::CheckArgs) -> Exit {
     let mut findings = CheckFindings::default();
@@ -54,6 +57,7 @@ pub(super) fn check(mut context: Context, args: &cli::CheckArgs) -> Exit {
     let disk = disk::look(&context.config, &context.state_dir, &mut findings);
     let runs = runs::look(&context.state_dir, context.now, &mut findings);
     rules::look(&context, &mut findings);
+    unnamed(&context.config, &mut findings);
     let store = store(&context.config.store, &mut findings);
     behind::look(&context.config.rules, store.as_ref(), &mut findings);
     redis::look(
@@ -81,6 +85,18 @@ pub(super) fn check(mut context: Context, args: &cli::CheckArgs) -> Exit {
         written(findings.text(&mut anstream::stdout().lock()))
     };
     printed.or(exit)
+}
+
+/// Says which services of this host no rule is for.
+fn unnamed(config: &Config, findings: &mut CheckFindings) {
+    let unnamed = services::unnamed(Path::new("/"), &config.rules);
+    let names: Vec<&str> = unnamed.iter().map(|rule| rule.name).collect();
+    if !names.is_empty() {
+        findings.fine(format!(
+            "services of this host without a rule: {} (`pyfilter rules NAME` says what one counts; it is used by its name under settings.rules)",
+            names.join(", ")
+        ));
+    }
 }
 
 fn configuration(config: &Config, server: &str, findings: &mut CheckFindings) {

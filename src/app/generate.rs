@@ -4,11 +4,13 @@
 //! | file | makes |
 //! |---|---|
 //! | `conf` | pyfilter.conf(5): every key |
+//! | `rules` | `docs/rules.md`: the built-in rules |
 //! | `web` | its part on access logs |
 //! | `roff` | text without anything that roff takes for a request |
 
 mod conf;
 mod roff;
+pub mod rules;
 mod web;
 
 use std::fs;

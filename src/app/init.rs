@@ -14,7 +14,9 @@ use crate::cli::Preset;
 use crate::config;
 use crate::logs;
 use crate::model::{Escaped, check_server_name};
-use crate::rules::{self, Forgeable, Offer, RULES, Wrote};
+use crate::rules::{self, BuiltinRule, Forgeable, Offer, Wrote};
+
+use super::services;
 
 /// Every key with its meaning; `@…@` is the host's part.
 const TEMPLATE: &str = include_str!("init.template.json");
@@ -31,6 +33,8 @@ pub struct Host {
     pub logs: Vec<FoundSource>,
     /// Whether containers run on it.
     pub docker: bool,
+    /// Built-in rules whose service is there, and which are written switched off.
+    pub services: Vec<&'static str>,
     /// Built-in rules that it could have, but whose logs a client can forge.
     pub forgeable: Vec<&'static str>,
 }
@@ -57,13 +61,13 @@ impl Host {
         let name = fs::read_to_string(at("/proc/sys/kernel/hostname")).unwrap_or_default();
         let name = Some(name.trim().to_owned());
         let (mut logs, mut forgeable) = (Vec::new(), Vec::new());
-        for rule in RULES {
+        for rule in rules::all() {
             let found = |source: String| FoundSource {
                 rule: rule.name,
                 source,
             };
             match &rule.offer {
-                Offer::Always => {}
+                Offer::Always | Offer::SwitchedOff(_) => {}
                 Offer::IfLogged => {
                     let there = rule.logs.iter().filter(|path| at(path).is_file());
                     let (trusted, forged): (Vec<&str>, Vec<&str>) =
@@ -86,14 +90,18 @@ impl Host {
             name: name.filter(|name| check_server_name(name).is_ok()),
             logs,
             docker: at("/run/docker.sock").exists(),
+            services: services::fitting(root)
+                .iter()
+                .map(|rule| rule.name)
+                .collect(),
             forgeable,
         }
     }
 
-    /// The rules that its configuration has.
+    /// The rules that its configuration has, without those that are switched off.
     #[must_use]
     pub fn rules(&self) -> Vec<&'static str> {
-        let always = RULES.iter().filter(|rule| rule.is_auto());
+        let always = rules::all().filter(|rule| rule.is_always_offered());
         let mut rules: Vec<_> = always.map(|rule| rule.name).collect();
         rules.extend(self.logs.iter().map(|log| log.rule));
         rules.dedup();
@@ -153,6 +161,13 @@ pub fn init(path: &Path, force: bool, host: &Host, preset: Preset) -> Result<Str
         "Wrote {shown} with rules for {}.\n",
         host.rules().join(", ")
     );
+    if !host.services.is_empty() {
+        let services = host.services.join(", ");
+        let _ = writeln!(
+            said,
+            "Switched off, for services that are here: {services} (\"enabled\": true switches one on)."
+        );
+    }
     for rule in &host.forgeable {
         let forgeable = rules::builtin(rule).and_then(|rule| rule.forgeable);
         if let Some(Forgeable { why, remedy, .. }) = forgeable {
@@ -205,10 +220,10 @@ pub fn text(host: &Host, preset: Preset) -> String {
         .replace("\"@ban_time@\"", preset.ban_time)
         .replace("\"@ipv6_prefix@\"", preset.ipv6_prefix)
         .replace("@rules@", &service_rules(host))
-        .replace("@names@", &rules::names_in_words(|_| true))
+        .replace("@names@", &rules::names_in_words(|rule| rule.lends))
         .replace(
             "@web_servers@",
-            &rules::names_in_words(|rule| rule.web.is_some()),
+            &rules::names_in_words(BuiltinRule::is_web_server),
         )
 }
 
@@ -242,7 +257,7 @@ fn thresholds(preset: Preset) -> PresetThresholds {
 /// The rules of the services whose logs are there, behind that of ssh.
 fn service_rules(host: &Host) -> String {
     let mut out = String::new();
-    for builtin in RULES {
+    for builtin in rules::all() {
         let logs = host.logs.iter().filter(|log| log.rule == builtin.name);
         let paths: Vec<String> = logs.map(|log| json(&log.source)).collect();
         let log_files = match &paths[..] {
@@ -255,7 +270,20 @@ fn service_rules(host: &Host) -> String {
             ",\n      {}: {{\n        \"log_files\": {log_files}",
             json(builtin.name)
         );
+        // Of a log that can be forged the host has one that can not.
+        if builtin.forgeable.is_some() {
+            out.push_str(",\n        \"trust_sender\": true");
+        }
         out.push_str("\n      }");
+    }
+    for builtin in rules::all().filter(|rule| host.services.contains(&rule.name)) {
+        let word = format!("Counts {}", builtin.counts);
+        let _ = write!(
+            out,
+            ",\n      {}: {{\n        \"//\": {},\n        \"enabled\": false\n      }}",
+            json(builtin.name),
+            json(&word)
+        );
     }
     out
 }
@@ -279,11 +307,12 @@ mod tests {
     fn everything() -> Host {
         Host {
             name: Some("web \"2\"".to_owned()),
-            logs: (RULES.iter())
+            logs: rules::all()
                 .filter(|rule| matches!(rule.offer, Offer::IfLogged))
                 .flat_map(|rule| rule.logs.iter().map(|path| found(rule.name, path)))
                 .collect(),
             docker: true,
+            services: vec!["postfix", "nginx-http-auth"],
             forgeable: Vec::new(),
         }
     }
@@ -299,8 +328,11 @@ mod tests {
         let config = load(&everything());
         assert_eq!(config.server_name.as_deref(), Some("web \"2\""));
         assert_eq!(config.firewall.hooks, ["INPUT", "DOCKER-USER"]);
-        let names: Vec<_> = config.rules.iter().map(|rule| &*rule.name).collect();
+        let (on, off): (Vec<_>, Vec<_>) = config.rules.iter().partition(|rule| rule.enabled);
+        let names: Vec<_> = on.iter().map(|rule| &*rule.name).collect();
         assert_eq!(names, everything().rules());
+        let off: Vec<_> = off.iter().map(|rule| &*rule.name).collect();
+        assert_eq!(off, everything().services);
         assert_eq!(names[..4], ["ssh", "mysql", "apache", "nginx"]);
         assert_eq!(config.rules[1].sources.len(), 5);
         assert!(config.notes.is_empty(), "{:?}", config.notes);
@@ -309,7 +341,7 @@ mod tests {
         let [ssh] = &bare.rules[..] else {
             panic!("{:?}", bare.rules)
         };
-        assert_eq!(ssh.sources, [SourceSpec::Auto]);
+        assert!(matches!(ssh.sources[..], [SourceSpec::Auto(_)]));
         load(&Host::probe());
     }
 
@@ -441,6 +473,8 @@ mod tests {
             said,
             format!(
                 "Wrote {0} with rules for {1}.\n\
+                 Switched off, for services that are here: postfix, nginx-http-auth \
+                 (\"enabled\": true switches one on).\n\
                  Next: pyfilter -c {0} check, then pyfilter -c {0} scan --dry-run",
                 path.display(),
                 everything().rules().join(", ")

@@ -8,6 +8,7 @@
 //! | `match_lines` | `match`: every line that a rule's patterns match |
 //! | `audit` | `audit`: what happened in whole logs |
 //! | `check` | `check`: what is wrong, and what to do about it |
+//! | `library` | `rules`: the built-in rules |
 //! | `init`, `init.template.json` | `init`: a configuration that fits the host |
 //! | `install`, `uninstall` | `install`, `uninstall` |
 //! | `generate` | `completions`, `man` |
@@ -28,6 +29,7 @@
 //! | `sharing`, `shared` | the other servers: what is told and taken over, and what of it is committed |
 //! | `console`, `told`, `posts`, `progress` | what is shown: lines, the sentence on how a source was read, why nothing counts, the bar |
 //! | `output`, `exit`, `notices` | what every command prints, how it ends, and what it warns of |
+//! | `services` | which built-in rules fit a host |
 //! | `metrics` | the figures for Prometheus |
 
 mod audit;
@@ -46,6 +48,7 @@ mod firewall_step;
 pub mod generate;
 pub mod init;
 mod install;
+mod library;
 mod locate;
 mod match_lines;
 mod metrics;
@@ -57,6 +60,7 @@ mod progress;
 mod reading;
 mod run;
 mod scan;
+mod services;
 mod shared;
 mod sharing;
 mod snapshots;
@@ -92,17 +96,13 @@ pub fn main(cli: &Cli) -> Exit {
             return written(generate::completions(args.shell, &mut io::stdout()));
         }
         Command::Man(args) => return man(args),
+        Command::Rules(args) => return library::rules(args),
         Command::Init(args) => return init(global, args),
         Command::Install(args) => {
-            return install::install(
-                global,
-                args,
-                Console::new(global.quiet, global.verbose, false),
-            );
+            return install::install(global, args, plain(global));
         }
         Command::Uninstall(args) => {
-            let console = Console::new(global.quiet, global.verbose, false);
-            return uninstall::uninstall(global, args, console);
+            return uninstall::uninstall(global, args, plain(global));
         }
         _ => {}
     }
@@ -136,10 +136,16 @@ pub fn main(cli: &Cli) -> Exit {
         Command::Check(args) => check::check(context, args),
         Command::Completions(_)
         | Command::Man(_)
+        | Command::Rules(_)
         | Command::Init(_)
         | Command::Install(_)
         | Command::Uninstall(_) => Exit::Done,
     }
+}
+
+/// The console of a command that prints no JSON.
+fn plain(global: &GlobalArgs) -> Console {
+    Console::new(global.quiet, global.verbose, false)
 }
 
 /// A path that stays the same wherever it is used from; one that can not be

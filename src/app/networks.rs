@@ -50,7 +50,8 @@ impl<'a> RuleNetworks<'a> {
         allow_list: &'a AllowList,
         store: Option<&Store>,
     ) -> Result<Option<Self>, StoreError> {
-        let Some(aggregate) = rule.aggregate else {
+        // Anybody can have a network banned whose senders can be forged.
+        let Some(aggregate) = rule.aggregate.filter(|_| rule.is_shared()) else {
             return Ok(None);
         };
         let past = store.map(|store| store.network_pasts(&rule.name));

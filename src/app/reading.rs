@@ -295,13 +295,17 @@ fn new_source(
             Some(since.max(now - LOOKS_BACK))
         }
     };
-    let newest = match store.filter(|_| rule.sources.contains(&SourceSpec::Auto)) {
+    let newest = match store.filter(|_| rule.sources.iter().any(is_auto)) {
         Some(store) => store.newest(&rule.name)?,
         None => None,
     };
     // What was stamped like the last failure has been read from the other source.
     let of_auto = newest.map(|newest| newest.min(now) + 1).or(of_any);
     Ok(NewSource { of_any, of_auto })
+}
+
+fn is_auto(source: &SourceSpec) -> bool {
+    matches!(source, SourceSpec::Auto(_))
 }
 
 /// Reads inputs for once, with windows of their own. What an un-ban has cleared, or is

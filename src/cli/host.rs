@@ -17,6 +17,21 @@ pub struct CheckArgs {
     pub json: bool,
 }
 
+/// `pyfilter rules`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  pyfilter rules
+  pyfilter rules dovecot")]
+pub struct RulesArgs {
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+    /// The rule of which all is told
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+}
+
 /// `pyfilter init`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\

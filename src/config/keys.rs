@@ -63,6 +63,7 @@ pub(super) static RULE: Keys = Keys {
         "log_file",
         "olddir",
         "regex_patterns",
+        "ignore_patterns",
         "time_format",
         "urls",
         "http_status_blocks",
@@ -74,6 +75,7 @@ pub(super) static RULE: Keys = Keys {
         "ipv4_prefix",
         "ipv6_prefix",
         "aggregate",
+        "trust_sender",
     ],
 };
 /// What `aggregate` holds.
@@ -141,7 +143,7 @@ pub fn key_paths() -> impl Iterator<Item = String> {
 }
 
 /// Other people's words for our keys: fail2ban's, and those of PyFilter's guides.
-const SYNONYMS: [(&str, &str); 8] = [
+const SYNONYMS: [(&str, &str); 9] = [
     ("maxretry", "failed_attempts"),
     ("findtime", "request_time"),
     ("bantime", "ban_time"),
@@ -150,6 +152,7 @@ const SYNONYMS: [(&str, &str); 8] = [
     ("whitelisted", "ignored_ips"),
     ("logpath", "log_files"),
     ("failregex", "regex_patterns"),
+    ("ignoreregex", "ignore_patterns"),
 ];
 
 /// What to write in place of `key`, which does not exist in `here`.

@@ -28,9 +28,21 @@ pub(super) fn rule(
         check.fault(entry.offset, &field.path, message);
     }
     let section = field.section(&keys::RULE, check)?;
-    let builtin = rules::builtin(name);
-    if builtin.is_none() && section.get("regex_patterns").is_none() {
+    let has_patterns = section.get("regex_patterns").is_some();
+    let known = rules::builtin(name);
+    let builtin = known.filter(|builtin| builtin.lends || !has_patterns);
+    if known.is_none() && !has_patterns {
         check.fault(entry.offset, &section.path, without_patterns(name));
+    }
+    if known.is_some() && builtin.is_none() {
+        check.note(
+            &section.path,
+            &format!(
+                "there is a built-in rule of this name, of which nothing holds beside \
+                 regex_patterns: delete them to use it (`pyfilter rules {name}` shows it), or \
+                 call this one otherwise"
+            ),
+        );
     }
     Some(checked(name, &section, builtin, defaults, base, check))
 }
@@ -39,8 +51,7 @@ fn without_patterns(name: &str) -> String {
     let names = rules::names();
     let near = keys::nearest(name, &names);
     let near = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
-    let names = names.join(", ");
-    format!("needs regex_patterns: only {names} have their own{near}")
+    format!("needs regex_patterns: only the built-in rules (`pyfilter rules`) have their own{near}")
 }
 
 /// A built-in rule as it is.
@@ -77,10 +88,12 @@ fn checked(
         sources: sources(section, builtin, base, check),
         olddir: olddir(section, check),
         patterns: pattern::patterns(section, builtin, positions, check),
+        ignored: ignored(section, builtin, check),
         time_formats: time_formats(section, builtin, check),
         statuses: statuses(section, builtin, check),
         thresholds: values::thresholds(section, thresholds.clone(), check),
         aggregate: values::aggregate(section, aggregate, check),
+        senders_are_trusted: senders_are_trusted(section, builtin, check),
     };
     note_aggregate(&rule, section, check);
     let web = rule.statuses.is_some() || section.get("urls").is_some();
@@ -92,7 +105,7 @@ fn checked(
                 "outside of {} the first group of a pattern is the time and the second the \
                  address; in an access log it is the other way round: name them, (?P<ip>…) and \
                  (?P<time>…)",
-                rules::names_in_words(|rule| rule.web.is_some())
+                rules::names_in_words(BuiltinRule::is_web_server)
             ),
         );
     }
@@ -139,23 +152,23 @@ fn sources(
         (new, old) => new.or(old),
     };
     let mut texts = Vec::new();
+    let usual = builtin.map(BuiltinRule::usual_places);
+    let usual = usual.filter(|usual| !usual.is_empty());
     let Some(field) = field else {
-        let is_auto = builtin.is_some_and(BuiltinRule::is_auto);
-        return is_auto.then_some(SourceSpec::Auto).into_iter().collect();
+        return usual.map(SourceSpec::Auto).into_iter().collect();
     };
     flatten(&field, &mut texts, check);
     let mut sources = Vec::with_capacity(texts.len());
     for (field, text) in texts {
-        match values::source(text, base) {
-            Ok(Some(SourceSpec::Auto)) if builtin.is_some_and(|rule| !rule.is_auto()) => {
-                field.fault(
-                    check,
-                    format!(
-                        "auto finds the log of {} alone: write the path of this one",
-                        rules::names_in_words(BuiltinRule::is_auto)
-                    ),
-                );
-            }
+        let source = match (text, usual) {
+            ("auto", Some(usual)) => Ok(Some(SourceSpec::Auto(usual))),
+            ("auto", None) => Err(
+                "auto finds the logs of built-in rules alone: write the path of this one"
+                    .to_owned(),
+            ),
+            _ => values::source(text, base),
+        };
+        match source {
             Ok(source) => sources.extend(source.filter(|source| !sources.contains(source))),
             Err(wrong) => field.fault(check, wrong),
         }
@@ -186,6 +199,47 @@ fn flatten<'t>(field: &Field<'t>, texts: &mut Vec<(Field<'t>, &'t str)>, check: 
     }
 }
 
+/// The expressions of lines that are no failures: the built-in ones, and those of the
+/// section.
+fn ignored(
+    section: &Section,
+    builtin: Option<&'static BuiltinRule>,
+    check: &mut Checker,
+) -> Vec<String> {
+    let has_patterns = section.get("regex_patterns").is_some();
+    let inherited = builtin.filter(|_| !has_patterns);
+    let inherited = inherited.map_or(&[][..], |builtin| builtin.ignored);
+    let mut ignored: Vec<String> = inherited.iter().map(|text| (*text).to_owned()).collect();
+    let own = section.get("ignore_patterns");
+    for item in own
+        .and_then(|field| field.list("patterns", check))
+        .unwrap_or_default()
+    {
+        let Some(text) = item.text(check) else {
+            continue;
+        };
+        match rules::check_ignore_pattern(text) {
+            Ok(()) => ignored.push(text.to_owned()),
+            Err(wrong) => item.fault(check, wrong),
+        }
+    }
+    ignored
+}
+
+/// What the section says; else whether nobody can forge the log of the built-in rule: no
+/// log at all, or not the usual one, and no other is named.
+fn senders_are_trusted(
+    section: &Section,
+    builtin: Option<&'static BuiltinRule>,
+    check: &mut Checker,
+) -> bool {
+    let said = section.get("trust_sender");
+    let said = said.and_then(|field| field.flag(check));
+    let is_usual = section.get("log_files").is_none() && section.get("log_file").is_none();
+    let forgeable = builtin.and_then(|builtin| builtin.forgeable);
+    said.unwrap_or(forgeable.is_none_or(|forgeable| is_usual && !forgeable.in_usual_logs))
+}
+
 /// The rule's own formats. A rule that keeps the built-in patterns keeps their formats
 /// too. A rule that is not built in and has no formats tries all known ones.
 fn time_formats(
@@ -200,10 +254,12 @@ fn time_formats(
     let keeps_patterns = section.get("regex_patterns").is_none();
     let inherited: &[&BuiltinRule] = match &builtin {
         Some(builtin) if own.is_none() || keeps_patterns => std::slice::from_ref(builtin),
-        None if own.is_none() => rules::RULES,
         _ => &[],
     };
-    for format in inherited.iter().flat_map(|builtin| builtin.time_formats) {
+    let all = builtin.is_none() && own.is_none();
+    let all = all.then_some(rules::KNOWN_FORMATS).into_iter();
+    let inherited = inherited.iter().map(|builtin| builtin.time_formats);
+    for format in inherited.chain(all).flatten() {
         if !formats.iter().any(|known| known == format) {
             formats.push((*format).to_owned());
         }

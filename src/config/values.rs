@@ -171,9 +171,6 @@ pub(super) fn source(text: &str, base: &Path) -> Result<Option<SourceSpec>, Stri
     if text.is_empty() {
         return Ok(None);
     }
-    if text == "auto" {
-        return Ok(Some(SourceSpec::Auto));
-    }
     if let Some(unit) = text.strip_prefix("journal:") {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b":-_.\\@".contains(&byte);
         if unit.is_empty() || unit.starts_with('-') || !unit.bytes().all(fits) {
@@ -218,7 +215,6 @@ mod tests {
     fn sources() {
         let is = |text| source(text, Path::new("/state")).unwrap();
         assert_eq!(is(""), None);
-        assert_eq!(is("auto"), Some(SourceSpec::Auto));
         assert_eq!(
             is("journal:ssh@a.service"),
             Some(SourceSpec::Journal("ssh@a.service".into()))

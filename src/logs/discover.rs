@@ -6,11 +6,10 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::model::{Problem, SourceSpec};
-use crate::rules::DEFAULT_RULE;
+use crate::model::{Problem, SourceSpec, UsualPlaces};
 
 use super::globs::expand;
-use super::journal::{Journal, journalctl, ssh_journal};
+use super::journal::{Journal, journalctl};
 use super::names::{Age, bases};
 
 /// A log: where it is written, and where its generations are.
@@ -31,6 +30,8 @@ pub struct Discovered {
     pub logs: Vec<Log>,
     /// The journals.
     pub journals: Vec<Journal>,
+    /// What `auto` found: files, and the journal by its name.
+    pub usual: BTreeSet<PathBuf>,
     /// What could not be looked for.
     pub problems: Vec<Problem>,
 }
@@ -41,6 +42,17 @@ impl Discovered {
     pub fn sources(&self) -> usize {
         self.logs.len() + self.journals.len()
     }
+
+    /// Whether `auto` found this log.
+    pub(super) fn is_usual(&self, log: &Log) -> bool {
+        let mut files = log.named.iter().chain([&log.name]);
+        files.any(|file| self.usual.contains(file))
+    }
+
+    /// Whether `auto` found this journal.
+    pub(super) fn is_usual_journal(&self, journal: &Journal) -> bool {
+        self.usual.contains(Path::new(&journal.name))
+    }
 }
 
 /// Finds the logs that `specs` name: a path without wildcard whether it is
@@ -50,18 +62,21 @@ impl Discovered {
 pub fn discover(specs: &[SourceSpec]) -> Discovered {
     let (mut problems, mut journals) = (Vec::new(), Vec::new());
     let (mut plain, mut found) = (BTreeSet::new(), BTreeSet::new());
+    let mut usual = BTreeSet::new();
     for spec in specs {
         match spec {
             SourceSpec::Files(path) if !has_wildcard(path) => drop(plain.insert(path.clone())),
             SourceSpec::Files(pattern) => expand(pattern, &mut found, &mut problems),
-            SourceSpec::Auto => match (DEFAULT_RULE.logs.iter())
-                .map(PathBuf::from)
-                .find(|path| path.exists())
-            {
-                Some(path) => drop(plain.insert(path)),
-                None if journalctl().is_some() => journals.push(ssh_journal()),
-                None => {}
-            },
+            SourceSpec::Auto(places) => {
+                let place = usual_place(*places, &mut problems);
+                usual.extend(place.files.iter().cloned());
+                usual.extend(place.journal.iter().map(|journal| (&*journal.name).into()));
+                let (globbed, named): (Vec<PathBuf>, Vec<PathBuf>) =
+                    place.files.into_iter().partition(|_| place.is_glob);
+                found.extend(globbed);
+                plain.extend(named);
+                journals.extend(place.journal);
+            }
             SourceSpec::Journal(unit) => {
                 journals.push(Journal {
                     name: format!("journal:{unit}"),
@@ -73,13 +88,44 @@ pub fn discover(specs: &[SourceSpec]) -> Discovered {
     Discovered {
         logs: group(&plain, &found),
         journals,
+        usual,
         problems,
     }
 }
 
-/// Whether a log is one of those that `auto` looks for.
-pub(super) fn is_auto(log: &Path) -> bool {
-    (DEFAULT_RULE.logs.iter()).any(|known| log == Path::new(known))
+/// The first of the usual places of a service that is there.
+#[derive(Debug, Default)]
+struct UsualPlace {
+    files: Vec<PathBuf>,
+    /// Whether a glob found the files, so that there may be several of one log.
+    is_glob: bool,
+    journal: Option<Journal>,
+}
+
+fn usual_place(places: UsualPlaces, problems: &mut Vec<Problem>) -> UsualPlace {
+    for path in places.files.iter().map(Path::new) {
+        let is_glob = has_wildcard(path);
+        let mut files = BTreeSet::new();
+        if is_glob {
+            expand(path, &mut files, problems);
+        } else if path.exists() {
+            files.insert(path.to_owned());
+        }
+        if !files.is_empty() {
+            let files = files.into_iter().collect();
+            let journal = None;
+            return UsualPlace {
+                files,
+                is_glob,
+                journal,
+            };
+        }
+    }
+    let journal = Journal::of_units(places.units);
+    UsualPlace {
+        journal: journal.filter(|_| journalctl().is_some()),
+        ..UsualPlace::default()
+    }
 }
 
 /// The logs without those that are another's file under a second name: a link,
@@ -222,6 +268,35 @@ mod tests {
             discover(&[SourceSpec::Files(path("*.none"))]),
             Discovered::default()
         );
+    }
+
+    #[test]
+    fn of_the_usual_places_the_first_that_is_there_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let leaked = |names: &[&str]| -> &'static [&'static str] {
+            let texts = names
+                .iter()
+                .map(|name| path(name).to_str().unwrap().to_owned());
+            let texts: Vec<&'static str> = texts.map(|text| &*text.leak()).collect();
+            texts.leak()
+        };
+        let files = leaked(&["own.log", "*.error.log", "syslog"]);
+        let places = UsualPlaces { files, units: &[] };
+        let found = || discover(&[SourceSpec::Auto(places)]);
+        assert_eq!(found(), Discovered::default());
+        std::fs::write(path("syslog"), "x").unwrap();
+        assert_eq!(found().logs, [log(path("syslog"), &[])]);
+        for name in ["a.error.log", "b.error.log"] {
+            std::fs::write(path(name), "x").unwrap();
+        }
+        let both = found();
+        assert_eq!(
+            both.logs,
+            ["a.error.log", "b.error.log"].map(|name| log(path(name), &[]))
+        );
+        assert!(both.logs.iter().all(|log| both.is_usual(log)));
+        assert!(!both.is_usual(&log(path("syslog"), &[])));
     }
 
     #[test]

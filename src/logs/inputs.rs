@@ -27,10 +27,10 @@ use crate::rules::{Clock, Matcher};
 
 use super::budget::Budget;
 use super::checkpoint::{Checkpoint, LogChanged};
-use super::discover::{Discovered, Log, each_once, is_auto};
+use super::discover::{Discovered, Log, each_once};
 use super::follow::follow;
 use super::input::{Input, LastState};
-use super::journal::{Journal, last_week, open_journal, ssh_journal};
+use super::journal::{Journal, last_week, open_journal};
 use super::open::{OpenError, whole};
 use super::part::{InputPart, PartKind};
 use super::scan::scan;
@@ -117,11 +117,15 @@ impl Inputs {
         let orphans: Vec<Generation> = last.logs.into_values().flatten().collect();
         let wanted = found.logs.iter().zip(known.iter().map(Vec::as_slice));
         let wanted: Vec<(&Log, &[Generation])> = wanted.collect();
+        // `auto` has changed its source if it has read none of those that it finds now.
+        let is_read =
+            |(log, known): &(&Log, &[Generation])| !known.is_empty() && found.is_usual(log);
+        let changed = !wanted.iter().any(is_read);
         let followed = follow(&wanted, &orphans, places.olddir, places.now);
         let mut inputs = Inputs::default();
         for ((log, known), mut followed) in found.logs.iter().zip(known).zip(followed) {
             if known.is_empty() {
-                followed.count_from(new.since(is_auto(&log.name)));
+                followed.count_from(new.since(changed && found.is_usual(log)));
             }
             // In the report the log itself comes first if nothing of it is to be read.
             followed.parts.sort_by_key(|part| part.segment.is_some());
@@ -132,7 +136,7 @@ impl Inputs {
         for journal in &found.journals {
             let cursor = last.journals.remove(&journal.name);
             let from = cursor.as_ref().map(|cursor| cursor.position.clone());
-            let since = new.since(*journal == ssh_journal());
+            let since = new.since(found.is_usual_journal(journal));
             let from = from.or(since.map(JournalPosition::Since));
             let begin = from.clone().unwrap_or_else(|| last_week(places.now));
             let before = LastState::Journal { cursor, from };

@@ -34,7 +34,7 @@ mod unit;
 pub(super) use ask::journalctl;
 pub use between::{JournalEntry, entries_between};
 pub use entry::journal_line;
-pub use named::{Journal, JournalError, journal_named, ssh_journal};
+pub use named::{Journal, JournalError, journal_named};
 pub(super) use progress::JournalProgress;
 
 use ask::{Expected, ask, cursor_of, drained};

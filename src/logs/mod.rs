@@ -68,7 +68,7 @@ pub use discover::{Discovered, Log, discover, each_once};
 pub use inputs::{Inputs, LastPositions, LogPlaces, LogReader, NewSource, ReadReport};
 pub use journal::{
     Journal, JournalEntry, JournalError, entries_between, journal_line, journal_named,
-    last_entries, newest_entry, ssh_journal, unknown_users,
+    last_entries, newest_entry, unknown_users,
 };
 pub use meter::{Metered, bytes_read};
 pub use open::{OpenError, stream};

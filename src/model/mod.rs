@@ -81,7 +81,8 @@ pub use plural::plural;
 pub use problem::Problem;
 pub use redis::RedisSettings;
 pub use rule::{
-    Aggregate, LoginPage, Pattern, Positions, Rule, SourceSpec, Thresholds, Urls, WindowKind,
+    Aggregate, LoginPage, Pattern, Positions, Rule, SourceSpec, Thresholds, Urls, UsualPlaces,
+    WindowKind,
 };
 pub use server::check_server_name;
 pub use sharing::{

@@ -21,6 +21,8 @@ pub struct Rule {
     pub olddir: Vec<PathBuf>,
     /// In the order in which they are tried.
     pub patterns: Vec<Pattern>,
+    /// Regular expressions: a line that matches one of them is no failure.
+    pub ignored: Vec<String>,
     /// strftime formats of the `time` group, in the order in which they are tried.
     pub time_formats: Vec<String>,
     /// The HTTP statuses that count, if a login page has none of its own. None: any
@@ -30,6 +32,17 @@ pub struct Rule {
     pub thresholds: Thresholds,
     /// When bans within a network become a ban of the network; none: never.
     pub aggregate: Option<Aggregate>,
+    /// Whether nobody can forge the senders of its lines, or the configuration trusts
+    /// them all the same.
+    pub senders_are_trusted: bool,
+}
+
+impl Rule {
+    /// Whether its bans are shared with other servers, and aggregated.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.senders_are_trusted
+    }
 }
 
 /// When bans within a network become a ban of the network.
@@ -61,8 +74,27 @@ pub enum SourceSpec {
     Files(PathBuf),
     /// The systemd journal of a unit.
     Journal(String),
-    /// The first of the usual logs of the rule ssh that is there.
-    Auto,
+    /// The first of the usual places of a built-in rule that is there.
+    Auto(UsualPlaces),
+}
+
+/// Where a service usually keeps its log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsualPlaces {
+    /// Absolute paths or globs, by distribution. Each is a place of its own: the first
+    /// one that is there is read, with all files that it matches.
+    pub files: &'static [&'static str],
+    /// The systemd units whose journal is read where no file is there; empty if the
+    /// journal has no lines of the service. The journal is named after the first.
+    pub units: &'static [&'static str],
+}
+
+impl UsualPlaces {
+    /// Whether there is any.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.units.is_empty()
+    }
 }
 
 /// One regular expression of a rule, with `urls` filled in.

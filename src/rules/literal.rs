@@ -28,6 +28,40 @@ pub(super) fn required(hir: &Hir) -> Option<Vec<Vec<u8>>> {
     Some(best)
 }
 
+/// Whether one of `known` stands in everything that matches `hir`, as far as can be seen.
+#[cfg(test)]
+pub(super) fn stands_in_all(known: &[&str], hir: &Hir) -> bool {
+    let has = |text: &Vec<u8>| {
+        let finds = |one: &&str| memchr::memmem::find(text, one.as_bytes()).is_some();
+        known.iter().any(finds)
+    };
+    let all_have = |set: &[Vec<u8>]| !set.is_empty() && set.iter().all(has);
+    match hir.kind() {
+        HirKind::Capture(capture) => stands_in_all(known, &capture.sub),
+        HirKind::Repetition(repetition) => {
+            repetition.min > 0 && stands_in_all(known, &repetition.sub)
+        }
+        HirKind::Alternation(branches) => {
+            branches.iter().all(|branch| stands_in_all(known, branch))
+        }
+        HirKind::Concat(parts) => {
+            let mut run = vec![Vec::new()];
+            let mut flat = Vec::new();
+            flatten(parts, &mut flat);
+            for part in flat {
+                if all_have(&run) || stands_in_all(known, part) {
+                    return true;
+                }
+                let exact = facts(part).exact;
+                let grown = exact.as_ref().and_then(|set| cross(&run, set));
+                run = grown.or(exact).unwrap_or_else(|| vec![Vec::new()]);
+            }
+            all_have(&run)
+        }
+        _ => facts(hir).exact.is_some_and(|set| all_have(&set)),
+    }
+}
+
 /// What is known of the texts that match an expression.
 struct Facts {
     /// All these texts, if they are few.

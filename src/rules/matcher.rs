@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memmem, memrchr};
 
 use crate::model::{Address, Failure, Rule, Stamp};
 
+use super::ignored::IgnoredLines;
 use super::patterns::{PatternSet, Patterns};
 use super::prefilter::{CandidateFlags, Needs, Prefilter};
 use super::program::Parts;
@@ -13,6 +14,10 @@ use super::repeated::unfold;
 use super::sshd_connection::login_line;
 use super::stamp::{Clock, Formats};
 use super::users::Users;
+
+/// How many failures one line is at most. A connection that fails more often is banned
+/// all the same.
+const MOST_AT_ONCE: u32 = 1000;
 
 /// The patterns of a rule. Each worker has a clone: clones share what is compiled, but
 /// not the memory that is written to.
@@ -24,6 +29,7 @@ pub struct Matcher {
     formats: Formats,
     clock: Clock,
     statuses: Option<Vec<u16>>,
+    ignored: IgnoredLines,
     /// The user names of the failures, if they are wanted.
     users: Option<Users>,
 }
@@ -49,7 +55,7 @@ pub enum Verdict {
     HostName,
     /// A pattern matches, but its time can not be read.
     BadTime,
-    /// No pattern matches, or the status does not count.
+    /// No pattern matches, the status does not count, or the line is ignored.
     Nothing,
 }
 
@@ -106,6 +112,7 @@ impl Matcher {
             prefilter: needs.and_then(Prefilter::new),
             formats: Formats::new(&rule.time_formats).map_err(|error| error.to_string())?,
             statuses: rule.statuses.clone(),
+            ignored: IgnoredLines::new(&rule.ignored),
             clock,
             patterns,
             users,
@@ -215,6 +222,7 @@ impl Matcher {
         let mut verdict = Verdict::Nothing;
         while let Some((place, parts)) = found {
             match self.who_and_when(line, place, &parts) {
+                Ok(_) if self.ignored.have(line) => return Verdict::Nothing,
                 Ok((address, at)) => {
                     if let Some(users) = &mut self.users {
                         users.push(parts.user().map(|user| &line[user]));
@@ -227,7 +235,7 @@ impl Matcher {
                     return Verdict::Failure(Failure {
                         address,
                         at,
-                        count: *count,
+                        count: count.saturating_mul(times(pattern.number_before, line)),
                         login,
                         pattern: u16::try_from(pattern.number).unwrap_or(u16::MAX),
                         instant: pattern.instant,
@@ -238,6 +246,9 @@ impl Matcher {
                 Err(refused) => verdict = refused,
             }
             found = self.patterns.from(place + 1, *called, line);
+        }
+        if verdict != Verdict::Nothing && self.ignored.have(line) {
+            return Verdict::Nothing;
         }
         verdict
     }
@@ -274,6 +285,18 @@ impl Matcher {
         let at = self.formats.parse(&line[time], &mut self.clock);
         Ok((address, at.ok_or(Verdict::BadTime)?))
     }
+}
+
+/// How many failures a line is by the number before `text`; one if it does not say.
+pub(super) fn times(text: Option<&str>, line: &[u8]) -> u32 {
+    let before = text.and_then(|text| memmem::find(line, text.as_bytes()));
+    let before = before.map_or(&[][..], |at| &line[..at]);
+    let digits = before.iter().rev().take_while(|byte| byte.is_ascii_digit());
+    let digits = before.split_at(before.len() - digits.count()).1;
+    let number = std::str::from_utf8(digits)
+        .ok()
+        .and_then(|digits| digits.parse().ok());
+    number.unwrap_or(1).clamp(1, MOST_AT_ONCE)
 }
 
 /// The status of an access log: the number after the quoted request, in which

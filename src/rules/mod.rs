@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `library/` | the built-in rules, one file each |
 //! | `matcher.rs` | finds the failures of a rule in a block of lines |
+//! | `ignored.rs` | the lines that are no failures though a pattern matches them |
 //! | `literal.rs` | which bytes stand in every match of a pattern |
 //! | `prefilter.rs` | where these bytes are in a block |
 //! | `pattern.rs` | one pattern: its expression and its groups |
@@ -19,6 +20,7 @@
 //! | `validate.rs` | what is wrong with a user's own pattern |
 
 mod automaton;
+mod ignored;
 mod library;
 mod literal;
 mod matcher;
@@ -38,14 +40,15 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
+pub use ignored::IgnoredLines;
 pub use library::{
-    BuiltinPattern, BuiltinRule, DEFAULT_RULE, Forgeable, JournalSenders, LOGIN_PAGES, Offer,
-    REFUSED, RULES, ServiceOptions, WebServer, Wrote, builtin, journal_senders, names,
-    names_in_words,
+    BuiltinPattern, BuiltinRule, DEFAULT_RULE, Forgeable, GROUPS, JournalSenders, KNOWN_FORMATS,
+    LOGIN_PAGES, Offer, Proof, REFUSED, RuleGroup, ServiceOptions, WebServer, Wrote, all, builtin,
+    journal_senders, names, names_in_words,
 };
 pub use matcher::{MatchTotals, Matcher, Verdict};
 pub use posts::{Asked, PostsSeen};
 pub use sshd_connection::ConnectionMessage;
 pub use stamp::{Clock, FormatError, Formats, Zone};
 pub use users::Users;
-pub use validate::check_pattern;
+pub use validate::{check_ignore_pattern, check_pattern};

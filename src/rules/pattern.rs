@@ -21,6 +21,8 @@ pub(super) struct RulePattern {
     pub(super) instant: bool,
     /// Which requests it takes, if its text does not say so.
     pub(super) requests: Option<Requests>,
+    /// The text before which stands how many failures a match is; none if it is one.
+    pub(super) number_before: Option<&'static str>,
     /// What a match says of its connection; none if each match counts.
     pub(super) connection: Option<ConnectionMessage>,
     pattern: Pattern,
@@ -136,6 +138,9 @@ impl RulePattern {
                 Urls::Read(pages) => Some(Requests::new(pages)),
                 Urls::Unused | Urls::Filled(_) => None,
             },
+            number_before: known
+                .filter(|_| pattern.built_in)
+                .and_then(|known| known.number_before),
             connection: known
                 .filter(|_| pattern.built_in)
                 .and_then(|known| known.connection),

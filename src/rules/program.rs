@@ -259,14 +259,16 @@ fn anywhere(pattern: &Hir) -> Cow<'_, Hir> {
 mod tests {
     use std::path::Path;
 
-    use super::super::names;
+    use super::super::GROUPS;
     use super::*;
     use crate::config::Config;
 
     /// Or what is known of how lines begin would not get far behind the first digit.
     #[test]
-    fn no_shipped_pattern_tells_one_digit_from_another() {
-        for name in names() {
+    fn no_pattern_of_the_first_rules_tells_one_digit_from_another() {
+        // Others hold codes, such as 401, or are for logs that are written rarely.
+        for builtin in GROUPS[0].rules {
+            let name = builtin.name;
             let rule = Config::defaults(Path::new("/")).rule_named(name).unwrap();
             let patterns = rule.patterns.iter().enumerate();
             let read = patterns.map(|(number, pattern)| RulePattern::new(number, pattern).unwrap());

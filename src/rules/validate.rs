@@ -44,6 +44,22 @@ pub fn check_pattern(text: &str, positions: Positions) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether a pattern can say which lines are no failures: it compiles, means the same as
+/// in Python, and does not match every line.
+///
+/// # Errors
+/// A sentence: what is wrong, and what to write instead.
+pub fn check_ignore_pattern(text: &str) -> Result<(), String> {
+    let regex = compile(text)?;
+    if let Ok(ast) = ast::parse::Parser::new().parse(text) {
+        ast::visit(&ast, Changed)?;
+    }
+    if regex.is_match(b"") {
+        return Err("matches the empty line, and so every line: no failure would count".to_owned());
+    }
+    Ok(())
+}
+
 fn check_groups(regex: &Regex, positions: Positions) -> Result<(), String> {
     let named = |name| regex.capture_names().flatten().any(|group| group == name);
     match (named("ip"), named("time")) {

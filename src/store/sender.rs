@@ -116,7 +116,8 @@ impl Commit<'_> {
         let insert = "INSERT INTO outbox(ip, at, server, ends, reason, country, longer) \
                       SELECT ip, min(at, ?1), server, nullif(own, 9223372036854775807), reason, country, 1 FROM ( \
                         SELECT *, max(iif(origin <> 'redis', coalesce(ends, 9223372036854775807), NULL)) OVER (PARTITION BY ip) AS own, \
-                        row_number() OVER (PARTITION BY ip ORDER BY at, id) AS place FROM ban WHERE lifted IS NULL) AS first \
+                        row_number() OVER (PARTITION BY ip ORDER BY at, id) AS place FROM ban WHERE lifted IS NULL \
+                        AND coalesce(rule, '') NOT IN (SELECT rule FROM kept_here)) AS first \
                       WHERE place = 1 AND own IS NOT NULL \
                       AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.ip = first.ip AND outbox.server IS NOT NULL)";
         self.execute(insert, [now + MOST_SKEW])?;

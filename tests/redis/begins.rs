@@ -1,7 +1,7 @@
 //! A server that begins to share its bans tells the others those it has.
 
 use super::{ATTACKER, Redis};
-use crate::kit::{Sandbox, needs};
+use crate::kit::{Sandbox, needs, repeated};
 
 const OTHER: &str = "198.51.100.7";
 
@@ -82,4 +82,39 @@ fn who_only_writes_tells_what_is_banned_there() {
     let quiet = server.set("/redis/sync_bans/active", false);
     quiet.scan().exits(0);
     other.scan().exits(0).bans([ATTACKER]);
+}
+
+/// Anybody can ban anybody through such a log: not on other servers, too.
+#[test]
+fn bans_of_a_rule_whose_senders_can_be_forged_stay_here_unless_they_are_trusted() {
+    needs!("redis-server", "redis-cli");
+    let redis = Redis::new();
+    let line = "Mar 22 00:00:{s} host scanlogd: 203.0.113.9:40022 to 192.0.2.1 ports 80, 81, ..., fSrpauxy, TOS 00 @00:00:00";
+    let server = redis.server("here").log("syslog", repeated(line, 5));
+    let path = server.path("syslog");
+    let server = server.set(
+        "/settings/rules",
+        serde_json::json!({ "scanlogd": { "log_files": path } }),
+    );
+    server.scan().exits(0).bans([ATTACKER]);
+    let events = || redis.cli(&["XLEN", "pyfilter:events"]);
+    assert_eq!(events(), "0");
+    server
+        .run(["check"])
+        .says("its bans are not shared with the other servers");
+    // Nor when sharing begins anew.
+    let off = server.set("/settings/database", "sqlite");
+    off.scan().exits(0);
+    let on = off.set("/settings/database", "redis");
+    on.scan().exits(0);
+    assert_eq!(
+        (events(), on.banned()),
+        ("0".to_owned(), vec![ATTACKER.to_owned()])
+    );
+
+    let trusting = on.set("/settings/rules/scanlogd/trust_sender", true);
+    let off = trusting.set("/settings/database", "sqlite");
+    off.scan().exits(0);
+    off.set("/settings/database", "redis").scan().exits(0);
+    assert_eq!(events(), "1");
 }

@@ -8,15 +8,17 @@ use siphasher::sip::SipHasher13;
 
 use crate::app::context::Context;
 use crate::app::posts;
-use crate::config::Config;
+use crate::config::{Config, Database};
 use crate::logs::{self, Journal};
-use crate::model::{Escaped, Pattern, Rule, SourceSpec, Stamp, Urls, plural};
+use crate::model::{Escaped, Pattern, Rule, SourceSpec, Stamp, Urls, UsualPlaces, plural};
 use crate::report::nothing_to_check;
-use crate::rules::{Clock, Matcher, PostsSeen, Verdict, builtin, names_in_words};
+use crate::rules::{
+    BuiltinRule, Clock, GROUPS, Matcher, PostsSeen, Verdict, builtin, names_in_words,
+};
 
 use crate::report::{CheckFindings, CheckLevel};
 
-use super::{times, what_if, writers};
+use super::{times, unseen, what_if, writers};
 
 /// By how many seconds a file may be behind the journal.
 const STALE: i64 = 300;
@@ -49,8 +51,10 @@ pub(super) fn look(context: &Context, findings: &mut CheckFindings) {
         for journal in &found.journals {
             journaled(place, rule, journal, findings);
         }
-        if rule.sources.contains(&SourceSpec::Auto) {
-            stale(place, &found.logs, findings);
+        for source in &rule.sources {
+            if let SourceSpec::Auto(places) = source {
+                stale(place, *places, &found.logs, findings);
+            }
         }
         let files = |log: logs::Log| log.named.into_iter().chain(log.live.then_some(log.name));
         let mut readable = logs::each_once(found.logs.into_iter().flat_map(files).collect());
@@ -70,7 +74,21 @@ pub(super) fn look(context: &Context, findings: &mut CheckFindings) {
         writers::forgeable(rule, &tails, findings);
         passed_over(context.now, rule, &tails, findings);
         times::look(context.now, rule, &tails, findings);
+        unseen::look(context.now, rule, &tails, findings);
+        kept_here(&context.config, rule, findings);
         what_if::look(context, rule, readable.last(), &found.journals, findings);
+    }
+}
+
+/// Says that the bans of a rule are not for the other servers.
+fn kept_here(config: &Config, rule: &Rule, findings: &mut CheckFindings) {
+    if config.database == Database::Redis && !rule.is_shared() {
+        let why = builtin(&rule.name).and_then(|builtin| builtin.forgeable);
+        let why = why.map_or("trust_sender is false", |forgeable| forgeable.why);
+        findings.fine(format!(
+            "rule {}: its bans are not shared with the other servers, unless it says \"trust_sender\": true: {why}",
+            Escaped::text(&rule.name)
+        ));
     }
 }
 
@@ -89,10 +107,17 @@ fn journaled(place: Option<&Path>, rule: &Rule, journal: &Journal, findings: &mu
 }
 
 /// Says that `auto` takes a file that nobody writes to any more.
-fn stale(place: Option<&Path>, logs: &[logs::Log], findings: &mut CheckFindings) {
-    let newest = logs::newest_entry(&logs::ssh_journal(), place)
-        .ok()
-        .flatten();
+fn stale(
+    place: Option<&Path>,
+    places: UsualPlaces,
+    logs: &[logs::Log],
+    findings: &mut CheckFindings,
+) {
+    let Some(journal) = Journal::of_units(places.units) else {
+        return;
+    };
+    let newest = logs::newest_entry(&journal, place).ok().flatten();
+    let (unit, name) = (places.units[0], &journal.name);
     for log in logs {
         let written = log.name.metadata().map(|metadata| metadata.mtime()).ok();
         if let (Some(written), Some(newest)) = (written, newest)
@@ -100,7 +125,7 @@ fn stale(place: Option<&Path>, logs: &[logs::Log], findings: &mut CheckFindings)
         {
             let path = Escaped::path(&log.name);
             findings.warn(format!(
-                "{path} was last written {}, and the journal has newer entries of sshd; set log_files to \"journal:ssh.service\"",
+                "{path} was last written {}, and the journal has newer entries of {unit}; set log_files to \"{name}\"",
                 Stamp::from_secs(written).to_local()
             ));
         }
@@ -205,7 +230,7 @@ fn spelled(rule: &Rule, findings: &mut CheckFindings) {
     } else {
         format!(
             "the rules {}, without `regex_patterns`, read a request as web servers do",
-            names_in_words(|rule| rule.web.is_some())
+            names_in_words(BuiltinRule::is_web_server)
         )
     };
     findings.warn(format!(
@@ -241,8 +266,18 @@ fn blind(
         }
         return;
     }
-    let builtin_rules = config.builtin_rules();
-    let better = builtin_rules
+    let known = builtin(&rule.name);
+    // Several rules of the library read one log: that another finds something there says
+    // nothing of this one.
+    if known.is_some_and(|known| !known.lends) && rule.patterns.iter().all(|one| one.built_in) {
+        return;
+    }
+    let first = GROUPS[0].rules.iter().copied();
+    let others = first.filter(|other| known.is_none_or(|known| known.name != other.name));
+    let candidates: Vec<Rule> = (known.into_iter().chain(others))
+        .filter_map(|other| config.builtin_rule(other.name))
+        .collect();
+    let better = candidates
         .iter()
         .filter(|other| other.patterns != rule.patterns && !writers::are_forgeable(other, tails))
         .map(|other| (matches(other), &other.name));

@@ -13,7 +13,7 @@ use super::roff::roff;
 use super::web;
 
 /// A value for each key that is not its default.
-const EXAMPLES: [(&str, &str); 56] = [
+const EXAMPLES: [(&str, &str); 58] = [
     ("settings.server_name", "\"web 2\""),
     ("settings.failed_attempts", "3"),
     ("settings.request_time", "600"),
@@ -52,6 +52,11 @@ const EXAMPLES: [(&str, &str); 56] = [
         "settings.rules.NAME.regex_patterns",
         "[\"^(?P<time>\\\\S+ \\\\S+) login failed from (?P<ip>\\\\S+)$\"]",
     ),
+    (
+        "settings.rules.NAME.ignore_patterns",
+        "[\"from 192\\\\.0\\\\.2\\\\.\", \"user=<monitor>\"]",
+    ),
+    ("settings.rules.NAME.trust_sender", "true"),
     ("settings.rules.NAME.time_format", "\"%Y-%m-%d %H:%M:%S\""),
     (
         "settings.rules.NAME.urls",
@@ -181,14 +186,17 @@ other places need a ReadWritePaths= in its unit
 
 /// What the manual says of all built-in rules, and of single ones.
 fn builtin_rules() -> String {
-    let names = rules::names_in_words(|_| true).replace('-', "\\-");
-    let manuals: String = rules::RULES.iter().map(|rule| rule.manual).collect();
+    let names: Vec<String> = rules::all().map(|rule| roff(rule.name)).collect();
+    let names = names.join(", ");
+    let manuals: String = rules::all().map(|rule| rule.manual).collect();
     format!(
         ".SH \"BUILT-IN RULES\"\nThe rules {names} have their patterns built in.\n{RULES}{manuals}"
     )
 }
 
-const RULES: &str = "What a client types can not name another address in them, with one exception.
+const RULES: &str = ".B pyfilter rules
+says what each counts, where it looks, and what can be forged.
+What a client types can not name another address in them, unless that is said there.
 ";
 
 const END: &str = r#".SH EXAMPLES

@@ -30,7 +30,7 @@ pub(super) fn section() -> String {
 
 /// The names of the rules for access logs for which `holds` is true, each in bold.
 fn in_bold(holds: impl Fn(&WebServer) -> bool) -> String {
-    let names = rules::names_in_words(|rule| rule.web.as_ref().is_some_and(&holds));
+    let names = rules::names_in_words(|rule| rule.lends && rule.web.as_ref().is_some_and(&holds));
     let names = names
         .replace(", ", " ,\n.BR ")
         .replace(" and ", "\nand\n.B ");

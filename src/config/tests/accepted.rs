@@ -81,7 +81,8 @@ fn nothing_said_is_ssh_from_its_usual_places() {
     };
     assert_eq!(&*ssh.name, "ssh");
     assert!(ssh.enabled);
-    assert_eq!(ssh.sources, [SourceSpec::Auto]);
+    let auto = SourceSpec::Auto(rules::DEFAULT_RULE.usual_places());
+    assert_eq!(ssh.sources, [auto]);
     assert_eq!(
         ssh.patterns.len(),
         rules::builtin("ssh").unwrap().patterns.len()
@@ -140,7 +141,7 @@ fn every_new_key_is_read() {
     assert_eq!(
         ssh.sources,
         [
-            SourceSpec::Auto,
+            SourceSpec::Auto(rules::DEFAULT_RULE.usual_places()),
             SourceSpec::Files("/a/*.log".into()),
             SourceSpec::Files("/state/b.log".into()),
             SourceSpec::Journal("sshd.service".into()),
@@ -231,7 +232,7 @@ fn a_built_in_rule_inherits_what_it_does_not_set() {
     assert_eq!(bare.time_formats, builtin.time_formats);
     assert_eq!(bare.patterns[0].urls, Urls::Read(builtin.pages().to_vec()));
     assert_eq!(bare.statuses, None);
-    assert_eq!(bare.sources, []);
+    assert_eq!(bare.sources, [SourceSpec::Auto(builtin.usual_places())]);
     let urls = nginx(r#""urls": ["/wp.php"], "http_status_blocks": null"#);
     assert_eq!(
         urls.patterns[0].urls,
@@ -246,6 +247,50 @@ fn a_built_in_rule_inherits_what_it_does_not_set() {
     assert_eq!(own.patterns[0].positions, Positions::AddressTime);
     let own = nginx(r#""regex_patterns": ["x(a)(b)"]"#);
     assert_eq!(own.time_formats, builtin.time_formats);
+}
+
+#[test]
+fn a_rule_of_the_library_lends_nothing_to_patterns_of_another() {
+    let config = good(&rule("dovecot", r#""regex_patterns": ["x(a)(b)"]"#));
+    let own = &config.rules[0];
+    assert_eq!((&*own.sources, &*own.ignored), (&[][..], &[][..]));
+    assert_eq!(own.time_formats, rules::KNOWN_FORMATS);
+    assert_eq!(
+        config.notes,
+        [
+            "settings.rules.dovecot: there is a built-in rule of this name, of which nothing holds \
+             beside regex_patterns: delete them to use it (`pyfilter rules dovecot` shows it), or \
+             call this one otherwise"
+        ]
+    );
+    let library = good(&rule("dovecot", "")).rules.remove(0);
+    assert!(library.patterns.iter().all(|pattern| pattern.built_in));
+}
+
+#[test]
+fn senders_that_can_be_forged_are_trusted_if_the_configuration_says_so() {
+    let shared = |name: &str, inner: &str| good(&rule(name, inner)).rules[0].is_shared();
+    assert!(shared("ssh", "") && shared("own", r#""regex_patterns": ["x(a)(b)"]"#));
+    assert!(!shared("named-refused", "") && !shared("mysql", ""));
+    assert!(shared("named-refused", r#""trust_sender": true"#));
+    assert!(shared("nginx-http-auth", ""));
+    assert!(!shared(
+        "nginx-http-auth",
+        r#""log_files": "/var/log/nginx/error.log""#
+    ));
+    assert!(!shared(
+        "own",
+        r#""regex_patterns": ["x(a)(b)"], "trust_sender": false"#
+    ));
+}
+
+#[test]
+fn ignored_lines_are_added_to_those_of_a_built_in_rule() {
+    let ssh = good(&rule(
+        "ssh",
+        r#""ignore_patterns": ["from 192\\.0\\.2\\.", "x"]"#,
+    ));
+    assert_eq!(ssh.rules[0].ignored, [r"from 192\.0\.2\.", "x"]);
 }
 
 fn page(url: &'static str, failures: Option<&'static [u16]>) -> LoginPage {
@@ -310,10 +355,10 @@ fn another_rule_brings_its_patterns() {
     let filled = Urls::Filled(vec![page("/x", None)]);
     assert!(urls.eq([&Urls::Unused, &filled, &Urls::Unused]));
     assert_eq!(rule.patterns[0].positions, Positions::TimeAddress);
-    for name in rules::names() {
-        for format in rules::builtin(name).unwrap().time_formats {
+    for builtin in rules::GROUPS[0].rules {
+        for format in builtin.time_formats {
             let known = rule.time_formats.iter().filter(|known| known == format);
-            assert_eq!(known.count(), 1, "{name}: {format}");
+            assert_eq!(known.count(), 1, "{}: {format}", builtin.name);
         }
     }
     assert_eq!(rule.statuses, None);
@@ -343,11 +388,8 @@ fn built_in_rules_are_known_without_the_file() {
         "there is no rule shh: did you mean ssh?"
     );
     assert_eq!(
-        config.no_such_rule("postfix\x1b"),
-        format!(
-            "there is no rule postfix\\x1b: the rules are {}",
-            rules::names().join(", ")
-        )
+        config.no_such_rule("webshop\x1b"),
+        "there is no rule webshop\\x1b: the rules are the built-in ones (`pyfilter rules`)"
     );
     let none = good(&settings(r#""rules": {}"#));
     assert_eq!(none.rules, []);

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use crate::rules::DEFAULT_RULE;
+use crate::rules::journal_senders;
 
 /// An entry of more bytes than this is left out.
 pub(super) const LONGEST_ENTRY: u64 = 8 << 20;
@@ -30,13 +30,16 @@ pub enum JournalError {
     NotStarted(io::Error),
 }
 
-/// The journal of sshd, as distributions call its unit.
-#[must_use]
-pub fn ssh_journal() -> Journal {
-    let units = DEFAULT_RULE.journal.units;
-    Journal {
-        name: format!("journal:{}", units[0]),
-        units: units.iter().map(|unit| (*unit).to_owned()).collect(),
+impl Journal {
+    /// The journal of the units of one service, as distributions call them; none if there
+    /// is none. It is named after the first.
+    #[must_use]
+    pub fn of_units(units: &[&str]) -> Option<Self> {
+        let first = units.first()?;
+        Some(Journal {
+            name: format!("journal:{first}"),
+            units: units.iter().map(|unit| (*unit).to_owned()).collect(),
+        })
     }
 }
 
@@ -46,13 +49,10 @@ pub fn ssh_journal() -> Journal {
 pub fn journal_named(name: &Path) -> Option<Journal> {
     let name = name.to_str()?;
     let unit = name.strip_prefix("journal:")?;
-    let ssh = ssh_journal();
-    Some(if name == ssh.name {
-        ssh
-    } else {
-        Journal {
-            name: name.to_owned(),
-            units: vec![unit.to_owned()],
-        }
-    })
+    let known = journal_senders(unit).and_then(|senders| Journal::of_units(senders.units));
+    let known = known.filter(|journal| journal.name == name);
+    Some(known.unwrap_or_else(|| Journal {
+        name: name.to_owned(),
+        units: vec![unit.to_owned()],
+    }))
 }

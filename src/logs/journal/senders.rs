@@ -33,8 +33,8 @@ pub(super) struct Senders {
 #[derive(Debug, Clone)]
 struct Unit {
     name: String,
-    /// The number of the user as whom it runs, besides root.
-    user: Option<u32>,
+    /// The numbers of the users who write, besides root.
+    users: Vec<u32>,
     dynamic: bool,
     /// A user whose number is not known.
     unknown: Option<String>,
@@ -43,17 +43,20 @@ struct Unit {
 impl Unit {
     /// Whether it runs as this user, or as root.
     fn has(&self, user: u32) -> bool {
-        user == 0 || self.user == Some(user) || (self.dynamic && DYNAMIC.contains(&user))
+        user == 0 || self.users.contains(&user) || (self.dynamic && DYNAMIC.contains(&user))
     }
 }
 
 impl Senders {
     /// The senders for `units`: of sshd root, of others also the user as whom
-    /// the unit's files below `root` say that it runs.
+    /// the unit's files below `root` say that it runs, and those whom the built-in rules
+    /// name, if they are there.
     pub(super) fn of(units: &[String], root: &Path) -> Self {
         let unit = |name: &String| {
             let name = full_name(name);
-            let root_only = journal_senders(&name).is_some_and(|senders| senders.root_only);
+            let known = journal_senders(&name);
+            let root_only = known.is_some_and(|senders| senders.root_only);
+            let also = known.map_or(&[][..], |senders| senders.users);
             let runs = if root_only {
                 Runs::default()
             } else {
@@ -63,7 +66,9 @@ impl Senders {
             Unit {
                 unknown: runs.user.filter(|_| user.is_none() && !runs.dynamic),
                 dynamic: runs.dynamic,
-                user,
+                users: (user.into_iter())
+                    .chain(also.iter().filter_map(|user| number(user, root)))
+                    .collect(),
                 name,
             }
         };
@@ -86,7 +91,7 @@ impl Senders {
         let of_unit = |unit: &Unit| {
             let mut fields = vec![format!("_SYSTEMD_UNIT={}", unit.name)];
             if !unit.dynamic {
-                let users = [0].into_iter().chain(unit.user);
+                let users = [0].into_iter().chain(unit.users.iter().copied());
                 fields.extend(users.map(|user| format!("_UID={user}")));
             }
             fields
@@ -259,6 +264,25 @@ mod tests {
             "_SYSTEMD_UNIT=mariadb.service _UID=0 _UID=106"
         );
         assert_eq!(mariadb.unknown().count(), 0);
+    }
+
+    /// Its processes have dropped root, and its unit has no `User=`.
+    #[test]
+    fn of_postfix_its_own_user_counts_too_if_it_is_there() {
+        let root = root(
+            "postfix.service",
+            "[Service]\nExecStart=/usr/sbin/postfix\n",
+        );
+        let units = ["postfix.service".to_owned(), "postfix@-.service".to_owned()];
+        let by = |user: &str, unit: &str| {
+            let entry = json!({"_UID": user, "_SYSTEMD_UNIT": unit});
+            sent(&Senders::of(&units, root.path()), entry)
+        };
+        assert!(by("0", "postfix@-.service") && !by("107", "postfix@-.service"));
+        let passwd = "postfix:x:107:114::/var/spool/postfix:/usr/sbin/nologin\nmysql:x:106:113::/:/bin/false\n";
+        fs::write(root.path().join("etc/passwd"), passwd).unwrap();
+        assert!(by("107", "postfix.service") && by("107", "postfix@-.service"));
+        assert!(!by("106", "postfix.service") && !by("107", "user@107.service"));
     }
 
     #[test]

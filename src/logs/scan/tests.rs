@@ -44,6 +44,8 @@ fn rule() -> Rule {
             urls: Urls::Unused,
             built_in: false,
         }],
+        ignored: Vec::new(),
+        senders_are_trusted: true,
         time_formats: vec!["%Y-%m-%dT%H:%M:%S%z".to_owned()],
         statuses: None,
         thresholds: Thresholds::default(),

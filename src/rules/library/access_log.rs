@@ -19,4 +19,7 @@ pub(super) const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
     &["] \"P", "] \"p"],
 )];
 
+/// A failed login of WordPress.
+pub(super) const SAMPLE: &str = r#"203.0.113.9 - - [02/Mar/2026:04:05:06 +0000] "POST /wp-login.php HTTP/1.1" 200 4523 "-" "curl/8""#;
+
 pub(super) const TIME_FORMATS: &[&str] = &["%d/%b/%Y:%H:%M:%S %z", "%d/%b/%Y:%H:%M:%S"];

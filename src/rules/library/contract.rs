@@ -3,7 +3,7 @@
 use super::super::sshd_connection::ConnectionMessage;
 use super::forgeable::Forgeable;
 use super::login_pages::{REFUSED, SHOWN_AGAIN, WebServer};
-use crate::model::{LoginPage, Positions};
+use crate::model::{LoginPage, Positions, UsualPlaces};
 
 /// A built-in rule: what a rule of that name has when the configuration does not
 /// say otherwise. `BuiltinRule::NONE` has the values of a field that most rules
@@ -14,10 +14,15 @@ pub struct BuiltinRule {
     pub name: &'static str,
     /// What it counts, as a part of a sentence.
     pub counts: &'static str,
-    /// The versions of the service whose logs it was tried on.
-    pub proven_on: &'static str,
+    /// Where its messages were taken from.
+    pub proof: Proof,
     /// The patterns of failures, in the order in which they are tried.
     pub patterns: &'static [BuiltinPattern],
+    /// Regular expressions of lines that are no failures, though a pattern matches
+    /// them. They hold no text that a client chooses.
+    pub ignored: &'static [&'static str],
+    /// A line that counts, for `pyfilter rules`.
+    pub sample: &'static str,
     /// The patterns of logins that went well, of the same shape. Empty if the log
     /// does not tell of them.
     pub logins: &'static [&'static str],
@@ -29,19 +34,35 @@ pub struct BuiltinRule {
     pub codes: Option<&'static [u16]>,
     /// The pages and statuses of a rule that reads access logs.
     pub web: Option<WebServer>,
-    /// Where the service keeps the log of this rule, by distribution.
+    /// Where the service keeps the log of this rule, by distribution: paths and globs,
+    /// of which the first that is there is read.
     pub logs: &'static [&'static str],
     /// Who writes the entries of the journal that are lines of this rule.
     pub journal: JournalSenders,
     /// When `pyfilter init` writes the rule into a new configuration.
     pub offer: Offer,
-    /// Why a client can forge lines of its log; none if no client can.
+    /// Whether a section with `regex_patterns` of its own inherits the rest: PyFilter's
+    /// four rules.
+    pub lends: bool,
+    /// Why lines of its log, or their senders, can be forged; none if they can not.
     pub forgeable: Option<&'static Forgeable>,
+    /// A text of failures in which the log may have no address, and how the service is
+    /// made to write it, as a part of a sentence.
+    pub without_address: Option<(&'static str, &'static str)>,
     /// How the service is kept from writing host names in place of addresses, as
     /// a part of a sentence; none if it never writes them.
     pub addresses: Option<&'static str>,
     /// Paragraphs of pyfilter.conf(5), in roff.
     pub manual: &'static str,
+}
+
+/// Where the messages of a rule were taken from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// From the logs of a running service, under attack: its versions.
+    Service(&'static str),
+    /// From the service's source, or its documentation: which.
+    Documentation(&'static str),
 }
 
 /// One pattern of a built-in rule.
@@ -60,15 +81,21 @@ pub struct BuiltinPattern {
     pub instant: bool,
     /// What a match says of its connection; none if every match counts.
     pub connection: Option<ConnectionMessage>,
+    /// The text before which stands how many failures a match is, in a line where no
+    /// client can have written it earlier; none if it is one.
+    pub number_before: Option<&'static str>,
 }
 
 /// Who writes the journal's entries of a service. An entry is believed if root
-/// wrote it, or the user as whom its unit runs.
+/// wrote it, the user as whom its unit runs, or one of `users`.
 #[derive(Debug, Clone, Copy)]
 pub struct JournalSenders {
     /// The systemd units, by distribution. Empty if the journal has no lines of
     /// the rule. The journal is named after the first: `journal:ssh.service`.
     pub units: &'static [&'static str],
+    /// The users, besides root and that of the unit, as whom its processes write. Nobody
+    /// can log in as one of them.
+    pub users: &'static [&'static str],
     /// Whether root alone is believed: the unit's user is no proof where users
     /// can log in and stay in the unit's control group.
     pub root_only: bool,
@@ -87,6 +114,9 @@ pub enum Offer {
     /// If one of [`BuiltinRule::logs`] is there and no client can forge it; its log
     /// files are all of these.
     IfLogged,
+    /// If the service is there, by a log of its own, a unit or one of these programs
+    /// below the root directory, and nothing can be forged; switched off, with a word.
+    SwitchedOff(&'static [&'static str]),
     /// If the option files of the service say so; its log is the journal, or else
     /// the first of [`BuiltinRule::logs`] that is there.
     IfConfigured(ServiceOptions),
@@ -112,17 +142,21 @@ impl BuiltinRule {
     pub(super) const NONE: BuiltinRule = BuiltinRule {
         name: "",
         counts: "",
-        proven_on: "",
+        proof: Proof::Documentation(""),
         patterns: &[],
+        ignored: &[],
+        sample: "",
         logins: &[],
         time_formats: &[],
         codes: None,
         web: None,
         logs: &[],
         journal: JournalSenders::NONE,
-        offer: Offer::IfLogged,
+        offer: Offer::SwitchedOff(&[]),
+        lends: false,
         forgeable: None,
         addresses: None,
+        without_address: None,
         manual: "",
     };
 
@@ -136,10 +170,25 @@ impl BuiltinRule {
         }
     }
 
-    /// Whether its log is found without being named.
+    /// Where its log is looked for if the configuration names none.
     #[must_use]
-    pub fn is_auto(&self) -> bool {
+    pub fn usual_places(&self) -> UsualPlaces {
+        UsualPlaces {
+            files: self.logs,
+            units: self.journal.units,
+        }
+    }
+
+    /// Whether a new configuration always has it.
+    #[must_use]
+    pub fn is_always_offered(&self) -> bool {
         matches!(self.offer, Offer::Always)
+    }
+
+    /// Whether it is for the access log of a web server, whatever is behind it.
+    #[must_use]
+    pub fn is_web_server(&self) -> bool {
+        self.lends && self.web.is_some()
     }
 
     /// The login pages; empty if it reads no access log.
@@ -169,7 +218,14 @@ impl BuiltinPattern {
             literals,
             instant: false,
             connection: None,
+            number_before: None,
         }
+    }
+
+    /// The same, where the number before `text` says how many failures a match is.
+    pub(super) const fn counting(mut self, text: &'static str) -> Self {
+        self.number_before = Some(text);
+        self
     }
 
     /// The same, where several lines can be of one connection.
@@ -182,7 +238,22 @@ impl BuiltinPattern {
 impl JournalSenders {
     const NONE: JournalSenders = JournalSenders {
         units: &[],
+        users: &[],
         root_only: false,
         identifiers: &[],
     };
+
+    /// Root, and the users as whom the units run.
+    pub(super) const fn of(units: &'static [&'static str]) -> Self {
+        JournalSenders {
+            units,
+            ..JournalSenders::NONE
+        }
+    }
+
+    /// The same, and these users.
+    pub(super) const fn and(mut self, users: &'static [&'static str]) -> Self {
+        self.users = users;
+        self
+    }
 }

@@ -2,7 +2,7 @@
 
 use regex::bytes::RegexBuilder;
 
-/// Why the logs of a rule can be forged, and what to read in their place.
+/// Why the logs of a rule, or the senders in them, can be forged, and what to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Forgeable {
     /// What the service does, as a part of a sentence.
@@ -15,6 +15,8 @@ pub struct Forgeable {
     /// The programs, below the root directory, of the versions that do not escape.
     /// Where one is installed the service is there, even if no log file is.
     pub programs: &'static [&'static str],
+    /// Whether that is so of the logs that are read where the configuration names none.
+    pub in_usual_logs: bool,
 }
 
 /// How to tell the logs of a version that escapes what clients send.
@@ -43,6 +45,17 @@ pub enum Wrote {
 }
 
 impl Forgeable {
+    /// Where anybody can forge the senders, or lines, in the usual logs of every version.
+    pub(super) const fn always(why: &'static str, remedy: &'static str) -> Self {
+        Forgeable {
+            why,
+            remedy,
+            fixed: None,
+            programs: &[],
+            in_usual_logs: true,
+        }
+    }
+
     /// What `lines` say about the version that wrote them.
     ///
     /// A client can write lines that look like those of a fixed version into the

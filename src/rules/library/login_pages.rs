@@ -27,7 +27,26 @@ impl WebServer {
             statuses,
         }
     }
+
+    /// The pages of WordPress alone.
+    pub(super) const fn of_wordpress() -> Self {
+        WebServer {
+            pages: WORDPRESS,
+            urls: &[],
+            statuses: &[],
+        }
+    }
 }
+
+/// The login pages of WordPress.
+const WORDPRESS: &[LoginPage] = &[
+    shown_again("/wp-login.php"),
+    shown_again("/blog/wp-login.php"),
+    shown_again("/wordpress/wp-login.php"),
+    refused("/xmlrpc.php"),
+    refused("/blog/xmlrpc.php"),
+    refused("/wordpress/xmlrpc.php"),
+];
 
 /// Statuses of a refused login on any page: no successful login has one of them.
 /// Applications in the browser answer a wrong password with 400, 401, 403 or 422. Rails

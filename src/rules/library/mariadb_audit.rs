@@ -8,23 +8,20 @@
 //! only if it has as many commas as an event has: then the name holds no comma, and
 //! each field is what it seems to be.
 
-use super::contract::{BuiltinPattern, BuiltinRule, JournalSenders, Offer, ServiceOptions};
+use super::contract::{BuiltinPattern, BuiltinRule, JournalSenders, Offer, Proof, ServiceOptions};
 use super::mysql;
-use super::syslog::{self, classic_time, iso_time, priority, tag};
+use super::syslog;
 
 pub(super) const RULE: BuiltinRule = BuiltinRule {
     name: "mariadb-audit",
     counts: "failed logins of MariaDB, as its plugin server_audit sends them to syslog",
-    proven_on: "MariaDB 10.11 and 11.8",
+    proof: Proof::Service("MariaDB 10.11 and 11.8"),
     patterns: PATTERNS,
     time_formats: syslog::TIME_FORMATS,
     codes: Some(CODES),
     logs: &["/var/log/syslog", "/var/log/messages"],
-    journal: JournalSenders {
-        units: &["mariadb.service"],
-        root_only: false,
-        identifiers: &[],
-    },
+    journal: JournalSenders::of(&["mariadb.service"]),
+    sample: "Mar  2 04:05:06 db1 mysql-server_auditing:  db1,root,203.0.113.9,7,0,FAILED_CONNECT,,,1045",
     offer: Offer::IfConfigured(ServiceOptions {
         files: &[
             "etc/my.cnf",

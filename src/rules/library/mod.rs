@@ -1,16 +1,24 @@
-//! The built-in rules. A rule is one file here (with its `mod` below), its samples in
-//! `fixtures/rules/NAME.log`, and its line in [`RULES`]. Everything else is taken from
-//! its [`BuiltinRule`]: the names, what `init` offers, what `check` says, the manual,
-//! the journal's senders, and the tests.
+//! The built-in rules. A rule is one file of a folder here, its line in the `mod.rs` of
+//! that folder, and its samples in `fixtures/rules/NAME.log`. Everything else is taken
+//! from its [`BuiltinRule`]: the names, what `init` offers, what `check` and `rules` say,
+//! the manual and the table in `docs/rules.md`, the journal's senders, and the tests.
+//! The rules are static data: a run compiles the patterns of its own rules alone, and
+//! each only when a line first calls for it.
 //!
 //! | file | what it holds |
 //! |---|---|
 //! | `contract.rs` | what a rule says of itself |
-//! | `mysql.rs` | a rule of medium size: copy it for a new one |
-//! | `ssh.rs`, `mariadb_audit.rs` | the other rules of a service with accounts |
-//! | `apache.rs`, `nginx.rs` | the rules for access logs |
+//! | `ssh.rs`, `mysql.rs`, `apache.rs`, `nginx.rs` | PyFilter's four rules |
+//! | `mariadb_audit.rs` | what takes the place of `mysql` for MariaDB |
+//! | `login/` | logins: PAM, other servers of ssh, remote desktops, panels |
+//! | `mail/` | mail servers, and web mail |
+//! | `web/` | web servers, and applications behind them |
+//! | `others/` | files, names, telephony, databases and others |
 //! | `access_log.rs`, `login_pages.rs` | what these share: the format, and which requests count |
+//! | `apache_error.rs` | what the rules for Apache's error log share |
+//! | `json_log.rs` | a line that is an object of JSON |
 //! | `syslog.rs` | the head of a line that syslog writes, and its time formats |
+//! | `stamps.rs` | the time formats of logs that are not written by syslog |
 //! | `forgeable.rs` | logs into which a client can write whole lines |
 //!
 //! Clients choose a part of each line. So every pattern keeps three promises:
@@ -23,50 +31,99 @@
 //!    the text stands before the address.
 //! 3. A line that can be read in two ways, with two addresses, matches nothing.
 
+// Their macros are for all files below.
+#[macro_use]
+mod apache_error;
+#[macro_use]
+mod json_log;
+#[macro_use]
+mod syslog;
+
 mod access_log;
 mod apache;
 mod contract;
 mod forgeable;
+mod login;
 mod login_pages;
+mod mail;
 mod mariadb_audit;
 mod mysql;
 mod nginx;
+mod others;
 mod ssh;
-mod syslog;
+mod stamps;
+mod web;
 
-pub use contract::{BuiltinPattern, BuiltinRule, JournalSenders, Offer, ServiceOptions};
+pub use contract::{BuiltinPattern, BuiltinRule, JournalSenders, Offer, Proof, ServiceOptions};
 pub use forgeable::{Forgeable, Wrote};
 pub use login_pages::{LOGIN_PAGES, REFUSED, WebServer};
+pub use stamps::KNOWN_FORMATS;
 
-/// The built-in rules, in the order in which they are named to the user.
-pub static RULES: &[&BuiltinRule] = &[
-    &ssh::RULE,
-    &mysql::RULE,
-    &apache::RULE,
-    &nginx::RULE,
-    &mariadb_audit::RULE,
+/// The built-in rules by what they are for, in the order in which they are named to the
+/// user. The first are PyFilter's four.
+pub static GROUPS: &[RuleGroup] = &[
+    RuleGroup {
+        title: "ssh, databases and web servers",
+        rules: &[
+            &ssh::RULE,
+            &mysql::RULE,
+            &apache::RULE,
+            &nginx::RULE,
+            &mariadb_audit::RULE,
+        ],
+    },
+    RuleGroup {
+        title: "Logins",
+        rules: login::RULES,
+    },
+    RuleGroup {
+        title: "Mail",
+        rules: mail::RULES,
+    },
+    RuleGroup {
+        title: "Web",
+        rules: web::RULES,
+    },
+    RuleGroup {
+        title: "Files, names, telephony and others",
+        rules: others::RULES,
+    },
 ];
+
+/// Built-in rules that are for services of one kind.
+#[derive(Debug, Clone, Copy)]
+pub struct RuleGroup {
+    /// What they are for.
+    pub title: &'static str,
+    /// The rules.
+    pub rules: &'static [&'static BuiltinRule],
+}
 
 /// The rule that is read where the configuration names none.
 pub static DEFAULT_RULE: &BuiltinRule = &ssh::RULE;
 
+/// The built-in rules, in the order in which they are named to the user.
+pub fn all() -> impl Iterator<Item = &'static BuiltinRule> {
+    GROUPS.iter().flat_map(|group| group.rules).copied()
+}
+
 /// The built-in rule of that name, if there is one.
 #[must_use]
 pub fn builtin(name: &str) -> Option<&'static BuiltinRule> {
-    RULES.iter().copied().find(|rule| rule.name == name)
+    all().find(|rule| rule.name == name)
 }
 
 /// The names of the built-in rules.
 #[must_use]
 pub fn names() -> Vec<&'static str> {
-    RULES.iter().map(|rule| rule.name).collect()
+    all().map(|rule| rule.name).collect()
 }
 
 /// The names of the rules for which `holds` is true, for a sentence:
 /// `ssh, mysql and nginx`.
 #[must_use]
 pub fn names_in_words(holds: impl Fn(&BuiltinRule) -> bool) -> String {
-    let rules = RULES.iter().filter(|rule| holds(rule));
+    let rules = all().filter(|rule| holds(rule));
     let names: Vec<&str> = rules.map(|rule| rule.name).collect();
     match names.split_last() {
         Some((last, [_, ..])) => format!("{} and {last}", names[..names.len() - 1].join(", ")),
@@ -77,15 +134,13 @@ pub fn names_in_words(holds: impl Fn(&BuiltinRule) -> bool) -> String {
 /// Who writes the entries of a systemd unit; none if it is of no built-in rule.
 #[must_use]
 pub fn journal_senders(unit: &str) -> Option<&'static JournalSenders> {
-    let senders = RULES.iter().map(|rule| &rule.journal);
-    senders
-        .into_iter()
-        .find(|journal| journal.units.contains(&unit))
+    let mut senders = all().map(|rule| &rule.journal);
+    senders.find(|journal| journal.units.contains(&unit))
 }
 
 /// The built-in pattern of that text; none for any other text.
 pub(super) fn pattern(text: &str) -> Option<&'static BuiltinPattern> {
-    let mut patterns = RULES.iter().flat_map(|rule| rule.patterns);
+    let mut patterns = all().flat_map(|rule| rule.patterns);
     patterns.find(|pattern| pattern.text == text)
 }
 
@@ -94,15 +149,13 @@ mod tests {
     use std::collections::BTreeSet;
     use std::path::{Path, PathBuf};
 
-    use memchr::memmem;
-
-    use super::super::literal::required;
+    use super::super::literal::stands_in_all;
     use super::super::pattern::parse;
     use super::super::sshd_connection::ConnectionMessage;
     use super::*;
 
     fn patterns() -> impl Iterator<Item = &'static BuiltinPattern> {
-        RULES.iter().flat_map(|rule| rule.patterns)
+        all().flat_map(|rule| rule.patterns)
     }
 
     #[test]
@@ -122,7 +175,7 @@ mod tests {
 
     #[test]
     fn every_pattern_is_anchored_and_names_its_parts() {
-        for rule in RULES {
+        for rule in all() {
             let patterns = rule.patterns.iter().map(|pattern| pattern.text);
             for pattern in patterns.chain(rule.logins.iter().copied()) {
                 assert!(pattern.starts_with('^'), "{}: {pattern}", rule.name);
@@ -158,21 +211,15 @@ mod tests {
     }
 
     #[test]
-    fn the_literals_of_a_pattern_are_those_that_it_requires() {
+    fn one_literal_of_a_pattern_stands_in_each_match_and_none_is_there_in_vain() {
         for BuiltinPattern { text, literals, .. } in patterns() {
-            let required = required(&parse(text).unwrap()).unwrap();
-            // A part of them is enough.
-            for literal in &required {
-                let literal = std::str::from_utf8(literal).unwrap();
-                assert!(
-                    literals.iter().any(|known| literal.contains(known)),
-                    "{text}: {literal}"
-                );
-            }
-            // None is there in vain.
-            for known in *literals {
-                let is_in = |literal: &Vec<u8>| memmem::find(literal, known.as_bytes()).is_some();
-                assert!(required.iter().any(is_in), "{text}: {known}");
+            let hir = parse(text).unwrap();
+            assert!(stands_in_all(literals, &hir), "{text}: {literals:?}");
+            for literal in *literals {
+                assert!(literal.len() > 3, "{text}: {literal}");
+                let mut others = literals.to_vec();
+                others.retain(|other| other != literal);
+                assert!(!stands_in_all(&others, &hir), "{text}: {literal}");
             }
         }
         assert!(pattern("other").is_none());
@@ -180,8 +227,8 @@ mod tests {
 
     #[test]
     fn every_rule_says_what_it_counts_and_has_samples() {
-        for rule in RULES {
-            assert!(!rule.counts.is_empty() && !rule.proven_on.is_empty());
+        for rule in all() {
+            assert!(!rule.counts.is_empty() && !rule.sample.is_empty());
         }
         let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/rules");
         let files = samples.read_dir().unwrap().map(|file| file.unwrap().path());
@@ -213,7 +260,7 @@ mod tests {
 
     #[test]
     fn where_there_are_urls_a_request_stands_between_time_and_status_and_begins_in_each_literal() {
-        for rule in RULES {
+        for rule in all() {
             for BuiltinPattern { text, literals, .. } in rule.patterns {
                 let has_request = text.contains(r#")\] "(?P<request>"#);
                 assert_eq!(has_request, text.contains(r#")" (?P<status>"#));

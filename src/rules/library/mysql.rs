@@ -18,14 +18,13 @@
 //! before 8, write it as it is: a client can write whole lines, and no pattern
 //! can tell them from the server's ([`FORGEABLE`]).
 
-use super::contract::{BuiltinPattern, BuiltinRule};
+use super::contract::{BuiltinPattern, BuiltinRule, Offer, Proof};
 use super::forgeable::{FixedVersion, Forgeable};
-use super::syslog::{classic_time, iso_time, priority, tag};
 
 pub(super) const RULE: BuiltinRule = BuiltinRule {
     name: "mysql",
     counts: "failed logins of MySQL and MariaDB, as their error log has them",
-    proven_on: "MySQL 9.7, MariaDB 10.11 and 11.8",
+    proof: Proof::Service("MySQL 9.7, MariaDB 10.11 and 11.8"),
     patterns: PATTERNS,
     time_formats: TIME_FORMATS,
     logs: &[
@@ -35,7 +34,10 @@ pub(super) const RULE: BuiltinRule = BuiltinRule {
         "/var/log/mariadb/mariadb.log",
         "/var/log/mysql.log",
     ],
+    offer: Offer::IfLogged,
+    lends: true,
     forgeable: Some(&FORGEABLE),
+    sample: "2026-03-02T14:05:06.123456Z 9 [Note] [MY-010926] [Server] Access denied for user 'root'@'203.0.113.9' (using password: YES)",
     addresses: Some(ADDRESSES),
     manual: MANUAL,
     ..BuiltinRule::NONE
@@ -130,6 +132,7 @@ const FORGEABLE: Forgeable = Forgeable {
         "usr/libexec/mariadbd",
         "usr/local/sbin/mariadbd",
     ],
+    in_usual_logs: true,
     fixed: Some(FixedVersion {
         version: "MySQL 8 or later",
         entry: concat!(origin!(), r"\[[A-Za-z]+\] +(?P<fixed>\[MY-\d+\] )?"),

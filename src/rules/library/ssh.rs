@@ -11,14 +11,14 @@
 //! with which an attempt or a connection ends before a login, whether it
 //! counts, and why.
 
-use super::contract::{BuiltinPattern, BuiltinRule, JournalSenders, Offer};
-use super::syslog::{self, classic_time, iso_time, priority, tag};
+use super::contract::{BuiltinPattern, BuiltinRule, JournalSenders, Offer, Proof};
+use super::syslog;
 use crate::rules::sshd_connection::ConnectionMessage;
 
 pub(super) const RULE: BuiltinRule = BuiltinRule {
     name: "ssh",
     counts: "failed logins of OpenSSH's server, and connections that end before a login",
-    proven_on: "OpenSSH 9.2 and 10.0",
+    proof: Proof::Service("OpenSSH 9.2 and 10.0"),
     patterns: PATTERNS,
     logins: LOGINS,
     time_formats: syslog::TIME_FORMATS,
@@ -27,10 +27,13 @@ pub(super) const RULE: BuiltinRule = BuiltinRule {
     // group of `ssh.service`.
     journal: JournalSenders {
         units: &["ssh.service", "sshd.service"],
+        users: &[],
         root_only: true,
         identifiers: &["sshd", "sshd-session", "sshd-auth"],
     },
     offer: Offer::Always,
+    lends: true,
+    sample: "Mar  2 04:05:06 web1 sshd[7]: Failed password for root from 203.0.113.9 port 40022 ssh2",
     addresses: Some("set `UseDNS no` in sshd_config"),
     ..BuiltinRule::NONE
 };

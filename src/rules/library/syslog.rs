@@ -35,7 +35,7 @@ macro_rules! priority {
 ///   `[ID 800047 auth.info] ` behind, or BSD's `<auth.info>` before it;
 /// * `host name 7 ID47 [structured data] ` of RFC 5424.
 macro_rules! tag {
-    ($name:literal) => {
+    ($name:expr) => {
         concat!(
             r"(?:<\w+\.\w+> +)?(?:[\w.:%@/-]*[\w.-] +)?",
             r"(?:",
@@ -55,6 +55,31 @@ macro_rules! tag {
     };
 }
 
+/// An address, perhaps with a port behind it. Behind an IPv6 address a port stands only
+/// where the address is in brackets: else its last part would be taken for one.
+macro_rules! address_port {
+    () => {
+        r"\[?(?P<ip>\d+\.\d+\.\d+\.\d+|[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*)\]?(?::\d+)?"
+    };
+}
+
+/// All that stands before the message of a program whose name matches `$name`, from the
+/// beginning of the line on.
+macro_rules! head {
+    ($name:expr) => {
+        concat!(
+            "^",
+            priority!(),
+            "(?P<time>",
+            classic_time!(),
+            "|",
+            iso_time!(),
+            ") +",
+            tag!(concat!("(?:", $name, ")")),
+        )
+    };
+}
+
 /// strftime formats of `classic_time` and `iso_time`.
 pub(super) const TIME_FORMATS: &[&str] = &[
     "%b %d %H:%M:%S%.f",
@@ -64,4 +89,11 @@ pub(super) const TIME_FORMATS: &[&str] = &[
     "%Y-%m-%d %H:%M:%S%.f",
 ];
 
-pub(super) use {classic_time, iso_time, priority, tag};
+/// Where syslog writes what services say of logins.
+pub(super) const AUTH_LOGS: &[&str] = &["/var/log/auth.log", "/var/log/secure"];
+
+/// Where syslog writes what mail servers say.
+pub(super) const MAIL_LOGS: &[&str] = &["/var/log/mail.log", "/var/log/maillog"];
+
+/// Where syslog writes what other services say.
+pub(super) const DAEMON_LOGS: &[&str] = &["/var/log/syslog", "/var/log/messages"];

@@ -200,6 +200,29 @@ fn every_directive_is_read() {
     assert_eq!(fraction("2018-03-02 1:2:3.007"), "2018-03-02T01:02:03.007Z");
 }
 
+/// As the services of the library write it.
+#[test]
+fn the_stamps_of_services_are_read() {
+    let wanted = "2026-03-02T04:05:06";
+    for (format, text) in [
+        ("%s%.f", "1772424306.123"),
+        ("%s%.f", "1772424306"),
+        ("%Y/%m/%d %H:%M:%S%.f", "2026/03/02 04:05:06"),
+        ("%a %b %d %H:%M:%S%.f %Y", "Mon Mar 02 04:05:06.123456 2026"),
+        ("%a %b %d %H:%M:%S %Y", "Mon Mar  2 04:05:06 2026"),
+        ("%d-%b-%Y %H:%M:%S%.f %z", "02-Mar-2026 05:05:06 +0100"),
+        ("%d-%b-%Y %H:%M:%S%.f", "02-Mar-2026 04:05:06.123"),
+        ("%Y%m%d-%H:%M:%S", "20260302-04:05:06"),
+        ("%Y-%m-%d %H:%M:%S%.f %Z", "2026-03-02 04:05:06.123 UTC"),
+        ("%Y-%m-%d %H:%M:%S%.f %z", "2026-03-02 04:05:06.123 +00:00"),
+        ("%Y-%m-%d %H:%M:%S%.f", "2026-03-02 04:05:06,123"),
+        ("%Y-%m-%dT%H:%M:%S%.f%z", "2026-03-02T04:05:06.123456789Z"),
+    ] {
+        let found = read(format, text).unwrap_or_else(|| panic!("{format} of {text}"));
+        assert_eq!(&found[..19], wanted, "{format} of {text}");
+    }
+}
+
 #[test]
 fn short_years_turn_at_69() {
     assert_eq!(read("%D", "01/01/68").unwrap(), "2068-01-01T00:00:00Z");

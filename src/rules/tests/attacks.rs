@@ -13,7 +13,7 @@ static MARIADB_RULE: LazyLock<Plain> = LazyLock::new(|| Plain::new("mariadb-audi
 static WEB_RULES: LazyLock<[Plain; 2]> = LazyLock::new(|| ["apache", "nginx"].map(Plain::new));
 
 /// Who types; nobody else ever connected.
-const ATTACKER: &str = "203.0.113.9";
+pub(super) const ATTACKER: &str = "203.0.113.9";
 
 /// What sshd writes: `IP` is the peer's address, `TEXT` the peer's text, anew
 /// at each place.
@@ -124,7 +124,7 @@ const WEB: &[&str] = &[
 
 /// What an attacker's text is made of. His victims are 198.51.100.7 and
 /// `2001:db8::7`.
-const WORDS: &[&str] = &[
+pub(super) const WORDS: &[&str] = &[
     "x",
     "root",
     " ",
@@ -225,11 +225,21 @@ fn piece(messages: &'static [&'static str]) -> impl Strategy<Value = String> {
     })
 }
 
-/// Fills `template` and looks who is named.
+/// Fills `template`, in which `IP` is the attacker, and looks who is named.
 fn named(rule: &Plain, template: &str, texts: &[String], quote: &str) -> Result<(), TestCaseError> {
+    named_in(rule, &template.replace("IP", ATTACKER), texts, quote)
+}
+
+/// Fills `template` and looks who is named.
+pub(super) fn named_in(
+    rule: &Plain,
+    template: &str,
+    texts: &[String],
+    quote: &str,
+) -> Result<(), TestCaseError> {
     let mut texts = texts.iter().cycle();
     let mut line = String::new();
-    for (at, part) in template.replace("IP", ATTACKER).split("TEXT").enumerate() {
+    for (at, part) in template.split("TEXT").enumerate() {
         if at > 0 {
             line += &texts.next().unwrap().replace("QUOTE", quote);
         }

@@ -4,10 +4,11 @@
 //! |---|---|
 //! | `samples.rs` | `fixtures/rules/NAME.log`, and logs of real services |
 //! | `connections.rs` | how many failures the lines of one ssh connection are |
-//! | `attacks.rs` | clients that write log text |
+//! | `attacks.rs`, `library_attacks.rs` | clients that write log text: of the first rules, and of the library |
 //! | `differential.rs` | the matcher finds what each expression alone finds |
 
 mod attacks;
 mod connections;
 mod differential;
+mod library_attacks;
 mod samples;

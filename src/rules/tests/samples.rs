@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use chrono::DateTime;
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
 use crate::model::Address;
 use crate::rules::requests::Requests;
@@ -17,6 +17,7 @@ use crate::rules::{BuiltinPattern, BuiltinRule, Clock, Formats, builtin, names};
 pub(super) struct Plain {
     rule: &'static BuiltinRule,
     patterns: Vec<Regex>,
+    ignored: RegexSet,
     requests: Requests,
     formats: Formats,
 }
@@ -34,12 +35,19 @@ impl Plain {
         Plain {
             rule,
             patterns: rule.patterns.iter().map(compile).collect(),
+            ignored: RegexSetBuilder::new(rule.ignored)
+                .unicode(false)
+                .build()
+                .unwrap(),
             requests: Requests::new(rule.pages()),
             formats: Formats::new(rule.time_formats).unwrap(),
         }
     }
 
     pub(super) fn find(&self, line: &[u8], clock: &mut Clock) -> Option<SampleMatch> {
+        if self.ignored.is_match(line) {
+            return None;
+        }
         self.patterns.iter().enumerate().find_map(|(index, regex)| {
             let parts = regex.captures(line)?;
             let address = Address::parse(&parts["ip"])?;

@@ -1,0 +1,93 @@
+//! `docs/rules.md`: a table of the built-in rules, made from the library itself.
+
+use std::fmt::Write as _;
+
+use crate::rules::{self, BuiltinRule, Proof};
+
+const HEAD: &str = "\
+# The built-in rules
+
+`pyfilter rules` prints this list, with a mark at each rule whose service is on the host, and
+`pyfilter rules NAME` all that is known of one. A rule is used by its name alone:
+`\"dovecot\": {}` under `settings.rules`. Its log is the first of its usual places that is there.
+`init` writes those whose service is there, switched off.
+
+Each rule reads one line at a time. A name of a host does not count in place of an address. A rule
+of your own that has the name of one of the library, and `regex_patterns`, takes nothing from it;
+only ssh, mysql, apache and nginx lend their places and formats, as in PyFilter.
+
+\u{26a0} is at rules of which the log, or the sender in it, [can be forged](#what-can-be-forged).
+";
+
+const LEFT_OUT: &str = "\
+## What is left out, and why
+
+| service | why |
+|---|---|
+| Redis | it writes nothing of a failed `AUTH` into its log |
+| Mosquitto 2.0, Prosody | the line of a refused client has no address; it stands in an earlier line |
+| slapd, guacamole | a failure takes several lines |
+| Kerio, ASSP, Domino, SQL Server, DirectAdmin | neither their source nor a running service was at hand, so what they escape is not known |
+| Open WebMail, SquirrelMail, Horde, 3proxy, SoftEther VPN | what they make of a line break in a name is not known, and no distribution has a package to try it on |
+| qmail | its programs write no address with a refused mail in their usual form |
+";
+
+/// The page.
+#[must_use]
+pub fn page() -> String {
+    let mut page = HEAD.to_owned();
+    for group in rules::GROUPS {
+        let _ = write!(
+            page,
+            "\n## {}\n\n| rule | counts | proven on | logs |\n|---|---|---|---|\n",
+            group.title
+        );
+        for rule in group.rules {
+            page += &row(rule);
+        }
+    }
+    page += "\n## What can be forged\n\n";
+    page +=
+        "Bans of these rules stay on the host, unless the rule says `\"trust_sender\": true`.\n\n";
+    page += "| rule | why | what to do |\n|---|---|---|\n";
+    for rule in rules::all() {
+        if let Some(forgeable) = rule.forgeable {
+            let (why, remedy) = (cell(forgeable.why), cell(forgeable.remedy));
+            let only = if forgeable.in_usual_logs {
+                ""
+            } else {
+                " (not in the log that is read by itself)"
+            };
+            let _ = writeln!(page, "| {}{only} | {why} | {remedy} |", rule.name);
+        }
+    }
+    page + "\n" + LEFT_OUT
+}
+
+fn row(rule: &BuiltinRule) -> String {
+    let mark = rule.forgeable.filter(|forgeable| forgeable.in_usual_logs);
+    let mark = mark.map_or("", |_| " \u{26a0}");
+    let proof = match rule.proof {
+        Proof::Service(versions) => versions.to_owned(),
+        Proof::Documentation(what) => format!("(from {what})"),
+    };
+    let mut logs: Vec<String> = rule.logs.iter().map(|log| format!("`{log}`")).collect();
+    logs.extend(
+        rule.journal
+            .units
+            .first()
+            .map(|unit| format!("`journal:{unit}`")),
+    );
+    format!(
+        "| {}{mark} | {} | {} | {} |\n",
+        rule.name,
+        cell(rule.counts),
+        cell(&proof),
+        logs.join(", ")
+    )
+}
+
+/// A text that does not end a cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}

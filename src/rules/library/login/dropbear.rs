@@ -1,0 +1,45 @@
+//! The messages of Dropbear, a small server of ssh, about a failed login.
+//!
+//! The address with its port ends the message, so the last one is the true one. A name
+//! that the host does not have is not logged.
+//!
+//! As fail2ban, but for `Max auth tries reached`, which comes behind attempts that have
+//! counted.
+
+use super::super::contract::{BuiltinPattern, BuiltinRule, JournalSenders, Offer, Proof};
+use super::super::syslog;
+
+pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
+    name: "dropbear",
+    counts: "failed logins of Dropbear's ssh server",
+    proof: Proof::Service("Dropbear 2022.83"),
+    sample: "Mar  2 04:05:06 host dropbear[7]: Bad password attempt for 'root' from 203.0.113.9:40022",
+    patterns: PATTERNS,
+    time_formats: syslog::TIME_FORMATS,
+    logs: syslog::AUTH_LOGS,
+    // Whoever logs in by Dropbear may stay in its control group.
+    journal: JournalSenders {
+        root_only: true,
+        ..JournalSenders::of(&["dropbear.service"])
+    },
+    offer: Offer::SwitchedOff(&["usr/sbin/dropbear"]),
+    ..BuiltinRule::NONE
+};
+
+const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
+    concat!(
+        head!("dropbear"),
+        // As it writes to its standard error, of which systemd makes entries.
+        r"(?:\[\d+\] [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d )?",
+        "(?:Bad (?:PAM )?password attempt for '(?P<user>.*)'",
+        "|Too-long password attempt for '.*'",
+        "|Pubkey auth bad signature for '.*' with key .*",
+        "|Login attempt (?:for nonexistent user|with wrong user .*))",
+        r" from (?P<ip>\S+):\d+$"
+    ),
+    &[
+        " attempt for '",
+        "Pubkey auth bad signature for '",
+        "Login attempt ",
+    ],
+)];

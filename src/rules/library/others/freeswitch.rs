@@ -1,0 +1,39 @@
+//! The messages of FreeSWITCH about failed registrations and calls.
+//!
+//! The name stands before the address, which ends the message: the last one is the true one.
+//!
+//! As fail2ban's normal mode, without challenges, which each client gets at first. The senders of
+//! UDP can be forged ([`FORGEABLE`]).
+
+use super::super::contract::{BuiltinPattern, BuiltinRule, Offer, Proof};
+use super::super::forgeable::Forgeable;
+use super::super::stamps;
+
+pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
+    name: "freeswitch",
+    counts: "failed registrations and calls at FreeSWITCH",
+    proof: Proof::Documentation("the source of FreeSWITCH 1.10"),
+    sample: "2026-03-02 04:05:06.123456 [WARNING] sofia_reg.c:1792 SIP auth failure (REGISTER) on sofia profile 'internal' for [1000@192.0.2.1] from ip 203.0.113.9",
+    patterns: PATTERNS,
+    time_formats: stamps::ISO,
+    logs: &[
+        "/var/log/freeswitch/freeswitch.log",
+        "/usr/local/freeswitch/log/freeswitch.log",
+    ],
+    offer: Offer::SwitchedOff(&[]),
+    forgeable: Some(&FORGEABLE),
+    ..BuiltinRule::NONE
+};
+
+const FORGEABLE: Forgeable = Forgeable::always(
+    "its requests come by UDP, and anybody can send them under any address",
+    "let FreeSWITCH listen on TLS alone, or set `trust_sender` to true all the same",
+);
+
+const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
+    concat!(
+        r"^(?:[0-9a-f-]{36} )?(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?)(?: \d+\.\d+%)? \[WARNING\] sofia_reg\.c:\d+ ",
+        r"(?:SIP auth failure \((?:REGISTER|INVITE)\) on sofia profile '[^']+' for \[(?P<user>.*)\] from ip |Can't find user \[.*\] from )(?P<ip>\S+)$"
+    ),
+    &["SIP auth failure (", "Can't find user ["],
+)];

@@ -1,0 +1,38 @@
+//! The messages of MongoDB about a failed login, in its log of JSON (since 4.4).
+//!
+//! Quotes are escaped, so that no text of a client can pass for a field.
+//!
+//! fail2ban reads the old log, which needs ten lines for one login. A client of today tries once
+//! before it is asked, and once more: each try has a line of its own.
+
+use super::super::contract::{BuiltinPattern, BuiltinRule, JournalSenders, Offer, Proof};
+use super::super::stamps;
+
+pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
+    name: "mongodb-auth",
+    counts: "failed logins at MongoDB since 4.4",
+    proof: Proof::Documentation("MongoDB's documentation of log messages"),
+    sample: "{\"t\":{\"$date\":\"2026-03-02T04:05:06.123+00:00\"},\"s\":\"I\",\"c\":\"ACCESS\",\"id\":20249,\"ctx\":\"conn7\",\"msg\":\"Authentication failed\",\"attr\":{\"mechanism\":\"SCRAM-SHA-256\",\"speculative\":false,\"principalName\":\"bob\",\"authenticationDatabase\":\"admin\",\"remote\":\"203.0.113.9:40022\",\"extraInfo\":{},\"error\":\"UserNotFound: x\"}}",
+    patterns: PATTERNS,
+    time_formats: stamps::ISO,
+    logs: &[
+        "/var/log/mongodb/mongod.log",
+        "/var/log/mongodb/mongodb.log",
+    ],
+    journal: JournalSenders::of(&["mongod.service", "mongodb.service"]).and(&["mongodb", "mongod"]),
+    offer: Offer::SwitchedOff(&[]),
+    ..BuiltinRule::NONE
+};
+
+const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
+    concat!(
+        r#"^\{"t":\{"\$date":"(?P<time>[^"]+)"\},"#,
+        json!(),
+        r#""msg":"(?:Authentication failed|Failed to authenticate)""#,
+        json!(),
+        r#""(?:remote|client)":"\[?(?P<ip>[^"\]]+?)\]?:\d+""#,
+        json!(),
+        r"\}$"
+    ),
+    &["\"Authentication failed\"", "\"Failed to authenticate\""],
+)];

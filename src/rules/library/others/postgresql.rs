@@ -1,0 +1,99 @@
+//! The messages of PostgreSQL about a failed login, where `log_line_prefix` has the address (`%h`
+//! or `%r`), or in its log of JSON.
+//!
+//! In the plain log a prefix may have names that the client chooses. Before the address they
+//! hold only letters, digits and `_`, or, where each is named, no comma and no `=`; behind it
+//! they are one word with an `@`: so no name can take the place of the address.
+//!
+//! fail2ban has no such filter. PostgreSQL writes a line break in a name of the prefix as it is
+//! ([`FORGEABLE`]).
+
+use super::super::contract::{BuiltinPattern, BuiltinRule, Offer, Proof};
+use super::super::forgeable::{FixedVersion, Forgeable};
+
+pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
+    name: "postgresql",
+    counts: "failed logins at PostgreSQL, if log_line_prefix has %h or %r",
+    proof: Proof::Service("PostgreSQL 15"),
+    sample: "2026-03-02 04:05:06.123 UTC [7] 203.0.113.9 FATAL:  password authentication failed for user \"bob\"",
+    patterns: PATTERNS,
+    time_formats: TIME_FORMATS,
+    logs: &[
+        "/var/log/postgresql/*.json",
+        "/var/lib/pgsql/data/log/*.json",
+        "/var/log/postgresql/*.log",
+        "/var/lib/pgsql/data/log/*.log",
+        "/var/lib/pgsql/*/data/log/*.log",
+    ],
+    offer: Offer::SwitchedOff(&[]),
+    forgeable: Some(&FORGEABLE),
+    without_address: Some((
+        "FATAL:  password authentication failed for user ",
+        "set `log_line_prefix` in postgresql.conf to '%m [%p] %h '",
+    )),
+    ..BuiltinRule::NONE
+};
+
+const FORGEABLE: Forgeable = Forgeable {
+    why: "PostgreSQL writes a line break in the name of a user or a database (%u, %d of log_line_prefix) as it is",
+    remedy: "set `log_line_prefix` to '%m [%p] %h ' without them and then `trust_sender` to true, or let it write JSON (`log_destination` jsonlog)",
+    fixed: Some(FixedVersion {
+        version: "JSON",
+        entry: r"^(?:(?P<fixed>\{)|\d{4}-)",
+        files: &[],
+    }),
+    programs: &[],
+    in_usual_logs: true,
+};
+
+macro_rules! failed {
+    () => {
+        r#"(?:(?:password|Ident|ident|Peer|PAM|LDAP|RADIUS|GSSAPI|certificate|SCRAM) ?authentication failed for user "(?P<user>.*)"|no pg_hba\.conf entry for host .*|pg_hba\.conf rejects connection for host .*|role ".*" does not exist)$"#
+    };
+}
+
+const TIME_FORMATS: &[&str] = &[
+    "%Y-%m-%d %H:%M:%S%.f %Z",
+    "%Y-%m-%d %H:%M:%S%.f",
+    "%Y-%m-%d %H:%M:%S%.f%z",
+    "%Y-%m-%dT%H:%M:%S%.f%z",
+    "%Y-%m-%dT%H:%M:%S%.f",
+];
+
+const PATTERNS: &[BuiltinPattern] = &[
+    BuiltinPattern::new(
+        concat!(
+            "^(?P<time>",
+            iso_time!(),
+            r"(?: [A-Z]{2,5})?),?:? (?:\[\d+(?:-\d+)?\]:? |\d+ )?",
+            r"(?:\[\w*\]@?\[?\w*\]? |\w+@\w+ |user=[^,=]*,db=[^,=]*,(?:app=[^,=]*,)?(?:client|host)=|client=|host=)?\[?",
+            r"(?P<ip>\d+\.\d+\.\d+\.\d+|[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*)(?:\(\d+\))?\]?:? +(?:\[\d+\]:? )?(?:[^\s@]+@[^\s@]+ )?FATAL:  ",
+            failed!()
+        ),
+        &["FATAL:  "],
+    ),
+    // The address first, and then any names, of which the last word is no address.
+    BuiltinPattern::new(
+        concat!(
+            "^(?P<time>",
+            iso_time!(),
+            r"(?: [A-Z]{2,5})?) \[\d+\] (?P<ip>\d+\.\d+\.\d+\.\d+|[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*) (?:[^:]* )?[^\s:]*[G-Zg-z_@-][^\s:]* FATAL:  ",
+            r#"password authentication failed for user "(?P<user>[^"]*)"$"#
+        ),
+        &["FATAL:  "],
+    ),
+    BuiltinPattern::new(
+        concat!(
+            r#"^\{"timestamp":"(?P<time>[^"]+)""#,
+            json!(),
+            r#""remote_host":"(?P<ip>[^"]+)""#,
+            json!(),
+            r#""error_severity":"FATAL""#,
+            json!(),
+            r#""message":"(?:password|Ident|Peer|PAM|LDAP|RADIUS|GSSAPI|certificate|SCRAM) ?authentication failed for user (?:[^"\\]|\\.)*""#,
+            json!(),
+            r"\}$"
+        ),
+        &["authentication failed for user "],
+    ),
+];

@@ -1,0 +1,34 @@
+//! The messages of the mail servers of the University of Washington about a failed login.
+//!
+//! The address ends the message, so the last one is the true one.
+//!
+//! As fail2ban.
+
+use super::super::contract::{BuiltinPattern, BuiltinRule, Offer, Proof};
+use super::super::syslog;
+
+pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
+    name: "uwimap-auth",
+    counts: "failed logins at UW's IMAP and POP3 servers",
+    proof: Proof::Documentation("the source of UW IMAP 2007f"),
+    sample: "Mar  2 04:05:06 host imapd[7]: Login failed user=bob auth=bob host=pc.example.org [203.0.113.9]",
+    patterns: PATTERNS,
+    time_formats: syslog::TIME_FORMATS,
+    logs: syslog::MAIL_LOGS,
+    offer: Offer::SwitchedOff(&["usr/sbin/imapd", "usr/sbin/ipop3d"]),
+    ..BuiltinRule::NONE
+};
+
+const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
+    concat!(
+        head!("imapd|ipop[23]d"),
+        r"(?:Login (?:failed|excessive login failures|disabled) user=.*|AUTHENTICATE \S+ failure|Failed .* override of user=.*) host=(?:[\w.:-]+ )?\[(?P<ip>[^\[\]\s]+)\]$"
+    ),
+    &[
+        "Login failed user=",
+        "Login excessive login failures user=",
+        "Login disabled user=",
+        "AUTHENTICATE ",
+        " override of user=",
+    ],
+)];

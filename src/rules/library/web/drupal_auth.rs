@@ -1,0 +1,40 @@
+//! The message of Drupal about a failed login, through syslog.
+//!
+//! The address stands before all that a client says.
+//!
+//! As fail2ban. PHP makes several messages of a text with line breaks ([`FORGEABLE`]).
+
+use super::super::contract::{BuiltinPattern, BuiltinRule, Offer, Proof};
+use super::super::forgeable::Forgeable;
+use super::super::syslog;
+
+pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
+    name: "drupal-auth",
+    counts: "failed logins at Drupal, which its module syslog writes",
+    proof: Proof::Documentation("Drupal's documentation of the module syslog"),
+    sample: "Mar  2 04:05:06 host drupal: https://example.org|1772424306|user|203.0.113.9|https://example.org/user/login||0||Login attempt failed for bob.",
+    patterns: PATTERNS,
+    time_formats: syslog::TIME_FORMATS,
+    logs: &[
+        "/var/log/syslog",
+        "/var/log/messages",
+        "/var/log/auth.log",
+        "/var/log/user.log",
+    ],
+    offer: Offer::SwitchedOff(&[]),
+    forgeable: Some(&FORGEABLE),
+    ..BuiltinRule::NONE
+};
+
+const FORGEABLE: Forgeable = Forgeable::always(
+    "PHP sends each line of what a client typed to syslog as a message of its own",
+    "count the answers of the web server: the rule apache or nginx with `urls` /user/login",
+);
+
+const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
+    concat!(
+        head!(r"drupal[\w.-]*"),
+        r"https?://[^|\s]+\|\d+\|user\|(?P<ip>[^|\s]+)\|.*\|\d+\|[^|]*\|Login attempt failed (?:for|from) .*$"
+    ),
+    &["|Login attempt failed f"],
+)];

@@ -1,0 +1,25 @@
+//! Requests that Squid denies.
+//!
+//! The address stands before all that a client says. Squid escapes what it says.
+//!
+//! As fail2ban: not 407, with which it asks each browser for its password at first.
+
+use super::super::contract::{BuiltinPattern, BuiltinRule, Offer, Proof};
+use super::super::stamps;
+
+pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
+    name: "squid",
+    counts: "requests that Squid denies (403, 405)",
+    proof: Proof::Service("Squid 5.7"),
+    sample: "1772424306.123      0 203.0.113.9 TCP_DENIED/403 3854 GET http://example.org/ - HIER_NONE/- text/html",
+    patterns: PATTERNS,
+    time_formats: stamps::EPOCH,
+    logs: &["/var/log/squid/access.log", "/var/log/squid3/access.log"],
+    offer: Offer::SwitchedOff(&[]),
+    ..BuiltinRule::NONE
+};
+
+const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
+    r"^(?P<time>\d{9,11}(?:\.\d+)?) +\d+ (?P<ip>\S+) (?:\w+_DENIED(?:_\w+)?/403|NONE(?:_NONE)?/405) .*$",
+    &["_DENIED", "NONE/405"],
+)];

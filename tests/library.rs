@@ -1,0 +1,189 @@
+//! The rules of the library at work: `pyfilter rules`, lines that are ignored or have no
+//! address, several rules on one log, and the table of rules in the manual.
+
+use std::collections::BTreeSet;
+
+use pyfilter::app::generate::rules::page;
+
+use crate::kit::{Sandbox, fixture, golden};
+
+#[test]
+fn the_table_of_rules_is_that_of_the_library() {
+    golden("../../docs/rules.md", &page());
+}
+
+#[test]
+fn the_rules_are_listed_by_what_they_are_for() {
+    let sandbox = Sandbox::new();
+    let listed = sandbox.run(["rules"]).exits(0).stdout();
+    let json = sandbox.run(["rules", "--json"]).exits(0).json();
+    let rules = json["rules"].as_array().unwrap();
+    for rule in rules {
+        let (name, counts) = (
+            rule["name"].as_str().unwrap(),
+            rule["counts"].as_str().unwrap(),
+        );
+        let line = listed.lines().find(|line| {
+            line.get(2..)
+                .is_some_and(|line| line.starts_with(&format!("{name} ")))
+        });
+        assert!(line.is_some_and(|line| line.ends_with(counts)), "{name}");
+    }
+    let names: BTreeSet<&str> = rules
+        .iter()
+        .map(|rule| rule["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names.len(), rules.len());
+    assert!(names.len() > 60, "{}", names.len());
+    let groups: BTreeSet<&str> = rules
+        .iter()
+        .map(|rule| rule["group"].as_str().unwrap())
+        .collect();
+    assert!(
+        groups
+            .iter()
+            .all(|group| listed.contains(&format!("\n{group}\n")))
+    );
+}
+
+#[test]
+fn all_that_is_known_of_a_rule_is_told() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .run(["rules", "postfix"])
+        .exits(0)
+        .says("the first there is of /var/log/mail.log, /var/log/maillog, journal:postfix.service")
+        .says("if written by root, postfix, the unit's User=")
+        .says("proven on:  Postfix");
+    let json = sandbox
+        .run(["rules", "freeswitch", "--json"])
+        .exits(0)
+        .json();
+    let [rule] = &json["rules"].as_array().unwrap()[..] else {
+        panic!("{json}")
+    };
+    assert_eq!(rule["forgeable"]["in_usual_logs"], true);
+    assert!(rule["proven_on"].is_null() && rule["made_from"].is_string());
+    sandbox
+        .run(["rules", "dovcot"])
+        .exits(2)
+        .complains("there is no rule dovcot: did you mean dovecot?");
+}
+
+const DOVECOT: &str = "Mar 22 14:18:0{s} host dovecot: imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<{u}>, method=PLAIN, rip=203.0.113.9, lip=192.0.2.1, session=<x>\n";
+
+fn dovecot(user: &str) -> String {
+    let line = |second: usize| {
+        DOVECOT
+            .replace("{s}", &second.to_string())
+            .replace("{u}", user)
+    };
+    (0..5).map(line).collect()
+}
+
+/// A sandbox in which one rule reads a log.
+fn with(rule: &str, log: &str, text: &str) -> Sandbox {
+    let sandbox = Sandbox::new().log(log, text);
+    let path = sandbox.path(log);
+    sandbox.set(
+        "/settings/rules",
+        serde_json::json!({ rule: { "log_files": path } }),
+    )
+}
+
+#[test]
+fn an_ignored_line_is_no_failure() {
+    let sandbox = with("dovecot", "mail.log", &dovecot("monitor"));
+    let sandbox = sandbox.set(
+        "/settings/rules/dovecot/ignore_patterns",
+        serde_json::json!(["rip=203\\.0\\.113\\.9, "]),
+    );
+    sandbox.scan().exits(0).bans([]);
+    let (json, path) = (sandbox.scan_json(), sandbox.path("mail.log"));
+    assert_eq!(json["sources"][0]["failures"], 0, "{json}");
+    let matched = ["match", "--rule", "dovecot", path.to_str().unwrap()];
+    sandbox.run(matched).exits(0).prints("");
+    sandbox
+        .run(["check"])
+        .exits(0)
+        .says_nothing_of("ignore_patterns hide");
+}
+
+#[test]
+fn a_failure_that_is_ignored_for_what_the_client_typed_is_told() {
+    let sandbox = with("dovecot", "mail.log", &dovecot("monitor"));
+    let sandbox = sandbox.set(
+        "/settings/rules/dovecot/ignore_patterns",
+        serde_json::json!(["monitor"]),
+    );
+    sandbox.scan().exits(0).bans([]);
+    sandbox
+        .run(["check"])
+        .exits(0)
+        .says("ignore_patterns hide this failure in ")
+        .says("by the name that the client gave");
+}
+
+#[test]
+fn failures_without_an_address_are_told_with_the_remedy() {
+    let log = "2026-03-22 14:18:00.123 UTC [7] bob@db FATAL:  password authentication failed for user \"bob\"\n";
+    let sandbox = with("postgresql", "postgresql.log", &log.repeat(3));
+    sandbox.scan().exits(0).bans([]);
+    sandbox
+        .run(["check"])
+        .exits(0)
+        .says("are failures without an address: set `log_line_prefix` in postgresql.conf");
+}
+
+#[test]
+fn a_name_in_place_of_the_address_is_counted_and_told() {
+    let log = "Mar 22 14:18:00 host webmin[7]: Invalid login as root from pc.example.org\n";
+    let sandbox = with("webmin-auth", "auth.log", &log.repeat(4));
+    assert_eq!(sandbox.scan_json()["sources"][0]["host_names"], 4);
+    sandbox
+        .run(["check"])
+        .exits(0)
+        .says("of the last lines of ")
+        .says("name a host");
+}
+
+/// Three attempts in one line fill a window of three.
+#[test]
+fn a_line_that_says_how_many_attempts_there_were_counts_as_many() {
+    let log = dovecot("bob").replace("1 attempts", "3 attempts");
+    let log = log.lines().next().unwrap().to_owned() + "\n";
+    let sandbox = with("dovecot", "mail.log", &log);
+    let sandbox = sandbox.set("/settings/failed_attempts", 3);
+    sandbox.scan().exits(0).bans(["203.0.113.9"]);
+}
+
+#[test]
+fn rules_that_read_one_log_find_what_each_finds_alone() {
+    const RULES: [&str; 5] = ["postfix", "postfix-sasl", "dovecot", "cyrus-imap", "sieve"];
+    let log: String = RULES
+        .iter()
+        .map(|rule| std::fs::read_to_string(fixture(&format!("rules/{rule}.log"))).unwrap())
+        .collect();
+    let failures = |rules: &[&str]| {
+        let sandbox = Sandbox::new().log("mail.log", &log);
+        let path = sandbox.path("mail.log");
+        let sections = rules.iter().map(|rule| {
+            let section = serde_json::json!({ "log_files": path });
+            ((*rule).to_owned(), section)
+        });
+        let sections: serde_json::Map<_, _> = sections.collect();
+        let sandbox = sandbox.set("/settings/rules", sections);
+        let json = sandbox.scan_json();
+        let sources = json["sources"].as_array().unwrap().clone();
+        let counts = sources.iter().map(|source| {
+            let rule = source["rule"].as_str().unwrap().to_owned();
+            (rule, source["failures"].as_u64().unwrap())
+        });
+        counts.collect::<std::collections::BTreeMap<String, u64>>()
+    };
+    let together = failures(&RULES);
+    for rule in RULES {
+        assert_eq!(failures(&[rule])[rule], together[rule], "{rule}");
+        assert!(together[rule] > 0, "{rule}");
+    }
+}
