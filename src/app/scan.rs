@@ -29,7 +29,7 @@ pub(super) fn scan(context: Context, args: &cli::ScanArgs, console: Console) -> 
     } else {
         let name = args.rule.as_deref().unwrap_or("ssh");
         match named(name) {
-            Some(rule) => Job::Files(rule, args.files.clone()),
+            Some(rule) => Job::Files(Box::new(rule), args.files.clone()),
             None => return unknown_rule(&context.config, name),
         }
     };

@@ -15,7 +15,7 @@ pub(in crate::app) enum Job {
     /// The same when pyfilter is installed, which is nothing to give up soon.
     FirstScan(Vec<Rule>),
     /// Files from their start under one rule.
-    Files(Rule, Vec<PathBuf>),
+    Files(Box<Rule>, Vec<PathBuf>),
     /// Bans by hand.
     Ban(Vec<Ban>),
     /// Un-bans by hand; here only, or on every server.
