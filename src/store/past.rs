@@ -60,7 +60,7 @@ impl Store {
         if network.is_address() {
             return Ok(Vec::new());
         }
-        let select = format!("SELECT {BAN_COLUMNS}, lifted, cause FROM ban ORDER BY at, id");
+        let select = format!("SELECT {BAN_COLUMNS}, lifted, cause FROM ban");
         let mut names = RepeatedNames::default();
         let mut within: Vec<PastBan> = self.valid_rows(&select, [], |row| {
             let Some(subject) = subject(row)?.filter(|one| is_within(*one, network)) else {
@@ -77,7 +77,7 @@ impl Store {
                 failures: Vec::new(),
             }))
         })?;
-        within.sort_by_key(|past| past.ban.subject);
+        within.sort_by_key(|past| (past.ban.subject, past.ban.at));
         Ok(within)
     }
 
@@ -97,15 +97,16 @@ impl Store {
         let from = (at - i64::from(within)).max(ended.unwrap_or(i64::MIN));
         let select = format!(
             "SELECT {BAN_COLUMNS} FROM ban WHERE rule = ?1 AND at >= ?2 AND at <= ?3 AND id < ?4 AND origin = 'log' AND aggregates = 0 \
-             AND (lifted IS NULL OR cause = 'expired' OR lifted > ?3) ORDER BY at, id"
+             AND (lifted IS NULL OR cause = 'expired' OR lifted > ?3)"
         );
         let mut names = RepeatedNames::default();
-        let found: Vec<Ban> = self.valid_rows(&select, params![rule, from, at, id], |row| {
+        let mut found: Vec<Ban> = self.valid_rows(&select, params![rule, from, at, id], |row| {
             match subject(row)?.filter(|one| is_within(*one, network)) {
                 Some(_) => ban(row, &mut names).map(Some),
                 None => Ok(None),
             }
         })?;
+        found.sort_by_key(|ban| ban.at);
         let last: BTreeMap<Subject, Ban> =
             found.into_iter().map(|ban| (ban.subject, ban)).collect();
         let mut last: Vec<Ban> = last.into_values().collect();

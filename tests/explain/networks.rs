@@ -145,7 +145,7 @@ fn a_ban_that_a_wider_one_covers_is_told_so() {
         .succeeds()
         .warns("203.0.113.77/24 is taken for the network 203.0.113.0/24")
         .says("203.0.113.0/24 is banned.\n")
-        .says("\nWithin it 1 ban is remembered, 1 of them not over:\n  203.0.113.9 ")
+        .says("\nWithin it 1 ban is remembered; 1 still runs:\n  203.0.113.9 ")
         .says("  for ever  web1");
     sandbox.run(["unban", "203.0.113.0/24"]).exits(0);
     sandbox

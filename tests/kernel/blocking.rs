@@ -134,23 +134,27 @@ fn kernel_a_dry_run_shows_the_bans_and_asks_no_firewall() {
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_an_address_is_told_in_which_network_it_is_blocked_and_where() {
     let (network, neighbour) = ("203.0.113.8/29", "203.0.113.9");
-    for variant in [Variant::Nft, Variant::Legacy] {
+    for kind in KINDS {
         let pair = Pair::new();
-        let programs = pair.host.programs(variant);
-        let pyfilter = attacked(&programs, &ATTACKERS[..1]);
+        let firewall = kind.on(&pair.host);
+        let pyfilter = firewall.attacked(&ATTACKERS[..1]);
+        let place = match kind.backend() {
+            "nftables" => "set v4_networks of table inet pyfilter",
+            _ => "chain PYFILTER",
+        };
         pyfilter.scan().exits(0).bans([ATTACKERS[0]]);
         pyfilter.run(["ban", network]).exits(0);
         are_blocked(&pair, &ATTACKERS[..1], "its network is banned");
         pass(&pair, &OTHERS, "a network without them is banned");
         let said = pyfilter.run(["explain", ATTACKERS[0]]).exits(0).stdout();
-        let place = "\n  Blocked  in chain PYFILTER\n";
-        assert_eq!(said.matches(place).count(), 1, "{said}");
+        let blocked = format!("\n  Blocked  in {place}\n");
+        assert_eq!(said.matches(&blocked).count(), 1, "{said}");
         let covered = "recorded, and covered by 203.0.113.8/29 for ever\n";
         assert_eq!(said.matches(covered).count(), 1, "{said}");
         for asked in [ATTACKERS[0], neighbour, network] {
             let json = pyfilter.run(["explain", "--json", asked]).exits(0).json();
             assert_eq!(json["banned_as"], network);
-            assert_eq!(json["place"], "chain PYFILTER");
+            assert_eq!(json["place"], place);
         }
     }
 }

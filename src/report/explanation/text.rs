@@ -186,13 +186,10 @@ impl Explanation {
         }
         let (in_force, over): (Vec<&PastBan>, Vec<&PastBan>) =
             self.within.iter().partition(|past| self.is_in_force(past));
-        let all = plural(self.within.len(), "ban", "bans");
+        let all = plural(self.within.len(), "ban is", "bans are");
+        let still = plural(in_force.len(), "still runs", "still run");
         page.gap()?;
-        page.line(&format!(
-            "Within it {all} {} remembered, {} of them not over:",
-            if self.within.len() == 1 { "is" } else { "are" },
-            in_force.len()
-        ))?;
+        page.line(&format!("Within it {all} remembered; {still}:"))?;
         for past in in_force.into_iter().chain(over).take(WITHIN) {
             let lifted = past.lifted.as_ref().map_or_else(String::new, |unban| {
                 let at = Stamp::from_secs(unban.at).to_local();
