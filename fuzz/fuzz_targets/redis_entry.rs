@@ -8,7 +8,7 @@ use fuzz::Input;
 use fuzz::lines::is_printable;
 use fuzz::redis::{NOW, Redis, never, sender};
 use libfuzzer_sys::fuzz_target;
-use pyfilter::model::{EventStream, PerStream, StreamPosition, check_server_name};
+use pyfilter::model::{EventStream, PerStream, RedisSettings, StreamPosition, check_server_name};
 use pyfilter::sync::{Event, Exchange, HashSearch, RemoteBan};
 
 static REDIS: LazyLock<Mutex<Redis>> = LazyLock::new(|| Mutex::new(Redis::start()));
@@ -27,7 +27,6 @@ fuzz_target!(|data: &[u8]| {
         fields.push(input.field());
     }
     let redis = REDIS.lock().expect("one thread");
-    let open = |settings| Exchange::open(settings, sender(), "web-1").expect("a greeting");
     let check_search = |look: HashSearch| {
         assert!(look.found.len() + look.refused.len() <= 1);
         look.found.iter().for_each(check_ban);
@@ -48,6 +47,10 @@ fuzz_target!(|data: &[u8]| {
         }
     }
 });
+
+fn open(settings: &RedisSettings) -> Exchange {
+    Exchange::open(settings, sender(), "web-1").expect("a greeting")
+}
 
 /// One event of a stream, behind the position from which it is read.
 fn check_events(stream: EventStream, exchange: &mut Exchange) {

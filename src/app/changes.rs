@@ -301,14 +301,20 @@ impl Changes {
 
     /// Does the un-bans of other servers.
     fn lift_foreign(&self, unbans: &[&Unban], commit: &Commit<'_>) -> Result<(), StoreError> {
+        let mut told: BTreeMap<Subject, i64> = BTreeMap::new();
+        for unban in unbans {
+            let last = told.entry(unban.subject).or_insert(unban.at);
+            *last = unban.at.max(*last);
+        }
         let mut unbanned = BTreeSet::new();
         for unban in unbans {
             for part in commit.banned_within(unban.subject)? {
                 let is_own = commit.has_own_ban(part)?;
                 let is_free = commit.lift(&unban.of(part))?;
-                // Who lifted the network may not have known of this ban: its entry in Redis
-                // is for the server that made it to take away.
-                if is_own && is_free && self.shared.tells {
+                // Who lifted the network may not have known of this ban, and tells nothing of
+                // it: its entry in Redis is for the server that made it to take away.
+                let is_told = told.get(&part).is_some_and(|last| *last >= unban.at);
+                if is_own && is_free && !is_told && self.shared.tells {
                     commit.send_unban(&unban.of(part))?;
                 }
                 unbanned.insert(part);

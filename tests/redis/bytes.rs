@@ -28,7 +28,7 @@ fn pinned(commands: &[String]) -> String {
             let is_value = words[at - 2.min(at)] == "pyfilter:networks:held";
             if words[at - 1] == "store" || words[at - 1] == "text" && is_network {
                 let is_last = words[at].ends_with('"');
-                words[at] = if is_last { "…\"" } else { "…" }.to_owned();
+                if is_last { "…\"" } else { "…" }.clone_into(&mut words[at]);
             }
             if (is_unban || is_network) && words[at - 1] == "time" {
                 "…".clone_into(&mut words[at]);

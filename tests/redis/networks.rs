@@ -1,5 +1,7 @@
 //! Bans and un-bans of networks, and that older servers meet none of it.
 
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
@@ -182,6 +184,10 @@ fn an_unban_of_a_network_lifts_what_it_holds_and_what_waits_to_be_sent() {
         assert_eq!(server.banned(), [OTHER]);
     }
     assert_eq!(redis.cli(&["EXISTS", ATTACKER, "203.0.113.77", HELD]), "0");
+    // Two bans of addresses and one un-ban; two bans of networks, and their un-bans. What
+    // waited there is told as lifted, and nothing twice.
+    assert_eq!(redis.cli(&["XLEN", "pyfilter:events"]), "4");
+    assert_eq!(redis.cli(&["XLEN", "pyfilter:networks"]), "5");
     assert_eq!(redis.cli(&["EXISTS", OTHER]), "1");
     redis.server("joins").scan().exits(0).bans([OTHER]);
     // A later ban of an address within it is one like any other.
@@ -205,6 +211,27 @@ fn an_unban_of_a_network_lifts_what_is_only_just_heard_of() {
         server.scan().exits(0);
         assert_eq!(server.banned(), [""; 0]);
     }
+}
+
+/// It un-bans the network before it has heard of a ban within it.
+#[test]
+fn the_entry_of_a_ban_that_nobody_told_of_when_its_network_was_lifted_is_taken_away() {
+    needs!("redis-server", "redis-cli");
+    let redis = Redis::new();
+    let [first, second, _] = three(&redis);
+    first.run(["ban", ATTACKER, "203.0.113.128/25"]).exits(0);
+    let away = second.set("/redis/host", "/nowhere.sock");
+    away.run(["unban", NETWORK]).exits(1);
+    let second = away.set("/redis/host", redis.socket().to_str().unwrap());
+    for server in [&second, &first, &second] {
+        server.scan().exits(0);
+        assert_eq!(server.banned(), [""; 0]);
+    }
+    assert_eq!(
+        redis.cli(&["EXISTS", ATTACKER, HELD, "latest_10_keys"]),
+        "0"
+    );
+    redis.server("joins").scan().exits(0).prints("");
 }
 
 #[test]
@@ -492,10 +519,8 @@ fn hostile_events_of_networks() {
     redis.cli(&["XADD", "pyfilter:networks", "*", "evil", "\x1b[2J"]);
     event(&redis, "pyfilter:events", 60, NETWORK, &[]);
     event(&redis, "pyfilter:networks", 61, V6, &[]);
-    let mut said = Vec::new();
     // Five by name, and how many more.
-    let output = server.run(["scan", "--json"]).exits(1).json();
-    said.extend(errors(&output));
+    let said = errors(&server.run(["scan", "--json"]).exits(1).json());
     assert_eq!(said.len(), 6, "{said:?}");
     assert!(
         said[5].contains("12 more such entries are skipped"),
@@ -508,8 +533,7 @@ fn hostile_events_of_networks() {
     // One by one, each by its name.
     for (ip, why) in wrong {
         event(&redis, "pyfilter:networks", 100, ip, &[]);
-        let output = server.run(["scan", "--json"]).exits(1).json();
-        let said = errors(&output);
+        let said = errors(&server.run(["scan", "--json"]).exits(1).json());
         assert!(said.len() == 1 && said[0].contains(why), "{ip}: {said:?}");
         assert!(!said[0].contains('\x1b'), "{said:?}");
     }
@@ -541,8 +565,8 @@ fn hostile_networks_in_force() {
     let now = now();
     let whole = value(now - 10, None);
     let long = whole.replace("by hand", &"x".repeat(9000));
-    let huge = "9".repeat(500);
-    let field = "7".repeat(90);
+    let digits = "9".repeat(500);
+    let longest = "7".repeat(90);
     let control = whole.replace("\"Lon\"", "\"e\\u001b[2Jvil\"");
     let number = whole.replace("\"7\"", "7");
     let wrong = [
@@ -556,9 +580,9 @@ fn hostile_networks_in_force() {
         ("11.8.0.0/27", "{}", "has no field time"),
         ("11.8.0.0/28", &control, "e\\x1b[2Jvil"),
         ("11.8.0.0/29", &long, "has a field of its name of 9"),
-        ("11.8.0.0/30", &huge, "is not understood"),
+        ("11.8.0.0/30", &digits, "is not understood"),
         ("\x1b[2J", &whole, "names no network (\\x1b[2J)"),
-        (&field, &whole, "of 90 bytes"),
+        (&longest, &whole, "of 90 bytes"),
     ];
     for (field, value, why) in wrong {
         redis.cli(&["HSET", HELD, field, value]);
@@ -622,7 +646,6 @@ fn a_ban_of_a_network_that_is_over_is_passed_over_and_removed() {
 /// Very many of them are looked through by several runs.
 #[test]
 fn very_many_networks_in_force() {
-    use std::io::Write as _;
     needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     let count: u32 = 25_000;
@@ -632,9 +655,9 @@ fn very_many_networks_in_force() {
         let [_, a, b, c] = (n * 16).to_be_bytes();
         let field = format!("20.{a}.{b}.{c}/28");
         let words = ["HSET", HELD, &field, &value];
-        fill += &format!("*{}\r\n", words.len());
+        let _ = write!(fill, "*{}\r\n", words.len());
         for word in words {
-            fill += &format!("${}\r\n{word}\r\n", word.len());
+            let _ = write!(fill, "${}\r\n{word}\r\n", word.len());
         }
     }
     let mut client = redis.command(&["--pipe"]);
