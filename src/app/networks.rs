@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::judge::{Aggregator, AllowList, NetworkDecision, NetworkState};
-use crate::model::{Aggregate, Ban, Escaped, Evidence, Origin, Rule, Subject, span_text};
+use crate::model::{Aggregate, Ban, Evidence, Origin, Rule, Subject};
 use crate::store::{Commit, NetworkPasts, Store, StoreError};
 
 /// The bans that count from now on, by rule.
@@ -50,8 +50,7 @@ impl<'a> RuleNetworks<'a> {
         allow_list: &'a AllowList,
         store: Option<&Store>,
     ) -> Result<Option<Self>, StoreError> {
-        // Anybody can have a network banned whose senders can be forged.
-        let Some(aggregate) = rule.aggregate.filter(|_| rule.is_shared()) else {
+        let Some(aggregate) = rule.aggregation() else {
             return Ok(None);
         };
         let past = store.map(|store| store.network_pasts(&rule.name));
@@ -163,16 +162,7 @@ fn ban_of(last: &Ban, decision: NetworkDecision, within: u32) -> Ban {
         ends,
     } = decision;
     let rule = last.rule.as_deref().unwrap_or_default();
-    let what = if last.subject.is_address() {
-        "addresses"
-    } else {
-        "networks"
-    };
-    let reason = format!(
-        "IP: {network} has been blacklisted and the firewall rules have been updated. {subjects} {what} of {network} were banned within {} via {}.",
-        span_text(within),
-        Escaped::text(rule)
-    );
+    let reason = Ban::aggregation_reason(network, subjects, last.subject, within, rule);
     Ban {
         subject: network,
         at,

@@ -211,7 +211,7 @@ impl<'a> Fold<'a> {
         self.rules.push(RuleFold {
             name: rule.name.clone(),
             thresholds: rule.thresholds.clone(),
-            aggregate: rule.aggregate,
+            aggregate: rule.aggregation(),
             bans_before: self.bans.len(),
             logins_from,
             histogram: Histogram::new(),

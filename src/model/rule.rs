@@ -38,7 +38,14 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Whether its bans are shared with other servers, and aggregated.
+    /// When its bans within a network become a ban of the network; none: never. Anybody can
+    /// have a network banned by a rule whose senders can be forged.
+    #[must_use]
+    pub fn aggregation(&self) -> Option<Aggregate> {
+        self.aggregate.filter(|_| self.senders_are_trusted)
+    }
+
+    /// Whether its bans are shared with other servers.
     #[must_use]
     pub fn is_shared(&self) -> bool {
         self.senders_are_trusted
