@@ -544,8 +544,8 @@ fn a_network_around_an_address_that_is_ignored_here_is_a_note_and_no_problem() {
     needs!("redis-server", "redis-cli");
     let redis = Redis::new();
     redis.server("web1").run(["ban", NETWORK]).exits(0);
-    let ignored = json!([ATTACKER]);
-    let ignores = redis.server("web2").set("/settings/ignored_ips", ignored);
+    let never = json!([ATTACKER]);
+    let ignores = redis.server("web2").set("/settings/ignored_ips", never);
     let ran = ignores.run(["scan", "--json"]).succeeds();
     ran.warns("holds 203.0.113.9, which is in ignored_ips, so it is never banned; it is skipped");
     assert_eq!(ignores.banned(), [""; 0]);
