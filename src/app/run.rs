@@ -146,7 +146,8 @@ fn begin(context: &mut Context, job: &Job) -> Result<(Locks, Store), RunError> {
     let locks = Locks::take(&context.state_dir, context.now, job)?;
     let mut store = open(context)?;
     let kept_here = context.config.rules.iter().filter(|rule| !rule.is_shared());
-    store.keep_here(kept_here.map(|rule| &*rule.name))?;
+    let kept_here: Vec<&str> = kept_here.map(|rule| &*rule.name).collect();
+    store.keep_here(&kept_here)?;
     let conf_d = &context.config.conf_d;
     conf_d::remember(conf_d, &mut context.allow_list, &mut store)?;
     Ok((locks, store))

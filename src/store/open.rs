@@ -47,7 +47,6 @@ impl Store {
             store.give_back(now)?;
         }
         store.begin_times(now)?;
-        store.keep_here(std::iter::empty())?;
         store.begin_read()?;
         Ok(store)
     }

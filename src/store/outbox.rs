@@ -61,7 +61,7 @@ impl Store {
     /// servers know nothing.
     pub fn not_shared(&self) -> Result<BTreeSet<Subject>, StoreError> {
         let select = "SELECT DISTINCT ip FROM ban WHERE lifted IS NULL AND origin <> 'redis' \
-                      AND coalesce(rule, '') NOT IN (SELECT rule FROM kept_here) \
+                      AND coalesce(rule, '') NOT IN (SELECT value FROM json_each((SELECT value FROM meta WHERE key = 'kept_here'))) \
                       AND NOT EXISTS (SELECT 1 FROM stood WHERE stood.ip = ban.ip)";
         self.valid_rows(select, [], subject)
     }
@@ -98,16 +98,18 @@ fn outbound_event(row: &Row<'_>) -> rusqlite::Result<Option<OutboundEvent>> {
 }
 
 impl Store {
-    /// From now on, the bans of these rules alone are not for other servers: as long as
-    /// the store is open, they are never among those that are to be sent.
-    pub fn keep_here<'r>(&self, rules: impl Iterator<Item = &'r str>) -> Result<(), StoreError> {
-        let empty = "CREATE TEMP TABLE IF NOT EXISTS kept_here(rule TEXT PRIMARY KEY); DELETE FROM kept_here";
-        self.wrap(self.connection.execute_batch(empty))?;
-        for rule in rules {
-            let insert = "INSERT OR IGNORE INTO kept_here VALUES (?)";
-            self.wrap(self.connection.execute(insert, [rule]).map(drop))?;
+    /// Notes that the bans of these rules alone are not for other servers: from now on,
+    /// they are never among those that are to be sent.
+    pub fn keep_here(&mut self, rules: &[&str]) -> Result<(), StoreError> {
+        let rules = serde_json::Value::from(rules).to_string();
+        let known: Option<String> = self.meta("kept_here")?;
+        if known.as_deref().unwrap_or("[]") == rules {
+            return Ok(());
         }
-        Ok(())
+        let commit = self.begin()?;
+        commit.set_meta("kept_here", rules)?;
+        commit.commit()?;
+        self.begin_read()
     }
 }
 
@@ -121,14 +123,14 @@ impl Commit<'_> {
     /// Notes that a new ban is to be sent, unless the others have it for as
     /// long or longer, or its rule keeps it here. Comes before the ban itself is recorded.
     pub fn send_ban(&self, ban: &Ban, now: i64) -> Result<(), StoreError> {
-        let kept = "SELECT 1 FROM kept_here WHERE rule = ?";
+        let kept = "SELECT 1 FROM json_each((SELECT value FROM meta WHERE key = 'kept_here')) WHERE value = ?";
         if ban.is_over(now) || self.exists(kept, [ban.rule.as_deref()])? {
             return Ok(());
         }
         let ip = ban.subject.to_string();
         // What is sent is the first ban, with the latest end.
         let first = "SELECT at, server, reason, country, max(coalesce(ends, 9223372036854775807)) OVER () FROM ban \
-                     WHERE ip = ? AND lifted IS NULL AND coalesce(rule, '') NOT IN (SELECT rule FROM kept_here) \
+                     WHERE ip = ? AND lifted IS NULL AND coalesce(rule, '') NOT IN (SELECT value FROM json_each((SELECT value FROM meta WHERE key = 'kept_here'))) \
                      ORDER BY at, id LIMIT 1";
         let first: Option<FirstBan> = self.optional(first, [&ip], columns)?;
         let longer = first.is_some();
@@ -194,7 +196,7 @@ impl Commit<'_> {
     pub fn send_again(&self, subject: Subject) -> Result<(), StoreError> {
         let insert = "INSERT INTO outbox(ip, at, server, ends, reason, country, longer) \
                       SELECT ip, at, server, ends, reason, country, 0 FROM ban WHERE ip = ?1 AND lifted IS NULL AND origin <> 'redis' \
-                      AND NOT EXISTS (SELECT 1 FROM outbox WHERE ip = ?1) AND coalesce(rule, '') NOT IN (SELECT rule FROM kept_here) ORDER BY at, id LIMIT 1";
+                      AND NOT EXISTS (SELECT 1 FROM outbox WHERE ip = ?1) AND coalesce(rule, '') NOT IN (SELECT value FROM json_each((SELECT value FROM meta WHERE key = 'kept_here'))) ORDER BY at, id LIMIT 1";
         self.execute(insert, [subject.to_string()])
     }
 
@@ -206,7 +208,7 @@ impl Commit<'_> {
         let insert = "INSERT INTO outbox(ip, at, server, ends, reason, country, longer) \
                       SELECT ip, at, server, nullif(own, 9223372036854775807), reason, country, ?2 IS NOT NULL FROM ( \
                         SELECT *, max(iif(origin <> 'redis', coalesce(ends, 9223372036854775807), NULL)) OVER () AS own \
-                        FROM ban WHERE ip = ?1 AND lifted IS NULL AND coalesce(rule, '') NOT IN (SELECT rule FROM kept_here) \
+                        FROM ban WHERE ip = ?1 AND lifted IS NULL AND coalesce(rule, '') NOT IN (SELECT value FROM json_each((SELECT value FROM meta WHERE key = 'kept_here'))) \
                         ORDER BY at, id LIMIT 1) \
                       WHERE own > coalesce(?2, 0) AND NOT EXISTS (SELECT 1 FROM outbox WHERE ip = ?1) RETURNING server, at";
         let sent: Option<(String, i64)> = self.optional(insert, params![ip, theirs], columns)?;

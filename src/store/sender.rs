@@ -117,7 +117,7 @@ impl Commit<'_> {
                       SELECT ip, min(at, ?1), server, nullif(own, 9223372036854775807), reason, country, 1 FROM ( \
                         SELECT *, max(iif(origin <> 'redis', coalesce(ends, 9223372036854775807), NULL)) OVER (PARTITION BY ip) AS own, \
                         row_number() OVER (PARTITION BY ip ORDER BY at, id) AS place FROM ban WHERE lifted IS NULL \
-                        AND coalesce(rule, '') NOT IN (SELECT rule FROM kept_here)) AS first \
+                        AND coalesce(rule, '') NOT IN (SELECT value FROM json_each((SELECT value FROM meta WHERE key = 'kept_here')))) AS first \
                       WHERE place = 1 AND own IS NOT NULL \
                       AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.ip = first.ip AND outbox.server IS NOT NULL)";
         self.execute(insert, [now + MOST_SKEW])?;

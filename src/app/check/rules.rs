@@ -13,7 +13,7 @@ use crate::logs::{self, Journal};
 use crate::model::{Escaped, Pattern, Rule, SourceSpec, Stamp, Urls, UsualPlaces, plural};
 use crate::report::nothing_to_check;
 use crate::rules::{
-    BuiltinRule, Clock, GROUPS, Matcher, PostsSeen, Verdict, builtin, names_in_words,
+    BuiltinRule, Clock, GROUPS, Matcher, Offer, PostsSeen, Verdict, builtin, names_in_words,
 };
 
 use crate::report::{CheckFindings, CheckLevel};
@@ -269,7 +269,8 @@ fn blind(
     let known = builtin(&rule.name);
     // Several rules of the library read one log: that another finds something there says
     // nothing of this one.
-    if known.is_some_and(|known| !known.lends) && rule.patterns.iter().all(|one| one.built_in) {
+    let is_of_library = known.is_some_and(|known| matches!(known.offer, Offer::SwitchedOff(_)));
+    if is_of_library && rule.patterns.iter().all(|one| one.built_in) {
         return;
     }
     let first = GROUPS[0].rules.iter().copied();
