@@ -109,24 +109,6 @@ impl Store {
         self.exists(select, params![subject.to_string(), rule, at])
     }
 
-    /// The seconds of the bans of `subject` under `rule` that count for the time of the
-    /// next one: those that nobody lifted, and that are later than `cleared`. Bans by
-    /// aggregation count apart.
-    pub fn ban_seconds(
-        &self,
-        rule: &str,
-        subject: Subject,
-        cleared: Option<i64>,
-        by_aggregation: bool,
-    ) -> Result<Vec<i64>, StoreError> {
-        let select = "SELECT at FROM ban WHERE ip = ? AND rule = ? AND origin = 'log' \
-                      AND (lifted IS NULL OR cause = 'expired') AND (aggregates > 0) = ? AND at > ?";
-        let from = cleared.unwrap_or(i64::MIN);
-        let values = params![subject.to_string(), rule, by_aggregation, from];
-        let seconds: Vec<Seconds> = self.rows(select, values, first)?;
-        Ok(seconds.into_iter().map(i64::from).collect())
-    }
-
     /// The subjects whose last ban has come to its end.
     pub fn ended(&self, now: i64) -> Result<Vec<Unban>, StoreError> {
         let select = "SELECT ip, max(ends) FROM ban AS ended WHERE lifted IS NULL AND ends IS NOT NULL AND ends <= ?1 AND NOT EXISTS \

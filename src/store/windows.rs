@@ -77,19 +77,20 @@ impl Store {
     ) -> Result<StoredPast, StoreError> {
         let ip = subject.to_string();
         let cleared = self.own_cleared(&ip)?;
-        // Bans by aggregation change nothing about counting. A ban that was lifted by an un-ban is not looked for: `cleared` tells of it.
-        let until = "SELECT max(coalesce(ends, 9223372036854775807)) FROM ban WHERE ip = ? AND rule = ? \
-                     AND (lifted IS NULL OR cause = 'expired') AND aggregates = 0 AND at > ?";
-        let until: Option<End> = self.row(until, params![ip, rule, since], first)?;
+        // Bans by aggregation change nothing about counting. A ban that an un-ban has lifted is
+        // not looked for: `cleared` tells of it.
+        let bans = "SELECT at, coalesce(ends, 9223372036854775807) FROM ban WHERE ip = ? AND rule = ? \
+                    AND (lifted IS NULL OR cause = 'expired') AND aggregates = 0 AND at > ?";
+        let bans: Vec<(Seconds, End)> = self.rows(bans, params![ip, rule, since], columns)?;
         let (mut later, mut earlier) = self.window(subject, rule)?;
         later.forget_up_to(since);
         earlier.forget_up_to(since);
         Ok(StoredPast {
             cleared,
-            banned: until.map(|End(until)| until),
+            banned: bans.iter().map(|(_, End(until))| *until).max(),
             later,
             earlier,
-            bans: self.ban_seconds(rule, subject, cleared.max(Some(since)), false)?,
+            bans: bans.into_iter().map(|(Seconds(at), _)| at).collect(),
         })
     }
 

@@ -136,6 +136,18 @@ fn a_database_that_is_written_over_meanwhile_is_used_whole_or_refused() {
     assert!(named(&Countries::open(&path).unwrap(), "203.0.113.13").is_some());
 }
 
+/// A network has the country of its first address, if all of it is from there.
+#[test]
+fn a_network_has_a_country_if_all_of_it_has_that_one() {
+    let countries = Countries::open(&fixture("GeoLite2-City.mmdb")).unwrap();
+    let of = |text: &str| named(&countries, text).map(|(code, _)| code);
+    let one = of("203.0.113.13").unwrap();
+    assert_eq!(of("203.0.113.12/30"), Some(one));
+    // All of the Internet is not from one country.
+    assert_eq!(of("0.0.0.0/0"), None);
+    assert_eq!(of("128.0.0.0/1"), None);
+}
+
 /// Some of the addresses of the fixtures, of both families.
 fn addresses() -> impl Iterator<Item = Subject> {
     let known = [
