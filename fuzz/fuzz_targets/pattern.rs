@@ -39,6 +39,7 @@ fuzz_target!(|data: &[u8]| {
         time_formats: vec!["%s".to_owned(), "%Y-%m-%dT%H:%M:%S".to_owned()],
         statuses: None,
         thresholds: Thresholds::default(),
+        aggregate: None,
     };
     let Ok(matcher) = Matcher::new(&rule, clock()) else {
         panic!("a checked pattern is refused: {:?}", rule.patterns);
