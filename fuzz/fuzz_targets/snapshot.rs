@@ -1,5 +1,5 @@
 //! A snapshot, as a person or a power failure left it, and one that was written
-//! of any addresses.
+//! of any addresses and networks.
 #![no_main]
 
 use std::collections::BTreeSet;
@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use fuzz::Input;
 use libfuzzer_sys::fuzz_target;
 use pyfilter::firewall::snapshot::{Shown, digest, edits, parse, render};
-use pyfilter::model::{Address, Deny, Family};
+use pyfilter::model::{Address, Deny, Family, Subject};
 
 const CHAIN: &str = "PYFILTER";
 
@@ -18,15 +18,15 @@ fuzz_target!(|data: &[u8]| {
             Ok(edited) => {
                 assert!(
                     edited
-                        .addresses
+                        .subjects
                         .iter()
-                        .all(|address| address.family() == family)
+                        .all(|one| one.family() == family && !one.is_too_wide_to_ban())
                 );
                 let shown = edited.shown.clone().unwrap_or(shown());
-                written(family, &shown, &edited.addresses);
-                let asked = edits(&edited, Some(&edited.addresses));
+                written(family, &shown, &edited.subjects);
+                let asked = edits(&edited, Some(&edited.subjects));
                 assert!(asked.lifted.is_empty() && asked.banned.is_empty());
-                assert_eq!(edits(&edited, None).banned, edited.addresses);
+                assert_eq!(edits(&edited, None).banned, edited.subjects);
             }
             Err(fault) => {
                 let lines = data.split(|&byte| byte == b'\n').count();
@@ -35,23 +35,23 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     let mut input = Input(data);
-    let mut addresses = BTreeSet::new();
+    let mut subjects = BTreeSet::new();
     while !input.is_empty() {
         let bytes = <[u8; 4]>::try_from(input.bytes(4));
-        addresses.extend(
+        subjects.extend(
             bytes
                 .ok()
-                .and_then(|bytes| address(Ipv4Addr::from(bytes).into())),
+                .map(|bytes| subject(Ipv4Addr::from(bytes).into())),
         );
         let bytes = <[u8; 16]>::try_from(input.bytes(16));
-        addresses.extend(
+        subjects.extend(
             bytes
                 .ok()
-                .and_then(|bytes| address(Ipv6Addr::from(bytes).into())),
+                .map(|bytes| subject(Ipv6Addr::from(bytes).into())),
         );
     }
     for family in Family::BOTH {
-        written(family, &shown(), &addresses);
+        written(family, &shown(), &subjects);
     }
 });
 
@@ -62,21 +62,34 @@ fn shown() -> Shown {
     }
 }
 
-fn address(ip: IpAddr) -> Option<Address> {
-    Address::parse(ip.to_string().as_bytes())
+/// The address, or a network around it if it ends in an even number.
+fn subject(ip: IpAddr) -> Subject {
+    let address = Address::from(ip);
+    let bits = address.family().bits();
+    let last = match address.ip() {
+        IpAddr::V4(v4) => v4.octets()[3],
+        IpAddr::V6(v6) => v6.octets()[15],
+    };
+    let widest = Subject::widest_ban(address.family());
+    let length = if last % 2 == 0 {
+        widest + last % (bits - widest)
+    } else {
+        bits
+    };
+    Subject::network(address, length)
 }
 
 /// What is written is read again as it was.
-fn written(family: Family, shown: &Shown, addresses: &BTreeSet<Address>) {
-    let own: BTreeSet<Address> = addresses
+fn written(family: Family, shown: &Shown, subjects: &BTreeSet<Subject>) {
+    let own: BTreeSet<Subject> = subjects
         .iter()
         .copied()
         .filter(|one| one.family() == family)
         .collect();
     for deny in [Deny::Drop, Deny::Reject] {
-        let text = render(family, shown, CHAIN, deny, addresses);
+        let text = render(family, shown, CHAIN, deny, subjects);
         let read = parse(text.as_bytes(), family, CHAIN).expect("what was written is whole");
-        assert_eq!((read.shown.as_ref(), &read.addresses), (Some(shown), &own));
+        assert_eq!((read.shown.as_ref(), &read.subjects), (Some(shown), &own));
         // One that was cut is never taken for a shorter one.
         let cut = text.len().saturating_sub(own.len() % 97 + 2);
         assert!(parse(&text.as_bytes()[..cut], family, CHAIN).is_err());
