@@ -1,6 +1,6 @@
 //! Follows every subject of one rule through its logs: failures in, bans out.
 
-use crate::model::{Address, Evidence, Failure, LinePlace, Subject, Thresholds};
+use crate::model::{Address, Evidence, Failure, LinePlace, Prefixes, Subject, Thresholds};
 
 use super::address_table::{AddressRow, AddressTable};
 use super::allow_list::AllowList;
@@ -115,6 +115,8 @@ const FEW: usize = 1 << 16;
 #[derive(Debug)]
 pub struct Judge<'a> {
     thresholds: Thresholds,
+    /// Whether each address is counted for itself.
+    counts_alone: bool,
     never: &'a AllowList,
     /// More open windows than this, and a sixteenth of it, are not remembered.
     most_windows: usize,
@@ -138,6 +140,7 @@ impl<'a> Judge<'a> {
     #[must_use]
     pub fn new(thresholds: Thresholds, never: &'a AllowList) -> Self {
         Judge {
+            counts_alone: thresholds.prefixes == Prefixes::default(),
             thresholds,
             never,
             most_windows: usize::MAX,
@@ -178,12 +181,20 @@ impl<'a> Judge<'a> {
         self.forgotten
     }
 
+    /// The number of the row of the one as whom failures of `address` are counted.
+    #[inline]
+    fn find(&self, address: Address) -> Option<usize> {
+        if self.counts_alone {
+            return self.known.find(address);
+        }
+        self.locate(address).1
+    }
+
     /// As whom failures of `address` are counted, and the number of the row of that one
     /// if it has one.
     ///
     /// A network that holds an address that is never banned is not formed: its addresses
     /// are counted one by one. So no two rows have the same first address.
-    #[inline]
     fn locate(&self, address: Address) -> (Subject, Option<usize>) {
         let subject = self.thresholds.prefixes.subject(address);
         let place = self.known.find(subject.first());
@@ -200,9 +211,12 @@ impl<'a> Judge<'a> {
     /// As whom failures of `address` are counted, if the state of that one has not been
     /// given, and is needed.
     #[must_use]
+    #[inline]
     pub fn unknown(&self, address: Address) -> Option<Subject> {
-        let (subject, place) = self.locate(address);
-        place.is_none().then_some(subject)
+        match self.find(address) {
+            Some(_) => None,
+            None => Some(self.locate(address).0),
+        }
     }
 
     /// Adds what the store knows of `subject`. To be called once, before its first
@@ -246,14 +260,16 @@ impl<'a> Judge<'a> {
         line: LinePlace,
         keep: impl FnOnce(&mut Evidence, Subject, &Failure, i64),
     ) -> Judged {
-        let (subject, place) = self.locate(failure.address);
-        let place =
-            place.or_else(|| self.enter(subject, SubjectState::default(), Connections::default()));
+        let place = self.find(failure.address).or_else(|| {
+            let (subject, _) = self.locate(failure.address);
+            self.enter(subject, SubjectState::default(), Connections::default())
+        });
         let Some(place) = place else {
             return Judged::default();
         };
         self.newest = self.newest.max(failure.at.secs);
         let known = &mut self.known.rows_mut()[place];
+        let subject = known.subject;
         if known.state.is_done() || known.state.has_cleared(failure.address, failure.at.secs) {
             let weighed = known.connections.weight();
             let counts = known.connections.count_line(failure, line);
@@ -294,7 +310,7 @@ impl<'a> Judge<'a> {
     /// it is counted in, is never banned, or is banned for ever.
     #[must_use]
     pub fn is_done_with(&self, address: Address) -> bool {
-        let (_, place) = self.locate(address);
+        let place = self.find(address);
         place.is_some_and(|place| self.known.rows()[place].state.is_done())
     }
 

@@ -289,7 +289,10 @@ impl Matcher {
 
 /// How many failures a line is by the number before `text`; one if it does not say.
 pub(super) fn times(text: Option<&str>, line: &[u8]) -> u32 {
-    let before = text.and_then(|text| memmem::find(line, text.as_bytes()));
+    let Some(text) = text else {
+        return 1;
+    };
+    let before = memmem::find(line, text.as_bytes());
     let before = before.map_or(&[][..], |at| &line[..at]);
     let digits = before.iter().rev().take_while(|byte| byte.is_ascii_digit());
     let digits = before.split_at(before.len() - digits.count()).1;
