@@ -116,6 +116,10 @@ pub(super) fn aggregate(
     store: Option<&Store>,
     bans: &mut Vec<(Ban, Evidence)>,
 ) -> Result<ChangedCandidates, StoreError> {
+    let of_rules = config.rules.iter().map(|rule| rule.aggregate);
+    if of_rules.chain([config.aggregate]).all(|one| one.is_none()) {
+        return Ok(ChangedCandidates::default());
+    }
     let mut rules: HashMap<Arc<str>, Option<Rule>> = HashMap::new();
     for name in bans.iter().filter_map(|(ban, _)| deciding_rule(ban)) {
         if !rules.contains_key(name) {

@@ -1,4 +1,5 @@
 use std::hash::{Hash as _, Hasher as _};
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use crate::model::{Address, Subject};
@@ -112,8 +113,20 @@ static SPECIAL: LazyLock<Vec<(Subject, &str)>> = LazyLock::new(|| {
     parsed.collect()
 });
 
+/// Whether the first byte of an address says that it is none of these: it is asked for each
+/// address that fails.
+fn is_ordinary(address: Address) -> bool {
+    match address.ip() {
+        IpAddr::V4(v4) => !matches!(v4.octets()[0], 0 | 127 | 169 | 224..),
+        IpAddr::V6(v6) => !matches!(v6.octets()[0], 0 | 0xfe..),
+    }
+}
+
 /// An address in `subject` that is one of these, and what it is.
 fn special(subject: Subject) -> Option<(Address, &'static str)> {
+    if subject.as_address().is_some_and(is_ordinary) {
+        return None;
+    }
     let found = SPECIAL.iter().find(|(range, _)| range.overlaps(subject));
     found.map(|(range, why)| (range.first().max(subject.first()), *why))
 }

@@ -89,7 +89,7 @@ fn kernel_a_ban_with_an_end_is_lifted_by_the_first_run_after_it() {
     assert_eq!(blocked(&programs), ["203.0.113.13", "2001:db8::13"]);
     assert!(!pair.connects("203.0.113.13"));
     let unbans = first_unbans(&pyfilter);
-    assert_eq!(column(&unbans, "ip"), ["2001:db8::13", "203.0.113.13"]);
+    assert_eq!(column(&unbans, "ip"), ["203.0.113.13", "2001:db8::13"]);
     assert_eq!(column(&unbans, "cause"), ["expired", "expired"]);
     in_force(&pyfilter, &programs, &[]);
     assert!(pair.connects("203.0.113.13"));
