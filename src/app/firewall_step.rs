@@ -107,17 +107,17 @@ impl FirewallStep {
         if self.apply_delta(settings, store)? {
             return Ok(());
         }
-        let committed = committed(store)?;
         let seen = self.seen.take();
         let seen = seen.or_else(|| {
             let (before, text) = look(settings);
             inspect(settings, before, text)
         });
         let Some((before, seen)) = seen else {
-            let outcome = firewall::remove(settings, Some(&committed.store), &committed.made);
+            let outcome = firewall::remove(settings, Some(&store.id()?), &store.made()?);
             self.keep(outcome);
             return Ok(());
         };
+        let committed = committed(store)?;
         let was_right = store.is_applied()? && !is_made_otherwise(settings, store)?;
         let difference = was_right.then(|| difference(&*seen));
         remember_to_make(&*seen, &committed.made, store)?;

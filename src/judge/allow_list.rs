@@ -113,18 +113,20 @@ static SPECIAL: LazyLock<Vec<(Subject, &str)>> = LazyLock::new(|| {
     parsed.collect()
 });
 
-/// Whether the first byte of an address says that it is none of these: it is asked for each
-/// address that fails.
-fn is_ordinary(address: Address) -> bool {
-    match address.ip() {
-        IpAddr::V4(v4) => !matches!(v4.octets()[0], 0 | 127 | 169 | 224..),
-        IpAddr::V6(v6) => !matches!(v6.octets()[0], 0 | 0xfe..),
-    }
+/// Whether the first byte of its addresses says that a subject holds none of these: it is
+/// asked for each subject that fails.
+fn is_ordinary(subject: Subject) -> bool {
+    let has_one_first_byte = subject.length() >= 8;
+    has_one_first_byte
+        && match subject.first().ip() {
+            IpAddr::V4(v4) => !matches!(v4.octets()[0], 0 | 127 | 169 | 224..),
+            IpAddr::V6(v6) => !matches!(v6.octets()[0], 0 | 0xfe..),
+        }
 }
 
 /// An address in `subject` that is one of these, and what it is.
 fn special(subject: Subject) -> Option<(Address, &'static str)> {
-    if subject.as_address().is_some_and(is_ordinary) {
+    if is_ordinary(subject) {
         return None;
     }
     let found = SPECIAL.iter().find(|(range, _)| range.overlaps(subject));

@@ -1,5 +1,7 @@
 //! Follows every subject of one rule through its logs: failures in, bans out.
 
+use std::cell::Cell;
+
 use crate::model::{Address, Evidence, Failure, LinePlace, Prefixes, Subject, Thresholds};
 
 use super::address_table::{AddressRow, AddressTable};
@@ -118,6 +120,9 @@ pub struct Judge<'a> {
     /// Whether each address is counted for itself.
     counts_alone: bool,
     never: &'a AllowList,
+    /// The address that was counted in a network last, and the number of the network's row:
+    /// most often it is asked for again.
+    last_found: Cell<Option<(Address, usize)>>,
     /// More open windows than this, and a sixteenth of it, are not remembered.
     most_windows: usize,
     known: AddressTable<Known>,
@@ -143,6 +148,7 @@ impl<'a> Judge<'a> {
             counts_alone: thresholds.prefixes == Prefixes::default(),
             thresholds,
             never,
+            last_found: Cell::new(None),
             most_windows: usize::MAX,
             known: AddressTable::default(),
             newest: i64::MIN,
@@ -187,7 +193,14 @@ impl<'a> Judge<'a> {
         if self.counts_alone {
             return self.known.find(address);
         }
-        self.locate(address).1
+        if let Some((last, place)) = self.last_found.get()
+            && last == address
+        {
+            return Some(place);
+        }
+        let place = self.locate(address).1;
+        self.last_found.set(place.map(|place| (address, place)));
+        place
     }
 
     /// As whom failures of `address` are counted, and the number of the row of that one
@@ -213,10 +226,12 @@ impl<'a> Judge<'a> {
     #[must_use]
     #[inline]
     pub fn unknown(&self, address: Address) -> Option<Subject> {
-        match self.find(address) {
-            Some(_) => None,
-            None => Some(self.locate(address).0),
+        if self.counts_alone {
+            return (self.known.find(address).is_none()).then(|| Subject::from(address));
         }
+        let (subject, place) = self.locate(address);
+        self.last_found.set(place.map(|place| (address, place)));
+        place.is_none().then_some(subject)
     }
 
     /// Adds what the store knows of `subject`. To be called once, before its first
@@ -232,7 +247,8 @@ impl<'a> Judge<'a> {
         state: SubjectState,
         connections: Connections,
     ) -> Option<usize> {
-        let state = if self.never.covers(subject) {
+        // Of a network it was asked before it was formed.
+        let state = if subject.is_address() && self.never.covers(subject) {
             SubjectState::never_banned()
         } else {
             state
@@ -346,6 +362,7 @@ impl<'a> Judge<'a> {
     /// With `drops_connections` the connections of these addresses are forgotten too.
     fn forget(&mut self, drops_connections: bool, mut is_over: impl FnMut(i64) -> bool) {
         let (open, opened, kept) = (&mut self.open, &mut self.opened, &mut self.kept);
+        self.last_found.set(None);
         self.known.retain_mut(|known| {
             if known.newest().is_some_and(&mut is_over) {
                 *kept -= known.weight();
