@@ -68,7 +68,7 @@ def wait_for(port, version=4, seconds=60, host=None):
             return
         except OSError:
             time.sleep(0.1)
-    raise SystemExit(f"nothing listens on port {port}: " + sh("ss -ltn; systemctl --failed; journalctl -n 40 --no-pager", False))
+    raise SystemExit(f"nothing listens on port {port}: " + sh("journalctl -n 20 --no-pager; systemctl --failed; ss -ltn", False))
 
 
 def restart(*units):
