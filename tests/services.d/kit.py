@@ -36,6 +36,11 @@ HOSTILE = [
 LINE_ENDS = {"LF": "\n", "CR": "\r", "CRLF": "\r\n"}
 
 
+def unless(*parts):
+    """One failure; of a text with one of `parts`, which leaves two readings, none or one."""
+    return lambda text: "0-1" if any(part in text for part in parts) else 1
+
+
 def with_lines(line):
     """What pretends to end the service's line and to begin `line`."""
     return [f"x{end}{line}{end}y" for end in LINE_ENDS.values()]
@@ -238,9 +243,10 @@ class Proof:
         return self.attempt("hostile", tried, act, failures, **more)
 
     def hostile_all(self, what, texts, act, failures=1, **more):
-        """`act(client, text)` for each of them."""
+        """`act(client, text)` for each of them; `failures` may be a function of the text."""
         for text in texts:
-            self.hostile(f"{what} {text!r}" if len(text) < 300 else f"{what} of {len(text)}", lambda client, text=text: act(client, text), failures, **more)
+            number = failures(text) if callable(failures) else failures
+            self.hostile(f"{what} {text!r}" if len(text) < 300 else f"{what} of {len(text)}", lambda client, text=text: act(client, text), number, **more)
 
     def keep(self, wait=1.5, without=()):
         """Writes the logs, and the table; lines with a text of `without` are left out."""
