@@ -80,15 +80,17 @@ impl Naive {
             };
             let status = || {
                 let status = std::str::from_utf8(&line[parts.status().unwrap()]).unwrap();
-                status.parse().unwrap()
+                status.parse::<u16>().ok()
             };
             let statuses = self.rule.statuses.as_deref();
             let counts = match &self.rule.patterns[*number].urls {
                 Urls::Read(pages) => {
                     let request = &line[parts.request().unwrap()];
-                    Requests::new(pages).failed(request, Some(status()), statuses)
+                    Requests::new(pages).failed(request, status(), statuses)
                 }
-                _ => Some(statuses.is_none_or(|statuses| statuses.contains(&status()))),
+                _ => Some(statuses.is_none_or(|statuses| {
+                    status().is_some_and(|status| statuses.contains(&status))
+                })),
             };
             let Some(counts) = counts else {
                 continue;

@@ -200,6 +200,7 @@ const LINES: &[(&str, Escape, &[&str])] = &[
         &[
             "Mar 02 04:05:06 sogod [7]: SOGoRootPage Login from 'PEER' for user 'TEXT' might not have worked - password policy: 65535  grace: -1  expire: -1  bound: 0",
             "Mar 02 04:05:06 sogod [7]: SOGoRootPage Login from '198.51.100.7, PEER' for user 'TEXT' might not have worked",
+            "Mar 02 04:05:06 sogod [7]: SOGoRootPage Login from 'TEXT, PEER' for user 'TEXT' might not have worked - password policy: 65535  grace: -1  expire: -1  bound: 0",
         ],
     ),
     (
@@ -318,6 +319,13 @@ const LINES: &[(&str, Escape, &[&str])] = &[
         "squid",
         word,
         &["1772424306.123      0 PEER TCP_DENIED/403 3854 TEXT TEXT TEXT HIER_NONE/- text/html"],
+    ),
+    (
+        "squid",
+        raw,
+        &[
+            "1772424306.123      0 PEER TCP_DENIED/407 3854 GET http://a/ TEXT HIER_NONE/- text/html",
+        ],
     ),
     (
         "phpmyadmin-syslog",

@@ -1,7 +1,8 @@
 //! The message of SOGo about a failed login.
 //!
 //! SOGo writes the header `X-Forwarded-For`, in which each proxy adds the address that it
-//! sees: the last one is that of our own proxy. The name behind it holds no quote.
+//! sees: the last one is that of our own proxy. Neither what stands before it nor the name
+//! behind it holds `' f`, so that no header takes the place of the rest of the line.
 //!
 //! As fail2ban, which passes over a client that sends such a header itself. SOGo writes a
 //! line break in a name as it is, so that its log can be forged ([`FORGEABLE`]).
@@ -29,6 +30,6 @@ const FORGEABLE: Forgeable = Forgeable::always(
 );
 
 const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
-    r"^(?P<time>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) sogod \[\d+\]: (?:\|?SOGo\|? )?SOGoRootPage Login from '(?:[^']*, )?(?P<ip>[^\s',]+)' for user '(?P<user>[^']*)' might not have worked(?: - password policy: \d*  grace: -?\d*  expire: -?\d*  bound: -?\d*)?\s*$",
+    r"^(?P<time>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) sogod \[\d+\]: (?:\|?SOGo\|? )?SOGoRootPage Login from '(?:[^']*, )?(?P<ip>[^\s',]+)' for user '(?P<user>(?:[^']|'(?:'| ')*(?:[^' ]| [^'f]))*(?:'(?:'| ')* ?)?)' might not have worked(?: - password policy: \d*  grace: -?\d*  expire: -?\d*  bound: -?\d*)?\s*$",
     &["SOGoRootPage Login from '"],
 )];

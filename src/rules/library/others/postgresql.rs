@@ -77,7 +77,7 @@ const PATTERNS: &[BuiltinPattern] = &[
         concat!(
             "^(?P<time>",
             iso_time!(),
-            r"(?: [A-Z]{2,5})?) \[\d+\] (?P<ip>\d+\.\d+\.\d+\.\d+|[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*) (?:[^:]* )?[^\s:]*[G-Zg-z_@-][^\s:]* FATAL:  ",
+            r"(?: [A-Z]{2,5})?) \[\d+\] (?P<ip>\d+\.\d+\.\d+\.\d+|[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*) (?:[^:]* )?[^ :]*[G-Zg-z_@-][^ :]* FATAL:  ",
             r#"password authentication failed for user "(?P<user>[^"]*)"$"#
         ),
         &["FATAL:  "],
