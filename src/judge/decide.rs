@@ -4,9 +4,10 @@ use std::cell::Cell;
 
 use crate::model::{Address, Evidence, Failure, LinePlace, Prefixes, Subject, Thresholds};
 
-use super::address_table::{AddressRow, AddressTable};
+use super::address_table::AddressTable;
 use super::allow_list::AllowList;
 use super::connections::Connections;
+use super::known_subject::{ChangedSubjects, KnownSubject};
 use super::subject_state::SubjectState;
 use super::window::Window;
 
@@ -36,76 +37,6 @@ pub struct Judged {
     pub decision: Option<Decision>,
 }
 
-/// What a judge knows that differs from what is stored, in the order of the subjects.
-/// These are the judge's own rows, not copies: there may be a million.
-#[derive(Debug, Default)]
-pub struct ChangedSubjects(Vec<Known>);
-
-impl ChangedSubjects {
-    /// Whether nothing differs.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The open windows.
-    pub fn windows(&self) -> impl Iterator<Item = (Subject, &Window)> {
-        let known = self.0.iter();
-        known
-            .map(|known| (known.subject, &known.state.window))
-            .filter(|(_, window)| window.is_changed())
-    }
-
-    /// The same, mutable.
-    pub fn windows_mut(&mut self) -> impl Iterator<Item = (Subject, &mut Window)> {
-        let known = self.0.iter_mut();
-        known
-            .map(|known| (known.subject, &mut known.state.window))
-            .filter(|(_, window)| window.is_changed())
-    }
-
-    /// The connections.
-    pub fn connections(&self) -> impl Iterator<Item = (Subject, &Connections)> {
-        let known = self.0.iter();
-        known
-            .map(|known| (known.subject, &known.connections))
-            .filter(|(_, connections)| connections.is_changed())
-    }
-}
-
-/// A subject and what is known of it.
-#[derive(Debug)]
-struct Known {
-    subject: Subject,
-    state: SubjectState,
-    connections: Connections,
-}
-
-impl AddressRow for Known {
-    fn address(&self) -> Address {
-        self.subject.first()
-    }
-}
-
-impl Known {
-    /// The second at which the newest failure of its open window counts; none if it has
-    /// no open window.
-    fn newest(&self) -> Option<i64> {
-        self.state.window.newest()
-    }
-
-    /// Whether anything is known.
-    fn is_something(&self) -> bool {
-        let has_state = self.newest().is_some() || self.state.counts_from != i64::MIN;
-        has_state || !self.connections.open().is_empty()
-    }
-
-    /// How many bytes of memory it takes beside this value itself.
-    fn weight(&self) -> usize {
-        self.state.weight() + self.connections.weight()
-    }
-}
-
 /// In seconds: a window whose newest failure is this much behind the newest stamp may
 /// be forgotten, unless `request_time` is longer.
 const BEHIND: i64 = 86_400;
@@ -125,7 +56,7 @@ pub struct Judge<'a> {
     last_found: Cell<Option<(Address, usize)>>,
     /// More open windows than this, and a sixteenth of it, are not remembered.
     most_windows: usize,
-    known: AddressTable<Known>,
+    known: AddressTable<KnownSubject>,
     /// The newest stamp of a failure.
     newest: i64,
     /// How many windows are open.
@@ -256,7 +187,7 @@ impl<'a> Judge<'a> {
         if self.known.rows().len() >= self.tidy_at || self.has_too_many() {
             self.tidy();
         }
-        let known = Known {
+        let known = KnownSubject {
             subject,
             state,
             connections,
@@ -342,7 +273,12 @@ impl<'a> Judge<'a> {
         self.forget_connections(behind);
         self.forget(false, |newest| newest < behind);
         if self.has_too_many() {
-            let mut all: Vec<i64> = self.known.rows().iter().filter_map(Known::newest).collect();
+            let mut all: Vec<i64> = self
+                .known
+                .rows()
+                .iter()
+                .filter_map(KnownSubject::newest)
+                .collect();
             let surplus = all.len() - self.most_windows;
             let (_, &mut oldest, _) = all.select_nth_unstable(surplus);
             let earlier = all[..surplus].iter().filter(|&&newest| newest < oldest);
@@ -606,7 +542,7 @@ mod tests {
             bans(&mut judge, &some(&steps));
             prop_assert_eq!(judge.open, open(&judge).len());
             prop_assert_eq!(judge.opened(), i64::try_from(judge.open).unwrap());
-            prop_assert_eq!(judge.kept, judge.known.rows().iter().map(Known::weight).sum::<usize>());
+            prop_assert_eq!(judge.kept, judge.known.rows().iter().map(KnownSubject::weight).sum::<usize>());
             prop_assert!(judge.known.rows().iter().all(|known| judge.unknown(known.subject.first()).is_none()));
         }
 
@@ -651,7 +587,7 @@ mod tests {
                 let stored = |kept: &Evidence| {
                     Evidence::from_bytes(kept.as_bytes(), |_| {}).unwrap_or_default()
                 };
-                let Known { subject, state, connections } = known;
+                let KnownSubject { subject, state, connections } = known;
                 let connections = connections_to_bytes(connections.open());
                 let connections = Connections::stored(connections_from_bytes(&connections).unwrap());
                 let window = &state.window;

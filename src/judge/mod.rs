@@ -7,6 +7,7 @@
 //! | `subject_state.rs` | one subject under one rule: takes a failure, fills the window |
 //! | `address_table.rs` | a row for each address or network, found by its first address |
 //! | `allow_list.rs` | the addresses that are never banned |
+//! | `known_subject.rs` | a subject and what is known of it |
 //! | `decide.rs` | follows every subject of a rule through its logs |
 //! | `aggregate.rs` | bans within a network → a ban of the network |
 //! | `what_if.rs` | the same failures under other thresholds |
@@ -16,6 +17,7 @@ mod aggregate;
 mod allow_list;
 mod connections;
 mod decide;
+mod known_subject;
 mod subject_state;
 mod what_if;
 mod window;
@@ -24,7 +26,8 @@ pub use address_table::{AddressRow, AddressTable};
 pub use aggregate::{Aggregator, NetworkDecision, NetworkState};
 pub use allow_list::AllowList;
 pub use connections::{Connections, Counts};
-pub use decide::{ChangedSubjects, Decision, Judge, Judged};
+pub use decide::{Decision, Judge, Judged};
+pub use known_subject::ChangedSubjects;
 pub use subject_state::{FilledWindow, SubjectPast, SubjectState};
 pub use what_if::{Trial, TrialFailure, TrialOutcome};
 pub use window::{Kept, Pushed, Window};
