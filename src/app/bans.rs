@@ -83,9 +83,7 @@ pub(super) fn ban(mut context: Context, args: &cli::BanArgs, console: Console) -
     {
         for argument in &args.subjects {
             let subject = argument.given.subject;
-            if let Ok(Some(by)) = store.blocked_by(subject)
-                && by != subject
-            {
+            if let Ok(Some(by)) = store.wider_in_force(subject) {
                 console.say(&format!(
                     "{subject} is within {by}, which is banned: its own ban holds when that one ends."
                 ));

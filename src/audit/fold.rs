@@ -9,7 +9,7 @@ use crate::model::{Aggregate, Failure, LinePlace, Rule, Stamp, Subject, Threshol
 use super::addresses::{Addresses, Row, number};
 use super::histogram::Histogram;
 use super::names::NameCounts;
-use super::subjects::{CountedAs, NetworkFolds, SubjectFold, subject_of};
+use super::subjects::{CountedAs, NetworkFolds, SubjectFold};
 use super::trials::Trials;
 
 /// In seconds: a clock that is a little fast does not write stamps so far in the
@@ -237,7 +237,7 @@ impl<'a> Fold<'a> {
         if !self.settings.period.has(at.secs) {
             let outside = &mut self.connections_outside;
             let is_formed = |network| outside.contains_key(&network) || !never.covers(network);
-            let subject = subject_of(failure.address, prefixes, is_formed);
+            let subject = prefixes.counted_as(failure.address, is_formed);
             let connections = outside.entry(subject);
             let counts = connections
                 .or_default()

@@ -3,21 +3,6 @@
 use crate::judge::{AddressRow, AddressTable, AllowList, Connections, SubjectState, TrialFailure};
 use crate::model::{Address, Prefixes, Subject};
 
-/// As whom failures of `address` are counted; `is_formed` says of a network whether it is
-/// one: it is not if it holds an address that is never banned.
-pub(super) fn subject_of(
-    address: Address,
-    prefixes: Prefixes,
-    is_formed: impl FnOnce(Subject) -> bool,
-) -> Subject {
-    let subject = prefixes.subject(address);
-    if subject.is_address() || is_formed(subject) {
-        subject
-    } else {
-        Subject::from(address)
-    }
-}
-
 /// What is known of a subject under the rule that is being read.
 #[derive(Debug, Default)]
 pub(super) struct SubjectFold {
@@ -62,15 +47,15 @@ impl NetworkFolds {
         prefixes: Prefixes,
         never: &AllowList,
     ) -> CountedAs {
-        let mut number = None;
-        subject_of(address, prefixes, |network| {
-            number = self.0.find(network.first());
-            if number.is_none() && !never.covers(network) {
-                let fold = SubjectFold::default();
-                number = self.0.add(NetworkFold { network, fold });
-            }
-            number.is_some()
-        });
+        let network = prefixes.subject(address);
+        if network.is_address() {
+            return CountedAs::Address;
+        }
+        let mut number = self.0.find(network.first());
+        if number.is_none() && !never.covers(network) {
+            let fold = SubjectFold::default();
+            number = self.0.add(NetworkFold { network, fold });
+        }
         let number = number.and_then(|number| u32::try_from(number).ok());
         number.map_or(CountedAs::Address, CountedAs::Network)
     }

@@ -140,16 +140,13 @@ impl<'a> Judge<'a> {
     /// A network that holds an address that is never banned is not formed: its addresses
     /// are counted one by one. So no two rows have the same first address.
     fn locate(&self, address: Address) -> (Subject, Option<usize>) {
-        let subject = self.thresholds.prefixes.subject(address);
-        let place = self.known.find(subject.first());
-        if subject.is_address() {
-            return (subject, place);
-        }
-        let place = place.filter(|&place| self.known.rows()[place].subject == subject);
-        if place.is_some() || !self.never.covers(subject) {
-            return (subject, place);
-        }
-        (Subject::from(address), self.known.find(address))
+        let is_formed = |network: Subject| {
+            let place = self.known.find(network.first());
+            let is_known = place.is_some_and(|place| self.known.rows()[place].subject == network);
+            is_known || !self.never.covers(network)
+        };
+        let subject = self.thresholds.prefixes.counted_as(address, is_formed);
+        (subject, self.known.find(subject.first()))
     }
 
     /// As whom failures of `address` are counted, if the state of that one has not been
@@ -199,8 +196,8 @@ impl<'a> Judge<'a> {
 
     /// Takes the next failure of the log. Its line stands at `line`. `keep` puts the
     /// failure into the evidence of the window; it gets the window's subject, the failure
-    /// with the number that counts, and the second at which it counts. A subject that was not introduced
-    /// has no past.
+    /// with the number that counts, and the second at which it counts. A subject that was
+    /// not introduced has no past.
     pub fn on_failure(
         &mut self,
         failure: &Failure,

@@ -175,6 +175,19 @@ impl Prefixes {
             IpAddr::V6(_) => Subject::network(address, self.ipv6),
         }
     }
+
+    /// As whom failures of `address` are counted: as that network, or as the address alone
+    /// where the network is not formed. `is_formed` says it of a network: one that holds an
+    /// address that is never banned is not.
+    #[must_use]
+    pub fn counted_as(self, address: Address, is_formed: impl FnOnce(Subject) -> bool) -> Subject {
+        let subject = self.subject(address);
+        if subject.is_address() || is_formed(subject) {
+            subject
+        } else {
+            Subject::from(address)
+        }
+    }
 }
 
 fn is_ipv4_behind_ipv6(bits: u128) -> bool {

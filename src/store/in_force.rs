@@ -67,6 +67,11 @@ impl Store {
         Ok(networks.around(subject).next().map(|(network, ())| network))
     }
 
+    /// The wider subject in force that holds `subject`, if one does.
+    pub fn wider_in_force(&self, subject: Subject) -> Result<Option<Subject>, StoreError> {
+        Ok(self.blocked_by(subject)?.filter(|by| *by != subject))
+    }
+
     fn networks_in_force(&self) -> Result<NetworkMap<()>, StoreError> {
         let select = "SELECT ip FROM banned_ip WHERE instr(ip, '/')";
         let found: Vec<Subject> = self.valid_rows(select, [], subject)?;
@@ -117,15 +122,11 @@ impl Commit<'_> {
         let mut all = self.in_force.all.borrow_mut();
         let all = match &mut *all {
             Some(all) => all,
-            unread => unread.insert(self.store_in_force()?),
+            unread => unread.insert(Store::in_force(self)?),
         };
         let last = Subject::from(network.last());
         let held = all.range(network..=last);
         Ok(held.copied().filter(|held| *held != network).collect())
-    }
-
-    fn store_in_force(&self) -> Result<BTreeSet<Subject>, StoreError> {
-        Store::in_force(self)
     }
 
     /// The subjects with bans that are not lifted within `network`, without itself.

@@ -15,8 +15,9 @@ use crate::store::{Store, StoreError};
 
 /// As whom a rule counts `subject`: as the network that holds it, or as itself.
 pub(super) fn counted_as(thresholds: &Thresholds, subject: Subject, never: &AllowList) -> Subject {
-    let counted = thresholds.prefixes.subject(subject.first());
-    if counted.holds(subject) && !never.covers(counted) {
+    let is_formed = |network| !never.covers(network);
+    let counted = thresholds.prefixes.counted_as(subject.first(), is_formed);
+    if counted.holds(subject) {
         counted
     } else {
         subject
@@ -130,11 +131,10 @@ impl FailureSink for Search<'_> {
 impl Search<'_> {
     /// As whom a failure of `address` is counted.
     fn counted_as(&self, address: Address) -> Subject {
-        let counted = self.looked.rule.thresholds.prefixes.subject(address);
-        if self.subjects.contains_key(&counted) {
-            return counted;
-        }
-        counted_as(&self.looked.rule.thresholds, address.into(), self.never)
+        let is_formed =
+            |network| self.subjects.contains_key(&network) || !self.never.covers(network);
+        let prefixes = self.looked.rule.thresholds.prefixes;
+        prefixes.counted_as(address, is_formed)
     }
 
     /// Whether a failure of `address` that is counted in `subject` does not count at `at`.

@@ -61,7 +61,8 @@ pub(super) fn work(
             changes.shared.only_here = *only_here;
             let mut lifted = Vec::new();
             for subject in subjects {
-                match held_by(*subject, store.as_deref())? {
+                let wider = store.as_deref().map(|store| store.wider_in_force(*subject));
+                match wider.transpose()?.flatten() {
                     Some(network) => context.notices.problems.push(Problem::new(format!(
                         "{subject} is within {network}, which is banned: un-ban that, or wait until its ban ends"
                     ))),
@@ -79,12 +80,6 @@ pub(super) fn work(
         }
     }
     Ok(sources)
-}
-
-/// The wider subject in force that blocks this one.
-fn held_by(subject: Subject, store: Option<&Store>) -> Result<Option<Subject>, StoreError> {
-    let blocked = store.map(|store| store.blocked_by(subject)).transpose()?;
-    Ok(blocked.flatten().filter(|by| *by != subject))
 }
 
 /// Reads the logs of the rules within the time and the memory of a run.
