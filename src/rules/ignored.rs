@@ -1,17 +1,19 @@
 //! The lines that are no failures of a rule though a pattern matches them.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use regex::bytes::Regex;
-
-use super::validate::compile;
+use super::automaton::{self, Automaton};
+use super::pattern::parse;
+use super::program::PatternProgram;
 
 /// The expressions of such lines, compiled when a line first matches a pattern. Each
-/// worker has a clone, so that none waits for the memory of another.
+/// worker has a clone: clones share what is compiled, but not the tables that are written
+/// to.
 #[derive(Debug, Clone)]
 pub struct IgnoredLines {
-    texts: Vec<String>,
-    compiled: OnceLock<Vec<Regex>>,
+    texts: Arc<[String]>,
+    program: Arc<OnceLock<Option<Arc<PatternProgram>>>>,
+    own: Option<Automaton>,
 }
 
 impl IgnoredLines {
@@ -19,21 +21,30 @@ impl IgnoredLines {
     #[must_use]
     pub fn new(texts: &[String]) -> Self {
         IgnoredLines {
-            texts: texts.to_vec(),
-            compiled: OnceLock::new(),
+            texts: texts.into(),
+            program: Arc::default(),
+            own: None,
         }
     }
 
     /// Whether one of them matches `line`.
     #[must_use]
-    pub fn have(&self, line: &[u8]) -> bool {
+    pub fn have(&mut self, line: &[u8]) -> bool {
         if self.texts.is_empty() {
             return false;
         }
-        // A checked configuration holds none that can not be compiled.
-        let compile = |text: &String| compile(text).ok();
-        let compiled =
-            (self.compiled).get_or_init(|| self.texts.iter().filter_map(compile).collect());
-        compiled.iter().any(|regex| regex.is_match(line))
+        if self.own.is_none() {
+            let program = self.program.get_or_init(|| compile(&self.texts));
+            self.own = program.clone().map(Automaton::new);
+        }
+        let own = self.own.as_mut();
+        own.is_some_and(|own| own.find(line).is_some())
     }
+}
+
+/// None if one can not be compiled, which a checked configuration does not hold.
+fn compile(texts: &[String]) -> Option<Arc<PatternProgram>> {
+    let parsed = texts.iter().map(|text| parse(text).ok());
+    let parsed: Vec<_> = parsed.collect::<Option<_>>()?;
+    PatternProgram::without_parts(&parsed, automaton::MOST).map(Arc::new)
 }

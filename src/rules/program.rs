@@ -91,17 +91,22 @@ impl PatternProgram {
             .into_iter()
             .map(|read| read.parsed().ok())
             .collect::<Option<_>>()?;
-        let anywhere: Vec<Cow<'_, Hir>> = patterns
-            .iter()
-            .map(|parsed| anywhere(&parsed.hir))
-            .collect();
-        let nfa = Compiler::new()
-            .configure(Config::new().utf8(false))
-            .build_many_from_hir(&anywhere)
-            .ok()?;
+        let nfa = machine(patterns.iter().map(|parsed| &parsed.hir))?;
         let slots = (patterns.iter().enumerate())
             .map(|(number, parsed)| slots(&nfa, number, parsed.groups, users))
             .collect::<Option<_>>()?;
+        Self::of(nfa, places, slots, room)
+    }
+
+    /// Compiles expressions of which a match has no parts: that there is one is all that
+    /// is asked. None as above.
+    pub(super) fn without_parts(expressions: &[Hir], room: usize) -> Option<Self> {
+        let places: Vec<usize> = (0..expressions.len()).collect();
+        let slots = vec![[None; 2 * PARTS]; expressions.len()];
+        Self::of(machine(expressions.iter())?, places, slots, room)
+    }
+
+    fn of(nfa: NFA, places: Vec<usize>, slots: Vec<Slots>, room: usize) -> Option<Self> {
         let byte_classes = *nfa.byte_classes();
         let mut classes = [0; 256];
         let mut representatives = vec![0; byte_classes.alphabet_len()];
@@ -224,6 +229,17 @@ impl PatternProgram {
     pub(super) fn slots_of(&self, pattern: PatternID) -> &Slots {
         &self.slots[pattern.as_usize()]
     }
+}
+
+/// The machine of expressions that are tried in this order.
+fn machine<'h>(expressions: impl Iterator<Item = &'h Hir>) -> Option<NFA> {
+    let anywhere: Vec<Cow<'_, Hir>> = expressions.map(anywhere).collect();
+    let config = Config::new().utf8(false);
+    let mut compiler = Compiler::new();
+    compiler
+        .configure(config)
+        .build_many_from_hir(&anywhere)
+        .ok()
 }
 
 fn slots(nfa: &NFA, pattern: usize, groups: Groups, users: bool) -> Option<Slots> {

@@ -24,7 +24,7 @@ fn hidden(now: i64, rule: &Rule, log: &str, lines: &[u8], findings: &mut CheckFi
     if own.is_empty() {
         return;
     }
-    let ignored = IgnoredLines::new(&own);
+    let mut ignored = IgnoredLines::new(&own);
     let all = Rule {
         ignored: Vec::new(),
         ..rule.clone()
