@@ -1,7 +1,7 @@
 //! The rules of the library at work: `pyfilter rules`, lines that are ignored or have no
 //! address, several rules on one log, and the table of rules in the manual.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pyfilter::app::generate::rules::page;
 
@@ -158,17 +158,19 @@ fn a_line_that_says_how_many_attempts_there_were_counts_as_many() {
 }
 
 #[test]
-fn rules_that_read_one_log_find_what_each_finds_alone() {
+fn rules_that_read_the_same_logs_find_what_each_finds_alone() {
     const RULES: [&str; 5] = ["postfix", "postfix-sasl", "dovecot", "cyrus-imap", "sieve"];
     let log: String = RULES
         .iter()
         .map(|rule| std::fs::read_to_string(fixture(&format!("rules/{rule}.log"))).unwrap())
         .collect();
+    // In the second log all comes again, the last rule's lines first.
+    let again: String = log.split_inclusive('\n').rev().collect();
     let failures = |rules: &[&str]| {
-        let sandbox = Sandbox::new().log("mail.log", &log);
-        let path = sandbox.path("mail.log");
+        let sandbox = Sandbox::new().log("mail.log", &log).log("more.log", &again);
+        let paths = ["mail.log", "more.log"].map(|name| sandbox.path(name));
         let sections = rules.iter().map(|rule| {
-            let section = serde_json::json!({ "log_files": path });
+            let section = serde_json::json!({ "log_files": paths });
             ((*rule).to_owned(), section)
         });
         let sections: serde_json::Map<_, _> = sections.collect();
@@ -177,13 +179,16 @@ fn rules_that_read_one_log_find_what_each_finds_alone() {
         let sources = json["sources"].as_array().unwrap().clone();
         let counts = sources.iter().map(|source| {
             let rule = source["rule"].as_str().unwrap().to_owned();
-            (rule, source["failures"].as_u64().unwrap())
+            let path = source["path"].as_str().unwrap();
+            let log = path.ends_with("mail.log");
+            ((rule, log), source["failures"].as_u64().unwrap())
         });
-        counts.collect::<std::collections::BTreeMap<String, u64>>()
+        counts.collect::<BTreeMap<(String, bool), u64>>()
     };
     let together = failures(&RULES);
-    for rule in RULES {
-        assert_eq!(failures(&[rule])[rule], together[rule], "{rule}");
-        assert!(together[rule] > 0, "{rule}");
-    }
+    let alone = RULES.map(|rule| failures(&[rule]));
+    let alone: BTreeMap<_, _> = alone.into_iter().flatten().collect();
+    assert_eq!(alone, together);
+    assert_eq!(together.len(), 2 * RULES.len());
+    assert!(together.values().all(|&found| found > 0), "{together:?}");
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::config::{Config, FirstContact};
 use crate::logs::{
-    self, Budget, Discovered, Inputs, LastPositions, LogChanged, LogPlaces, NewSource, ReadReport,
+    self, Budget, Discovered, Inputs, LastPositions, LogPlaces, NewSource, ReadAgain, ReadReport,
 };
 use crate::model::{Ban, Escaped, Evidence, Problem, Rule, SourceSpec};
 use crate::report::SourceRow;
@@ -36,8 +36,8 @@ pub(super) struct RuleOutcome {
 const TRIES: u32 = 3;
 
 /// The order in which rules are read: first those that have little to be read, so
-/// that what they leave of their time is there for the others. Rules that read one log,
-/// and nothing but that, stand together.
+/// that what they leave of their time is there for the others. Rules that read the same logs,
+/// and nothing but those, stand together.
 pub(super) fn order(
     store: Option<&Store>,
     rules: &[Rule],
@@ -52,11 +52,8 @@ pub(super) fn order(
     }
     let mut together: Vec<Vec<usize>> = Vec::new();
     for n in order {
-        let of_log = only_log(&found[n]).and_then(|log| {
-            let mut groups = together.iter_mut();
-            groups.find(|group| only_log(&found[group[0]]) == Some(log))
-        });
-        match of_log {
+        let mut groups = together.iter_mut();
+        match groups.find(|group| read_the_same(&found[group[0]], &found[n])) {
             Some(group) => group.push(n),
             None => together.push(vec![n]),
         }
@@ -64,12 +61,14 @@ pub(super) fn order(
     Ok(together)
 }
 
-/// The log that a rule reads, if it reads nothing else.
-fn only_log(found: &Discovered) -> Option<&Path> {
-    match (&*found.logs, &*found.journals) {
-        ([log], []) => Some(&log.name),
-        _ => None,
-    }
+/// Whether two rules read the same logs, and nothing but those.
+fn read_the_same(one: &Discovered, other: &Discovered) -> bool {
+    let logs_alone = |found: &Discovered| found.journals.is_empty() && !found.logs.is_empty();
+    logs_alone(one) && logs_alone(other) && log_names(one).eq(log_names(other))
+}
+
+fn log_names(found: &Discovered) -> impl Iterator<Item = &Path> {
+    found.logs.iter().map(|log| &*log.name)
 }
 
 /// About how many bytes of a rule's logs are to be read: of the live files alone.
@@ -121,8 +120,8 @@ pub(super) type FoundRule<'a> = (&'a Rule, &'a Discovered);
 /// Reads the logs of rules on from where the last run left them, as far as the budget
 /// goes. `cleared` says who is being un-banned in this run.
 ///
-/// Rules that read the same bytes of one log read them in one pass. If a rule is at
-/// another place than the others, or the log changes meanwhile, each reads by itself.
+/// Rules that read the same bytes of the same logs read them in one pass. If a rule is at
+/// another place than the others, or a log changes meanwhile, each reads by itself.
 pub(super) fn read_group(
     context: &Context,
     store: Option<&SharedStore<'_>>,
@@ -190,7 +189,7 @@ fn read_once(
     inputs: Vec<Inputs>,
     cleared: &ClearedSubjects,
     budget: &mut Budget,
-) -> Result<Result<Vec<RuleOutcome>, LogChanged>, StoreError> {
+) -> Result<Result<Vec<RuleOutcome>, ReadAgain>, StoreError> {
     let past = || KnownPast::Stored(cleared);
     let evaluators = rules.iter();
     let evaluators = evaluators.map(|(rule, _)| Evaluator::new(context, rule, store, past()));
@@ -208,7 +207,7 @@ fn outcome(
     mut evaluator: Evaluator<'_, '_>,
     mut report: ReadReport,
     budget: &Budget,
-) -> Result<RuleOutcome, LogChanged> {
+) -> Result<RuleOutcome, ReadAgain> {
     let context = evaluator.context;
     let bans = std::mem::take(&mut evaluator.bans);
     let mut outcome = RuleOutcome::of(rule, &mut report, bans);
@@ -321,4 +320,39 @@ pub(super) fn read_apart(
     let mut evaluator = Evaluator::new(context, rule, store.as_ref(), KnownPast::Apart);
     let mut report = evaluator.evaluate(inputs, budget)?;
     Ok(RuleOutcome::of(rule, &mut report, evaluator.bans))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However their sections list them.
+    #[test]
+    fn rules_that_read_the_same_logs_stand_together() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        std::fs::write(path("a.log"), "a\n").unwrap();
+        std::fs::write(path("b.log"), "b\n".repeat(9)).unwrap();
+        let spec = |name: &str| SourceSpec::Files(path(name));
+        let sections = [
+            vec![spec("a.log"), spec("b.log")],
+            vec![spec("b.log")],
+            vec![spec("*.log")],
+            vec![spec("b.log"), spec("a.log")],
+            vec![
+                spec("a.log"),
+                spec("b.log"),
+                SourceSpec::Journal("x".to_owned()),
+            ],
+        ];
+        let ssh = Config::defaults(dir.path()).rule_named("ssh").unwrap();
+        let rules = sections.map(|sources| Rule {
+            sources,
+            ..ssh.clone()
+        });
+        let found = rules.iter().map(|rule| logs::discover(&rule.sources));
+        let found: Vec<Discovered> = found.collect();
+        let order = order(None, &rules, &found).unwrap();
+        assert_eq!(order, [vec![1], vec![0, 2, 3], vec![4]]);
+    }
 }

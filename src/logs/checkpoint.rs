@@ -11,10 +11,11 @@ use super::open::Opened;
 use super::reading::Reading;
 use super::segment::Left;
 
-/// A file changed while it was read, so that what was found in it can not
-/// be trusted: the reading is to be done again.
+/// What was read does not count, and is to be read again, by each rule alone: a file changed
+/// meanwhile, so that what was found in it can not be trusted, or rules that read several
+/// logs together found too much of it at different ends.
 #[derive(Debug)]
-pub struct LogChanged;
+pub struct ReadAgain;
 
 /// Where the next run goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,12 +46,12 @@ pub(super) fn checkpoint(
     opened: &Opened,
     generation: &Generation,
     reading: &Reading,
-) -> Result<Generation, LogChanged> {
+) -> Result<Generation, ReadAgain> {
     let old = &generation.cursor;
     let cursor = match opened.packing {
         None => of_plain(opened, old, reading)
             .unwrap_or_default()
-            .ok_or(LogChanged)?,
+            .ok_or(ReadAgain)?,
         Some(_) if reading.end == old.offset => old.clone(),
         Some(_) => {
             let head = if old.offset == 0 {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::model::{Generation, JournalCursor, JournalPosition};
 
-use super::checkpoint::{Checkpoint, LogChanged, SourcePosition, checkpoint};
+use super::checkpoint::{Checkpoint, ReadAgain, SourcePosition, checkpoint};
 use super::part::{InputPart, PartKind};
 use super::segment::Left;
 
@@ -43,10 +43,13 @@ impl Input {
         self.parts.iter().any(|part| part.segment.is_some())
     }
 
-    /// Whether these are the same bytes of the same files as those of `other`.
+    /// Whether these are the same bytes of the same files as those of `other`, and have
+    /// their turn when those have it.
     pub(super) fn is_like(&self, other: &Input) -> bool {
         let mut parts = self.parts.iter().zip(&other.parts);
-        self.parts.len() == other.parts.len() && parts.all(|(one, another)| one.is_like(another))
+        self.is_behind() == other.is_behind()
+            && self.parts.len() == other.parts.len()
+            && parts.all(|(one, another)| one.is_like(another))
     }
 
     /// Whether the last run left something of it: then it is read alone, after all
@@ -60,7 +63,7 @@ impl Input {
     }
 
     /// How far it was read; none if that is not remembered.
-    pub(super) fn checkpoint(self) -> Result<Option<Checkpoint>, LogChanged> {
+    pub(super) fn checkpoint(self) -> Result<Option<Checkpoint>, ReadAgain> {
         let was_behind = self.is_behind();
         let (position, left) = match self.before {
             LastState::Unkept => return Ok(None),

@@ -14,7 +14,7 @@
 //! | [`Inputs::kept`] | from their starts, as far as runs have read them | `explain` |
 //! | [`Inputs::files`] | from their starts | files on the command line |
 //!
-//! Several rules that read the same bytes of one log read them in one pass
+//! Several rules that read the same bytes of the same logs read them in one pass
 //! ([`Inputs::read_together`]): each block is read and unpacked once, and matched by the
 //! matcher of each rule. Each rule keeps inputs of its own, and so its own cursors: a rule
 //! that is at another place reads by itself, and joins the others when it has come as far.
@@ -22,11 +22,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::model::{Escaped, Generation, GenerationState, JournalCursor, JournalPosition, Problem};
+use crate::model::{Escaped, Generation, JournalCursor, JournalPosition, Problem};
 use crate::rules::{Clock, Matcher};
 
 use super::budget::Budget;
-use super::checkpoint::{Checkpoint, LogChanged};
+use super::checkpoint::{Checkpoint, ReadAgain};
 use super::discover::{Discovered, Log, each_once};
 use super::follow::follow;
 use super::input::{Input, LastState};
@@ -38,7 +38,7 @@ use super::sink::FailureSink;
 use super::sizes::Sizes;
 use super::standard::named;
 use super::status::Status;
-use super::whole::generations;
+use super::whole::{generations, kept_files};
 
 /// What is to be read for a rule.
 #[derive(Debug, Default)]
@@ -99,6 +99,8 @@ pub struct LogReader<'a, M, S> {
 #[derive(Debug)]
 pub struct ReadReport {
     inputs: Vec<Input>,
+    /// Whether the rules have to read one after the other.
+    gave_up: bool,
     /// What could not be read, and what was lost.
     pub problems: Vec<Problem>,
 }
@@ -272,14 +274,13 @@ impl Inputs {
         !self.sources.iter().any(Input::is_unread)
     }
 
-    /// Whether these are the same bytes of one log as those of `other`, which another rule
-    /// reads: then both may be read in one pass.
+    /// Whether these are the same bytes of the same logs, in the same order, as those of
+    /// `other`, which another rule reads: then both may be read in one pass.
     #[must_use]
     pub fn are_like(&self, other: &Inputs) -> bool {
-        match (&*self.sources, &*other.sources) {
-            ([one], [another]) => one.is_like(another),
-            _ => false,
-        }
+        let mut sources = self.sources.iter().zip(&other.sources);
+        self.sources.len() == other.sources.len()
+            && sources.all(|(one, another)| one.is_like(another))
     }
 
     /// Reads them within a budget, and hands the failures to the reader's sink: of each
@@ -312,8 +313,9 @@ impl Inputs {
             reads.push(matches!(matcher, Ok(Some(_))));
             match matcher {
                 Ok(Some(matcher)) => {
-                    // One pass takes the time of one input.
-                    budget.leave_over(usize::from(!matchers.is_empty()));
+                    // One pass takes the time of one rule.
+                    let is_first = matchers.is_empty();
+                    budget.leave_over(if is_first { 0 } else { inputs.sources.len() });
                     matchers.push(matcher);
                     sinks.push(reader.sink);
                 }
@@ -331,12 +333,13 @@ impl Inputs {
         }
         let reading = all.iter_mut().zip(&reads).filter(|(_, reads)| **reads);
         let mut reading: Vec<&mut Inputs> = reading.map(|(inputs, _)| inputs).collect();
+        let mut gave_up = false;
         if let Some(first) = reading.first() {
             let busy = first.sources.iter().filter(|input| input.is_unread());
             let sizes = first.sizes.unwrap_or(Sizes::for_sources(busy.count()));
             let sources = reading.iter_mut().map(|inputs| &mut *inputs.sources);
-            let mut sources: Vec<&mut [Input]> = sources.collect();
-            scan(budget, &mut sources, &matchers, sizes, &mut sinks);
+            let sources = &mut sources.collect::<Vec<_>>();
+            gave_up = !scan(budget, sources, &matchers, sizes, &mut sinks);
         }
         let report = |(mut inputs, rule): (Inputs, &str)| {
             let parts = inputs.sources.iter().flat_map(|input| &input.parts);
@@ -344,31 +347,12 @@ impl Inputs {
             inputs.problems.extend(told);
             ReadReport {
                 inputs: inputs.sources,
+                gave_up,
                 problems: inputs.problems,
             }
         };
         all.into_iter().zip(names).map(report).collect()
     }
-}
-
-/// The files of a log, oldest first: what runs have read of it, what the
-/// configuration names, and the log itself.
-fn kept_files(log: &Log, known: Vec<Generation>) -> Vec<PathBuf> {
-    let read = known.into_iter().filter(|generation| {
-        let is_there = generation.live || generation.path.exists();
-        is_there
-            && matches!(
-                generation.state,
-                GenerationState::Followed | GenerationState::Resting | GenerationState::Cut
-            )
-    });
-    let mut paths: Vec<PathBuf> = read.map(|generation| generation.path).collect();
-    paths.extend(log.named.iter().cloned());
-    if log.live {
-        paths.retain(|path| *path != log.name);
-        paths.push(log.name.clone());
-    }
-    paths
 }
 
 impl ReadReport {
@@ -388,8 +372,11 @@ impl ReadReport {
     /// How far each log and journal was read.
     ///
     /// # Errors
-    /// A log has changed while it was read.
-    pub fn checkpoints(self) -> Result<Vec<Checkpoint>, LogChanged> {
+    /// A log has changed while it was read, or the rules have to read one after the other.
+    pub fn checkpoints(self) -> Result<Vec<Checkpoint>, ReadAgain> {
+        if self.gave_up {
+            return Err(ReadAgain);
+        }
         let checkpoints = self.inputs.into_iter().map(Input::checkpoint);
         checkpoints.filter_map(Result::transpose).collect()
     }

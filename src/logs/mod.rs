@@ -63,7 +63,7 @@ mod whole;
 
 pub use blocks::LONGEST_LINE;
 pub use budget::Budget;
-pub use checkpoint::{Checkpoint, LogChanged, SourcePosition};
+pub use checkpoint::{Checkpoint, ReadAgain, SourcePosition};
 pub use discover::{Discovered, Log, discover, each_once};
 pub use inputs::{Inputs, LastPositions, LogPlaces, LogReader, NewSource, ReadReport};
 pub use journal::{

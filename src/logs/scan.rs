@@ -13,7 +13,7 @@ use super::budget::{Budget, divide};
 use super::input::Input;
 use super::sink::{FailureSink, MatchedFailure, More};
 use super::sizes::Sizes;
-use super::source::{Head, SourceReader, Turn, merge};
+use super::source::{Head, SourceReader, Turn, let_go_on, merge};
 
 /// Reads all inputs in parallel and hands their failures to `sink`, in the order that
 /// [`Inputs::read`](super::inputs::Inputs::read) tells.
@@ -23,21 +23,24 @@ use super::source::{Head, SourceReader, Turn, merge};
 /// the time that is left over, and stops where that is used up.
 ///
 /// Several rules may read together, each with its inputs, its matcher and its sink, in
-/// the same order. They read the same bytes of one input: of several, what one rule waits
-/// for could stand behind what another has no room for.
+/// the same order. They read the same bytes of the same inputs. False if that was given
+/// up: what one rule waits for stands behind more failures of another than there is room
+/// for. Then what the sinks were given does not count.
+#[must_use]
 pub(super) fn scan<S: FailureSink>(
     budget: &mut Budget,
     inputs: &mut [&mut [Input]],
     matchers: &[Matcher],
     sizes: Sizes,
     sinks: &mut [&mut S],
-) {
+) -> bool {
     let busy = inputs[0].iter().filter(|input| input.is_unread());
     let mut scan = Scan {
         pool: Pool::new(matchers),
         // Among several sources one failure left out may change the order of others.
         alone: busy.count() == 1,
         sources: Vec::new(),
+        gave_up: false,
     };
     for n in 0..inputs[0].len() {
         let mut of_rules: Vec<&mut Input> = inputs.iter_mut().map(|all| &mut all[n]).collect();
@@ -49,7 +52,7 @@ pub(super) fn scan<S: FailureSink>(
     let together: Vec<usize> = together.map(|(n, _)| n).collect();
     let mut has_room = scan.read(&together, budget, sinks);
     let mut waiting = scan.waiting();
-    while let Some(n) = waiting.pop() {
+    while let Some(n) = waiting.pop().filter(|_| !scan.gave_up) {
         let source = &mut scan.sources[n];
         source.turn = Turn::Alone;
         budget.extend(&mut source.account, waiting.len() + 1);
@@ -62,6 +65,7 @@ pub(super) fn scan<S: FailureSink>(
         let mut of_rules: Vec<&mut Input> = inputs.iter_mut().map(|all| &mut all[n]).collect();
         source.finish(&mut of_rules);
     }
+    !scan.gave_up
 }
 
 /// A reading that goes on.
@@ -70,6 +74,8 @@ struct Scan<'a> {
     sources: Vec<SourceReader>,
     /// Whether there is only one source.
     alone: bool,
+    /// Whether rules that read together wait for each other in vain.
+    gave_up: bool,
 }
 
 impl Scan<'_> {
@@ -109,6 +115,14 @@ impl Scan<'_> {
                 }
             }
             self.exchange();
+            let its_turn = self
+                .sources
+                .iter_mut()
+                .filter(|source| source.is_its_turn());
+            if !let_go_on(&mut its_turn.collect::<Vec<_>>()) {
+                self.gave_up = true;
+                return false;
+            }
             for &n in &turn {
                 let source = &mut self.sources[n];
                 if source.is_over() {

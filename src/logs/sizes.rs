@@ -14,6 +14,8 @@ pub struct Sizes {
     /// How many bytes the failures of a source may take that wait to be
     /// merged with those of the others.
     pub room: usize,
+    /// The same, at most, where rules that read together wait for each other.
+    pub most_room: usize,
     /// The same of a segment whose turn has not come.
     pub ahead: usize,
 }
@@ -33,6 +35,7 @@ impl Sizes {
             stride: 4 << 20,
             segments: threads,
             room: share.clamp(64 << 10, 2 << 20),
+            most_room: 64 << 20,
             ahead: (share / threads).clamp(64 << 10, 4 << 20),
         }
     }

@@ -1,5 +1,10 @@
 //! A source: an input's parts while they are read, and the failures that come next;
 //! those of several merged.
+//!
+//! Rules that read together wait for each other where they read several logs: of two rules
+//! one may wait for its next failure in the first log, which is not read on since the
+//! failures of the other have no room there; and that one waits in the same way for the
+//! second log. Then the logs that are waited for get more room, up to [`Sizes::most_room`].
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -20,7 +25,8 @@ use super::sizes::Sizes;
 /// The failures of a source that come next.
 #[derive(Default)]
 pub(super) struct Head {
-    found: FoundBlocks,
+    /// Of each rule.
+    found: Vec<FoundBlocks>,
     /// Whether nothing can follow them.
     last: bool,
     /// The parts of the input of each rule: each counts what was handed over of it.
@@ -35,8 +41,6 @@ struct FoundBlocks(VecDeque<FoundBlock>);
 struct FoundBlock {
     /// The part that the block is of.
     part: usize,
-    /// The rule that found them.
-    rule: usize,
     found: BlockFailures,
 }
 
@@ -57,30 +61,46 @@ impl FoundBlocks {
 
 impl Head {
     fn is_over(&mut self) -> bool {
-        self.found.front().is_none() && self.last
+        self.last && self.found.iter_mut().all(|found| found.front().is_none())
     }
 
-    /// Puts the next failure among the others; false if none can be known
+    fn weight(&self) -> usize {
+        self.found.iter().map(FoundBlocks::weight).sum()
+    }
+
+    /// Whether more has to be read before the next failure of a rule is known.
+    fn keeps_waiting(&mut self, rule: usize) -> bool {
+        !self.last && self.found[rule].front().is_none()
+    }
+
+    /// Puts the next failure of a rule among the others; false if none can be known
     /// before more was read.
-    fn offer(&mut self, source: usize, next: &mut BinaryHeap<Reverse<(Stamp, usize)>>) -> bool {
-        match self.found.front().and_then(|block| block.found.peek()) {
+    fn offer(
+        &mut self,
+        rule: usize,
+        source: usize,
+        next: &mut BinaryHeap<Reverse<(Stamp, usize)>>,
+    ) -> bool {
+        let front = self.found[rule].front();
+        match front.and_then(|block| block.found.peek()) {
             Some(failure) => next.push(Reverse((failure.at, source))),
             None => return self.last,
         }
         true
     }
 
-    /// Hands over the failures that come before `other`, one at least. `tell` takes the
-    /// number of the rule and says how many failures it counts one as.
+    /// Hands over the failures of a rule that come before `other`, one at least. `tell`
+    /// takes the number of the rule and says how many failures it counts one as.
     fn hand_over(
         &mut self,
+        rule: usize,
         rank: usize,
         other: Option<(Stamp, usize)>,
         tell: &mut impl FnMut(usize, MatchedFailure<'_>) -> u32,
     ) {
         let mut first = true;
-        while let Some(FoundBlock { part, rule, found }) = self.found.front() {
-            let (rule, part) = (*rule, &mut self.parts[*rule][*part]);
+        while let Some(FoundBlock { part, found }) = self.found[rule].front() {
+            let part = &mut self.parts[rule][*part];
             while let Some(failure) = found.peek() {
                 if !first && other.is_some_and(|other| other < (failure.at, rank)) {
                     return;
@@ -103,25 +123,61 @@ impl Head {
     }
 }
 
-/// Hands over failures until those of a source are used up that may have more.
+/// Hands over the failures of each rule until those of a source are used up that may have
+/// more.
 pub(super) fn merge(
+    heads: &mut [(usize, Head)],
+    tell: &mut impl FnMut(usize, MatchedFailure<'_>) -> u32,
+) {
+    let rules = heads.first().map_or(0, |(_, head)| head.found.len());
+    for rule in 0..rules {
+        merge_rule(rule, heads, tell);
+    }
+}
+
+fn merge_rule(
+    rule: usize,
     heads: &mut [(usize, Head)],
     tell: &mut impl FnMut(usize, MatchedFailure<'_>) -> u32,
 ) {
     let mut next = BinaryHeap::new();
     for (rank, (_, head)) in heads.iter_mut().enumerate() {
-        if !head.offer(rank, &mut next) {
+        if !head.offer(rule, rank, &mut next) {
             return;
         }
     }
     while let Some(Reverse((_, rank))) = next.pop() {
         let other = next.peek().map(|&Reverse(other)| other);
         let (_, head) = &mut heads[rank];
-        head.hand_over(rank, other, tell);
-        if !head.offer(rank, &mut next) {
+        head.hand_over(rule, rank, other, tell);
+        if !head.offer(rule, rank, &mut next) {
             return;
         }
     }
+}
+
+/// Gives the sources more room that rules wait for, if each rule waits for one, and none
+/// of the sources is read on. False if one has all the room that it may have: then the
+/// rules have to read one after the other.
+pub(super) fn let_go_on(sources: &mut [&mut SourceReader]) -> bool {
+    let rules = sources.first().map_or(0, |source| source.head.found.len());
+    let is_stuck = sources.iter().all(|source| source.rests())
+        && (0..rules).all(|rule| {
+            let mut heads = sources.iter_mut().map(|source| &mut source.head);
+            heads.any(|head| head.keeps_waiting(rule))
+        });
+    if rules == 0 || !is_stuck {
+        return true;
+    }
+    for source in sources {
+        if (0..rules).any(|rule| source.head.keeps_waiting(rule)) {
+            source.sizes.room *= 2;
+            if source.sizes.room > source.sizes.most_room {
+                return false;
+            }
+        }
+    }
+    true
 }
 
 /// When a source is read.
@@ -169,6 +225,8 @@ impl SourceReader {
             .iter_mut()
             .map(|input| std::mem::take(&mut input.parts));
         source.head.parts = parts.collect();
+        let rules = source.head.parts.len();
+        source.head.found.resize_with(rules, FoundBlocks::default);
         for n in 0..source.head.parts[0].len() {
             let parts = source.head.parts.iter_mut();
             let mut segments = parts.filter_map(|parts| parts[n].segment.take());
@@ -220,7 +278,7 @@ impl SourceReader {
     /// Hands over what was read, as far as there is room for it.
     pub(super) fn exchange(&mut self) {
         let head = &mut self.head;
-        let mut weight = head.found.weight();
+        let mut weight = head.weight();
         while let Some(reader) = self.readers.get_mut(self.first) {
             if weight >= self.sizes.room {
                 return;
@@ -228,7 +286,7 @@ impl SourceReader {
             if let Some((rule, found)) = reader.hand_over() {
                 weight += found.weight();
                 let part = reader.part;
-                head.found.0.push_back(FoundBlock { part, rule, found });
+                head.found[rule].0.push_back(FoundBlock { part, found });
             } else if reader.is_over() {
                 self.first += 1;
             } else {
@@ -236,6 +294,11 @@ impl SourceReader {
             }
         }
         head.last = true;
+    }
+
+    /// Whether nothing more is read before failures are handed over.
+    fn rests(&self) -> bool {
+        self.head.last || self.head.weight() >= self.sizes.room
     }
 
     /// Ends the reading in the segment whose turn it is: what was found in it is

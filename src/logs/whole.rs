@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::model::{Escaped, Problem};
+use crate::model::{Escaped, Generation, GenerationState, Problem};
 
 use super::discover::{Directories, Log};
 use super::follow::{Followed, follow};
@@ -63,4 +63,24 @@ fn read_whole(followed: &mut Followed) {
         };
         followed.parts.push(part);
     }
+}
+
+/// The files of a log, oldest first: what runs have read of it, what the
+/// configuration names, and the log itself.
+pub(super) fn kept_files(log: &Log, known: Vec<Generation>) -> Vec<PathBuf> {
+    let read = known.into_iter().filter(|generation| {
+        let is_there = generation.live || generation.path.exists();
+        is_there
+            && matches!(
+                generation.state,
+                GenerationState::Followed | GenerationState::Resting | GenerationState::Cut
+            )
+    });
+    let mut paths: Vec<PathBuf> = read.map(|generation| generation.path).collect();
+    paths.extend(log.named.iter().cloned());
+    if log.live {
+        paths.retain(|path| *path != log.name);
+        paths.push(log.name.clone());
+    }
+    paths
 }

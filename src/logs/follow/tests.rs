@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::super::bytes::bytes_at;
-use super::super::checkpoint::{LogChanged, checkpoint};
+use super::super::checkpoint::{ReadAgain, checkpoint};
 use super::super::discover::discover;
 use super::super::part::PartKind;
 use super::super::reading::Reading;
@@ -250,7 +250,7 @@ impl Runs {
 }
 
 /// Notes how far a part was read.
-fn go_on(part: &InputPart, generations: &mut [Generation]) -> Result<(), LogChanged> {
+fn go_on(part: &InputPart, generations: &mut [Generation]) -> Result<(), ReadAgain> {
     let PartKind::Generation(number, opened) = &part.kind else {
         unreachable!("what is followed is a generation");
     };
@@ -462,7 +462,7 @@ impl Named {
                     counted.extend(text.lines().map(|line| line[..8].parse::<u32>().unwrap()));
                 }
                 now.push(followed.generations);
-                Ok::<(), LogChanged>(())
+                Ok::<(), ReadAgain>(())
             });
             if settled.is_ok() {
                 let names = logs.into_iter().map(|log| log.name);

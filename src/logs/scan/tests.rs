@@ -26,6 +26,7 @@ const SMALL: Sizes = Sizes {
     stride: 1024,
     segments: 2,
     room: 4096,
+    most_room: 1 << 20,
     ahead: 1024,
 };
 
@@ -175,7 +176,7 @@ fn scan_for(
     sink: &mut impl FailureSink,
 ) {
     let matchers = std::slice::from_ref(matcher);
-    scan(budget, &mut [inputs], matchers, SMALL, &mut [sink]);
+    assert!(scan(budget, &mut [inputs], matchers, SMALL, &mut [sink]));
 }
 
 /// Reads a log, and the generation before it, in runs that stop early, and expects each
@@ -297,54 +298,124 @@ fn another_rule() -> Rule {
     other
 }
 
+/// What rules find in files when they read them together: of each rule the file and the
+/// place of its failures in their order; and of each rule's reading of each file how far it
+/// went, and how many failures were found and counted. None if they gave up.
+fn find_together(
+    rules: &[Rule],
+    files: &[PathBuf],
+    sizes: Sizes,
+) -> Option<(Vec<Vec<(PathId, u64)>>, Vec<(u64, u64, u64)>)> {
+    let mut found = vec![Vec::new(); rules.len()];
+    let sinks = found.iter_mut().map(|found| {
+        |matched: MatchedFailure<'_>| {
+            found.push((matched.path, matched.failure.offset));
+            Counted::as_failures(1)
+        }
+    });
+    let mut sinks: Vec<_> = sinks.collect();
+    let inputs = || Inputs::files(files, 0, |_| "").with_sizes(sizes);
+    assert!(inputs().are_like(&inputs()));
+    let readers = rules.iter().zip(&mut sinks).map(|(rule, sink)| {
+        let reader = LogReader {
+            rule: "test",
+            matcher: move || Matcher::new(rule, Clock::new(0)),
+            sink,
+        };
+        (inputs(), reader)
+    });
+    let reports = Inputs::read_together(readers.collect(), &mut Budget::unlimited());
+    let totals = (reports.iter().flat_map(ReadReport::parts))
+        .map(|part| (part.reading.end, part.reading.totals.failures, part.counted))
+        .collect();
+    let checked: Result<Vec<_>, _> = reports.into_iter().map(ReadReport::checkpoints).collect();
+    checked.ok().map(|_| (found, totals))
+}
+
 #[test]
 fn rules_that_read_together_find_what_each_finds_alone() {
     let dir = tempfile::tempdir().unwrap();
     for packs in [false, true] {
         let path = dir.path().join(if packs { "log.gz" } else { "log" });
-        write(
-            &path,
-            0,
-            &[Part::Lines(5_000), Part::TooLong, Part::Lines(300)],
-            packs,
-        );
-        let matchers =
-            [rule(), another_rule()].map(|rule| Matcher::new(&rule, Clock::new(0)).unwrap());
-        let inputs = || Inputs::files(std::slice::from_ref(&path), 0, |_| "").with_sizes(SMALL);
-        let read = |which: &[usize]| {
-            let mut found = vec![Vec::new(); which.len()];
-            let mut sinks: Vec<_> = found
-                .iter_mut()
-                .map(|found| {
-                    |matched: MatchedFailure<'_>| {
-                        found.push(matched.failure.offset);
-                        Counted::as_failures(1)
-                    }
-                })
-                .collect();
-            let rules = which.iter().zip(&mut sinks).map(|(&n, sink)| {
-                let matcher = matchers[n].clone();
-                let reader = LogReader {
-                    rule: "test",
-                    matcher: move || Ok(matcher),
-                    sink,
-                };
-                (inputs(), reader)
-            });
-            let reports = Inputs::read_together(rules.collect(), &mut Budget::unlimited());
-            let totals: Vec<(u64, u64, u64)> = reports
-                .iter()
-                .flat_map(ReadReport::parts)
-                .map(|part| (part.reading.end, part.reading.totals.failures, part.counted))
-                .collect();
-            (found, totals)
-        };
-        assert!(inputs().are_like(&inputs()));
-        let (one, one_totals) = read(&[0]);
-        let (other, other_totals) = read(&[1]);
+        let parts = [Part::Lines(5_000), Part::TooLong, Part::Lines(300)];
+        write(&path, 0, &parts, packs);
+        let read =
+            |rules: &[Rule]| find_together(rules, std::slice::from_ref(&path), SMALL).unwrap();
+        let (one, one_totals) = read(&[rule()]);
+        let (other, other_totals) = read(&[another_rule()]);
         assert_eq!((one[0].len(), other[0].len()), (5_300, 530));
-        let (both, totals) = read(&[0, 1]);
+        let (both, totals) = read(&[rule(), another_rule()]);
         assert_eq!(both, [one, other].concat());
         assert_eq!(totals, [one_totals, other_totals].concat());
     }
+}
+
+/// Three rules of which each finds the lines of its own user.
+fn rules_of_users() -> [Rule; 3] {
+    ["ann", "bob", "eve"].map(|user| {
+        let mut of_user = rule();
+        let text = &mut of_user.patterns[0].text;
+        *text = text.replace("for root", &format!("for {user}"));
+        of_user
+    })
+}
+
+/// A log of failures, each of one of the users, at the second that is given.
+fn log_of_users(path: &Path, failures: &[(usize, u32)]) {
+    let mut file = File::create(path).unwrap();
+    for &(user, second) in failures {
+        let user = ["ann", "bob", "eve"][user];
+        let line = line(7).replace("root", user);
+        let line = line.replace("00:00:00", &format!("00:00:{second:02}"));
+        file.write_all(line.as_bytes()).unwrap();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Also if stamps go back, and each log has failures of one rule alone for long.
+    #[test]
+    fn rules_find_in_several_logs_what_each_finds_alone(
+        logs in prop::collection::vec(
+            prop::collection::vec((0usize..3, 0u32..60, 1usize..200), 0..12),
+            1..4,
+        ),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut files = Vec::new();
+        for (n, runs) in logs.iter().enumerate() {
+            let runs = runs.iter();
+            let failures = runs.flat_map(|&(user, second, count)| {
+                std::iter::repeat_n((user, second), count)
+            });
+            files.push(dir.path().join(format!("log{n}")));
+            log_of_users(&files[n], &failures.collect::<Vec<_>>());
+        }
+        let rules = rules_of_users();
+        let (together, totals) = find_together(&rules, &files, SMALL).unwrap();
+        let alone = rules.chunks(1).map(|rule| find_together(rule, &files, SMALL).unwrap());
+        let (alone, alone_totals): (Vec<_>, Vec<_>) = alone.unzip();
+        prop_assert_eq!(together, alone.concat());
+        prop_assert_eq!(totals, alone_totals.concat());
+    }
+}
+
+/// One rule waits for the first log, the other for the second one.
+#[test]
+fn rules_that_wait_for_each_other_get_room_and_give_up_without_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = ["first", "second"].map(|name| dir.path().join(name));
+    for (user, file) in files.iter().enumerate() {
+        log_of_users(file, &vec![(user, 0); 4_000]);
+    }
+    let rules = &rules_of_users()[..2];
+    let (found, _) = find_together(rules, &files, SMALL).unwrap();
+    assert_eq!([found[0].len(), found[1].len()], [4_000; 2]);
+    let narrow = Sizes {
+        most_room: 4 * SMALL.room,
+        ..SMALL
+    };
+    assert_eq!(find_together(rules, &files, narrow), None);
+    assert!(find_together(&rules[..1], &files, narrow).is_some());
 }
