@@ -13,7 +13,7 @@ use fuzz::files;
 use fuzz::lines::{clock, shipped};
 use fuzz::reading::in_blocks;
 use libfuzzer_sys::fuzz_target;
-use pyfilter::logs::{Budget, Inputs, LogReader, MatchedFailure, Sizes, Counted, stream};
+use pyfilter::logs::{Budget, Counted, Inputs, LogReader, MatchedFailure, Sizes, stream};
 use pyfilter::rules::Matcher;
 
 /// What a few kilobytes may come to here.
