@@ -369,6 +369,7 @@ const LINES: &[(&str, Escape, &[&str])] = &[
             "2026/03/02 04:05:06 HTTPRequest [W] Failed authentication attempt for TEXT from PEER:40022: user does not exist [uid: 0, name: TEXT]",
             "2026/03/02 04:05:06 .../web/auth/auth.go:204:SignInPost() [W] Failed authentication attempt for TEXT from PEER: Email address does not exist [email: TEXT]",
             "2026/03/02 04:05:06 modules/ssh/ssh.go:314:sshConnectionFailed() [W] Failed connection from PEER:40022 with error: [ssh: no auth passed yet, ssh: unknown method \"TEXT\"]",
+            "2026/03/02 04:05:06 modules/ssh/ssh.go:314:sshConnectionFailed() [W] Failed connection from PEER:40022 with error: ssh: disconnect, reason 11: TEXT",
             "2026/03/02 04:05:06 modules/ssh/ssh.go:200:publicKeyHandler() [W] Invalid SSH username TEXT - must use git for all git operations via ssh",
             "Mar  2 04:05:06 host gitea[7]: 2026/03/02 04:05:06 .../auth.go:204:SignInPost() [W] Failed authentication attempt for TEXT from PEER:40022: user's password is invalid [uid: 0, name: TEXT]",
         ],

@@ -6,6 +6,9 @@
 //! they tell of a wrong API token, and of requests without a login or with one that has
 //! ended, which an open page sends by itself: only the first counts.
 //!
+//! VE and the gateway believe a header with an address only with `PROXY_REAL_IP_HEADER`; then
+//! `PROXY_REAL_IP_ALLOW_FROM` has to name the proxy, or anybody can send it.
+//!
 //! As fail2ban, and the three other products, logins by `OpenID`, and API tokens. What VE and
 //! the gateway answer a wrong API token stands in their access logs alone.
 

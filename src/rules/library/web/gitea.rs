@@ -62,13 +62,15 @@ macro_rules! failure {
     };
 }
 
-/// The same of a connection to the server of ssh.
+/// The same of a connection to the server of ssh: what was tried, or how the client, which
+/// has no other key, or the server said that this was all.
 macro_rules! ssh_failure {
     () => {
         concat!(
             r"(?:(?:\.\.\.)?[\w./-]+:\d+:\S+ |[\w./:()-]+ )?\[\w+\] (?:\[[\w-]+\] )?Failed connection from ",
             address_port!(),
-            r" with error: \[(?:ssh: no auth passed yet, )?(?:permission denied|ssh: (?:password|publickey|keyboard|unknown)).*\]$",
+            r" with error: (?:\[(?:ssh: no auth passed yet, )?(?:permission denied|ssh: (?:password|publickey|keyboard|unknown)).*\]",
+            r"|ssh: disconnect, reason (?:2|11|13|14): .*)$",
         )
     };
 }
