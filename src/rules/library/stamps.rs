@@ -1,8 +1,5 @@
 //! The time formats of logs that services write themselves.
 
-/// Of nginx's error log: `2026/03/02 04:05:06`.
-pub(super) const SLASHED: &[&str] = &["%Y/%m/%d %H:%M:%S%.f"];
-
 /// Of Apache's error log: `Mon Mar 02 04:05:06.123456 2026`.
 pub(super) const WEEKDAY_FIRST: &[&str] = &["%a %b %d %H:%M:%S%.f %Y"];
 

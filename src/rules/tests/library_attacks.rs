@@ -82,12 +82,18 @@ const LINES: &[(&str, Escape, &[&str])] = &[
         &[
             "Mar  2 04:05:06 host pvedaemon[7]: authentication failure; rhost=PEER user=TEXT msg=TEXT",
             "Mar  2 04:05:06 host proxmox-backup-proxy[7]: authentication failure; rhost=[PEER]:40022 user=TEXT msg=TEXT",
+            "Mar  2 04:05:06 host pvedaemon[7]: openid authentication failure; rhost=PEER msg=TEXT",
+            "Mar  2 04:05:06 host pvedaemon[7]: authentication failure; rhost= user=TEXT msg=TEXT",
+            "2026-03-02T04:05:06Z: authentication failure; rhost=PEER:40022 user=TEXT msg=TEXT",
         ],
     ),
     (
         "webmin-auth",
         raw,
-        &["Mar  2 04:05:06 host webmin[7]: Invalid login as TEXT from PEER"],
+        &[
+            "Mar  2 04:05:06 host webmin[7]: Invalid login as TEXT from PEER",
+            "Mar  2 04:05:06 host webmin[7]: Unknown SSL certificate TEXT",
+        ],
     ),
     (
         "cockpit",
@@ -316,6 +322,14 @@ const LINES: &[(&str, Escape, &[&str])] = &[
         ],
     ),
     (
+        "traefik-auth",
+        raw,
+        &[
+            r#"PEER - TEXT [02/Mar/2026:04:05:06 +0000] "GET /TEXT HTTP/2.0" 401 17 "TEXT" "TEXT" 7 "a@docker" "-" 1ms"#,
+            r#"PEER - - [02/Mar/2026:04:05:06 +0000] "GET /TEXT HTTP/2.0" 200 17 "TEXT" "TEXT""#,
+        ],
+    ),
+    (
         "squid",
         word,
         &["1772424306.123      0 PEER TCP_DENIED/403 3854 TEXT TEXT TEXT HIER_NONE/- text/html"],
@@ -337,6 +351,8 @@ const LINES: &[(&str, Escape, &[&str])] = &[
         backslashes,
         &[
             r#"{"reqId":"x","time":"2026-03-02T04:05:06+00:00","remoteAddr":"PEER","url":"TEXT","message":"Login failed: TEXT (Remote IP: PEER)","userAgent":"TEXT"}"#,
+            r#"{"reqId":"x","time":"2026-03-02T04:05:06+00:00","remoteAddr":"PEER","url":"TEXT","message":"Two-factor challenge failed: TEXT (Remote IP: PEER)","userAgent":"TEXT"}"#,
+            r#"Mar  2 04:05:06 host Nextcloud[7]: {"reqId":"x","time":"2026-03-02T04:05:06+00:00","url":"TEXT","message":"Login failed: 'TEXT' (Remote IP: 'PEER')","userAgent":"TEXT"}"#,
         ],
     ),
     (
@@ -351,6 +367,11 @@ const LINES: &[(&str, Escape, &[&str])] = &[
         raw,
         &[
             "2026/03/02 04:05:06 HTTPRequest [W] Failed authentication attempt for TEXT from PEER:40022: user does not exist [uid: 0, name: TEXT]",
+            "2026/03/02 04:05:06 .../web/auth/auth.go:204:SignInPost() [W] Failed authentication attempt for TEXT from PEER: Email address does not exist [email: TEXT]",
+            "2026/03/02 04:05:06 modules/ssh/ssh.go:314:sshConnectionFailed() [W] Failed connection from PEER:40022 with error: [ssh: no auth passed yet, ssh: unknown method \"TEXT\"]",
+            "2026/03/02 04:05:06 modules/ssh/ssh.go:314:sshConnectionFailed() [W] Failed connection from PEER:40022 with error: ssh: disconnect, reason 11: TEXT",
+            "2026/03/02 04:05:06 modules/ssh/ssh.go:200:publicKeyHandler() [W] Invalid SSH username TEXT - must use git for all git operations via ssh",
+            "Mar  2 04:05:06 host gitea[7]: 2026/03/02 04:05:06 .../auth.go:204:SignInPost() [W] Failed authentication attempt for TEXT from PEER:40022: user's password is invalid [uid: 0, name: TEXT]",
         ],
     ),
     (
@@ -358,6 +379,7 @@ const LINES: &[(&str, Escape, &[&str])] = &[
         backslashes,
         &[
             r#"{"severity":"INFO","time":"2026-03-02T04:05:06.123Z","meta.user":"TEXT","message":"Failed Login: username=TEXT ip=PEER"}"#,
+            r#"{"severity":"INFO","message":"Failed Login: username=TEXT ip=PEER","time":"2026-03-02T04:05:06.123Z"}"#,
         ],
     ),
     (
@@ -366,6 +388,9 @@ const LINES: &[(&str, Escape, &[&str])] = &[
         &[
             r#"logger=context userId=0 orgId=0 uname="TEXT" t=2026-03-02T04:05:06Z level=info msg="Invalid username or password" error="TEXT" remote_addr=PEER traceID="#,
             r#"logger=context userId=0 orgId=0 uname= t=2026-03-02T04:05:06Z level=info msg="Request Completed" path="TEXT" remote_addr=PEER referer="TEXT""#,
+            r#"logger=context userId=0 orgId=0 uname= t=2026-03-02T04:05:06Z level=info msg=Unauthorized error="[password-auth.failed] TEXT" remote_addr=PEER traceID="#,
+            r#"logger=context userId=0 orgId=0 uname= t=2026-03-02T04:05:06Z level=info msg="Request Completed" path="TEXT" remote_addr=PEER referer="TEXT" errorMessageID=password-auth.failed error="TEXT""#,
+            r#"Mar  2 04:05:06 host grafana[7]: logger=context t=2026-03-02T04:05:06Z level=info msg="Request Completed" path="TEXT" remote_addr=PEER referer="TEXT" errorMessageID=password-auth.failed error="TEXT""#,
         ],
     ),
     (
@@ -373,6 +398,8 @@ const LINES: &[(&str, Escape, &[&str])] = &[
         raw,
         &[
             "[2026-03-02 04:05:06.123][vaultwarden::api::identity][ERROR] Username or password is incorrect. Try again. IP: PEER. Username: TEXT.",
+            "[2026-03-02 04:05:06.123][request][INFO] GET /TEXT",
+            "Mar  2 04:05:06 host vaultwarden[7]: [2026-03-02 04:05:06.123][vaultwarden::api::identity][ERROR] Username or password is incorrect. Try again. IP: PEER. Username: TEXT.",
         ],
     ),
     (

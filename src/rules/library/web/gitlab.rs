@@ -4,7 +4,8 @@
 //! In the log of JSON, quotes and line breaks of a name are escaped, and the order of the fields
 //! does not matter but for the time, which may stand before or behind the message.
 //!
-//! As fail2ban. In the plain log a line break in a name is not escaped ([`FORGEABLE`]).
+//! As fail2ban, and wrong second factors, which have the method behind the address. Of tokens,
+//! and of git over HTTP and SSH, there is no such message. In the plain log a line break in a name is not escaped ([`FORGEABLE`]).
 
 use super::super::contract::{BuiltinPattern, BuiltinRule, Offer, Proof};
 use super::super::forgeable::{FixedVersion, Forgeable};
@@ -12,8 +13,8 @@ use super::super::stamps;
 
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "gitlab",
-    counts: "failed logins at GitLab",
-    proof: Proof::Documentation("GitLab's documentation of application_json.log"),
+    counts: "failed logins and wrong second factors at GitLab",
+    proof: Proof::Documentation("the source of GitLab 17 (sessions_controller.rb)"),
     sample: "{\"severity\":\"INFO\",\"time\":\"2026-03-02T04:05:06.123Z\",\"correlation_id\":\"x\",\"message\":\"Failed Login: username=bob ip=203.0.113.9\"}",
     patterns: PATTERNS,
     time_formats: stamps::ISO,
@@ -38,6 +39,13 @@ const FORGEABLE: Forgeable = Forgeable {
     in_usual_logs: false,
 };
 
+/// The message in JSON. The last address is the true one; a method stands behind it.
+macro_rules! failure {
+    () => {
+        r#""message":"Failed Login: user(?:name)?=(?P<user>(?:[^"\\]|\\.)*) ip=(?P<ip>[^"\s]+)(?: method=\w+)?""#
+    };
+}
+
 const PATTERNS: &[BuiltinPattern] = &[
     BuiltinPattern::new(
         concat!(
@@ -45,26 +53,26 @@ const PATTERNS: &[BuiltinPattern] = &[
             json!(),
             r#""time":"(?P<time>[^"]+)""#,
             json!(),
-            r#""message":"Failed Login: username=(?P<user>(?:[^"\\]|\\.)*) ip=(?P<ip>[^"\s]+)""#,
+            failure!(),
             json!(),
             r"\}$"
         ),
-        &["\"Failed Login: username="],
+        &["\"Failed Login: user"],
     ),
     BuiltinPattern::new(
         concat!(
             r"^\{",
             json!(),
-            r#""message":"Failed Login: username=(?P<user>(?:[^"\\]|\\.)*) ip=(?P<ip>[^"\s]+)""#,
+            failure!(),
             json!(),
             r#""time":"(?P<time>[^"]+)""#,
             json!(),
             r"\}$"
         ),
-        &["\"Failed Login: username="],
+        &["\"Failed Login: user"],
     ),
     BuiltinPattern::new(
-        r"^(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?): Failed Login: username=(?P<user>.*) ip=(?P<ip>\S+)$",
-        &[": Failed Login: username="],
+        r"^(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?): Failed Login: user(?:name)?=(?P<user>.*) ip=(?P<ip>\S+)(?: method=\w+)?$",
+        &[": Failed Login: user"],
     ),
 ];

@@ -2,7 +2,12 @@
 //!
 //! In the log of JSON, what a client sends is escaped, and the fields are in the order of the
 //! alphabet, in which Traefik always writes them. In the plain log the address is the first
-//! word, and the first quote begins the request.
+//! word, and the first quote begins the request. What stands behind the status, a client can
+//! write in part, with quotes, so nothing is asked of it.
+//!
+//! The address is that of the header X-Forwarded-For, if Traefik trusts who sent it: then it
+//! may be a list, which counts for nobody. Versions that wrote the status of what is behind
+//! Traefik into the plain log have `-` for an answer of its own: they tell of no wrong password.
 //!
 //! As fail2ban. In the plain log a line break in a name is not escaped ([`FORGEABLE`]).
 
@@ -12,7 +17,7 @@ use super::super::forgeable::{FixedVersion, Forgeable};
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "traefik-auth",
     counts: "wrong passwords for what Traefik protects, in its access log",
-    proof: Proof::Documentation("Traefik's documentation of access logs"),
+    proof: Proof::Documentation("the source of Traefik 2 and 3 (accesslog)"),
     sample: "203.0.113.9 - bob [02/Mar/2026:04:05:06 +0000] \"GET /private HTTP/2.0\" 401 17 \"-\" \"-\" 7 \"private@docker\" \"-\" 1ms",
     patterns: PATTERNS,
     time_formats: TIME_FORMATS,
@@ -38,7 +43,7 @@ const TIME_FORMATS: &[&str] = &["%d/%b/%Y:%H:%M:%S %z", "%Y-%m-%dT%H:%M:%S%.f%z"
 
 const PATTERNS: &[BuiltinPattern] = &[
     BuiltinPattern::new(
-        r#"^(?P<ip>\S+) - (?P<user>[^-"\s][^"]*|-[^"]+) \[(?P<time>[^"\[\]]+)\] "[^"]*" 401 \d+ (?:"[^"]*" "[^"]*" )?\d+ "[^"]*" "[^"]*" \d+ms$"#,
+        r#"^(?P<ip>\S+) - (?P<user>[^-"\s][^"]*|-[^"]+) \[(?P<time>[^"\[\]]+)\] "[^"]*" 401 \d+ ".*$"#,
         &["\" 401 "],
     ),
     BuiltinPattern::new(

@@ -2,35 +2,70 @@
 //!
 //! The address stands before the client's text.
 //!
-//! As fail2ban. Vaultwarden believes a header with the address from any client ([`FORGEABLE`]).
+//! As fail2ban, and wrong API keys, codes by mail, and passwords of Sends. Of other second
+//! factors the message has no address. A line break in a name is written as it is, and
+//! Vaultwarden believes a header with the address from any client ([`FORGEABLE`]).
 
-use super::super::contract::{BuiltinPattern, BuiltinRule, Offer, Proof};
+use super::super::contract::{BuiltinPattern, BuiltinRule, JournalSenders, Offer, Proof};
 use super::super::forgeable::Forgeable;
-use super::super::stamps;
 
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "vaultwarden",
-    counts: "failed logins, wrong second factors and wrong admin tokens at Vaultwarden",
-    proof: Proof::Documentation("the source of Vaultwarden 1.30"),
+    counts: "failed logins, wrong second factors, API keys and admin tokens at Vaultwarden",
+    proof: Proof::Documentation("the source of Vaultwarden, from 1.30 on"),
     sample: "[2026-03-02 04:05:06.123][vaultwarden::api::identity][ERROR] Username or password is incorrect. Try again. IP: 203.0.113.9. Username: bob.",
     patterns: PATTERNS,
-    time_formats: stamps::ISO,
+    time_formats: TIME_FORMATS,
     logs: &[
         "/var/log/vaultwarden/vaultwarden.log",
         "/var/log/vaultwarden.log",
         "/var/lib/vaultwarden/vaultwarden.log",
     ],
+    journal: JournalSenders::of(&["vaultwarden.service"]),
     offer: Offer::SwitchedOff(&[]),
     forgeable: Some(&FORGEABLE),
     ..BuiltinRule::NONE
 };
 
 const FORGEABLE: Forgeable = Forgeable::always(
-    "Vaultwarden takes the address from the header X-Real-IP of any client, unless IP_HEADER says otherwise",
-    "let nobody reach Vaultwarden but a proxy that sets X-Real-IP, and set `trust_sender` to true",
+    "Vaultwarden writes a line break in a user's name as it is, and takes the address from the header X-Real-IP of any client",
+    "count the answers of the proxy before it: the rule nginx or apache with `urls` /identity/connect/token",
 );
 
-const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
-    r"^\[(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?: ?[+-]\d\d:?\d\d)?)\]\[[\w:]+\]\[(?:ERROR|WARN|INFO)\] (?:Username or password is incorrect\. Try again\.|Invalid admin token\.?|Unauthorized Error: Invalid admin token!?|Invalid TOTP code! Server time: [^I]*(?:UTC)?) ?IP: (?P<ip>[0-9A-Fa-f.:]*[0-9A-Fa-f])\.?(?: Username: .*)?$",
-    &["IP: "],
-)];
+const TIME_FORMATS: &[&str] = &[
+    "%Y-%m-%d %H:%M:%S%.f",
+    "%Y-%m-%d %H:%M:%S%.f%z",
+    "%Y-%m-%d %H:%M:%S%.f %z",
+    "%b %d %H:%M:%S%.f",
+    "%Y-%m-%dT%H:%M:%S%.f%z",
+    "%Y-%m-%dT%H:%M:%S%.f",
+];
+
+/// What stands behind the time.
+macro_rules! failure {
+    () => {
+        concat!(
+            r"\]\[[\w:]+\]\[(?:ERROR|WARN|INFO)\] (?:",
+            r"Username or (?:password|access code) is incorrect\. Try again\.",
+            r"|This user has been disabled(?: \(API key login\))?\.",
+            r"|Incorrect client_secret\.|(?:Invalid|Malformed) client_id\.|Invalid password\.",
+            r"|Token is invalid!|Invalid admin token[.!]?|Unauthorized Error: Invalid admin token!?",
+            r"|Invalid TOTP code! Server time: [\d -]+:\d\d:\d\d UTC",
+            r") IP: (?P<ip>[0-9A-Fa-f.:]*[0-9A-Fa-f])\.?(?: (?:Username|Organization): .*)?$",
+        )
+    };
+}
+
+const PATTERNS: &[BuiltinPattern] = &[
+    BuiltinPattern::new(
+        concat!(
+            r"^\[(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?: ?[+-]\d\d:?\d\d)?)",
+            failure!()
+        ),
+        &["IP: "],
+    ),
+    BuiltinPattern::new(
+        concat!(head!("vaultwarden"), r"\[[\d .:T+-]+", failure!()),
+        &["IP: "],
+    ),
+];
