@@ -81,6 +81,24 @@ fn a_network_banned_on_one_is_blocked_on_all_and_open_on_all_when_one_lifts_it()
     assert_eq!(first.banned(), [V6]);
 }
 
+/// The run that hears of the ban, or of its end, is the one that un-bans.
+#[test]
+fn an_address_is_not_un_banned_within_a_network_that_is_only_just_heard_of() {
+    needs!("redis-server", "redis-cli");
+    let redis = Redis::new();
+    let [first, second, _] = three(&redis);
+    second.run(["ban", ATTACKER]).exits(0);
+    first.run(["ban", NETWORK]).exits(0);
+    second
+        .run(["unban", ATTACKER])
+        .exits(1)
+        .warns("is within 203.0.113.0/24, which is banned: un-ban that");
+    assert_eq!(second.banned(), [NETWORK]);
+    first.run(["unban", NETWORK]).exits(0);
+    second.run(["unban", ATTACKER]).succeeds();
+    assert_eq!(second.banned(), [""; 0]);
+}
+
 /// One that was away gets them, too, and one that joins.
 #[test]
 fn networks_are_found_when_their_stream_is_trimmed_or_gone() {
@@ -241,9 +259,9 @@ fn an_unban_of_an_address_by_another_server_lifts_that_ban_alone() {
     let [first, second, _] = three(&redis);
     second.run(["ban", ATTACKER]).exits(0);
     first.scan().exits(0).bans([ATTACKER]);
-    first.run(["ban", NETWORK]).exits(0);
-    // Nobody has told the second one of the network.
     second.run(["unban", "--local", ATTACKER]).exits(0);
+    first.run(["ban", NETWORK]).exits(0);
+    // The second one, which has not heard of the network, tells of its un-ban late.
     let id: String = store(&second)
         .query_row(
             "SELECT value FROM meta WHERE key = 'stream_id'",

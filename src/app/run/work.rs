@@ -61,8 +61,7 @@ pub(super) fn work(
             changes.shared.only_here = *only_here;
             let mut lifted = Vec::new();
             for subject in subjects {
-                let wider = store.as_deref().map(|store| store.wider_in_force(*subject));
-                match wider.transpose()?.flatten() {
+                match wider_ban(store.as_deref(), changes, *subject)? {
                     Some(network) => context.notices.problems.push(Problem::new(format!(
                         "{subject} is within {network}, which is banned: un-ban that, or wait until its ban ends"
                     ))),
@@ -111,6 +110,20 @@ fn read_rules(
         }
     }
     Ok(outcomes)
+}
+
+/// The wider subject that holds `subject` and is banned, also if that was only just heard.
+fn wider_ban(
+    store: Option<&Store>,
+    changes: &Changes,
+    subject: Subject,
+) -> Result<Option<Subject>, StoreError> {
+    let mut received = changes.bans.iter().map(|(ban, _)| ban.subject);
+    let received = received.find(|wider| *wider != subject && wider.holds(subject));
+    let in_force = store.map(|store| store.wider_in_force(subject));
+    let is_lifted = |wider: &Subject| changes.unbans.iter().any(|unban| unban.subject == *wider);
+    let in_force = in_force.transpose()?.flatten();
+    Ok(received.or(in_force.filter(|wider| !is_lifted(wider))))
 }
 
 /// Un-bans by hand. It is the last word, also about what somebody has just
