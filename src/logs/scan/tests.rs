@@ -298,16 +298,20 @@ fn another_rule() -> Rule {
     other
 }
 
-/// What rules find in files when they read them together: of each rule the file and the
-/// place of its failures in their order; and of each rule's reading of each file how far it
-/// went, and how many failures were found and counted. None if they gave up.
-fn find_together(
-    rules: &[Rule],
-    files: &[PathBuf],
-    sizes: Sizes,
-) -> Option<(Vec<Vec<(PathId, u64)>>, Vec<(u64, u64, u64)>)> {
-    let mut found = vec![Vec::new(); rules.len()];
-    let sinks = found.iter_mut().map(|found| {
+/// What rules find in files when they read them together.
+#[derive(Debug, PartialEq)]
+struct FoundTogether {
+    /// Of each rule the file and the place of its failures, in their order.
+    failures: Vec<Vec<(PathId, u64)>>,
+    /// Of each rule's reading of each file how far it went, and how many failures were
+    /// found and counted.
+    totals: Vec<(u64, u64, u64)>,
+}
+
+/// None if they gave up.
+fn find_together(rules: &[Rule], files: &[PathBuf], sizes: Sizes) -> Option<FoundTogether> {
+    let mut failures = vec![Vec::new(); rules.len()];
+    let sinks = failures.iter_mut().map(|found| {
         |matched: MatchedFailure<'_>| {
             found.push((matched.path, matched.failure.offset));
             Counted::as_failures(1)
@@ -329,7 +333,16 @@ fn find_together(
         .map(|part| (part.reading.end, part.reading.totals.failures, part.counted))
         .collect();
     let checked: Result<Vec<_>, _> = reports.into_iter().map(ReadReport::checkpoints).collect();
-    checked.ok().map(|_| (found, totals))
+    checked.ok().map(|_| FoundTogether { failures, totals })
+}
+
+fn side_by_side(each: impl IntoIterator<Item = FoundTogether>) -> FoundTogether {
+    let each = each.into_iter().map(|found| (found.failures, found.totals));
+    let (failures, totals): (Vec<_>, Vec<_>) = each.unzip();
+    FoundTogether {
+        failures: failures.concat(),
+        totals: totals.concat(),
+    }
 }
 
 #[test]
@@ -341,12 +354,10 @@ fn rules_that_read_together_find_what_each_finds_alone() {
         write(&path, 0, &parts, packs);
         let read =
             |rules: &[Rule]| find_together(rules, std::slice::from_ref(&path), SMALL).unwrap();
-        let (one, one_totals) = read(&[rule()]);
-        let (other, other_totals) = read(&[another_rule()]);
-        assert_eq!((one[0].len(), other[0].len()), (5_300, 530));
-        let (both, totals) = read(&[rule(), another_rule()]);
-        assert_eq!(both, [one, other].concat());
-        assert_eq!(totals, [one_totals, other_totals].concat());
+        let alone = [read(&[rule()]), read(&[another_rule()])];
+        let counts = [&alone[0], &alone[1]].map(|found| found.failures[0].len());
+        assert_eq!(counts, [5_300, 530]);
+        assert_eq!(read(&[rule(), another_rule()]), side_by_side(alone));
     }
 }
 
@@ -393,11 +404,9 @@ proptest! {
             log_of_users(&files[n], &failures.collect::<Vec<_>>());
         }
         let rules = rules_of_users();
-        let (together, totals) = find_together(&rules, &files, SMALL).unwrap();
+        let together = find_together(&rules, &files, SMALL).unwrap();
         let alone = rules.chunks(1).map(|rule| find_together(rule, &files, SMALL).unwrap());
-        let (alone, alone_totals): (Vec<_>, Vec<_>) = alone.unzip();
-        prop_assert_eq!(together, alone.concat());
-        prop_assert_eq!(totals, alone_totals.concat());
+        prop_assert_eq!(together, side_by_side(alone));
     }
 }
 
@@ -410,8 +419,9 @@ fn rules_that_wait_for_each_other_get_room_and_give_up_without_it() {
         log_of_users(file, &vec![(user, 0); 4_000]);
     }
     let rules = &rules_of_users()[..2];
-    let (found, _) = find_together(rules, &files, SMALL).unwrap();
-    assert_eq!([found[0].len(), found[1].len()], [4_000; 2]);
+    let found = find_together(rules, &files, SMALL).unwrap();
+    let counts = found.failures.iter().map(Vec::len);
+    assert_eq!(counts.collect::<Vec<_>>(), [4_000; 2]);
     let narrow = Sizes {
         most_room: 4 * SMALL.room,
         ..SMALL
