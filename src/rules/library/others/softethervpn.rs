@@ -12,7 +12,7 @@ use super::super::stamps;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "softethervpn",
     counts: "failed logins at SoftEther VPN",
-    proof: Proof::Documentation("the source of SoftEther VPN 5.01.9674"),
+    proof: Proof::Documentation("the source of SoftEther VPN 5.01.9674, and a run of it"),
     sample: "2026-03-02 04:05:06.123 Connection \"CID-7\": User authentication failed. The user name that has been provided was \"bob\", from 203.0.113.9.",
     patterns: PATTERNS,
     time_formats: stamps::ISO,
@@ -22,7 +22,7 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
         "/usr/local/softether/security_log/*/sec*.log",
         "/opt/vpnserver/security_log/*/sec*.log",
     ],
-    offer: Offer::SwitchedOff(&[]),
+    offer: Offer::SwitchedOff(&["usr/bin/vpnserver"]),
     forgeable: Some(&FORGEABLE),
     ..BuiltinRule::NONE
 };
