@@ -28,8 +28,10 @@ const LEFT_OUT: &str = "\
 | Mosquitto 2.0, Prosody | the line of a refused client has no address; it stands in an earlier line |
 | slapd, guacamole | a failure takes several lines |
 | Kerio, ASSP, Domino, SQL Server, DirectAdmin | neither their source nor a running service was at hand, so what they escape is not known |
-| Open WebMail, SquirrelMail, Horde, 3proxy, SoftEther VPN | what they make of a line break in a name is not known, and no distribution has a package to try it on |
-| qmail | its programs write no address with a refused mail in their usual form |
+| Horde | the user and `X-Forwarded-For`, both as a client sends them, stand on both sides of the address |
+| SquirrelMail | it writes no log of its own; the source of its plugin squirrel_logger was not at hand |
+| Open WebMail | it takes the address from the headers `Client-IP` and `X-Forwarded-For` of any client |
+| qmail | qmail-smtpd writes nothing of a mail that it refuses; rblsmtpd beside it tells of clients that a blocklist holds, which is no failure of theirs |
 ";
 
 /// The page.

@@ -161,6 +161,7 @@ const LINES: &[(&str, Escape, &[&str])] = &[
         raw,
         &[
             "Mar  2 04:05:06 host sm-mta[7]: 62245671000007: ruleset=check_rcpt, arg1=<TEXT>, relay=[PEER], reject=550 5.7.1 <TEXT>... Relaying denied",
+            "Mar  2 04:05:06 host sm-mta[7]: 62245671000007: ruleset=check_rcpt, arg1=<TEXT>, relay=[PEER], reject=450 4.4.0 <TEXT>... Relaying temporarily denied. Cannot resolve PTR record for PEER",
             "Mar  2 04:05:06 host sm-mta[7]: 62245671000007: from=<TEXT>, size=0, nrcpts=0, proto=ESMTP, relay=[PEER]",
         ],
     ),
@@ -428,8 +429,12 @@ const LINES: &[(&str, Escape, &[&str])] = &[
     ),
     (
         "wuftpd",
-        dns_name,
-        &["Mar  2 04:05:06 host wu-ftpd[7]: failed login from TEXT [PEER]"],
+        raw,
+        &[
+            "Mar  2 04:05:06 host wu-ftpd[7]: failed login from TEXT @ pc.example.org [PEER], bob",
+            "Mar  2 04:05:06 host ftpd[7]: FTP LOGIN REFUSED (access denied) FROM pc.example.org [PEER], TEXT",
+            "Mar  2 04:05:06 host ftpd[7]: FTP LOGIN REFUSED (access denied) FROM TEXT @ pc.example.org [PEER], TEXT",
+        ],
     ),
     (
         "named-refused",
@@ -449,7 +454,20 @@ const LINES: &[(&str, Escape, &[&str])] = &[
         &[
             "Mar  2 04:05:06 host ovpn-server[7]: PEER:40022 TLS Auth Error: TEXT",
             "Mar  2 04:05:06 host ovpn-server[7]: PEER:40022 VERIFY ERROR: depth=0, error=x: CN=TEXT, serial=7",
+            "Mar  2 04:05:06 host ovpn-server[7]: PEER:40022 peer info: TEXT",
         ],
+    ),
+    (
+        "softethervpn",
+        raw,
+        &[
+            "2026-03-02 04:05:06.123 Connection \"CID-7\": User authentication failed. The user name that has been provided was \"TEXT\", from PEER.",
+        ],
+    ),
+    (
+        "3proxy",
+        word,
+        &["1772424306.123  SOCK5.1080 00006 TEXT PEER:40022 0.0.0.0:0 0 0 0 CONNECT_TEXT"],
     ),
     (
         "asterisk",
@@ -457,6 +475,10 @@ const LINES: &[(&str, Escape, &[&str])] = &[
         &[
             "[Mar  2 04:05:06] NOTICE[7][C-00000001]: chan_sip.c:28468 handle_request_register: Registration from 'TEXT' failed for 'PEER:5060' - Wrong password",
             "[2026-03-02 04:05:06] NOTICE[7]: res_pjsip/pjsip_distributor.c:676 log_failed_request: Request 'REGISTER' from 'TEXT' failed for 'PEER:5060' (callid: TEXT) - No matching endpoint found",
+            "[Mar  2 04:05:06] NOTICE[7] manager.c: PEER failed to authenticate as 'TEXT'",
+            "[Mar  2 04:05:06] NOTICE[7] chan_iax2.c: No registration for peer 'TEXT' (from PEER)",
+            "[Mar  2 04:05:06] NOTICE[7] res_pjsip_session.c:  anonymous: Call (UDP:PEER:5060) to extension 'TEXT' rejected because extension not found in context 'public'.",
+            "[2026-03-02 04:05:06] SECURITY[7] res_security_log.c: SecurityEvent=\"ChallengeResponseFailed\",EventTV=\"x\",Severity=\"Error\",Service=\"PJSIP\",EventVersion=\"1\",AccountID=\"TEXT\",SessionID=\"TEXT\",LocalAddress=\"IPV4/UDP/192.0.2.1/5060\",RemoteAddress=\"IPV4/UDP/PEER/5060\",Challenge=\"TEXT\",Response=\"TEXT\",ExpectedResponse=\"\"",
             "[2026-03-02 04:05:06] SECURITY[7] res_security_log.c: SecurityEvent=\"InvalidPassword\",EventTV=\"x\",Severity=\"Error\",Service=\"SIP\",EventVersion=\"2\",AccountID=\"TEXT\",SessionID=\"TEXT\",LocalAddress=\"IPV4/UDP/192.0.2.1/5060\",RemoteAddress=\"IPV4/UDP/PEER/5060\",Challenge=\"x\"",
         ],
     ),
@@ -465,6 +487,7 @@ const LINES: &[(&str, Escape, &[&str])] = &[
         raw,
         &[
             "2026-03-02 04:05:06.123456 [WARNING] sofia_reg.c:1792 SIP auth failure (REGISTER) on sofia profile 'internal' for [TEXT] from ip PEER",
+            "2026-03-02 04:05:06.123456 [WARNING] sofia_reg.c:2906 Can't find user [TEXT@TEXT] from PEER",
         ],
     ),
     (

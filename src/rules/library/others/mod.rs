@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `vsftpd.rs`, `proftpd.rs`, `pure_ftpd.rs`, `wuftpd.rs` | servers of files |
 //! | `named_refused.rs`, `nsd.rs` | servers of names |
-//! | `openvpn.rs`, `asterisk.rs`, `freeswitch.rs`, `murmur.rs` | networks and telephony |
+//! | `openvpn.rs`, `softethervpn.rs`, `three_proxy.rs` | private networks and proxies |
+//! | `asterisk.rs`, `freeswitch.rs`, `murmur.rs` | telephony |
 //! | `postgresql.rs`, `mongodb_auth.rs` | databases |
 //! | `ejabberd_auth.rs`, `znc_adminlog.rs` | chat |
 //! | `monit.rs`, `zoneminder.rs` | pages that watch |
@@ -28,7 +29,9 @@ mod postgresql;
 mod proftpd;
 mod pure_ftpd;
 mod scanlogd;
+mod softethervpn;
 mod solid_pop3d;
+mod three_proxy;
 mod uwimap_auth;
 mod vsftpd;
 mod wuftpd;
@@ -44,6 +47,8 @@ pub(super) static RULES: &[&BuiltinRule] = &[
     &named_refused::RULE,
     &nsd::RULE,
     &openvpn::RULE,
+    &softethervpn::RULE,
+    &three_proxy::RULE,
     &asterisk::RULE,
     &freeswitch::RULE,
     &murmur::RULE,

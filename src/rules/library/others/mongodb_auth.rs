@@ -1,9 +1,12 @@
 //! The messages of MongoDB about a failed login, in its log of JSON (since 4.4).
 //!
-//! Quotes are escaped, so that no text of a client can pass for a field.
+//! Quotes are escaped, so that no text of a client can pass for a field; and before the address
+//! stand texts and words alone, so that no document that a client sends with it does. Up to 6.0 the
+//! message is the first one, and the second one stands in the log only at a verbosity of three.
 //!
 //! fail2ban reads the old log, which needs ten lines for one login. A client of today tries once
-//! before it is asked, and once more: each try has a line of its own.
+//! before it is asked, and once more: each try has a line of its own. A login that a client leaves
+//! unfinished is no failure.
 
 use super::super::contract::{BuiltinPattern, BuiltinRule, JournalSenders, Offer, Proof};
 use super::super::stamps;
@@ -11,9 +14,12 @@ use super::super::stamps;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "mongodb-auth",
     counts: "failed logins at MongoDB since 4.4",
-    proof: Proof::Documentation("MongoDB's documentation of log messages"),
-    sample: "{\"t\":{\"$date\":\"2026-03-02T04:05:06.123+00:00\"},\"s\":\"I\",\"c\":\"ACCESS\",\"id\":20249,\"ctx\":\"conn7\",\"msg\":\"Authentication failed\",\"attr\":{\"mechanism\":\"SCRAM-SHA-256\",\"speculative\":false,\"principalName\":\"bob\",\"authenticationDatabase\":\"admin\",\"remote\":\"203.0.113.9:40022\",\"extraInfo\":{},\"error\":\"UserNotFound: x\"}}",
+    proof: Proof::Documentation(
+        "the source of MongoDB 6.0, and MongoDB's documentation of log messages",
+    ),
+    sample: "{\"t\":{\"$date\":\"2026-03-02T04:05:06.123+00:00\"},\"s\":\"I\",  \"c\":\"ACCESS\",   \"id\":20249,   \"ctx\":\"conn7\",\"msg\":\"Authentication failed\",\"attr\":{\"mechanism\":\"SCRAM-SHA-256\",\"speculative\":false,\"principalName\":\"bob\",\"authenticationDatabase\":\"admin\",\"remote\":\"203.0.113.9:40022\",\"extraInfo\":{},\"error\":\"UserNotFound: x\"}}",
     patterns: PATTERNS,
+    ignored: &[UNFINISHED],
     time_formats: stamps::ISO,
     logs: &[
         "/var/log/mongodb/mongod.log",
@@ -24,13 +30,20 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     ..BuiltinRule::NONE
 };
 
+/// A client that goes away, or begins anew, before its password was looked at.
+const UNFINISHED: &str = concat!(
+    r#"^\{"t":\{"\$date":"[^"]+"\},"#,
+    json!(),
+    r#""msg":"Failed to authenticate","attr":\{"#,
+    r#"(?:"\w+":(?:"(?:[^"\\]|\\.)*"|\w+),)*"error":"AuthenticationAbandoned: "#
+);
+
 const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
     concat!(
         r#"^\{"t":\{"\$date":"(?P<time>[^"]+)"\},"#,
         json!(),
-        r#""msg":"(?:Authentication failed|Failed to authenticate)""#,
-        json!(),
-        r#""(?:remote|client)":"\[?(?P<ip>[^"\]]+?)\]?:\d+""#,
+        r#""msg":"(?:Authentication failed|Failed to authenticate)","attr":\{"#,
+        r#"(?:"\w+":(?:"(?:[^"\\]|\\.)*"|\w+),)*"(?:remote|client)":"\[?(?P<ip>[^"\]]+?)\]?:\d+""#,
         json!(),
         r"\}$"
     ),

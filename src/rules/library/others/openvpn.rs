@@ -1,9 +1,12 @@
 //! The messages of OpenVPN about clients that it does not let in.
 //!
-//! The address stands before all that a client says.
+//! The address stands before all that a client says. Over UDP a packet without the right key is
+//! told of before it belongs to a client: there the address ends the line, with its port, and IPv6
+//! has no brackets.
 //!
 //! fail2ban has no such filter in its releases; this counts what is written of a refused login or
-//! certificate. The senders of UDP can be forged ([`FORGEABLE`]).
+//! certificate. The senders of UDP can be forged ([`FORGEABLE`]). Since 2.7 the protocol stands
+//! before an address.
 
 use super::super::contract::{BuiltinPattern, BuiltinRule, JournalSenders, Offer, Proof};
 use super::super::forgeable::Forgeable;
@@ -46,25 +49,43 @@ const TIME_FORMATS: &[&str] = &[
     "%Y-%m-%d %H:%M:%S%.f",
 ];
 
-const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
-    concat!(
-        "^",
-        priority!(),
-        r"(?P<time>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}|",
-        classic_time!(),
-        "|",
-        iso_time!(),
-        ") +(?:",
-        tag!(r"(?:ovpn|openvpn)(?:[@-][\w.-]+)?"),
-        r")?(?:[^\s/:]+/)?(?:tcp[46]?-server:|udp[46]?:)?",
-        address_port!(),
-        " ",
-        r"(?:TLS Auth Error: Auth Username/Password (?:verification failed for peer|was not provided by peer)|TLS Error: (?:TLS handshake failed|incoming packet authentication failed from .*|cannot locate HMAC in incoming packet from .*|tls-crypt unwrapping failed from .*)|VERIFY ERROR: .*|AUTH_FAILED.*)$"
+/// All that stands before the message.
+macro_rules! openvpn {
+    () => {
+        concat!(
+            "^",
+            priority!(),
+            r"(?P<time>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}|",
+            classic_time!(),
+            "|",
+            iso_time!(),
+            ") +(?:",
+            tag!(r"(?:ovpn|openvpn)(?:[@-][\w.-]+)?"),
+            ")?"
+        )
+    };
+}
+
+const PATTERNS: &[BuiltinPattern] = &[
+    BuiltinPattern::new(
+        concat!(
+            openvpn!(),
+            r"(?:[^\s/:]+/)?(?:tcp[46]?-server:|udp[46]?:)?",
+            address_port!(),
+            " ",
+            r"(?:TLS Auth Error: Auth Username/Password (?:verification failed for peer|was not provided by peer)|TLS Error: (?:TLS handshake failed|incoming packet authentication failed from .*|cannot locate HMAC in incoming packet from .*|tls-crypt unwrapping failed from .*)|VERIFY ERROR: .*)$"
+        ),
+        &[
+            "TLS Auth Error: Auth Username/Password ",
+            "TLS Error: ",
+            "VERIFY ERROR: ",
+        ],
     ),
-    &[
-        "TLS Auth Error: Auth Username/Password ",
-        "TLS Error: ",
-        "VERIFY ERROR: ",
-        "AUTH_FAILED",
-    ],
-)];
+    BuiltinPattern::new(
+        concat!(
+            openvpn!(),
+            r"TLS Error: (?:incoming packet authentication failed|cannot locate HMAC in incoming packet|tls-crypt unwrapping failed|can not extract tls-crypt-v2 client key) from \[AF_INET6?\](?P<ip>[0-9A-Fa-f.:]+):\d+(?: \(via [^()]*\))?$"
+        ),
+        &[" from [AF_INET"],
+    ),
+];
