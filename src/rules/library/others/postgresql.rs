@@ -3,7 +3,8 @@
 //!
 //! In the plain log a prefix may have names that the client chooses. Before the address they
 //! hold only letters, digits and `_`, or, where each is named, no comma and no `=`; behind it
-//! they are one word with an `@`: so no name can take the place of the address.
+//! they are one word with an `@`. The message is the only one of its line: so no name can take
+//! the place of the address.
 //!
 //! fail2ban has no such filter. PostgreSQL writes a line break in a name of the prefix as it is
 //! ([`FORGEABLE`]).
@@ -46,9 +47,26 @@ const FORGEABLE: Forgeable = Forgeable {
     in_usual_logs: true,
 };
 
+/// Any text without two blanks side by side, which stand behind `FATAL:`. So it can not hold
+/// the message of the line, and an address in a name is not read as that of the prefix.
+macro_rules! text {
+    () => {
+        "[^ ]*(?: [^ ]+)* ?"
+    };
+}
+
 macro_rules! failed {
     () => {
-        r#"(?:(?:password|Ident|ident|Peer|PAM|LDAP|RADIUS|GSSAPI|certificate|SCRAM) ?authentication failed for user "(?P<user>.*)"|no pg_hba\.conf entry for host .*|pg_hba\.conf rejects connection for host .*|role ".*" does not exist)$"#
+        concat!(
+            r"(?:(?:password|Ident|ident|Peer|PAM|LDAP|RADIUS|GSSAPI|certificate|SCRAM) ?",
+            "authentication failed for user \"(?P<user>",
+            text!(),
+            r#")"|(?:no pg_hba\.conf entry|pg_hba\.conf rejects connection) for host "#,
+            text!(),
+            r#"|role ""#,
+            text!(),
+            r#"" does not exist)$"#
+        )
     };
 }
 
