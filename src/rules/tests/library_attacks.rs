@@ -199,6 +199,7 @@ const LINES: &[(&str, Escape, &[&str])] = &[
         &[
             "[02-Mar-2026 04:05:06 +0000]: <5f2a9c1e> Failed login for TEXT from PEER in session 5f2a9c1e7d3b8a60 (error: 1)",
             "Mar  2 04:05:06 host roundcube[7]: <5f2a9c1e> IMAP Error: Login failed for TEXT against localhost from PEER. AUTHENTICATE PLAIN: Authentication failed. in /a/b.php on line 211 (POST /?_task=login)",
+            "[02-Mar-2026 04:05:06 +0000]: <5f2a9c1e> IMAP Error: Login failed for TEXT from PEER. AUTHENTICATE PLAIN: Authentication failed. in /a/b.php on line 211 (POST /?_task=login)",
         ],
     ),
     (

@@ -70,6 +70,14 @@ macro_rules! nobody_against {
     };
 }
 
+/// What stands behind the address and its dot. Neither ` against ` nor ` from ` stands in it,
+/// or the message that has been read would be the beginning of a name.
+macro_rules! rest {
+    () => {
+        "(?: +(?:[^af ]|a(?:[^g ]|g[^a ])|f(?:[^r ]|r[^o ]))[^ ]*)*"
+    };
+}
+
 const PATTERNS: &[BuiltinPattern] = &[
     // Nothing stands between the address and the end that a client can write.
     BuiltinPattern::new(
@@ -87,15 +95,15 @@ const PATTERNS: &[BuiltinPattern] = &[
         ),
         &["Failed login for ", "FAILED login for "],
     ),
-    // ` against ` stands once: neither in the name nor in the page that was asked for.
+    // ` against ` stands once: neither in the name nor behind the address.
     BuiltinPattern::new(
         concat!(
             roundcube!(),
             "IMAP Error: Login failed for (?P<user>",
             nobody_against!(),
-            r") against \S+ from (?P<ip>[0-9A-Fa-f.:]+)(?: ?\([\w-]+: [^()]*\))?\. ",
-            nobody_against!(),
-            "$"
+            r") against \S+ from (?P<ip>[0-9A-Fa-f.:]+)(?: ?\([\w-]+: [^()]*\))?\.",
+            rest!(),
+            " ?$"
         ),
         &["IMAP Error: Login failed for "],
     ),
@@ -103,9 +111,9 @@ const PATTERNS: &[BuiltinPattern] = &[
     BuiltinPattern::new(
         concat!(
             roundcube!(),
-            r"IMAP Error: Login failed for (?P<user>\S*) from (?P<ip>[0-9A-Fa-f.:]+)(?: ?\([\w-]+: [^()]*\))?\. ",
-            nobody_against!(),
-            "$"
+            r"IMAP Error: Login failed for (?P<user>\S*) from (?P<ip>[0-9A-Fa-f.:]+)(?: ?\([\w-]+: [^()]*\))?\.",
+            rest!(),
+            " ?$"
         ),
         &["IMAP Error: Login failed for "],
     ),
