@@ -112,6 +112,7 @@ const LINES: &[(&str, Escape, &[&str])] = &[
         dns_name,
         &[
             "Mar  2 04:05:06 host postfix/smtpd[7]: too many errors after RCPT from TEXT[PEER]",
+            "Mar  2 04:05:06 host postfix/smtpd[7]: NOQUEUE: too many errors after RCPT from TEXT[PEER]",
             "Mar  2 04:05:06 host postfix/smtpd[7]: NOQUEUE: reject: RCPT from TEXT[PEER]: 554 5.7.1 x",
         ],
     ),

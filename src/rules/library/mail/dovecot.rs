@@ -19,7 +19,7 @@ use super::super::syslog;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "dovecot",
     counts: "failed logins of IMAP, POP3, ManageSieve and submission at Dovecot",
-    proof: Proof::Service("Dovecot 2.3"),
+    proof: Proof::Service("Dovecot 2.3 and 2.4"),
     sample: "Mar  2 04:05:06 host dovecot: imap-login: Disconnected: Connection closed (auth failed, 1 attempts in 2 secs): user=<bob>, method=PLAIN, rip=203.0.113.9, lip=192.0.2.1, session=<qiF3g41hddTLAHEB>",
     patterns: PATTERNS,
     time_formats: syslog::TIME_FORMATS,
