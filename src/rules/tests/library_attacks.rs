@@ -446,6 +446,7 @@ const LINES: &[(&str, Escape, &[&str])] = &[
         raw,
         &[
             "<W>2026-03-02 04:05:06.123 1 => <7:TEXT(-1)> Rejected connection from PEER:40022: Invalid server password",
+            "Mar  2 04:05:06 host mumble-server[7]: <W>2026-03-02 04:05:06.123 1 => <7:TEXT(-1)> Rejected connection from PEER:40022: Invalid server password",
         ],
     ),
     (
