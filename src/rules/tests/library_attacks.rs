@@ -130,6 +130,7 @@ const LINES: &[(&str, Escape, &[&str])] = &[
         &[
             "Mar  2 04:05:06 host dovecot: imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<TEXT>, method=PLAIN, rip=PEER, lip=192.0.2.1, session=<x>",
             "Mar 02 04:05:06 imap-login: Info: Login aborted: Connection closed (auth failed, 1 attempts in 2 secs) (auth_failed): user=<TEXT>, method=PLAIN, rip=PEER, lip=192.0.2.1, TLS, session=<x>",
+            "Mar  2 04:05:06 host dovecot: imap-login: Disconnected: Connection closed: read(size=395) failed: Connection reset by peer (auth failed, 1 attempts in 2 secs): user=<TEXT>, method=PLAIN, rip=PEER, lip=192.0.2.1, TLS: read(size=395) failed: Connection reset by peer, session=<x>",
             "Mar  2 04:05:06 host dovecot: auth: passwd-file(TEXT,PEER,<x>): unknown user",
         ],
     ),

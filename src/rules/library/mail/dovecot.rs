@@ -5,7 +5,8 @@
 //! ```
 //!
 //! The name stands before the address, but behind the address stands no text of the client,
-//! and no `=` but that of the session: so the last address is the true one.
+//! and no `=` but that of the session and of `(size=619)`, where the system says how the
+//! connection ended: so the last address is the true one.
 //!
 //! A line counts as many failures as it says attempts. fail2ban counts each such line
 //! once, and beside it what `auth` says of each attempt if `auth_verbose` is set: that
@@ -45,10 +46,12 @@ const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
         ") +(?:",
         tag!("dovecot"),
         ")?(?:imap|pop3|managesieve|submission|sieve)-login: (?:Info: )?",
-        r"(?:Login aborted|Aborted login|Disconnected)(?:: [^()<>=]+| by [^()<>=]+)? ",
+        r"(?:Login aborted|Aborted login|Disconnected)",
+        // What the system or OpenSSL says of the end: `read(size=619) failed: …`.
+        r"(?:: (?:[^()<>=]|\(\)|\(size=\d+\))+| by [^()<>=]+)? ",
         r"\((?:auth failed, \d+ attempts?(?: in \d+ secs)?|tried to use (?:disabled|disallowed) \w+ auth)\)",
         r"(?: \(\w+\))?: (?:user=<(?P<user>.*)>, )?(?:method=[\w-]*, )?rip=(?P<ip>[^\s,=]+)",
-        r"(?:, lip=[^\s,=]+)?(?:, mpid=\d+)?(?:, (?:secured|TLS)[^<>=]*)?(?:, session=<[\w+/=]*>)?$"
+        r"(?:, lip=[^\s,=]+)?(?:, mpid=\d+)?(?:, (?:secured|TLS)(?:[^<>=]|\(size=\d+\))*)?(?:, session=<[\w+/=]*>)?$"
     ),
     &["rip="],
 )
