@@ -83,7 +83,9 @@ fn stand_in(command: &str) -> Option<String> {
     Some(match command {
         "cargo test" | "tests/run --lint" | "sudo -E tests/run" => "test -x tests/run".to_owned(),
         "sudo -E tests/run --boot" => "test -x tests/boot".to_owned(),
-        "sudo -E tests/run --services [NAME…]" => "test -x tests/services".to_owned(),
+        "sudo -E tests/run --services [--release trixie] [NAME…]" => {
+            "test -x tests/services".to_owned()
+        }
         // The machine has what is built with, and the network here is empty.
         "sudo apt install git gcc libc6-dev" => "command -v git cc".to_owned(),
         clone if clone.starts_with("git clone ") => {

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 #
-# Makes the root of Debian 12 that the containers of tests/services share.
+# Makes the root of a Debian that the containers of tests/services share.
 #
-#   base DIR
+#   base RELEASE DIR
 
 set -euo pipefail
-root=$1
+release=$1
+root=$2
 # This machine's mirror and proxy, since no other may be in reach.
 # shellcheck disable=SC2016 # apt-get fills it in
 mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
@@ -15,12 +16,12 @@ eval "$(apt-config shell proxy Acquire::http::Proxy)"
 mirror=${mirror:-http://deb.debian.org/debian}
 nice -n 12 debootstrap --variant=minbase \
     --include=systemd,systemd-sysv,dbus,rsyslog,iproute2,python3,ca-certificates,procps,openssl \
-    bookworm "$root" "$mirror"
+    "$release" "$root" "$mirror"
 
 {
-    echo "deb $mirror bookworm main contrib"
+    echo "deb $mirror $release main contrib"
     [ "$mirror" != http://deb.debian.org/debian ] ||
-        echo "deb http://deb.debian.org/debian-security bookworm-security main"
+        echo "deb http://deb.debian.org/debian-security $release-security main"
 } >"$root/etc/apt/sources.list"
 [ -z "${proxy-}" ] || echo "Acquire::http::Proxy \"$proxy\";" >"$root/etc/apt/apt.conf.d/proxy"
 cp -L /etc/resolv.conf "$root/etc/resolv.conf"
@@ -38,9 +39,13 @@ cat >"$root/etc/hosts" <<-END
 	203.0.113.251 192.0.2.66
 	203.0.113.252 192.0.2.66.dsl.example.org
 	END
-# The stamps as most hosts have them; Debian 12 itself has RFC 3339.
-sed -i '/^module(load="imklog")/d; s/^#*\$ActionFileDefaultTemplate.*//' "$root/etc/rsyslog.conf"
-sed -i '/GLOBAL DIRECTIVES/a $ActionFileDefaultTemplate RSYSLOG_TraditionalFileFormat' "$root/etc/rsyslog.conf"
+sed -i '/^module(load="imklog")/d' "$root/etc/rsyslog.conf"
+# Debian 12 and 13 write RFC 3339 stamps. One of them is recorded with those that
+# older hosts, and most others, have.
+if [ "$release" = bookworm ]; then
+    sed -i 's/^#*\$ActionFileDefaultTemplate.*//' "$root/etc/rsyslog.conf"
+    sed -i '/GLOBAL DIRECTIVES/a $ActionFileDefaultTemplate RSYSLOG_TraditionalFileFormat' "$root/etc/rsyslog.conf"
+fi
 mkdir -p "$root/etc/systemd/journald.conf.d"
 printf '[Journal]\nRateLimitIntervalSec=0\nRateLimitBurst=0\n' >"$root/etc/systemd/journald.conf.d/all.conf"
 for name in alice carol; do

@@ -12,6 +12,8 @@ import ssl
 import subprocess
 import time
 
+# Whether this is Debian 13, where some services are configured in another way.
+TRIXIE = os.environ["RELEASE"] == "trixie"
 SERVER = {4: "198.51.100.1", 6: "2001:db8:ffff::1"}
 # Nobody with these addresses ever connects: what names one was typed by a client.
 VICTIM, VICTIM6 = "192.0.2.66", "2001:db8:6::66"

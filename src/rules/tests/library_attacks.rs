@@ -118,6 +118,7 @@ const LINES: &[(&str, Escape, &[&str])] = &[
         dns_name,
         &[
             "Mar  2 04:05:06 host postfix/smtpd[7]: too many errors after RCPT from TEXT[PEER]",
+            "Mar  2 04:05:06 host postfix/smtpd[7]: NOQUEUE: too many errors after RCPT from TEXT[PEER]",
             "Mar  2 04:05:06 host postfix/smtpd[7]: NOQUEUE: reject: RCPT from TEXT[PEER]: 554 5.7.1 x",
         ],
     ),
@@ -135,6 +136,7 @@ const LINES: &[(&str, Escape, &[&str])] = &[
         &[
             "Mar  2 04:05:06 host dovecot: imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<TEXT>, method=PLAIN, rip=PEER, lip=192.0.2.1, session=<x>",
             "Mar 02 04:05:06 imap-login: Info: Login aborted: Connection closed (auth failed, 1 attempts in 2 secs) (auth_failed): user=<TEXT>, method=PLAIN, rip=PEER, lip=192.0.2.1, TLS, session=<x>",
+            "Mar  2 04:05:06 host dovecot: imap-login: Disconnected: Connection closed: read(size=395) failed: Connection reset by peer (auth failed, 1 attempts in 2 secs): user=<TEXT>, method=PLAIN, rip=PEER, lip=192.0.2.1, TLS: read(size=395) failed: Connection reset by peer, session=<x>",
             "Mar  2 04:05:06 host dovecot: auth: passwd-file(TEXT,PEER,<x>): unknown user",
         ],
     ),
@@ -496,6 +498,7 @@ const LINES: &[(&str, Escape, &[&str])] = &[
         raw,
         &[
             "<W>2026-03-02 04:05:06.123 1 => <7:TEXT(-1)> Rejected connection from PEER:40022: Invalid server password",
+            "Mar  2 04:05:06 host mumble-server[7]: <W>2026-03-02 04:05:06.123 1 => <7:TEXT(-1)> Rejected connection from PEER:40022: Invalid server password",
         ],
     ),
     (

@@ -1,5 +1,6 @@
-//! Walks `fixtures/services/NAME/truth.tsv`: what real services logged under attack, and
-//! what each rule has to find of it. `fixtures/services/README.md` tells the format.
+//! Walks `truth.tsv` of `fixtures/services/NAME` and `NAME-trixie`: what real services
+//! logged under attack, and what each rule has to find of it. `fixtures/services/README.md`
+//! tells the format.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -41,6 +42,9 @@ struct Found {
     host_names: u64,
     bad_times: u64,
 }
+
+/// What the folders of Debian 13 end with.
+const TRIXIE: &str = "-trixie";
 
 const KINDS: [&str; 6] = ["failed", "good", "other", "hostile", "named", "forged"];
 
@@ -222,17 +226,18 @@ fn each_recipe_has_a_truth_about_each_of_its_logs() {
     let recipes = fs::read_dir(services().join("../../tests/services.d")).unwrap();
     let recipes = recipes.map(|recipe| recipe.unwrap().file_name().into_string().unwrap());
     let recipes: BTreeSet<String> = recipes.filter(|name| !name.contains('.')).collect();
-    let name = |truth: &Truth| {
-        truth
-            .folder
-            .file_name()
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .to_owned()
-    };
     let truths = Truth::all();
-    assert_eq!(truths.iter().map(name).collect::<BTreeSet<_>>(), recipes);
+    let folders = truths
+        .iter()
+        .map(|truth| truth.folder.file_name().unwrap().to_str().unwrap());
+    // Debian 13 has not all of the packages.
+    let (trixie, bookworm): (Vec<_>, Vec<_>) = folders.partition(|name| name.ends_with(TRIXIE));
+    let bookworm: BTreeSet<String> = bookworm.into_iter().map(str::to_owned).collect();
+    assert_eq!(bookworm, recipes);
+    for folder in trixie {
+        let name = folder.strip_suffix(TRIXIE).unwrap();
+        assert!(recipes.contains(name), "no recipe has made {folder}");
+    }
     for truth in &truths {
         let files = fs::read_dir(&truth.folder).unwrap();
         let files = files.map(|file| file.unwrap().file_name().into_string().unwrap());

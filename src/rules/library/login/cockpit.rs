@@ -11,7 +11,7 @@ use super::super::syslog;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "cockpit",
     counts: "wrong passwords at Cockpit",
-    proof: Proof::Service("Cockpit 287"),
+    proof: Proof::Service("Cockpit 287 and 337"),
     sample: "Mar  2 04:05:06 host cockpit-session[7]: pam_unix(cockpit:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=203.0.113.9  user=bob",
     patterns: PATTERNS,
     time_formats: syslog::TIME_FORMATS,

@@ -12,7 +12,7 @@ use super::super::syslog;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "dropbear",
     counts: "failed logins of Dropbear's ssh server",
-    proof: Proof::Service("Dropbear 2022.83"),
+    proof: Proof::Service("Dropbear 2022.83 and 2025.89"),
     sample: "Mar  2 04:05:06 host dropbear[7]: Bad password attempt for 'root' from 203.0.113.9:40022",
     patterns: PATTERNS,
     time_formats: syslog::TIME_FORMATS,

@@ -18,7 +18,7 @@ use super::super::syslog;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "pam-generic",
     counts: "wrong passwords of services that ask PAM (vsftpd, ProFTPD, Dovecot, saslauthd, login and others), without sshd",
-    proof: Proof::Service("Linux-PAM 1.5.2"),
+    proof: Proof::Service("Linux-PAM 1.5.2 and 1.7.0"),
     sample: "Mar  2 04:05:06 host vsftpd: pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser=bob rhost=203.0.113.9  user=bob",
     patterns: PATTERNS,
     time_formats: syslog::TIME_FORMATS,

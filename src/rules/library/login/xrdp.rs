@@ -12,7 +12,7 @@ use super::super::forgeable::{FixedVersion, Forgeable};
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "xrdp",
     counts: "failed logins of xrdp",
-    proof: Proof::Service("xrdp 0.9"),
+    proof: Proof::Service("xrdp 0.9 and 0.10"),
     sample: "[20260302-04:05:06] [INFO ] AUTHFAIL: user=bob ip=::ffff:203.0.113.9 time=1772424306",
     patterns: PATTERNS,
     time_formats: TIME_FORMATS,

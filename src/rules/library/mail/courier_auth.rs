@@ -11,7 +11,7 @@ use super::super::syslog;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "courier-auth",
     counts: "failed logins of IMAP, POP3 and web mail at Courier",
-    proof: Proof::Service("Courier 1.0"),
+    proof: Proof::Service("Courier 1.0 and 1.4"),
     sample: "Mar  2 04:05:06 host imapd: LOGIN FAILED, user=bob, ip=[::ffff:203.0.113.9], port=[40022]",
     patterns: PATTERNS,
     time_formats: syslog::TIME_FORMATS,

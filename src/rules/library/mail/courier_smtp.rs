@@ -10,7 +10,7 @@ use super::super::syslog;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "courier-smtp",
     counts: "failed logins, relaying and unknown users at Courier's mail server",
-    proof: Proof::Service("Courier 1.0"),
+    proof: Proof::Service("Courier 1.0 and 1.4"),
     sample: "Mar  2 04:05:06 host courieresmtpd: error,relay=::ffff:203.0.113.9,port=40022,msg=\"535 Authentication failed.\",cmd: AUTH LOGIN",
     patterns: PATTERNS,
     time_formats: syslog::TIME_FORMATS,

@@ -10,7 +10,7 @@ use super::super::syslog;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "cyrus-imap",
     counts: "failed logins at Cyrus",
-    proof: Proof::Service("Cyrus 3.6"),
+    proof: Proof::Service("Cyrus 3.6 and 3.10"),
     sample: "Mar  2 04:05:06 host cyrus/imap[7]: badlogin: [203.0.113.9] plaintext (bob) [SASL(-13): authentication failure: checkpass failed]",
     patterns: PATTERNS,
     time_formats: syslog::TIME_FORMATS,

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! The name stands before the address, but behind the address stands no text of the client,
-//! and no `=` but that of the session: so the last address is the true one.
+//! and no `=` but that of the session and of `(size=619)`, where the system says how the
+//! connection ended: so the last address is the true one.
 //!
 //! A line counts as many failures as it says attempts. fail2ban counts each such line
 //! once, and beside it what `auth` says of each attempt if `auth_verbose` is set: that
@@ -19,7 +20,7 @@ use super::super::syslog;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "dovecot",
     counts: "failed logins of IMAP, POP3, ManageSieve and submission at Dovecot",
-    proof: Proof::Service("Dovecot 2.3"),
+    proof: Proof::Service("Dovecot 2.3 and 2.4"),
     sample: "Mar  2 04:05:06 host dovecot: imap-login: Disconnected: Connection closed (auth failed, 1 attempts in 2 secs): user=<bob>, method=PLAIN, rip=203.0.113.9, lip=192.0.2.1, session=<qiF3g41hddTLAHEB>",
     patterns: PATTERNS,
     time_formats: syslog::TIME_FORMATS,
@@ -45,10 +46,12 @@ const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
         ") +(?:",
         tag!("dovecot"),
         ")?(?:imap|pop3|managesieve|submission|sieve)-login: (?:Info: )?",
-        r"(?:Login aborted|Aborted login|Disconnected)(?:: [^()<>=]+| by [^()<>=]+)? ",
+        r"(?:Login aborted|Aborted login|Disconnected)",
+        // What the system or OpenSSL says of the end: `read(size=619) failed: …`.
+        r"(?:: (?:[^()<>=]|\(\)|\(size=\d+\))+| by [^()<>=]+)? ",
         r"\((?:auth failed, \d+ attempts?(?: in \d+ secs)?|tried to use (?:disabled|disallowed) \w+ auth)\)",
         r"(?: \(\w+\))?: (?:user=<(?P<user>.*)>, )?(?:method=[\w-]*, )?rip=(?P<ip>[^\s,=]+)",
-        r"(?:, lip=[^\s,=]+)?(?:, mpid=\d+)?(?:, (?:secured|TLS)[^<>=]*)?(?:, session=<[\w+/=]*>)?$"
+        r"(?:, lip=[^\s,=]+)?(?:, mpid=\d+)?(?:, (?:secured|TLS)(?:[^<>=]|\(size=\d+\))*)?(?:, session=<[\w+/=]*>)?$"
     ),
     &["rip="],
 )

@@ -12,7 +12,7 @@ use super::super::contract::{BuiltinPattern, BuiltinRule, Offer, Proof};
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "exim",
     counts: "failed logins at Exim; relaying, unknown users, talking out of turn, too many errors",
-    proof: Proof::Service("Exim 4.96"),
+    proof: Proof::Service("Exim 4.96 and 4.98"),
     sample: "2026-03-02 04:05:06 login_server authenticator failed for (pc) [203.0.113.9]: 535 Incorrect authentication data (set_id=bob)",
     patterns: PATTERNS,
     time_formats: TIME_FORMATS,

@@ -16,7 +16,7 @@ use super::postfix_log::JOURNAL;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "postfix",
     counts: "mail that Postfix refuses: relaying, unknown recipients, blocked clients, bad greetings; too many errors; talking before the greeting",
-    proof: Proof::Service("Postfix 3.7"),
+    proof: Proof::Service("Postfix 3.7 and 3.10"),
     sample: "Mar  2 04:05:06 host postfix/smtpd[7]: NOQUEUE: reject: RCPT from unknown[203.0.113.9]: 554 5.7.1 <a@example.org>: Relay access denied; from=<b@example.org> to=<a@example.org> proto=ESMTP helo=<pc>",
     patterns: PATTERNS,
     ignored: IGNORED,
@@ -40,7 +40,8 @@ const PATTERNS: &[BuiltinPattern] = &[
     BuiltinPattern::new(
         concat!(
             postfix!("smtpd"),
-            r"too many errors after [A-Z-]+(?: \(\d+ bytes\))? from ",
+            // Since Postfix 3.10 with the name of the mail in the queue, or NOQUEUE.
+            r"(?:[0-9A-Za-z]+: )?too many errors after [A-Z-]+(?: \(\d+ bytes\))? from ",
             client!(),
             "$"
         ),

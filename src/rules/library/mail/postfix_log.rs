@@ -17,6 +17,6 @@ macro_rules! client {
     };
 }
 
-/// Its processes have dropped root. Debian 12 runs it as an instance.
+/// Its processes have dropped root. Debian 12 runs it as an instance, Debian 13 does not.
 pub(super) const JOURNAL: JournalSenders =
     JournalSenders::of(&["postfix.service", "postfix@-.service"]).and(&["postfix"]);

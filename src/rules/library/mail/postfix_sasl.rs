@@ -11,7 +11,7 @@ use super::postfix_log::JOURNAL;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "postfix-sasl",
     counts: "failed logins at Postfix",
-    proof: Proof::Service("Postfix 3.7"),
+    proof: Proof::Service("Postfix 3.7 and 3.10"),
     sample: "Mar  2 04:05:06 host postfix/submission/smtpd[7]: warning: unknown[203.0.113.9]: SASL LOGIN authentication failed: UGFzc3dvcmQ6, sasl_username=bob",
     patterns: PATTERNS,
     ignored: IGNORED,

@@ -12,7 +12,7 @@ use super::sendmail_log::JOURNAL;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "sendmail-auth",
     counts: "failed logins at Sendmail",
-    proof: Proof::Service("Sendmail 8.17"),
+    proof: Proof::Service("Sendmail 8.17 and 8.18"),
     sample: "Mar  2 04:05:06 host sm-mta[7]: 62245671000007: AUTH failure (LOGIN): authentication failure (-13) SASL(-13): authentication failure: checkpass failed, user=bob, relay=[203.0.113.9]",
     patterns: PATTERNS,
     time_formats: syslog::TIME_FORMATS,

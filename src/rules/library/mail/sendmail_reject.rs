@@ -15,7 +15,7 @@ use super::sendmail_log::JOURNAL;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "sendmail-reject",
     counts: "mail that Sendmail refuses for good, relaying also for now, connections beyond its limits, and talking before the greeting",
-    proof: Proof::Service("Sendmail 8.17"),
+    proof: Proof::Service("Sendmail 8.17 and 8.18"),
     sample: "Mar  2 04:05:06 host sm-mta[7]: 62245671000007: ruleset=check_rcpt, arg1=<a@example.org>, relay=[203.0.113.9], reject=550 5.7.1 <a@example.org>... Relaying denied",
     patterns: PATTERNS,
     time_formats: syslog::TIME_FORMATS,

@@ -10,7 +10,7 @@ use super::super::syslog;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "sieve",
     counts: "failed logins at Cyrus' ManageSieve",
-    proof: Proof::Service("Cyrus 3.6"),
+    proof: Proof::Service("Cyrus 3.6 and 3.10"),
     sample: "Mar  2 04:05:06 host cyrus/sieve[7]: badlogin: pc.example.org[203.0.113.9] PLAIN authentication failure",
     patterns: PATTERNS,
     time_formats: syslog::TIME_FORMATS,

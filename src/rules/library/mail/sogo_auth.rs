@@ -13,7 +13,7 @@ use super::super::forgeable::Forgeable;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "sogo-auth",
     counts: "failed logins at SOGo",
-    proof: Proof::Service("SOGo 5.8"),
+    proof: Proof::Service("SOGo 5.8 and 5.12"),
     sample: "Mar 02 04:05:06 sogod [7]: SOGoRootPage Login from '203.0.113.9' for user 'bob' might not have worked - password policy: 65535  grace: -1  expire: -1  bound: 0",
     patterns: PATTERNS,
     time_formats: &["%b %d %H:%M:%S"],

@@ -13,7 +13,7 @@ use super::super::stamps;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "ejabberd-auth",
     counts: "failed logins at ejabberd",
-    proof: Proof::Service("ejabberd 23.01"),
+    proof: Proof::Service("ejabberd 23.01 and 24.12"),
     sample: "2026-03-02 04:05:06.123456+00:00 [warning] <0.500.0>@ejabberd_c2s:process_auth_result/3:304 (tls|<0.500.0>) Failed c2s PLAIN authentication for bob@example.org from ::ffff:203.0.113.9: Invalid username or password",
     patterns: PATTERNS,
     time_formats: stamps::ISO,

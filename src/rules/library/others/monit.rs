@@ -10,7 +10,7 @@ use super::super::syslog;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "monit",
     counts: "wrong passwords at Monit's web page",
-    proof: Proof::Service("Monit 5.33"),
+    proof: Proof::Service("Monit 5.33 and 5.34"),
     sample: "[2026-03-02T04:05:06+0000] warning  : HttpRequest: access denied -- client [203.0.113.9]: wrong password for user 'admin'",
     patterns: PATTERNS,
     time_formats: syslog::TIME_FORMATS,

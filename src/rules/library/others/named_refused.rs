@@ -10,7 +10,7 @@ use super::super::forgeable::Forgeable;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "named-refused",
     counts: "queries, updates and transfers that BIND denies",
-    proof: Proof::Service("BIND 9.18"),
+    proof: Proof::Service("BIND 9.18 and 9.20"),
     sample: "Mar  2 04:05:06 host named[7]: client @0x7f1234567890 203.0.113.9#40022 (example.org): query (cache) 'example.org/A/IN' denied (allow-query-cache did not match)",
     patterns: PATTERNS,
     time_formats: TIME_FORMATS,

@@ -10,7 +10,7 @@ use super::super::forgeable::Forgeable;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "nsd",
     counts: "queries that NSD slows down, and queries and transfers that it refuses",
-    proof: Proof::Service("NSD 4.6"),
+    proof: Proof::Service("NSD 4.6 and 4.12"),
     sample: "[1772424306] nsd[7]: info: axfr for example.org. from 203.0.113.9 refused, no acl matches",
     patterns: PATTERNS,
     time_formats: TIME_FORMATS,

@@ -15,7 +15,7 @@ use super::super::forgeable::{FixedVersion, Forgeable};
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "postgresql",
     counts: "failed logins at PostgreSQL, if log_line_prefix has %h or %r",
-    proof: Proof::Service("PostgreSQL 15"),
+    proof: Proof::Service("PostgreSQL 15 and 17"),
     sample: "2026-03-02 04:05:06.123 UTC [7] 203.0.113.9 FATAL:  password authentication failed for user \"bob\"",
     patterns: PATTERNS,
     time_formats: TIME_FORMATS,

@@ -15,7 +15,7 @@ use super::super::contract::{BuiltinPattern, BuiltinRule, JournalSenders, Offer,
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "vsftpd",
     counts: "failed logins of vsftpd, as its own log has them",
-    proof: Proof::Service("vsftpd 3.0.3"),
+    proof: Proof::Service("vsftpd 3.0.3 and 3.0.5"),
     sample: "Mon Mar  2 04:05:06 2026 [pid 7] [bob] FAIL LOGIN: Client \"203.0.113.9\"",
     patterns: PATTERNS,
     time_formats: TIME_FORMATS,

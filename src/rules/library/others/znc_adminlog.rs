@@ -11,7 +11,7 @@ use super::super::forgeable::{FixedVersion, Forgeable};
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "znc-adminlog",
     counts: "failed logins at ZNC, by its module adminlog",
-    proof: Proof::Service("ZNC 1.8"),
+    proof: Proof::Service("ZNC 1.8 and 1.9"),
     sample: "[2026-03-02 04:05:06] [bob] failed to login from 203.0.113.9",
     patterns: PATTERNS,
     time_formats: TIME_FORMATS,

@@ -11,7 +11,7 @@ use super::super::syslog;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "haproxy-http-auth",
     counts: "requests that HAProxy answers with 401, also those without a password",
-    proof: Proof::Service("HAProxy 2.6"),
+    proof: Proof::Service("HAProxy 2.6 and 3.0"),
     sample: "Mar  2 04:05:06 host haproxy[7]: 203.0.113.9:40022 [02/Mar/2026:04:05:06.123] web web/<NOSRV> 0/-1/-1/-1/0 401 182 - - PR-- 1/1/0/0/0 0/0 \"GET / HTTP/1.1\"",
     patterns: PATTERNS,
     time_formats: syslog::TIME_FORMATS,

@@ -11,7 +11,7 @@ use super::super::syslog;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "lighttpd-auth",
     counts: "wrong passwords for pages that lighttpd protects",
-    proof: Proof::Service("lighttpd 1.4.69"),
+    proof: Proof::Service("lighttpd 1.4.69 and 1.4.79"),
     sample: "2026-03-02 04:05:06: (mod_auth.c.863) password doesn't match for /private username: bob IP: 203.0.113.9",
     patterns: PATTERNS,
     time_formats: syslog::TIME_FORMATS,

@@ -11,7 +11,7 @@ use super::super::contract::{BuiltinPattern, BuiltinRule, Offer, Proof};
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "nginx-bad-request",
     counts: "requests that nginx does not understand",
-    proof: Proof::Service("nginx 1.22"),
+    proof: Proof::Service("nginx 1.22 and 1.26"),
     sample: "203.0.113.9 - - [02/Mar/2026:04:05:06 +0000] \"\\x16\\x03\\x01\" 400 157 \"-\" \"-\"",
     patterns: PATTERNS,
     time_formats: access_log::TIME_FORMATS,

@@ -12,7 +12,7 @@ use super::nginx_log::{FORGEABLE_IF_NAMED, JOURNAL};
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "nginx-botsearch",
     counts: "requests for panels, blogs and web mail that are not there, in nginx's access log",
-    proof: Proof::Service("nginx 1.22"),
+    proof: Proof::Service("nginx 1.22 and 1.26"),
     sample: "203.0.113.9 - - [02/Mar/2026:04:05:06 +0000] \"GET /phpmyadmin/ HTTP/1.1\" 404 153 \"-\" \"curl/8\"",
     patterns: PATTERNS,
     time_formats: &[

@@ -11,7 +11,7 @@ use super::nginx_log::{FORGEABLE, JOURNAL, TIME_FORMATS};
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "nginx-forbidden",
     counts: "requests that `deny` of nginx refuses, and for directories that have no index",
-    proof: Proof::Service("nginx 1.22"),
+    proof: Proof::Service("nginx 1.22 and 1.26"),
     sample: "2026/03/02 04:05:06 [error] 7#7: *6 access forbidden by rule, client: 203.0.113.9, server: localhost, request: \"GET /d HTTP/1.1\", host: \"example.org\"",
     patterns: PATTERNS,
     time_formats: TIME_FORMATS,

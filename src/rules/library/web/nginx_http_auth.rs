@@ -15,7 +15,7 @@ use super::nginx_log::{FORGEABLE_IF_NAMED, JOURNAL};
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "nginx-http-auth",
     counts: "wrong passwords for pages that nginx protects, in its access log",
-    proof: Proof::Service("nginx 1.22"),
+    proof: Proof::Service("nginx 1.22 and 1.26"),
     sample: "203.0.113.9 - bob [02/Mar/2026:04:05:06 +0000] \"GET /private HTTP/1.1\" 401 179 \"-\" \"curl/8\"",
     patterns: PATTERNS,
     time_formats: &[

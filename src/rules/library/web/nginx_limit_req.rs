@@ -10,7 +10,7 @@ use super::nginx_log::{FORGEABLE, JOURNAL, TIME_FORMATS};
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "nginx-limit-req",
     counts: "requests and connections beyond what `limit_req` and `limit_conn` of nginx allow",
-    proof: Proof::Service("nginx 1.22"),
+    proof: Proof::Service("nginx 1.22 and 1.26"),
     sample: "2026/03/02 04:05:06 [error] 7#7: *5 limiting requests, excess: 1.000 by zone \"one\", client: 203.0.113.9, server: localhost, request: \"GET /l HTTP/1.1\", host: \"example.org\"",
     patterns: PATTERNS,
     time_formats: TIME_FORMATS,

@@ -12,7 +12,7 @@ use super::super::stamps;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "squid",
     counts: "requests that Squid denies (403, 405), and wrong passwords (407 with a user)",
-    proof: Proof::Service("Squid 5.7"),
+    proof: Proof::Service("Squid 5.7 and 6.13"),
     sample: "1772424306.123      0 203.0.113.9 TCP_DENIED/403 3854 GET http://example.org/ - HIER_NONE/- text/html",
     patterns: PATTERNS,
     time_formats: stamps::EPOCH,
