@@ -141,6 +141,14 @@ const LINES: &[(&str, Escape, &[&str])] = &[
         ],
     ),
     (
+        "dovecot-probes",
+        raw,
+        &[
+            "Mar  2 04:05:06 host dovecot: imap-login: Disconnected: Connection closed (no auth attempts in 2 secs): user=<TEXT>, rip=PEER, lip=192.0.2.1, session=<x>",
+            "Mar  2 04:05:06 host dovecot: imap-login: Login aborted: Logged out (auth aborted by client, 1 attempts in 0 secs) (auth_aborted_by_client): user=<TEXT>, method=LOGIN, rip=PEER, lip=192.0.2.1, session=<x>",
+        ],
+    ),
+    (
         "exim",
         raw,
         &[

@@ -11,11 +11,12 @@
 //! A line counts as many failures as it says attempts. fail2ban counts each such line
 //! once, and beside it what `auth` says of each attempt if `auth_verbose` is set: that
 //! would count them twice, so it is left out here. Connections without an attempt do not
-//! count, as in its normal mode, nor does a failed login before a good one of the same
-//! connection, of which Dovecot says nothing.
+//! count, as in its normal mode: the rule `dovecot-probes` counts them. Nor does a failed
+//! login before a good one of the same connection, of which Dovecot says nothing.
 
-use super::super::contract::{BuiltinPattern, BuiltinRule, JournalSenders, Offer, Proof};
+use super::super::contract::{BuiltinPattern, BuiltinRule, Offer, Proof};
 use super::super::syslog;
+use super::dovecot_log::{JOURNAL, LOGS};
 
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "dovecot",
@@ -24,34 +25,17 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     sample: "Mar  2 04:05:06 host dovecot: imap-login: Disconnected: Connection closed (auth failed, 1 attempts in 2 secs): user=<bob>, method=PLAIN, rip=203.0.113.9, lip=192.0.2.1, session=<qiF3g41hddTLAHEB>",
     patterns: PATTERNS,
     time_formats: syslog::TIME_FORMATS,
-    logs: &[
-        "/var/log/dovecot.log",
-        "/var/log/dovecot-info.log",
-        "/var/log/mail.log",
-        "/var/log/maillog",
-    ],
-    journal: JournalSenders::of(&["dovecot.service"]).and(&["dovecot", "dovenull"]),
+    logs: LOGS,
+    journal: JOURNAL,
     offer: Offer::SwitchedOff(&["usr/sbin/dovecot"]),
     ..BuiltinRule::NONE
 };
 
 const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
     concat!(
-        "^",
-        priority!(),
-        "(?P<time>",
-        classic_time!(),
-        "|",
-        iso_time!(),
-        ") +(?:",
-        tag!("dovecot"),
-        ")?(?:imap|pop3|managesieve|submission|sieve)-login: (?:Info: )?",
-        r"(?:Login aborted|Aborted login|Disconnected)",
-        // What the system or OpenSSL says of the end: `read(size=619) failed: …`.
-        r"(?:: (?:[^()<>=]|\(\)|\(size=\d+\))+| by [^()<>=]+)? ",
+        ended!(),
         r"\((?:auth failed, \d+ attempts?(?: in \d+ secs)?|tried to use (?:disabled|disallowed) \w+ auth)\)",
-        r"(?: \(\w+\))?: (?:user=<(?P<user>.*)>, )?(?:method=[\w-]*, )?rip=(?P<ip>[^\s,=]+)",
-        r"(?:, lip=[^\s,=]+)?(?:, mpid=\d+)?(?:, (?:secured|TLS)(?:[^<>=]|\(size=\d+\))*)?(?:, session=<[\w+/=]*>)?$"
+        remote!()
     ),
     &["rip="],
 )

@@ -3,7 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `postfix.rs`, `postfix_sasl.rs`, `postfix_log.rs` | Postfix: what it refuses, failed logins, and what both share |
-//! | `dovecot.rs` | Dovecot |
+//! | `dovecot.rs`, `dovecot_probes.rs`, `dovecot_log.rs` | Dovecot: failed logins, connections without one, and what both share |
 //! | `exim.rs` | Exim |
 //! | `sendmail_auth.rs`, `sendmail_reject.rs`, `sendmail_log.rs` | Sendmail: failed logins, what it refuses, and what both share |
 //! | `cyrus_imap.rs`, `sieve.rs` | Cyrus |
@@ -13,6 +13,8 @@
 use super::contract::BuiltinRule;
 
 #[macro_use]
+mod dovecot_log;
+#[macro_use]
 mod postfix_log;
 #[macro_use]
 mod sendmail_log;
@@ -21,6 +23,7 @@ mod courier_auth;
 mod courier_smtp;
 mod cyrus_imap;
 mod dovecot;
+mod dovecot_probes;
 mod exim;
 mod postfix;
 mod postfix_sasl;
@@ -35,6 +38,7 @@ pub(super) static RULES: &[&BuiltinRule] = &[
     &postfix::RULE,
     &postfix_sasl::RULE,
     &dovecot::RULE,
+    &dovecot_probes::RULE,
     &exim::RULE,
     &sendmail_auth::RULE,
     &sendmail_reject::RULE,
