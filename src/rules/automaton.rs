@@ -46,6 +46,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::quality::RandomState;
 use memchr::memchr;
 use regex_automata::util::primitives::{NonMaxUsize, PatternID};
 use regex_automata::{Anchored, Input};
@@ -81,7 +82,7 @@ pub(super) struct Automaton {
     /// By the place of its entries, divided by the stride.
     states: Vec<AutomatonState>,
     /// The same the other way round.
-    numbers: HashMap<AutomatonState, u16>,
+    numbers: HashMap<AutomatonState, u16, RandomState>,
     scratch: Scratch,
     /// Invariant: it knows only states of this table, so both are emptied together.
     words: Words,
@@ -120,7 +121,7 @@ impl Automaton {
             used: 0,
             actions: Vec::new(),
             states: Vec::new(),
-            numbers: HashMap::new(),
+            numbers: HashMap::default(),
             scratch: Scratch::default(),
             words: Words::default(),
             walked: 0,
