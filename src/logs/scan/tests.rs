@@ -389,7 +389,7 @@ proptest! {
     #[test]
     fn rules_find_in_several_logs_what_each_finds_alone(
         logs in prop::collection::vec(
-            prop::collection::vec((0usize..3, 0u32..60, 1usize..200), 0..12),
+            prop::collection::vec((0usize..3, 0u32..60, 1usize..80), 0..12),
             1..4,
         ),
     ) {
