@@ -6,7 +6,7 @@ use std::path::Path;
 
 use pyfilter::config::Config;
 use pyfilter::model::{Address, Escaped, Positions, Rule};
-use pyfilter::rules::{Clock, Formats, Matcher, Users, Verdict};
+use pyfilter::rules::{Clock, Formats, Matcher, Users, Verdict, builtin};
 use regex::bytes::{Captures, Regex, RegexBuilder};
 
 /// 2026-11-22T12:00:00Z.
@@ -95,6 +95,12 @@ impl Plain {
         })
     }
 
+    /// Whether a line of this pattern says how many failures it is.
+    fn reads_a_number(&self, number: usize) -> bool {
+        let patterns = builtin(&self.rule.name).map(|rule| rule.patterns);
+        patterns.is_some_and(|patterns| patterns[number].number_before.is_some())
+    }
+
     /// Whether some pattern finds this address in the line.
     pub fn names(&self, line: &[u8], address: Address) -> bool {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -167,8 +173,9 @@ pub fn check(rule: &Plain, matcher: &Matcher, block: &[u8], exactly: bool) {
         if !is_repeated(line) {
             let found = match &verdict {
                 Verdict::Failure(found) => {
-                    assert!(!exactly || found.count == 1, "{shown}");
-                    Some((usize::from(found.pattern), found.address, found.at))
+                    let number = usize::from(found.pattern);
+                    assert!(found.count == 1 || rule.reads_a_number(number), "{shown}");
+                    Some((number, found.address, found.at))
                 }
                 _ => None,
             };

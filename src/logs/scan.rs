@@ -13,7 +13,7 @@ use super::budget::{Budget, divide};
 use super::input::Input;
 use super::sink::{FailureSink, MatchedFailure, More};
 use super::sizes::Sizes;
-use super::source::{Head, SourceReader, Turn, let_go_on, merge};
+use super::source::{Head, SourceReader, Turn, give_room, merge};
 
 /// Reads all inputs in parallel and hands their failures to `sink`, in the order that
 /// [`Inputs::read`](super::inputs::Inputs::read) tells.
@@ -119,7 +119,7 @@ impl Scan<'_> {
                 .sources
                 .iter_mut()
                 .filter(|source| source.is_its_turn());
-            if !let_go_on(&mut its_turn.collect::<Vec<_>>()) {
+            if !give_room(&mut its_turn.collect::<Vec<_>>()) {
                 self.gave_up = true;
                 return false;
             }

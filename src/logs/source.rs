@@ -156,12 +156,12 @@ fn merge_rule(
     }
 }
 
-/// Gives the sources more room that rules wait for, if each rule waits for one, and none
+/// Gives more room to the sources that rules wait for, if each rule waits for one, and none
 /// of the sources is read on. False if one has all the room that it may have: then the
 /// rules have to read one after the other.
-pub(super) fn let_go_on(sources: &mut [&mut SourceReader]) -> bool {
+pub(super) fn give_room(sources: &mut [&mut SourceReader]) -> bool {
     let rules = sources.first().map_or(0, |source| source.head.found.len());
-    let is_stuck = sources.iter().all(|source| source.rests())
+    let is_stuck = sources.iter().all(|source| source.is_idle())
         && (0..rules).all(|rule| {
             let mut heads = sources.iter_mut().map(|source| &mut source.head);
             heads.any(|head| head.keeps_waiting(rule))
@@ -296,8 +296,8 @@ impl SourceReader {
         head.last = true;
     }
 
-    /// Whether nothing more is read before failures are handed over.
-    fn rests(&self) -> bool {
+    /// Whether nothing more is read before failures are handed over, or at all.
+    fn is_idle(&self) -> bool {
         self.head.last || self.head.weight() >= self.sizes.room
     }
 

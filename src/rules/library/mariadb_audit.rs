@@ -41,13 +41,7 @@ pub(super) const RULE: BuiltinRule = BuiltinRule {
 
 const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
     concat!(
-        "^",
-        priority!(),
-        "(?P<time>",
-        classic_time!(),
-        "|",
-        iso_time!(),
-        ") +",
+        stamp!(),
         tag!("mysql-server_auditing"),
         // `server_audit_syslog_info` is written before the server's name.
         r"[^,]*,(?P<user>[^,]*),(?P<ip>[^,]+),\d+,\d+,FAILED_CONNECT,,,(?P<status>\d+)$"

@@ -41,16 +41,7 @@ pub(super) const RULE: BuiltinRule = BuiltinRule {
 /// All that stands before sshd's message.
 macro_rules! head {
     () => {
-        concat!(
-            "^",
-            priority!(),
-            "(?P<time>",
-            classic_time!(),
-            "|",
-            iso_time!(),
-            ") +",
-            tag!("sshd(?:-session|-auth)?"),
-        )
+        concat!(stamp!(), tag!("sshd(?:-session|-auth)?"))
     };
 }
 

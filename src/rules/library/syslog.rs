@@ -63,10 +63,9 @@ macro_rules! address_port {
     };
 }
 
-/// All that stands before the message of a program whose name matches `$name`, from the
-/// beginning of the line on.
-macro_rules! head {
-    ($name:expr) => {
+/// What stands before the head's other parts: the beginning of the line, and the time.
+macro_rules! stamp {
+    () => {
         concat!(
             "^",
             priority!(),
@@ -75,8 +74,15 @@ macro_rules! head {
             "|",
             iso_time!(),
             ") +",
-            tag!(concat!("(?:", $name, ")")),
         )
+    };
+}
+
+/// All that stands before the message of a program whose name matches `$name`, from the
+/// beginning of the line on.
+macro_rules! head {
+    ($name:expr) => {
+        concat!(stamp!(), tag!(concat!("(?:", $name, ")")))
     };
 }
 

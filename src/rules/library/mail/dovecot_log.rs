@@ -6,13 +6,8 @@ use super::super::contract::JournalSenders;
 macro_rules! ended {
     () => {
         concat!(
-            "^",
-            priority!(),
-            "(?P<time>",
-            classic_time!(),
-            "|",
-            iso_time!(),
-            ") +(?:",
+            stamp!(),
+            "(?:",
             tag!("dovecot"),
             ")?(?:imap|pop3|managesieve|submission|sieve)-login: (?:Info: )?",
             r"(?:Login aborted|Aborted login|Disconnected)",

@@ -14,6 +14,7 @@
 
 use super::super::contract::{BuiltinPattern, BuiltinRule, JournalSenders, Offer, Proof};
 use super::super::forgeable::Forgeable;
+use super::super::syslog;
 
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "asterisk",
@@ -21,7 +22,7 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     proof: Proof::Documentation("the source of Asterisk 22.10"),
     sample: "[Mar  2 04:05:06] NOTICE[7] res_pjsip/pjsip_distributor.c: Request 'REGISTER' from '\"1000\" <sip:1000@192.0.2.1>' failed for '203.0.113.9:5060' (callid: x) - No matching endpoint found",
     patterns: PATTERNS,
-    time_formats: TIME_FORMATS,
+    time_formats: syslog::TIME_FORMATS,
     logs: &[
         "/var/log/asterisk/messages",
         "/var/log/asterisk/messages.log",
@@ -73,14 +74,6 @@ macro_rules! without_remote {
         )
     };
 }
-
-const TIME_FORMATS: &[&str] = &[
-    "%Y-%m-%d %H:%M:%S%.f",
-    "%b %d %H:%M:%S%.f",
-    "%Y-%m-%dT%H:%M:%S%.f%z",
-    "%Y-%m-%dT%H:%M:%S%.f",
-    "%Y-%m-%d %H:%M:%S%.f%z",
-];
 
 const PATTERNS: &[BuiltinPattern] = &[
     BuiltinPattern::new(

@@ -5,11 +5,13 @@
 //!
 //! As fail2ban, which knows the message of Grafana up to 9.3. Later versions tell of the status
 //! and of the error, `[password-auth.failed]`, and those of today of each request, with the name
-//! of its error: logins of the page, and of the API. Its log in JSON is not read. Grafana believes headers with addresses
-//! from any client ([`FORGEABLE`]).
+//! of its error: logins of the page, and of the API. Its log in JSON is not read.
+//!
+//! Grafana believes headers with addresses from any client ([`FORGEABLE`]).
 
 use super::super::contract::{BuiltinPattern, BuiltinRule, JournalSenders, Offer, Proof};
 use super::super::forgeable::Forgeable;
+use super::super::syslog;
 
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "grafana",
@@ -19,7 +21,7 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     ),
     sample: "logger=context userId=0 orgId=0 uname= t=2026-03-02T04:05:06.123456789Z level=info msg=\"Request Completed\" method=POST path=/login status=401 remote_addr=203.0.113.9 time_ms=53 duration=53.1ms size=105 referer= handler=/login status_source=server errorReason=Unauthorized errorMessageID=password-auth.failed error=\"failed to authenticate identity\"",
     patterns: PATTERNS,
-    time_formats: TIME_FORMATS,
+    time_formats: syslog::TIME_FORMATS,
     logs: &["/var/log/grafana/grafana.log"],
     journal: JournalSenders::of(&["grafana-server.service"]).and(&["grafana"]),
     offer: Offer::SwitchedOff(&[]),
@@ -31,14 +33,6 @@ const FORGEABLE: Forgeable = Forgeable::always(
     "Grafana takes the address from the headers X-Real-IP and X-Forwarded-For of any client",
     "let nobody reach Grafana but a proxy that sets X-Real-IP, and set `trust_sender` to true",
 );
-
-const TIME_FORMATS: &[&str] = &[
-    "%Y-%m-%dT%H:%M:%S%.f%z",
-    "%Y-%m-%dT%H:%M:%S%.f",
-    "%b %d %H:%M:%S%.f",
-    "%Y-%m-%d %H:%M:%S%.f%z",
-    "%Y-%m-%d %H:%M:%S%.f",
-];
 
 /// Fields, each with a blank behind it.
 macro_rules! fields {
