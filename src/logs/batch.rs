@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use foldhash::quality::RandomState;
 
 use crate::model::{Address, CountsFrom, Failure};
-use crate::rules::{Clock, Matcher, Users};
+use crate::rules::{Clock, Matcher, MatcherSet, Users};
 
 use super::blocks::Block;
 use super::totals::MatchedTotals;
@@ -16,16 +16,26 @@ use super::totals::MatchedTotals;
 /// Matchers with room for what they find, and blocks to read into, that are not
 /// in use at the moment: as many as there are threads at work, however many logs
 /// are read.
-pub(super) struct Pool<'a> {
-    /// Of each rule that reads.
-    rules: Vec<RulePool<'a>>,
+pub(super) struct Pool {
+    template: MatcherSet,
+    idle: Mutex<Vec<Worker>>,
+    /// By rule.
+    wants: Vec<Wants>,
     spare: Mutex<Vec<Vec<MatchedBlock>>>,
 }
 
-/// The matchers of one rule.
-struct RulePool<'a> {
-    template: &'a Matcher,
-    idle: Mutex<Vec<(Matcher, BlockFailures)>>,
+/// What one thread matches with.
+struct Worker {
+    matchers: MatcherSet,
+    /// Empty places for what each rule finds.
+    found: Vec<BlockFailures>,
+}
+
+/// What is kept of the failures of a rule.
+struct Wants {
+    /// Users are told apart by their place among the failures, and a sink that wants
+    /// them wants no lines.
+    users: bool,
     unwanted: Unwanted,
 }
 
@@ -54,16 +64,17 @@ impl Unwanted {
     }
 }
 
-impl<'a> Pool<'a> {
+impl Pool {
     /// Of rules that read the same, each with its matcher.
-    pub(super) fn new(matchers: &'a [Matcher]) -> Self {
-        let rule = |template| RulePool {
-            template,
-            idle: Mutex::default(),
+    pub(super) fn new(matchers: &[Matcher]) -> Self {
+        let wants = |matcher: &Matcher| Wants {
+            users: matcher.keeps_users(),
             unwanted: Unwanted::default(),
         };
         Pool {
-            rules: matchers.iter().map(rule).collect(),
+            wants: matchers.iter().map(wants).collect(),
+            template: MatcherSet::new(matchers.to_vec()),
+            idle: Mutex::default(),
             spare: Mutex::default(),
         }
     }
@@ -72,7 +83,7 @@ impl<'a> Pool<'a> {
     /// failures only those of connections.
     pub(super) fn leave_out(&mut self, addresses: Vec<(usize, Address)>) {
         for (rule, address) in addresses {
-            self.rules[rule].unwanted.insert(address);
+            self.wants[rule].unwanted.insert(address);
         }
     }
 
@@ -83,57 +94,64 @@ impl<'a> Pool<'a> {
         put(&self.spare, blocks);
         result
     }
-}
 
-impl RulePool<'_> {
-    /// Lends a matcher, and an empty place for what it finds.
-    fn with<T>(
+    /// Matches lines of which the first stands at the byte `base`; `counts` says by rule
+    /// what counts. Pushes what each rule found to `matches`.
+    fn find(
         &self,
+        (lines, base): (&[u8], u64),
         clock: &Clock,
-        work: impl FnOnce(&mut Matcher, &mut BlockFailures) -> T,
-    ) -> T {
-        let waiting = taken(&self.idle);
-        let (mut matcher, mut found) =
-            waiting.unwrap_or_else(|| (self.template.clone(), BlockFailures::default()));
-        matcher.set_clock(clock.clone());
-        let result = work(&mut matcher, &mut found);
-        found.clear();
-        put(&self.idle, (matcher, found));
-        result
-    }
-
-    /// Matches lines of which the first stands at the byte `base`.
-    fn find(&self, lines: &[u8], base: u64, clock: &Clock, counts: CountsFrom) -> BlockMatches {
-        let mut totals = MatchedTotals::default();
-        let (tally, found) = self.with(clock, |matcher, found| {
-            // Users are told apart by their place among the failures, and a sink that
-            // wants them wants no lines.
-            let wants_users = matcher.keeps_users();
-            let tally = matcher.scan(lines, base, |failure, line| {
-                if !counts.has(failure.offset, failure.at.secs) {
-                    return;
-                }
-                // How many those of a connection are depends on the lines before, which
-                // may stand in another block.
-                let of_connection = failure.login.is_some();
-                if !of_connection {
-                    totals.failures += u64::from(failure.count);
-                }
-                totals.newest = totals.newest.max(Some(failure.at));
-                if wants_users {
-                    found.push(failure, &[]);
-                } else if !self.unwanted.has(failure.address) {
-                    found.push(failure, line);
-                } else if of_connection {
-                    found.push(failure, &[]);
-                }
-            });
-            matcher.exchange_users(&mut found.users);
-            // No larger than it has to be.
-            (tally, found.clone())
+        counts: &[CountsFrom],
+        matches: &mut Vec<BlockMatches>,
+    ) {
+        let mut worker = taken(&self.idle).unwrap_or_else(|| Worker {
+            matchers: self.template.clone(),
+            found: self
+                .wants
+                .iter()
+                .map(|_| BlockFailures::default())
+                .collect(),
         });
-        totals.tally = tally;
-        BlockMatches { found, totals }
+        let Worker { matchers, found } = &mut worker;
+        for matcher in matchers.matchers() {
+            matcher.set_clock(clock.clone());
+        }
+        let mut totals = vec![MatchedTotals::default(); self.wants.len()];
+        let tallies = matchers.scan(lines, base, |rule, failure, line| {
+            if !counts[rule].has(failure.offset, failure.at.secs) {
+                return;
+            }
+            let Wants { users, unwanted } = &self.wants[rule];
+            let (totals, found) = (&mut totals[rule], &mut found[rule]);
+            // How many those of a connection are depends on the lines before, which
+            // may stand in another block.
+            let of_connection = failure.login.is_some();
+            if !of_connection {
+                totals.failures += u64::from(failure.count);
+            }
+            totals.newest = totals.newest.max(Some(failure.at));
+            if *users {
+                found.push(failure, &[]);
+            } else if !unwanted.has(failure.address) {
+                found.push(failure, line);
+            } else if of_connection {
+                found.push(failure, &[]);
+            }
+        });
+        let by_rule = matchers.matchers().iter_mut().zip(found);
+        for ((matcher, found), (mut totals, tally)) in by_rule.zip(totals.into_iter().zip(tallies))
+        {
+            matcher.exchange_users(&mut found.users);
+            totals.tally = tally;
+            // No larger than it has to be.
+            let kept = found.clone();
+            found.clear();
+            matches.push(BlockMatches {
+                found: kept,
+                totals,
+            });
+        }
+        put(&self.idle, worker);
     }
 }
 
@@ -164,13 +182,11 @@ pub(super) struct BlockMatches {
 }
 
 impl MatchedBlock {
-    /// Matches the block with the matcher of each rule; `counts` says what counts for it.
-    pub(super) fn find(&mut self, pool: &Pool<'_>, clock: &Clock, counts: &[CountsFrom]) {
-        let (lines, base) = (self.block.lines(), self.block.base);
-        let rules = pool.rules.iter().zip(counts);
-        let matches = rules.map(|(rule, &counts)| rule.find(lines, base, clock, counts));
+    /// Matches the block for each rule; `counts` says by rule what counts.
+    pub(super) fn find(&mut self, pool: &Pool, clock: &Clock, counts: &[CountsFrom]) {
         self.matches.clear();
-        self.matches.extend(matches);
+        let lines = (self.block.lines(), self.block.base);
+        pool.find(lines, clock, counts, &mut self.matches);
     }
 }
 

@@ -205,7 +205,7 @@ impl Reader {
 
     /// Reads and matches on, as long as what it finds fits into memory; `later`
     /// says that its turn has not come.
-    pub(super) fn read_on(&mut self, pool: &Pool<'_>, later: bool) {
+    pub(super) fn read_on(&mut self, pool: &Pool, later: bool) {
         let Sizes {
             room,
             ahead,
@@ -235,7 +235,7 @@ impl Reader {
         });
     }
 
-    fn read_plain(&mut self, pool: &Pool<'_>, blocks: &mut Vec<MatchedBlock>) {
+    fn read_plain(&mut self, pool: &Pool, blocks: &mut Vec<MatchedBlock>) {
         let State::Plain {
             file,
             whole,
@@ -276,7 +276,7 @@ impl Reader {
     }
 
     /// Matches what was unpacked while the next blocks are.
-    fn read_stream(&mut self, pool: &Pool<'_>, blocks: &mut Vec<MatchedBlock>) {
+    fn read_stream(&mut self, pool: &Pool, blocks: &mut Vec<MatchedBlock>) {
         if let State::Waiting { .. } = &self.state {
             self.open();
         }

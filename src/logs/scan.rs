@@ -69,8 +69,8 @@ pub(super) fn scan<S: FailureSink>(
 }
 
 /// A reading that goes on.
-struct Scan<'a> {
-    pool: Pool<'a>,
+struct Scan {
+    pool: Pool,
     sources: Vec<SourceReader>,
     /// Whether there is only one source.
     alone: bool,
@@ -78,7 +78,7 @@ struct Scan<'a> {
     gave_up: bool,
 }
 
-impl Scan<'_> {
+impl Scan {
     /// Reads the sources whose turn it is, until each is read or its time is used
     /// up; false if `sink` has no room for more.
     ///
@@ -206,7 +206,7 @@ fn pause<S: FailureSink>(sinks: &mut [&mut S]) {
 }
 
 /// Reads on in the sources whose turn it is.
-fn read_on(sources: &mut [SourceReader], pool: &Pool<'_>) {
+fn read_on(sources: &mut [SourceReader], pool: &Pool) {
     let its_turn = sources.par_iter_mut().filter(|source| source.is_its_turn());
     its_turn.for_each(|source| source.read_on(pool));
 }

@@ -262,7 +262,7 @@ impl SourceReader {
 
     /// Reads and matches on: in the segment whose failures come next, and
     /// meanwhile in those behind it, as far as their failures fit into memory.
-    pub(super) fn read_on(&mut self, pool: &Pool<'_>) {
+    pub(super) fn read_on(&mut self, pool: &Pool) {
         let mut open: Vec<(usize, &mut Reader)> = self
             .readers
             .iter_mut()

@@ -1,8 +1,9 @@
-//! The failures of a rule in a block of lines.
+//! What a line is to a rule.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use memchr::{memchr, memmem, memrchr};
+use memchr::{memchr, memmem};
 
 use crate::model::{Address, Failure, Rule, Stamp};
 
@@ -25,7 +26,7 @@ const MOST_AT_ONCE: u32 = 1000;
 pub struct Matcher {
     patterns: Patterns,
     /// None if some pattern has no literal, so that each line has to be tried.
-    prefilter: Option<Prefilter>,
+    prefilter: Option<Arc<Prefilter>>,
     formats: Formats,
     clock: Clock,
     statuses: Option<Vec<u16>>,
@@ -34,12 +35,9 @@ pub struct Matcher {
     users: Option<Users>,
 }
 
-/// A line that may be a failure.
+/// What the patterns are tried on.
 struct Candidate<'b> {
-    /// As it stands in the log.
-    whole: &'b [u8],
-    /// What the patterns are tried on: without its end; of a repeated line the line
-    /// that was repeated.
+    /// Without its end; of a repeated line the line that was repeated.
     line: Cow<'b, [u8]>,
     count: u32,
     called: PatternSet,
@@ -57,26 +55,6 @@ pub enum Verdict {
     BadTime,
     /// No pattern matches, the status does not count, or the line is ignored.
     Nothing,
-}
-
-/// What else was found in a block.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct MatchTotals {
-    /// Lines that name a host where an address should be.
-    pub host_names: u64,
-    /// Lines whose time can not be read.
-    pub bad_times: u64,
-    /// Where the first of them starts.
-    pub first_bad_time: Option<u64>,
-}
-
-impl MatchTotals {
-    /// Adds what was found in a later block.
-    pub fn add(&mut self, later: &MatchTotals) {
-        self.host_names += later.host_names;
-        self.bad_times += later.bad_times;
-        self.first_bad_time = self.first_bad_time.or(later.first_bad_time);
-    }
 }
 
 impl Matcher {
@@ -109,7 +87,7 @@ impl Matcher {
             })
             .collect();
         Ok(Matcher {
-            prefilter: needs.and_then(Prefilter::new),
+            prefilter: needs.and_then(Prefilter::new).map(Arc::new),
             formats: Formats::new(&rule.time_formats).map_err(|error| error.to_string())?,
             statuses: rule.statuses.clone(),
             ignored: IgnoredLines::new(&rule.ignored),
@@ -139,70 +117,47 @@ impl Matcher {
         self.users.is_some()
     }
 
-    /// Finds the failures in `block`, which holds whole lines and begins at the byte
-    /// `base` of its log. Calls `sink` with each failure, in their order, and its line
-    /// without the newline.
-    pub fn scan(
-        &mut self,
-        block: &[u8],
-        base: u64,
-        mut sink: impl FnMut(Failure, &[u8]),
-    ) -> MatchTotals {
-        let mut tally = MatchTotals::default();
-        let mut note = |verdict, candidate: &Candidate<'_>| match verdict {
-            Verdict::Failure(failure) => sink(failure, candidate.whole),
-            Verdict::HostName => tally.host_names += 1,
-            Verdict::BadTime => {
-                tally.bad_times += 1;
-                tally.first_bad_time.get_or_insert(candidate.offset);
-            }
-            Verdict::Nothing => {}
-        };
-        let find = |prefilter: &Prefilter| prefilter.find(block, 0);
-        let mut hit = self.prefilter.as_ref().and_then(find);
-        let mut at = 0;
-        while at < block.len() && (hit.is_some() || self.prefilter.is_none()) {
-            let from = hit.map_or(at, |hit| hit.start);
-            let start = memrchr(b'\n', &block[at..from]).map_or(at, |newline| at + newline + 1);
-            let end = memchr(b'\n', &block[from..]).map_or(block.len(), |newline| from + newline);
-            let mut calls = CandidateFlags::ALL;
-            if let (Some(prefilter), Some(first)) = (&self.prefilter, hit) {
-                (calls, hit) = prefilter.calls(block, first, end);
-            }
-            at = end + 1;
-            let candidate = self.candidate(&block[start..end], base + start as u64, calls);
-            let found = self.patterns.first(candidate.called, &candidate.line);
-            note(self.verdict(&candidate, found), &candidate);
-        }
-        tally
-    }
-
     /// What `line`, without its newline, is to the rule.
     pub fn line(&mut self, line: &[u8], offset: u64) -> Verdict {
-        let candidate = self.candidate(line, offset, self.calls(line));
+        self.candidate_line(line, offset, self.flags(line))
+    }
+
+    /// The same of a line of which the search for literals has said what it is a
+    /// candidate for.
+    pub(super) fn candidate_line(
+        &mut self,
+        line: &[u8],
+        offset: u64,
+        flags: CandidateFlags,
+    ) -> Verdict {
+        let candidate = self.candidate(line, offset, flags);
         let found = self.patterns.first(candidate.called, &candidate.line);
         self.verdict(&candidate, found)
     }
 
-    fn calls(&self, line: &[u8]) -> CandidateFlags {
+    /// None if each line has to be tried.
+    pub(super) fn prefilter(&self) -> Option<&Arc<Prefilter>> {
+        self.prefilter.as_ref()
+    }
+
+    fn flags(&self, line: &[u8]) -> CandidateFlags {
         self.prefilter
             .as_ref()
             .map_or(CandidateFlags::ALL, |prefilter| prefilter.line(line))
     }
 
-    fn candidate<'b>(&self, whole: &'b [u8], offset: u64, calls: CandidateFlags) -> Candidate<'b> {
+    fn candidate<'b>(&self, whole: &'b [u8], offset: u64, flags: CandidateFlags) -> Candidate<'b> {
         let line = whole.strip_suffix(b"\r").unwrap_or(whole);
-        let (line, count) = if calls.repeated {
+        let (line, count) = if flags.repeated {
             unfold(line)
         } else {
             (Cow::Borrowed(line), 1)
         };
         let called = match &line {
-            Cow::Borrowed(_) => calls.patterns,
-            Cow::Owned(unfolded) => self.calls(unfolded).patterns,
+            Cow::Borrowed(_) => flags.patterns,
+            Cow::Owned(unfolded) => self.flags(unfolded).patterns,
         };
         Candidate {
-            whole,
             line,
             count,
             called,

@@ -3,7 +3,8 @@
 //! | file | what it does |
 //! |---|---|
 //! | `library/` | the built-in rules, one file each |
-//! | `matcher.rs` | finds the failures of a rule in a block of lines |
+//! | `matcher.rs` | what a line is to a rule |
+//! | `matcher_set.rs` | finds the failures of rules in a block of lines |
 //! | `ignored.rs` | the lines that are no failures though a pattern matches them |
 //! | `literal.rs` | which bytes stand in every match of a pattern |
 //! | `prefilter.rs` | where these bytes are in a block |
@@ -24,6 +25,7 @@ mod ignored;
 mod library;
 mod literal;
 mod matcher;
+mod matcher_set;
 mod pattern;
 mod patterns;
 mod posts;
@@ -46,7 +48,8 @@ pub use library::{
     LOGIN_PAGES, Offer, Proof, REFUSED, RuleGroup, ServiceOptions, WebServer, Wrote, all, builtin,
     journal_senders, names, names_in_words,
 };
-pub use matcher::{MatchTotals, Matcher, Verdict};
+pub use matcher::{Matcher, Verdict};
+pub use matcher_set::{MatchTotals, MatcherSet};
 pub use posts::{Asked, PostsSeen};
 pub use sshd_connection::ConnectionMessage;
 pub use stamp::{Clock, FormatError, Formats, Zone};

@@ -10,20 +10,54 @@ use super::patterns::PatternSet;
 use super::repeated::RARE;
 use super::requests::Requests;
 
-/// Finds the literals of all patterns of a rule.
+/// Finds the literals of all patterns of the rules that read together.
 #[derive(Debug, Clone)]
 pub(super) struct Prefilter {
     search: Search,
-    /// By literal: the patterns that a line with it is a candidate for.
-    calls: Vec<CandidateFlags>,
-    /// By literal: how far behind its start the next one may begin.
-    steps: Vec<usize>,
-    /// By literal: what must begin in it.
-    gates: Vec<Option<Gate>>,
+    /// What is searched for; none of them contains another one.
+    literals: Vec<Searched>,
 }
 
-/// What must follow a literal for it to count. It is tried first: the literal stands in
-/// many lines, and most of them fail here.
+#[derive(Debug, Clone)]
+struct Searched {
+    /// How far behind its start the next one may begin.
+    step: usize,
+    calls: Vec<Call>,
+}
+
+/// What a rule does with a line in which a literal stands.
+#[derive(Debug, Clone)]
+struct Call {
+    /// The number of the rule among those that read together.
+    rule: usize,
+    literal: Vec<u8>,
+    /// How far in it the literal begins that is searched for: ` for user ` is looked at
+    /// where ` user ` is found, if another pattern asks for that. None if it is itself
+    /// what is searched for.
+    within: Option<usize>,
+    flags: CandidateFlags,
+    gate: Option<Gate>,
+}
+
+impl Call {
+    /// Whether it is one where what is searched for was found at the byte `found`.
+    fn applies(&self, block: &[u8], found: usize) -> bool {
+        let start = match self.within {
+            None => found,
+            Some(before) => match found.checked_sub(before) {
+                Some(start) if block[start..].starts_with(&self.literal) => start,
+                _ => return false,
+            },
+        };
+        self.gate.as_ref().is_none_or(|gate| {
+            let request = &block[start + gate.request..];
+            gate.requests.may_begin(request)
+        })
+    }
+}
+
+/// What must stand in a literal and behind it for it to count. It is tried first: the
+/// literal stands in many lines, and most of them fail here.
 #[derive(Debug, Clone)]
 struct Gate {
     /// How far behind the start of the literal the request begins.
@@ -40,9 +74,9 @@ enum Search {
 }
 
 impl Search {
-    fn new<'l>(literals: impl Iterator<Item = &'l Vec<u8>> + Clone) -> Option<Self> {
+    fn new(literals: &[Vec<u8>]) -> Option<Self> {
         let mut packed = packed::Config::new().builder();
-        packed.extend(literals.clone());
+        packed.extend(literals);
         let automaton = || {
             AhoCorasick::builder()
                 .match_kind(MatchKind::LeftmostFirst)
@@ -55,7 +89,7 @@ impl Search {
 }
 
 /// The patterns that a line is a candidate for.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct CandidateFlags {
     /// The patterns of which it holds a literal.
     pub(super) patterns: PatternSet,
@@ -74,6 +108,11 @@ impl CandidateFlags {
     fn add(&mut self, other: CandidateFlags) {
         self.patterns.add(other.patterns);
         self.repeated |= other.repeated;
+    }
+
+    /// Whether the line is no candidate.
+    pub(super) fn is_empty(self) -> bool {
+        self.patterns == PatternSet::default() && !self.repeated
     }
 }
 
@@ -94,11 +133,11 @@ pub(super) struct Hit {
 }
 
 impl Prefilter {
-    /// `needs` are those of each pattern, in the order in which the patterns
+    /// Of one rule. `needs` are those of each pattern, in the order in which the patterns
     /// are tried; every match of a pattern holds one of its literals.
     pub(super) fn new(needs: Vec<Needs<'_>>) -> Option<Self> {
         let own = needs.into_iter().enumerate().flat_map(|(n, needs)| {
-            let calls = CandidateFlags {
+            let flags = CandidateFlags {
                 patterns: PatternSet::only(n),
                 repeated: false,
             };
@@ -107,49 +146,77 @@ impl Prefilter {
                 let request = memchr(b'"', &literal).map(|quote| quote + 1);
                 let gate = request.zip(requests.clone());
                 let gate = gate.map(|(request, requests)| Gate { request, requests });
-                (literal, calls, gate)
+                (literal, flags, gate)
             })
         });
         let repeated = CandidateFlags {
             repeated: true,
             ..CandidateFlags::default()
         };
-        let mut all: Vec<_> = own.chain([(RARE.to_vec(), repeated, None)]).collect();
-        all.sort_by_key(|(literal, ..)| literal.len());
-        // A literal that contains another one is found with that one. So no two that
-        // are left can begin at the same byte.
-        let mut kept: Vec<(Vec<u8>, CandidateFlags, Option<Gate>)> = Vec::new();
-        for (literal, calls, gate) in all {
-            match kept
-                .iter_mut()
-                .find(|(short, ..)| memmem::find(&literal, short).is_some())
-            {
-                Some((_, known, gate)) => {
-                    known.add(calls);
-                    // The other patterns do not ask for a request.
-                    *gate = None;
-                }
-                None => kept.push((literal, calls, gate)),
+        let all = own.chain([(RARE.to_vec(), repeated, None)]);
+        Self::of(all.map(|(literal, flags, gate)| Call {
+            rule: 0,
+            literal,
+            within: None,
+            flags,
+            gate,
+        }))
+    }
+
+    /// Of several rules, each with its own; their numbers are their places.
+    pub(super) fn joined(rules: &[&Prefilter]) -> Option<Self> {
+        let rules = rules.iter().enumerate();
+        Self::of(rules.flat_map(|(rule, own)| {
+            let calls = own.literals.iter().flat_map(|literal| &literal.calls);
+            calls.map(move |call| Call {
+                rule,
+                ..call.clone()
+            })
+        }))
+    }
+
+    fn of(calls: impl Iterator<Item = Call>) -> Option<Self> {
+        let mut calls: Vec<Call> = calls.collect();
+        calls.sort_by_key(|call| call.literal.len());
+        // A literal that contains another one is looked for where that one is found. So
+        // no two that are searched for can begin at the same byte.
+        let mut literals: Vec<(Vec<u8>, Vec<Call>)> = Vec::new();
+        for mut call in calls {
+            let within = |(short, _): &(Vec<u8>, _)| memmem::find(&call.literal, short);
+            let shorter = literals.iter().enumerate();
+            let mut shorter = shorter.filter_map(|(place, one)| Some((place, within(one)?)));
+            let Some((place, before)) = shorter.next() else {
+                call.within = None;
+                literals.push((call.literal.clone(), vec![call]));
+                continue;
+            };
+            let (searched, known) = &mut literals[place];
+            call.within = (call.literal.len() > searched.len()).then_some(before);
+            let like = |other: &&mut Call| {
+                let gated = other.gate.is_some() || call.gate.is_some();
+                !gated && other.rule == call.rule && other.literal == call.literal
+            };
+            match known.iter_mut().find(like) {
+                Some(other) => other.flags.add(call.flags),
+                None => known.push(call),
             }
         }
-        let mut literals = Vec::with_capacity(kept.len());
-        let (calls, gates): (Vec<_>, Vec<_>) = (kept.into_iter())
-            .map(|(literal, calls, gate)| {
-                literals.push(literal);
-                (calls, gate)
-            })
-            .unzip();
-        let search = Search::new(literals.iter())?;
-        let steps = literals.iter().map(|one| step(one, &literals)).collect();
+        let (literals, calls): (Vec<_>, Vec<_>) = literals.into_iter().unzip();
+        let steps = literals.iter().map(|one| step(one, &literals));
         Some(Prefilter {
-            search,
-            calls,
-            steps,
-            gates,
+            search: Search::new(&literals)?,
+            literals: (steps.zip(calls))
+                .map(|(step, calls)| Searched { step, calls })
+                .collect(),
         })
     }
 
-    /// The first literal that begins at `from` or behind it, and counts.
+    /// How many literals are searched for.
+    pub(super) fn len(&self) -> usize {
+        self.literals.len()
+    }
+
+    /// The first literal that begins at `from` or behind it, and that some rule counts.
     pub(super) fn find(&self, block: &[u8], mut from: usize) -> Option<Hit> {
         loop {
             let hit = match &self.search {
@@ -157,41 +224,46 @@ impl Prefilter {
                 Search::Automaton(search) => search.find(Input::new(block).range(from..)),
             }?;
             let (start, literal) = (hit.start(), hit.pattern().as_usize());
-            match &self.gates[literal] {
-                Some(Gate { request, requests })
-                    if !requests.may_begin(&block[start + request..]) =>
-                {
-                    from = start + self.steps[literal];
-                }
-                _ => return Some(Hit { start, literal }),
+            let Searched { step, calls } = &self.literals[literal];
+            if calls.iter().any(|call| call.applies(block, start)) {
+                return Some(Hit { start, literal });
             }
+            from = start + step;
         }
     }
 
-    /// The patterns that a line is a candidate for, and the first literal behind that
-    /// line. `hit` is the first literal in the line, `end` the end of the line.
+    /// Adds what the line is a candidate for, by rule, to `flags`; returns the first
+    /// literal behind that line. `hit` is the first literal in the line, `end` the end of
+    /// the line.
     pub(super) fn calls(
         &self,
         block: &[u8],
         mut hit: Hit,
         end: usize,
-    ) -> (CandidateFlags, Option<Hit>) {
-        let mut calls = CandidateFlags::default();
+        flags: &mut [CandidateFlags],
+    ) -> Option<Hit> {
         loop {
-            calls.add(self.calls[hit.literal]);
-            match self.find(block, hit.start + self.steps[hit.literal]) {
+            let Searched { step, calls } = &self.literals[hit.literal];
+            for call in calls {
+                // Of one call alone that was seen when it was found.
+                if calls.len() == 1 || call.applies(block, hit.start) {
+                    flags[call.rule].add(call.flags);
+                }
+            }
+            match self.find(block, hit.start + step) {
                 Some(next) if next.start < end => hit = next,
-                next => return (calls, next),
+                next => return next,
             }
         }
     }
 
-    /// What a single line calls for.
+    /// What a single line is a candidate for, to the only rule.
     pub(super) fn line(&self, line: &[u8]) -> CandidateFlags {
-        self.find(line, 0)
-            .map_or_else(CandidateFlags::default, |hit| {
-                self.calls(line, hit, line.len()).0
-            })
+        let mut flags = [CandidateFlags::default()];
+        if let Some(hit) = self.find(line, 0) {
+            self.calls(line, hit, line.len(), &mut flags);
+        }
+        flags[0]
     }
 }
 
@@ -213,31 +285,41 @@ mod tests {
 
     use super::*;
 
+    fn needs(rule: &[Vec<String>]) -> impl Iterator<Item = Needs<'static>> + '_ {
+        rule.iter().map(|literals| Needs {
+            literals: literals.iter().map(|one| one.as_bytes().to_vec()).collect(),
+            requests: None,
+        })
+    }
+
     proptest! {
         /// Also those that overlap, and those that hold others.
         #[test]
-        fn a_line_calls_for_each_pattern_of_which_it_holds_a_literal(
-            literals in prop::collection::vec(prop::collection::vec("[ab]{2,5}", 1..4), 1..5),
+        fn a_line_is_a_candidate_for_each_pattern_of_which_it_holds_a_literal(
+            rules in prop::collection::vec(
+                prop::collection::vec(prop::collection::vec("[ab]{2,5}", 1..4), 1..4),
+                1..4,
+            ),
             line in "[abc]{0,60}",
         ) {
-            let holds = |set: &Vec<String>| set.iter().any(|literal| line.contains(literal.as_str()));
-            let mut called = PatternSet::default();
-            for (place, _) in literals.iter().enumerate().filter(|(_, set)| holds(set)) {
-                called.add(PatternSet::only(place));
-            }
-            let all = || literals.iter().flatten().enumerate();
-            let held = all().any(|(n, one)| all().any(|(m, other)| n != m && one.contains(other.as_str())));
-            let needs = literals.iter().map(|set| Needs {
-                literals: set.iter().map(|one| one.as_bytes().to_vec()).collect(),
-                requests: None,
+            let holds = |literals: &Vec<String>| literals.iter().any(|one| line.contains(one.as_str()));
+            let expected = rules.iter().map(|rule| {
+                let mut patterns = PatternSet::default();
+                for (place, _) in rule.iter().enumerate().filter(|(_, literals)| holds(literals)) {
+                    patterns.add(PatternSet::only(place));
+                }
+                CandidateFlags { patterns, repeated: false }
             });
-            let calls = Prefilter::new(needs.collect()).unwrap().line(line.as_bytes());
-            let mut more = calls.patterns;
-            more.add(called);
-            prop_assert_eq!(calls.patterns, more);
-            // One that holds another is called for with it.
-            prop_assert!(held || calls.patterns == called);
-            prop_assert!(!calls.repeated);
+            let expected: Vec<_> = expected.collect();
+            let own: Vec<_> = rules.iter().map(|rule| Prefilter::new(needs(rule).collect()).unwrap()).collect();
+            let alone: Vec<_> = own.iter().map(|own| own.line(line.as_bytes())).collect();
+            prop_assert_eq!(&alone, &expected);
+            let joined = Prefilter::joined(&own.iter().collect::<Vec<_>>()).unwrap();
+            let mut together = vec![CandidateFlags::default(); rules.len()];
+            if let Some(hit) = joined.find(line.as_bytes(), 0) {
+                prop_assert!(joined.calls(line.as_bytes(), hit, line.len(), &mut together).is_none());
+            }
+            prop_assert_eq!(together, expected);
         }
     }
 }

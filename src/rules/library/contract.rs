@@ -75,7 +75,9 @@ pub struct BuiltinPattern {
     pub text: &'static str,
     /// One of these stands in every match. The prefilter looks for them. To derive
     /// them from the text takes longer than a run that has a few new lines. A test
-    /// compares them with the text.
+    /// compares them with the text. The search stops wherever it finds the first four
+    /// bytes of one, so where a word is common in the log its end is looked for:
+    /// `entication failed: `.
     pub literals: &'static [&'static str],
     /// Whether its first match bans.
     pub instant: bool,

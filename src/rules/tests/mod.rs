@@ -7,6 +7,7 @@
 //! | `connections.rs` | how many failures the lines of one ssh connection are |
 //! | `attacks.rs`, `library_attacks.rs` | clients that write log text: of the first rules, and of the library |
 //! | `differential.rs` | the matcher finds what each expression alone finds |
+//! | `together.rs` | rules that read the same lines find what each finds alone |
 
 mod attacks;
 mod connections;
@@ -14,3 +15,4 @@ mod differential;
 mod library_attacks;
 mod samples;
 mod services;
+mod together;

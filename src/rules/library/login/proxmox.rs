@@ -59,7 +59,7 @@ const PATTERNS: &[BuiltinPattern] = &[
             ),
             failure!()
         ),
-        &["authentication failure; rhost="],
+        &["entication failure; rhost="],
     ),
     BuiltinPattern::new(
         concat!(
@@ -68,7 +68,7 @@ const PATTERNS: &[BuiltinPattern] = &[
             address_port!(),
             " msg=.*$"
         ),
-        &["authentication failure; rhost="],
+        &["entication failure; rhost="],
     ),
     // The file `api/auth.log` of the backup server.
     BuiltinPattern::new(
@@ -76,6 +76,6 @@ const PATTERNS: &[BuiltinPattern] = &[
             r"^(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)): ",
             failure!()
         ),
-        &["authentication failure; rhost="],
+        &["entication failure; rhost="],
     ),
 ];

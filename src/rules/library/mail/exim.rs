@@ -84,7 +84,7 @@ const PATTERNS: &[BuiltinPattern] = &[
             no_reason!(),
             r")\))?$"
         ),
-        &[" authenticator failed for "],
+        &["enticator failed for "],
     ),
     // With any greeting, and then with a plain name.
     BuiltinPattern::new(
@@ -94,7 +94,7 @@ const PATTERNS: &[BuiltinPattern] = &[
             host!(no_reason!()),
             r": 535 Incorrect authentication data(?: \(set_id=(?P<user>[^\[\]]*)\))?$"
         ),
-        &[" authenticator failed for "],
+        &["enticator failed for "],
     ),
     BuiltinPattern::new(
         concat!(

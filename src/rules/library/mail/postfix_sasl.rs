@@ -29,7 +29,7 @@ const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
         client!(),
         r": SASL [\w-]+ authentication failed: .*$"
     ),
-    &[" authentication failed: "],
+    &["entication failed: "],
 )];
 
 /// No password was tried.

@@ -112,6 +112,6 @@ const PATTERNS: &[BuiltinPattern] = &[
             json!(),
             r"\}$"
         ),
-        &["authentication failed for user "],
+        &["entication failed for user "],
     ),
 ];
