@@ -62,36 +62,55 @@ struct SearchGroup {
 }
 
 impl SearchGroup {
-    /// This one and that of the rule behind it, if they are faster as one.
-    fn joined(&self, next: &Matcher, matchers: &[Matcher]) -> Option<Self> {
-        let rules = self.rules.start..self.rules.end + 1;
-        next.prefilter()?;
-        let own = matchers[self.rules.clone()].iter().chain([next]);
-        let own: Option<Vec<&Prefilter>> =
-            own.map(|one| one.prefilter().map(|own| &**own)).collect();
-        let prefilter = Prefilter::joined(&own?)?;
-        (prefilter.len() <= MOST_LITERALS).then(|| SearchGroup {
-            rules,
-            prefilter: Some(Arc::new(prefilter)),
-        })
+    fn of_one(rule: usize, matcher: &Matcher) -> Self {
+        SearchGroup {
+            rules: rule..rule + 1,
+            prefilter: matcher.prefilter().cloned(),
+        }
     }
+
+    /// None if there is nothing to search for.
+    fn of_several(rules: Range<usize>, matchers: &[Matcher]) -> Option<Self> {
+        let own = prefilters(&matchers[rules.clone()])?;
+        let prefilter = Some(Arc::new(Prefilter::joined(&own)?));
+        Some(SearchGroup { rules, prefilter })
+    }
+}
+
+/// None if one of the rules has none.
+fn prefilters(matchers: &[Matcher]) -> Option<Vec<&Prefilter>> {
+    let own = matchers.iter().map(|one| one.prefilter().map(|own| &**own));
+    own.collect()
+}
+
+/// The rules of each search: as many that stand beside each other as are faster with one.
+fn grouped(matchers: &[Matcher]) -> Vec<Range<usize>> {
+    let mut groups: Vec<Range<usize>> = Vec::new();
+    for rule in 0..matchers.len() {
+        let fits = |last: &&mut Range<usize>| {
+            prefilters(&matchers[last.start..=rule])
+                .is_some_and(|own| Prefilter::joined_literals(&own) <= MOST_LITERALS)
+        };
+        match groups.last_mut().filter(fits) {
+            Some(last) => last.end = rule + 1,
+            None => groups.push(rule..rule + 1),
+        }
+    }
+    groups
 }
 
 impl MatcherSet {
     /// The rules are numbered in this order.
     #[must_use]
     pub fn new(matchers: Vec<Matcher>) -> Self {
-        let mut searches: Vec<SearchGroup> = Vec::new();
-        for (rule, matcher) in matchers.iter().enumerate() {
-            let joined = searches
-                .last()
-                .and_then(|last| last.joined(matcher, &matchers));
-            match (joined, searches.last_mut()) {
-                (Some(joined), Some(last)) => *last = joined,
-                _ => searches.push(SearchGroup {
-                    rules: rule..rule + 1,
-                    prefilter: matcher.prefilter().cloned(),
-                }),
+        let mut searches = Vec::new();
+        for rules in grouped(&matchers) {
+            let several = (rules.len() > 1)
+                .then(|| SearchGroup::of_several(rules.clone(), &matchers))
+                .flatten();
+            match several {
+                Some(several) => searches.push(several),
+                None => searches.extend(rules.map(|one| SearchGroup::of_one(one, &matchers[one]))),
             }
         }
         MatcherSet { matchers, searches }
@@ -186,7 +205,7 @@ impl Pass<'_> {
             let end = memchr(b'\n', &block[from..]).map_or(block.len(), |newline| from + newline);
             if let (Some(prefilter), Some(first)) = (prefilter, hit) {
                 flags.fill(CandidateFlags::default());
-                hit = prefilter.calls(block, first, end, &mut flags);
+                hit = prefilter.add_candidates(block, first, end, &mut flags);
             }
             at = end + 1;
             let (line, offset) = (&block[start..end], base + start as u64);

@@ -22,25 +22,26 @@ pub(super) struct Prefilter {
 struct Searched {
     /// How far behind its start the next one may begin.
     step: usize,
-    calls: Vec<Call>,
+    uses: Vec<LiteralUse>,
 }
 
-/// What a rule does with a line in which a literal stands.
+/// What a line is a candidate for if a literal of a rule stands in it.
 #[derive(Debug, Clone)]
-struct Call {
+struct LiteralUse {
     /// The number of the rule among those that read together.
     rule: usize,
     literal: Vec<u8>,
     /// How far in it the literal begins that is searched for: ` for user ` is looked at
-    /// where ` user ` is found, if another pattern asks for that. None if it is itself
+    /// where ` user ` is found, if another pattern needs that. None if it is itself
     /// what is searched for.
     within: Option<usize>,
     flags: CandidateFlags,
     gate: Option<Gate>,
 }
 
-impl Call {
-    /// Whether it is one where what is searched for was found at the byte `found`.
+impl LiteralUse {
+    /// Whether its literal and its gate stand there, if what is searched for begins at
+    /// the byte `found`.
     fn applies(&self, block: &[u8], found: usize) -> bool {
         let start = match self.within {
             None => found,
@@ -154,66 +155,35 @@ impl Prefilter {
             ..CandidateFlags::default()
         };
         let all = own.chain([(RARE.to_vec(), repeated, None)]);
-        Self::of(all.map(|(literal, flags, gate)| Call {
+        let uses = all.map(|(literal, flags, gate)| LiteralUse {
             rule: 0,
             literal,
             within: None,
             flags,
             gate,
-        }))
+        });
+        Self::of(searched_for(uses))
     }
 
     /// Of several rules, each with its own; their numbers are their places.
     pub(super) fn joined(rules: &[&Prefilter]) -> Option<Self> {
-        let rules = rules.iter().enumerate();
-        Self::of(rules.flat_map(|(rule, own)| {
-            let calls = own.literals.iter().flat_map(|literal| &literal.calls);
-            calls.map(move |call| Call {
-                rule,
-                ..call.clone()
-            })
-        }))
+        Self::of(searched_for(uses_of(rules)))
     }
 
-    fn of(calls: impl Iterator<Item = Call>) -> Option<Self> {
-        let mut calls: Vec<Call> = calls.collect();
-        calls.sort_by_key(|call| call.literal.len());
-        // A literal that contains another one is looked for where that one is found. So
-        // no two that are searched for can begin at the same byte.
-        let mut literals: Vec<(Vec<u8>, Vec<Call>)> = Vec::new();
-        for mut call in calls {
-            let within = |(short, _): &(Vec<u8>, _)| memmem::find(&call.literal, short);
-            let shorter = literals.iter().enumerate();
-            let mut shorter = shorter.filter_map(|(place, one)| Some((place, within(one)?)));
-            let Some((place, before)) = shorter.next() else {
-                call.within = None;
-                literals.push((call.literal.clone(), vec![call]));
-                continue;
-            };
-            let (searched, known) = &mut literals[place];
-            call.within = (call.literal.len() > searched.len()).then_some(before);
-            let like = |other: &&mut Call| {
-                let gated = other.gate.is_some() || call.gate.is_some();
-                !gated && other.rule == call.rule && other.literal == call.literal
-            };
-            match known.iter_mut().find(like) {
-                Some(other) => other.flags.add(call.flags),
-                None => known.push(call),
-            }
-        }
-        let (literals, calls): (Vec<_>, Vec<_>) = literals.into_iter().unzip();
+    /// How many literals that one searches for.
+    pub(super) fn joined_literals(rules: &[&Prefilter]) -> usize {
+        searched_for(uses_of(rules)).len()
+    }
+
+    fn of(searched: Vec<(Vec<u8>, Vec<LiteralUse>)>) -> Option<Self> {
+        let (literals, uses): (Vec<_>, Vec<_>) = searched.into_iter().unzip();
         let steps = literals.iter().map(|one| step(one, &literals));
         Some(Prefilter {
             search: Search::new(&literals)?,
-            literals: (steps.zip(calls))
-                .map(|(step, calls)| Searched { step, calls })
+            literals: (steps.zip(uses))
+                .map(|(step, uses)| Searched { step, uses })
                 .collect(),
         })
-    }
-
-    /// How many literals are searched for.
-    pub(super) fn len(&self) -> usize {
-        self.literals.len()
     }
 
     /// The first literal that begins at `from` or behind it, and that some rule counts.
@@ -224,18 +194,17 @@ impl Prefilter {
                 Search::Automaton(search) => search.find(Input::new(block).range(from..)),
             }?;
             let (start, literal) = (hit.start(), hit.pattern().as_usize());
-            let Searched { step, calls } = &self.literals[literal];
-            if calls.iter().any(|call| call.applies(block, start)) {
+            let Searched { step, uses } = &self.literals[literal];
+            if uses.iter().any(|one| one.applies(block, start)) {
                 return Some(Hit { start, literal });
             }
             from = start + step;
         }
     }
 
-    /// Adds what the line is a candidate for, by rule, to `flags`; returns the first
-    /// literal behind that line. `hit` is the first literal in the line, `end` the end of
-    /// the line.
-    pub(super) fn calls(
+    /// Adds what a line is a candidate for to `flags`, by rule; returns the first literal
+    /// behind the line. `hit` is the first literal in it, `end` is where it ends.
+    pub(super) fn add_candidates(
         &self,
         block: &[u8],
         mut hit: Hit,
@@ -243,11 +212,11 @@ impl Prefilter {
         flags: &mut [CandidateFlags],
     ) -> Option<Hit> {
         loop {
-            let Searched { step, calls } = &self.literals[hit.literal];
-            for call in calls {
-                // Of one call alone that was seen when it was found.
-                if calls.len() == 1 || call.applies(block, hit.start) {
-                    flags[call.rule].add(call.flags);
+            let Searched { step, uses } = &self.literals[hit.literal];
+            for one in uses {
+                // `find` returns no hit of which no use applies.
+                if uses.len() == 1 || one.applies(block, hit.start) {
+                    flags[one.rule].add(one.flags);
                 }
             }
             match self.find(block, hit.start + step) {
@@ -261,10 +230,53 @@ impl Prefilter {
     pub(super) fn line(&self, line: &[u8]) -> CandidateFlags {
         let mut flags = [CandidateFlags::default()];
         if let Some(hit) = self.find(line, 0) {
-            self.calls(line, hit, line.len(), &mut flags);
+            self.add_candidates(line, hit, line.len(), &mut flags);
         }
         flags[0]
     }
+}
+
+/// The uses of rules that read together; the number of each is its place.
+fn uses_of(rules: &[&Prefilter]) -> impl Iterator<Item = LiteralUse> {
+    let rules = rules.iter().enumerate();
+    rules.flat_map(|(rule, own)| {
+        let uses = own.literals.iter().flat_map(|literal| &literal.uses);
+        uses.map(move |one| LiteralUse {
+            rule,
+            ..one.clone()
+        })
+    })
+}
+
+/// What has to be searched for, each with the uses that are looked at where it is found.
+///
+/// A literal that contains another one is looked at where that one is found. So no two
+/// that are searched for can begin at the same byte.
+fn searched_for(uses: impl Iterator<Item = LiteralUse>) -> Vec<(Vec<u8>, Vec<LiteralUse>)> {
+    let mut uses: Vec<LiteralUse> = uses.collect();
+    uses.sort_by_key(|one| one.literal.len());
+    let mut searched: Vec<(Vec<u8>, Vec<LiteralUse>)> = Vec::new();
+    for mut one in uses {
+        let shorter = searched.iter_mut().find_map(|(shorter, known)| {
+            let before = memmem::find(&one.literal, shorter)?;
+            Some((before, shorter.len(), known))
+        });
+        let Some((before, length, known)) = shorter else {
+            one.within = None;
+            searched.push((one.literal.clone(), vec![one]));
+            continue;
+        };
+        one.within = (one.literal.len() > length).then_some(before);
+        let is_same = |other: &&mut LiteralUse| {
+            let has_gate = other.gate.is_some() || one.gate.is_some();
+            !has_gate && other.rule == one.rule && other.literal == one.literal
+        };
+        match known.iter_mut().find(is_same) {
+            Some(other) => other.flags.add(one.flags),
+            None => known.push(one),
+        }
+    }
+    searched
 }
 
 /// How far behind the start of `literal` the next one may begin. No literal contains
@@ -282,42 +294,66 @@ fn step(literal: &[u8], literals: &[Vec<u8>]) -> usize {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use proptest::sample::select;
 
     use super::*;
+    use crate::model::LoginPage;
 
-    fn needs(rule: &[Vec<String>]) -> impl Iterator<Item = Needs<'static>> + '_ {
-        rule.iter().map(|literals| Needs {
-            literals: literals.iter().map(|one| one.as_bytes().to_vec()).collect(),
-            requests: None,
-        })
+    /// The literals of a pattern, and whether it is one for requests.
+    type Literals = (Vec<String>, bool);
+
+    fn any_rule() -> impl Strategy<Value = Vec<Literals>> {
+        let literals = prop::collection::vec("[ab]{2,5}|[ab]{0,2}\"[ab]{0,2}P?", 1..4);
+        let literals = literals.prop_filter("two bytes", |all| all.iter().all(|one| one.len() > 1));
+        prop::collection::vec((literals, any::<bool>()), 1..4)
+    }
+
+    /// What the search has to say, by the words of [`Needs`].
+    fn expected(rule: &[Literals], requests: &Requests, line: &str) -> CandidateFlags {
+        let stands = |literal: &str, wants_request: bool| {
+            let mut starts = (0..line.len()).filter(|&start| line[start..].starts_with(literal));
+            starts.any(|start| match literal.find('"') {
+                Some(quote) if wants_request => {
+                    requests.may_begin(&line.as_bytes()[start + quote + 1..])
+                }
+                _ => true,
+            })
+        };
+        let mut patterns = PatternSet::default();
+        for (place, (literals, wants_request)) in rule.iter().enumerate() {
+            if literals.iter().any(|one| stands(one, *wants_request)) {
+                patterns.add(PatternSet::only(place));
+            }
+        }
+        CandidateFlags {
+            patterns,
+            repeated: false,
+        }
     }
 
     proptest! {
-        /// Also those that overlap, and those that hold others.
+        /// Also those that overlap, those that hold others, and those of several rules.
         #[test]
-        fn a_line_is_a_candidate_for_each_pattern_of_which_it_holds_a_literal(
-            rules in prop::collection::vec(
-                prop::collection::vec(prop::collection::vec("[ab]{2,5}", 1..4), 1..4),
-                1..4,
-            ),
-            line in "[abc]{0,60}",
+        fn a_line_is_a_candidate_for_each_pattern_of_which_it_holds_what_it_needs(
+            rules in prop::collection::vec(any_rule(), 1..4),
+            line in prop::collection::vec(prop_oneof!["[abc\"]{0,6}", select(vec!["POST /x ", "POST /y ", "GET /x "]).prop_map(str::to_owned)], 0..12),
         ) {
-            let holds = |literals: &Vec<String>| literals.iter().any(|one| line.contains(one.as_str()));
-            let expected = rules.iter().map(|rule| {
-                let mut patterns = PatternSet::default();
-                for (place, _) in rule.iter().enumerate().filter(|(_, literals)| holds(literals)) {
-                    patterns.add(PatternSet::only(place));
-                }
-                CandidateFlags { patterns, repeated: false }
-            });
-            let expected: Vec<_> = expected.collect();
-            let own: Vec<_> = rules.iter().map(|rule| Prefilter::new(needs(rule).collect()).unwrap()).collect();
+            let line = line.concat();
+            let requests = Requests::new(&[LoginPage { url: "/x".into(), failures: None }]);
+            let expected: Vec<_> = rules.iter().map(|rule| expected(rule, &requests, &line)).collect();
+            let needs = |(literals, wants_request): &Literals| Needs {
+                literals: literals.iter().map(|one| one.as_bytes().to_vec()).collect(),
+                requests: wants_request.then_some(&requests),
+            };
+            let own = |rule: &Vec<_>| Prefilter::new(rule.iter().map(needs).collect()).unwrap();
+            let own: Vec<_> = rules.iter().map(own).collect();
             let alone: Vec<_> = own.iter().map(|own| own.line(line.as_bytes())).collect();
             prop_assert_eq!(&alone, &expected);
             let joined = Prefilter::joined(&own.iter().collect::<Vec<_>>()).unwrap();
             let mut together = vec![CandidateFlags::default(); rules.len()];
             if let Some(hit) = joined.find(line.as_bytes(), 0) {
-                prop_assert!(joined.calls(line.as_bytes(), hit, line.len(), &mut together).is_none());
+                let behind = joined.add_candidates(line.as_bytes(), hit, line.len(), &mut together);
+                prop_assert!(behind.is_none());
             }
             prop_assert_eq!(together, expected);
         }
