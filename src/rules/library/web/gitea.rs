@@ -7,6 +7,8 @@
 //! Of the server of ssh that is built in, only the message about the end of a connection
 //! counts, which is one for each, and only if a key or a password was tried: `Failed
 //! authentication attempt from` is written for each key, and for ports that are only looked at.
+//! Nor does a connection count that a client resets: its message is an error of reading, which is
+//! that of a port that is only looked at. Keys can not be guessed, and passwords it does not take.
 //! Of logins for git over HTTP, and of the API, there is no message with an address.
 //!
 //! fail2ban has a filter for Gitea in its documentation alone; this counts the same. From
@@ -19,7 +21,9 @@ use super::super::forgeable::Forgeable;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "gitea",
     counts: "failed logins at Gitea and Forgejo",
-    proof: Proof::Documentation("the source of Gitea 1.19, 1.22 and of 2026, and of Forgejo"),
+    proof: Proof::Documentation(
+        "the source of Gitea 1.19, 1.22 and of 2026, of Forgejo, and of Go's ssh",
+    ),
     sample: "2026/03/02 04:05:06 .../web/auth/auth.go:204:SignInPost() [W] Failed authentication attempt for bob from 203.0.113.9:40022: user does not exist [uid: 0, name: bob]",
     patterns: PATTERNS,
     time_formats: TIME_FORMATS,
@@ -69,7 +73,7 @@ macro_rules! ssh_failure {
         concat!(
             r"(?:(?:\.\.\.)?[\w./-]+:\d+:\S+ |[\w./:()-]+ )?\[\w+\] (?:\[[\w-]+\] )?Failed connection from ",
             address_port!(),
-            r" with error: (?:\[(?:ssh: no auth passed yet, )?(?:permission denied|ssh: (?:password|publickey|keyboard|unknown)).*\]",
+            r" with error: (?:\[(?:ssh: no auth passed yet, )?(?:permission denied|ssh: (?:password|publickey|keyboard|gssapi|unknown|algorithm|public key|signature)).*\]",
             r"|ssh: disconnect, reason (?:2|11|13|14): .*)$",
         )
     };
