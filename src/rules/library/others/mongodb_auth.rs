@@ -15,7 +15,7 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "mongodb-auth",
     counts: "failed logins at MongoDB since 4.4",
     proof: Proof::Documentation(
-        "the source of MongoDB 6.0, and MongoDB's documentation of log messages",
+        "the source of MongoDB 4.4, 6.0 and since 7.0, and MongoDB's documentation of log messages",
     ),
     sample: "{\"t\":{\"$date\":\"2026-03-02T04:05:06.123+00:00\"},\"s\":\"I\",  \"c\":\"ACCESS\",   \"id\":20249,   \"ctx\":\"conn7\",\"msg\":\"Authentication failed\",\"attr\":{\"mechanism\":\"SCRAM-SHA-256\",\"speculative\":false,\"principalName\":\"bob\",\"authenticationDatabase\":\"admin\",\"remote\":\"203.0.113.9:40022\",\"extraInfo\":{},\"error\":\"UserNotFound: x\"}}",
     patterns: PATTERNS,
@@ -30,12 +30,13 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     ..BuiltinRule::NONE
 };
 
-/// A client that goes away, or begins anew, before its password was looked at.
+/// A client that goes away, or begins anew, before its password was looked at. Up to 6.0 the error
+/// is an object.
 const UNFINISHED: &str = concat!(
     r#"^\{"t":\{"\$date":"[^"]+"\},"#,
     json!(),
     r#""msg":"Failed to authenticate","attr":\{"#,
-    r#"(?:"\w+":(?:"(?:[^"\\]|\\.)*"|\w+),)*"error":"AuthenticationAbandoned: "#
+    r#"(?:"\w+":(?:"(?:[^"\\]|\\.)*"|\w+),)*"error":(?:"AuthenticationAbandoned: |\{"code":\d+,"codeName":"AuthenticationAbandoned")"#
 );
 
 const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
