@@ -5,8 +5,10 @@
 //! before or behind the message.
 //!
 //! fail2ban has no such filter; Nextcloud's documentation has one, which this follows, but for
-//! requests under a name that Nextcloud does not trust, which are no logins. Headers with
-//! addresses are believed only from `trusted_proxies`.
+//! requests under a name that Nextcloud does not trust, which are no logins. What the protection
+//! against guessing writes (`Bruteforce attempt from`) stands beside each failed login, and below
+//! the level that Nextcloud logs by default: it does not count. Headers with addresses are believed
+//! only from `trusted_proxies`.
 
 use super::super::contract::{BuiltinPattern, BuiltinRule, Offer, Proof};
 
