@@ -6,7 +6,8 @@
 //!
 //! As fail2ban, but of the calls to a number that there is not only those of guests: a phone that
 //! has logged in may be mistaken. A login at the manager under a name that there is not is told of
-//! twice. What `chan_sip` wrote, up to Asterisk 20, is taken from reports of its users.
+//! twice. Of a call with a wrong password `chan_sip`, up to Asterisk 20, writes no address: only
+//! the security event of it counts.
 //!
 //! All this does not help against what Asterisk makes of control characters ([`FORGEABLE`]):
 //! it writes a line break in a called number as it is, and in each message it takes what stands
@@ -19,7 +20,7 @@ use super::super::syslog;
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "asterisk",
     counts: "failed registrations and logins, and calls of strangers, at Asterisk",
-    proof: Proof::Documentation("the source of Asterisk 22.10"),
+    proof: Proof::Documentation("the source of Asterisk 22.10, and of chan_sip in 18"),
     sample: "[Mar  2 04:05:06] NOTICE[7] res_pjsip/pjsip_distributor.c: Request 'REGISTER' from '\"1000\" <sip:1000@192.0.2.1>' failed for '203.0.113.9:5060' (callid: x) - No matching endpoint found",
     patterns: PATTERNS,
     time_formats: syslog::TIME_FORMATS,
