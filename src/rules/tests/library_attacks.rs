@@ -478,7 +478,10 @@ const LINES: &[(&str, Escape, &[&str])] = &[
     (
         "3proxy",
         word,
-        &["1772424306.123  SOCK5.1080 00006 TEXT PEER:40022 0.0.0.0:0 0 0 0 CONNECT_TEXT"],
+        &[
+            "1772424306.123  SOCK5.1080 00006 TEXT PEER:40022 0.0.0.0:0 0 0 0 CONNECT_TEXT",
+            "Mar  2 04:05:06 host 3proxy[7]: 1772424306.123  SOCK5.1080 00006 TEXT PEER:40022 0.0.0.0:0 0 0 0 CONNECT_TEXT",
+        ],
     ),
     (
         "asterisk",
