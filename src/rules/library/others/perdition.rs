@@ -2,6 +2,9 @@
 //!
 //! The address stands before all that a client says.
 //!
+//! Perdition answers a failed login after three seconds, and then writes its line. Of a client that
+//! has reset its connection by then there is no line with its address, so it is not counted.
+//!
 //! As fail2ban.
 
 use super::super::contract::{BuiltinPattern, BuiltinRule, JournalSenders, Offer, Proof};
