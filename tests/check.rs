@@ -181,3 +181,58 @@ fn kernel_a_timer_that_is_stopped_and_a_chain_that_is_gone_are_told() {
         "Do this first: runs: /etc/cron.d/pyfilter is to start one every minute",
     );
 }
+
+const SYSTEM: &str =
+    "[20260302-04:05:06] [INFO ] AUTHFAIL: user=bob ip=203.0.113.9 time=1772424306\n";
+
+/// A rule of the user's own that has the name of one of the library takes nothing from it,
+/// and so it has nothing of what can be forged there.
+#[test]
+fn a_rule_of_ones_own_is_not_warned_of_for_its_name() {
+    let with = |section: serde_json::Value| {
+        let sandbox = Sandbox::new().log("x.log", SYSTEM);
+        let path = sandbox.path("x.log");
+        sandbox
+            .set("/settings/rules", serde_json::json!({ "xrdp": section }))
+            .set("/settings/rules/xrdp/log_files", path.to_str().unwrap())
+            .set("/settings/aggregate", serde_json::json!({}))
+    };
+    with(serde_json::json!({}))
+        .run(["check"])
+        .exits(0)
+        .says("warning  rule xrdp: anybody who can reach the service can ban any address")
+        .says("its bans are neither aggregated nor shared with the other servers");
+    let own = r"^\[(?P<time>\S+)\] .* ip=(?P<ip>\S+) ";
+    let own =
+        with(serde_json::json!({ "regex_patterns": [own], "time_format": "%Y%m%d-%H:%M:%S" }));
+    own.run(["check"])
+        .exits(0)
+        .says_nothing_of("anybody who can reach the service")
+        .says_nothing_of("neither aggregated");
+    with(serde_json::json!({ "trust_sender": true }))
+        .run(["check"])
+        .exits(0)
+        .says("ok       rule xrdp: anybody who can reach the service")
+        .says("\"trust_sender\": true accepts it");
+}
+
+/// Nor of what the built-in rule can not see.
+#[test]
+fn a_rule_of_ones_own_has_no_remedy_of_the_built_in_one() {
+    let log =
+        "2026-03-22 14:18:00.123 UTC [7] FATAL:  password authentication failed for user \"bob\"\n";
+    let sandbox = Sandbox::new().log("x.log", log);
+    let path = sandbox.path("x.log");
+    let section = serde_json::json!({
+        "log_files": path,
+        "regex_patterns": ["^(?P<time>\\S+ \\S+) no (?P<ip>\\S+)$"],
+    });
+    let sandbox = sandbox.set(
+        "/settings/rules",
+        serde_json::json!({ "postgresql": section }),
+    );
+    sandbox
+        .run(["check"])
+        .exits(0)
+        .says_nothing_of("without an address");
+}

@@ -30,6 +30,7 @@ fuzz_target!(|data: &[u8]| {
     }
     let rule = Rule {
         name: "test".into(),
+        is_built_in: false,
         enabled: true,
         sources: Vec::new(),
         olddir: Vec::new(),

@@ -151,7 +151,7 @@ fn rule_json(group: &str, rule: &BuiltinRule, root: &Path) -> Value {
         json!({
             "why": forgeable.why,
             "remedy": forgeable.remedy,
-            "in_usual_logs": forgeable.in_usual_logs,
+            "in_usual_logs": forgeable.in_usual_logs(),
         })
     });
     json!({

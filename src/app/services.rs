@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::model::Rule;
-use crate::rules::{self, BuiltinRule, Offer};
+use crate::rules::{self, BuiltinRule, Forgeable, Offer};
 
 /// Where the units of systemd are, below the root directory.
 const UNITS: [&str; 4] = [
@@ -29,7 +29,7 @@ const SHARED: [&str; 9] = [
 /// The rules of the library that fit the host whose files are below `root`, and whose
 /// usual logs nobody can forge.
 pub(super) fn fitting(root: &Path) -> Vec<&'static BuiltinRule> {
-    let is_forgeable = |rule: &&BuiltinRule| rule.forgeable.is_some_and(|it| it.in_usual_logs);
+    let is_forgeable = |rule: &&BuiltinRule| rule.forgeable.is_some_and(Forgeable::in_usual_logs);
     let offered = rules::all().filter(|rule| !is_forgeable(rule));
     let of_library = offered.filter(|rule| matches!(rule.offer, Offer::SwitchedOff(_)));
     of_library.filter(|rule| is_there(rule, root)).collect()

@@ -82,10 +82,11 @@ fn checked(
 ) -> Rule {
     let positions = builtin.map_or(Positions::TimeAddress, BuiltinRule::positions);
     let enabled = section.get("enabled").and_then(|field| field.flag(check));
+    let sources = sources(section, builtin, base, check);
     let rule = Rule {
         name: name.into(),
+        is_built_in: builtin.is_some(),
         enabled: enabled.unwrap_or(true),
-        sources: sources(section, builtin, base, check),
         olddir: olddir(section, check),
         patterns: pattern::patterns(section, builtin, positions, check),
         ignored: ignored(section, builtin, check),
@@ -93,7 +94,8 @@ fn checked(
         statuses: statuses(section, builtin, check),
         thresholds: values::thresholds(section, thresholds.clone(), check),
         aggregate: values::aggregate(section, aggregate, check),
-        senders_are_trusted: senders_are_trusted(section, builtin, check),
+        senders_are_trusted: senders_are_trusted(section, builtin, &sources, check),
+        sources,
     };
     note_aggregate(&rule, section, check);
     let web = rule.statuses.is_some() || section.get("urls").is_some();
@@ -226,18 +228,20 @@ fn ignored(
     ignored
 }
 
-/// What the section says; else whether nobody can forge the log of the built-in rule: no
-/// log at all, or not the usual one, and no other is named.
+/// What the section says; else whether nobody can forge what is in any of the sources.
 fn senders_are_trusted(
     section: &Section,
     builtin: Option<&'static BuiltinRule>,
+    sources: &[SourceSpec],
     check: &mut Checker,
 ) -> bool {
     let said = section.get("trust_sender");
     let said = said.and_then(|field| field.flag(check));
-    let is_usual = section.get("log_files").is_none() && section.get("log_file").is_none();
-    let forgeable = builtin.and_then(|builtin| builtin.forgeable);
-    said.unwrap_or(forgeable.is_none_or(|forgeable| is_usual && !forgeable.in_usual_logs))
+    let can_be_forged = |builtin: &BuiltinRule| {
+        let mut sources = sources.iter();
+        sources.any(|source| builtin.is_forgeable_in(source))
+    };
+    said.unwrap_or(!builtin.is_some_and(can_be_forged))
 }
 
 /// The rule's own formats. A rule that keeps the built-in patterns keeps their formats

@@ -12,6 +12,9 @@ use super::subject::Prefixes;
 pub struct Rule {
     /// Its name, as in the configuration.
     pub name: Arc<str>,
+    /// Whether it has what its section does not say of the built-in rule of its name; else it
+    /// is the user's own, whatever its name.
+    pub is_built_in: bool,
     /// Whether the timer's run reads it.
     pub enabled: bool,
     /// What it reads.

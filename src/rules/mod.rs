@@ -44,9 +44,9 @@ mod tests;
 
 pub use ignored::IgnoredLines;
 pub use library::{
-    BuiltinPattern, BuiltinRule, DEFAULT_RULE, Forgeable, GROUPS, JournalSenders, KNOWN_FORMATS,
-    LOGIN_PAGES, Offer, Proof, REFUSED, RuleGroup, ServiceOptions, WebServer, Wrote, all, builtin,
-    journal_senders, names, names_in_words,
+    BuiltinPattern, BuiltinRule, DEFAULT_RULE, Forgeable, ForgeableLogs, GROUPS, JournalSenders,
+    KNOWN_FORMATS, LOGIN_PAGES, Offer, Proof, REFUSED, RuleGroup, ServiceOptions, WebServer, Wrote,
+    all, builtin, builtin_of, journal_senders, names, names_in_words,
 };
 pub use matcher::{Matcher, Verdict};
 pub use matcher_set::{MatchTotals, MatcherSet};

@@ -8,7 +8,7 @@ use memchr::{memchr, memmem};
 
 use crate::model::{Address, LoginPage, Rule};
 
-use super::library::{BuiltinRule, builtin};
+use super::library::{BuiltinRule, builtin_of};
 use super::matcher::status_behind_request;
 use super::requests::{self, Requests};
 
@@ -68,7 +68,7 @@ impl PostsSeen {
             requests: Requests::new(pages),
             pages: pages.to_vec(),
             statuses: rule.statuses.clone(),
-            builtin: builtin(&rule.name),
+            builtin: builtin_of(rule),
             asked: BTreeMap::new(),
             others: BTreeMap::new(),
             refused_users: 0,

@@ -101,7 +101,7 @@ fn bans_of_a_rule_whose_senders_can_be_forged_stay_here_unless_they_are_trusted(
     assert_eq!(events(), "0");
     server
         .run(["check"])
-        .says("its bans are not shared with the other servers");
+        .says("its bans are neither aggregated nor shared with the other servers");
     // Nor when sharing begins anew.
     let off = server.set("/settings/database", "sqlite");
     off.scan().exits(0);

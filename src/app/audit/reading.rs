@@ -84,7 +84,7 @@ fn hint(error: &OpenError) -> &'static str {
 /// number of the first of them.
 fn with_logins(rule: &Rule) -> (Rule, Option<u16>) {
     let mut rule = rule.clone();
-    let logins = rules::builtin(&rule.name).map_or(&[][..], |builtin| builtin.logins);
+    let logins = rules::builtin_of(&rule).map_or(&[][..], |builtin| builtin.logins);
     let from = u16::try_from(rule.patterns.len()).ok();
     if logins.is_empty() || rule.statuses.is_some() {
         return (rule, None);

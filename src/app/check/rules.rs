@@ -13,7 +13,8 @@ use crate::logs::{self, Journal};
 use crate::model::{Escaped, Pattern, Rule, SourceSpec, Stamp, Urls, UsualPlaces, plural};
 use crate::report::nothing_to_check;
 use crate::rules::{
-    BuiltinRule, Clock, GROUPS, Matcher, Offer, PostsSeen, Verdict, builtin, names_in_words,
+    BuiltinRule, Clock, GROUPS, Matcher, Offer, PostsSeen, Verdict, builtin, builtin_of,
+    names_in_words,
 };
 
 use crate::report::{CheckFindings, CheckLevel};
@@ -40,6 +41,7 @@ const SHIPPED: [u64; 8] = [
 
 pub(super) fn look(context: &Context, findings: &mut CheckFindings) {
     let place = context.config.journal.as_deref();
+    let is_sharing = context.config.database == Database::Redis;
     for rule in context.config.rules.iter().filter(|rule| rule.enabled) {
         let found = logs::discover(&rule.sources);
         for problem in found.problems {
@@ -61,34 +63,21 @@ pub(super) fn look(context: &Context, findings: &mut CheckFindings) {
         shipped(rule, findings);
         spelled(rule, findings);
         readable.retain(|path| source(rule, path, findings));
-        let mut tails: Vec<(String, Vec<u8>)> =
-            readable.iter().filter_map(|path| tail(path)).collect();
+        let of_files = readable.iter().filter_map(|path| tail(path));
+        let (mut sources, mut tails): (Vec<_>, Vec<_>) = of_files.unzip();
         blind(&context.config, context.now, rule, &tails, findings);
         writers::local(place, rule, &readable, findings);
-        tails.extend(
-            found
-                .journals
-                .iter()
-                .filter_map(|journal| journal_tail(place, journal)),
-        );
-        writers::forgeable(rule, &tails, findings);
+        let of_journals = found.journals.iter();
+        for (source, tail) in of_journals.filter_map(|journal| journal_tail(place, journal)) {
+            sources.push(source);
+            tails.push(tail);
+        }
+        writers::forgeable(rule, &sources, &tails, findings);
         passed_over(context.now, rule, &tails, findings);
         times::look(context.now, rule, &tails, findings);
         unseen::look(context.now, rule, &tails, findings);
-        kept_here(&context.config, rule, findings);
+        writers::kept_here(is_sharing, rule, findings);
         what_if::look(context, rule, readable.last(), &found.journals, findings);
-    }
-}
-
-/// Says that the bans of a rule are not for the other servers.
-fn kept_here(config: &Config, rule: &Rule, findings: &mut CheckFindings) {
-    if config.database == Database::Redis && !rule.is_shared() {
-        let why = builtin(&rule.name).and_then(|builtin| builtin.forgeable);
-        let why = why.map_or("trust_sender is false", |forgeable| forgeable.why);
-        findings.fine(format!(
-            "rule {}: its bans are not shared with the other servers, unless it says \"trust_sender\": true: {why}",
-            Escaped::text(&rule.name)
-        ));
     }
 }
 
@@ -170,15 +159,19 @@ fn shipped(rule: &Rule, findings: &mut CheckFindings) {
     }
 }
 
-/// The last lines of a log, with its name as it may be printed.
-fn tail(path: &Path) -> Option<(String, Vec<u8>)> {
+/// The last lines of a log with its name as it may be printed, behind the log itself.
+type Tail = (SourceSpec, (String, Vec<u8>));
+
+fn tail(path: &Path) -> Option<Tail> {
     let lines = logs::last_lines(path, LINES).ok()?;
-    Some((Escaped::path(path).to_string(), lines))
+    let source = SourceSpec::Files(path.to_owned());
+    Some((source, (Escaped::path(path).to_string(), lines)))
 }
 
-fn journal_tail(place: Option<&Path>, journal: &Journal) -> Option<(String, Vec<u8>)> {
+fn journal_tail(place: Option<&Path>, journal: &Journal) -> Option<Tail> {
     let lines = logs::last_entries(journal, place, LINES).ok()?;
-    Some((Escaped::text(&journal.name).to_string(), lines))
+    let source = SourceSpec::Journal(journal.units.first()?.clone());
+    Some((source, (Escaped::text(&journal.name).to_string(), lines)))
 }
 
 /// Says how many failures count for nobody since they name a host.
@@ -189,7 +182,7 @@ fn passed_over(now: i64, rule: &Rule, tails: &[(String, Vec<u8>)], findings: &mu
             continue;
         }
         let name = Escaped::text(&rule.name);
-        let remedy = builtin(&rule.name).and_then(|builtin| builtin.addresses);
+        let remedy = builtin_of(rule).and_then(|builtin| builtin.addresses);
         let remedy = remedy.unwrap_or("let the service log addresses");
         findings.warn(format!(
             "rule {name}: {}: names are not looked up, since their owners say what they mean; {remedy}",

@@ -3,7 +3,7 @@
 
 use crate::model::{Escaped, Rule, plural};
 use crate::report::CheckFindings;
-use crate::rules::{Clock, IgnoredLines, Matcher, Users, Verdict, builtin};
+use crate::rules::{Clock, IgnoredLines, Matcher, Users, Verdict, builtin_of};
 
 /// Says what of `tails`, the logs' names and last lines, is not seen.
 pub(super) fn look(
@@ -53,7 +53,7 @@ fn hidden(now: i64, rule: &Rule, log: &str, lines: &[u8], findings: &mut CheckFi
 
 /// What the section adds to the lines that the built-in rule ignores.
 fn own_patterns(rule: &Rule) -> Vec<String> {
-    let built_in = builtin(&rule.name).map_or(&[][..], |builtin| builtin.ignored);
+    let built_in = builtin_of(rule).map_or(&[][..], |builtin| builtin.ignored);
     let own = rule.ignored.iter();
     let own = own.filter(|text| !built_in.contains(&text.as_str()));
     own.cloned().collect()
@@ -74,7 +74,7 @@ fn without(line: &[u8], name: &[u8]) -> Vec<u8> {
 
 /// Says that a service writes failures without an address.
 fn without_address(now: i64, rule: &Rule, log: &str, lines: &[u8], findings: &mut CheckFindings) {
-    let known = builtin(&rule.name).and_then(|builtin| builtin.without_address);
+    let known = builtin_of(rule).and_then(|builtin| builtin.without_address);
     let Some((text, remedy)) = known else {
         return;
     };

@@ -5,35 +5,80 @@ use std::path::PathBuf;
 
 use crate::logs;
 use crate::model::{Escaped, Rule, SourceSpec};
-use crate::rules::{Forgeable, Wrote, builtin};
+use crate::rules::{BuiltinRule, Forgeable, Wrote, builtin_of};
 
 use crate::report::CheckFindings;
 
-/// Says that anybody who can reach the service can write lines into its logs,
-/// unless they say themselves that a version wrote them with which nobody can.
-/// `tails` are the logs' names and last lines.
-pub(super) fn forgeable(rule: &Rule, tails: &[(String, Vec<u8>)], findings: &mut CheckFindings) {
-    let Some(forgeable) = builtin(&rule.name).and_then(|builtin| builtin.forgeable) else {
+/// Says that anybody who can reach the service can write lines into its logs, or choose the
+/// sender in them, unless the logs say that a version wrote them with which nobody can. Of
+/// `tails`, the logs' names and last lines, `sources` says where they were read.
+pub(super) fn forgeable(
+    rule: &Rule,
+    sources: &[SourceSpec],
+    tails: &[(String, Vec<u8>)],
+    findings: &mut CheckFindings,
+) {
+    let Some(builtin) = builtin_of(rule) else {
+        return;
+    };
+    let Some(forgeable) = builtin.forgeable else {
         return;
     };
     let name = Escaped::text(&rule.name);
     let fixed = forgeable.fixed.as_ref().map(|fixed| fixed.version);
-    for (log, lines) in tails {
-        let unless = match (forgeable.wrote(lines), fixed) {
+    for (source, (log, lines)) in sources.iter().zip(tails) {
+        if !builtin.is_forgeable_in(source) {
+            continue;
+        }
+        let wrote = forgeable.wrote(lines);
+        let unless = match (wrote, fixed) {
             (Wrote::Fixed, _) => continue,
             (Wrote::Unknown, Some(version)) => format!(", unless {version} writes it"),
             (Wrote::Raw | Wrote::Unknown, _) => String::new(),
         };
         let (why, remedy) = (forgeable.why, forgeable.remedy);
-        findings.warn(format!(
-            "rule {name}: anybody who can reach the service can ban any address through {log}{unless}: {why}; {remedy}"
-        ));
+        let can = format!(
+            "rule {name}: anybody who can reach the service can ban any address through {log}{unless}: {why}"
+        );
+        // What is forgeable and trusted all the same, a person has accepted; and the first
+        // lines of an empty log tell who writes it.
+        if rule.senders_are_trusted {
+            findings.fine(format!("{can}; \"trust_sender\": true accepts it"));
+        } else if wrote == Wrote::Unknown && lines.is_empty() {
+            findings.fine(format!("{can}; {remedy}"));
+        } else {
+            findings.warn(format!("{can}; {remedy}"));
+        }
     }
+}
+
+/// Says that the bans of a rule are for their addresses and for this server alone, where
+/// the configuration has aggregation or sharing.
+pub(super) fn kept_here(is_sharing: bool, rule: &Rule, findings: &mut CheckFindings) {
+    if rule.senders_are_trusted || !is_sharing && rule.aggregate.is_none() {
+        return;
+    }
+    let builtin = builtin_of(rule);
+    let is_forgeable = |builtin: &&BuiltinRule| {
+        let mut sources = rule.sources.iter();
+        sources.any(|source| builtin.is_forgeable_in(source))
+    };
+    let forgeable = builtin.filter(is_forgeable).and_then(|it| it.forgeable);
+    let why = forgeable.map_or("trust_sender is false", |forgeable| forgeable.why);
+    let unknown = forgeable.filter(|forgeable| !forgeable.in_usual_logs());
+    let unknown = unknown.map_or(
+        "",
+        |_| " (that can not be in its usual logs; of another it is not known)",
+    );
+    findings.fine(format!(
+        "rule {}: its bans are neither aggregated nor shared with the other servers, unless it says \"trust_sender\": true: {why}{unknown}",
+        Escaped::text(&rule.name)
+    ));
 }
 
 /// Whether the logs are such that `rule` should not be advised for them.
 pub(super) fn are_forgeable(rule: &Rule, tails: &[(String, Vec<u8>)]) -> bool {
-    let forgeable = builtin(&rule.name).and_then(|builtin| builtin.forgeable);
+    let forgeable = builtin_of(rule).and_then(|builtin| builtin.forgeable);
     let is_raw = |forgeable: &Forgeable| {
         let mut lines = tails.iter().map(|(_, lines)| forgeable.wrote(lines));
         lines.any(|wrote| wrote == Wrote::Raw)
@@ -49,7 +94,7 @@ pub(super) fn local(
     files: &[PathBuf],
     findings: &mut CheckFindings,
 ) {
-    let Some(builtin) = builtin(&rule.name) else {
+    let Some(builtin) = builtin_of(rule) else {
         return;
     };
     let units: Vec<SourceSpec> = (builtin.journal.units.iter())
@@ -70,5 +115,85 @@ pub(super) fn local(
             files.join(", "),
             journal.name
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::config::Config;
+
+    const ACCESS: &str = "203.0.113.9 - - [02/Mar/2026:04:05:06 +0000] \"GET / HTTP/1.1\" 200 1\n";
+    const XRDP: &str = "[20260302-04:05:06] [INFO ] AUTHFAIL: user=bob ip=203.0.113.9 time=1\n";
+
+    /// The findings of the rule `name` whose section is `section`, in whose log at `place`
+    /// `lines` stand.
+    fn found(name: &str, section: &str, place: &str, lines: &str) -> String {
+        let text =
+            format!(r#"{{"settings": {{"aggregate": {{}}, "rules": {{"{name}": {section}}}}}}}"#);
+        let config = Config::from_text(text.as_bytes(), None, Path::new("/")).unwrap();
+        let source = match place.strip_prefix("journal:") {
+            Some(unit) => SourceSpec::Journal(unit.to_owned()),
+            None => SourceSpec::Files(place.into()),
+        };
+        let tails = [(place.to_owned(), lines.as_bytes().to_vec())];
+        let mut findings = CheckFindings::default();
+        forgeable(&config.rules[0], &[source], &tails, &mut findings);
+        kept_here(false, &config.rules[0], &mut findings);
+        let json = findings.json(&Value::Null, &Value::Null);
+        let told = json["findings"].as_array().unwrap().iter();
+        let told = told.map(|it| (it["level"].as_str().unwrap(), &it["message"]));
+        let told = told.map(|(level, message)| format!("{level}: {}\n", message.as_str().unwrap()));
+        told.collect::<Vec<_>>().concat()
+    }
+
+    #[test]
+    fn nothing_is_told_where_nobody_can_forge() {
+        let usual = "/var/log/nginx/access.log";
+        for lines in ["", ACCESS, "x\n"] {
+            assert_eq!(found("nginx-http-auth", "{}", usual, lines), "");
+            let userlogins = "/var/log/roundcube/userlogins.log";
+            assert_eq!(found("roundcube-auth", "{}", userlogins, lines), "");
+            let (journal, named) = (
+                "journal:xrdp-sesman.service",
+                r#"{"log_files": "journal:xrdp-sesman.service"}"#,
+            );
+            assert_eq!(found("xrdp", named, journal, lines), "");
+        }
+        // A rule of the user's own has the name alone of the built-in one.
+        let own = r#"{"log_files": "/x.log", "regex_patterns": ["x(a)(b)"]}"#;
+        assert_eq!(found("xrdp", own, "/x.log", XRDP), "");
+        assert_eq!(found("nsd", own, "/x.log", ""), "");
+    }
+
+    #[test]
+    fn a_log_that_can_be_forged_is_warned_of_until_a_person_accepts_it() {
+        let place = "/var/log/xrdp-sesman.log";
+        let warned = found("xrdp", "{}", place, XRDP);
+        assert!(
+            warned.starts_with("warning: rule xrdp: anybody"),
+            "{warned}"
+        );
+        let kept = "rule xrdp: its bans are neither aggregated nor shared with the other servers, unless it says \"trust_sender\": true: xrdp writes";
+        assert!(warned.contains(kept), "{warned}");
+        let empty = found("xrdp", "{}", place, "");
+        assert!(!empty.contains("warning"), "{empty}");
+        assert!(empty.contains("xrdp-sesman.log, unless syslog writes it: "));
+        let accepted = found("xrdp", r#"{"trust_sender": true}"#, place, XRDP);
+        assert!(!accepted.contains("warning"), "{accepted}");
+        assert!(accepted.ends_with("; \"trust_sender\": true accepts it\n"));
+    }
+
+    #[test]
+    fn of_a_log_at_another_place_it_is_told_what_follows() {
+        let section = r#"{"log_files": "/srv/access.log"}"#;
+        let told = found("nginx-http-auth", section, "/srv/access.log", ACCESS);
+        assert!(!told.contains("warning"), "{told}");
+        assert!(told.contains("neither aggregated nor shared"), "{told}");
+        assert!(told.ends_with("of another it is not known)\n"), "{told}");
+        let never = found("ssh", r#"{"trust_sender": false}"#, "/a.log", "");
+        assert!(never.ends_with(": trust_sender is false\n"), "{never}");
     }
 }

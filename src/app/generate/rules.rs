@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use crate::rules::{self, BuiltinRule, Proof};
+use crate::rules::{self, BuiltinRule, ForgeableLogs, Proof};
 
 const HEAD: &str = "\
 # The built-in rules
 
-`pyfilter rules` prints this list, with a mark at each rule whose service is on the host, and
-`pyfilter rules NAME` all that is known of one. A rule is used by its name alone:
+`pyfilter rules` prints this list, with `*` at each rule whose service is on the host and `!` where
+here is \u{26a0}, and `pyfilter rules NAME` all that is known of one. A rule is used by its name alone:
 `\"dovecot\": {}` under `settings.rules`. Its log is the first of its usual places that is there.
 `init` writes those whose service is there, switched off.
 
@@ -16,7 +16,16 @@ Each rule reads one line at a time. A name of a host does not count in place of 
 of your own that has the name of one of the library, and `regex_patterns`, takes nothing from it;
 only ssh, mysql, apache and nginx lend their places and formats, as in PyFilter.
 
-\u{26a0} is at rules of which the log, or the sender in it, [can be forged](#what-can-be-forged).
+\u{26a0} is at rules of which the usual log, or the sender in it, [can be forged](#what-can-be-forged).
+";
+
+const FORGEABLE: &str = "\
+Where a log, or the sender in it, can be forged, the bans of the rule are neither aggregated nor shared
+with other servers, unless the rule says `\"trust_sender\": true`. *Not in the journal*: they are if
+`log_files` names nothing but the journal of the service's unit. *Not in its usual logs*: they are if
+the rule reads only logs at the places that stand in the tables above, whether `log_files` names them,
+is `\"auto\"`, or is left out. `check` says what holds of the rules of a configuration.
+
 ";
 
 const LEFT_OUT: &str = "\
@@ -49,16 +58,15 @@ pub fn page() -> String {
         }
     }
     page += "\n## What can be forged\n\n";
-    page +=
-        "Bans of these rules stay on the host, unless the rule says `\"trust_sender\": true`.\n\n";
+    page += FORGEABLE;
     page += "| rule | why | what to do |\n|---|---|---|\n";
     for rule in rules::all() {
         if let Some(forgeable) = rule.forgeable {
             let (why, remedy) = (cell(forgeable.why), cell(forgeable.remedy));
-            let only = if forgeable.in_usual_logs {
-                ""
-            } else {
-                " (not in the log that is read by itself)"
+            let only = match forgeable.logs {
+                ForgeableLogs::All => "",
+                ForgeableLogs::Files => " (not in the journal)",
+                ForgeableLogs::Unusual => " (not in its usual logs)",
             };
             let _ = writeln!(page, "| {}{only} | {why} | {remedy} |", rule.name);
         }
@@ -67,7 +75,7 @@ pub fn page() -> String {
 }
 
 fn row(rule: &BuiltinRule) -> String {
-    let mark = rule.forgeable.filter(|forgeable| forgeable.in_usual_logs);
+    let mark = rule.forgeable.filter(|it| it.in_usual_logs());
     let mark = mark.map_or("", |_| " \u{26a0}");
     let proof = match rule.proof {
         Proof::Service(versions) => versions.to_owned(),

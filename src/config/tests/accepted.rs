@@ -278,6 +278,44 @@ fn senders_that_can_be_forged_are_trusted_if_the_configuration_says_so() {
         "nginx-http-auth",
         r#""log_files": "/var/log/nginx/error.log""#
     ));
+    // What is usual is trusted by any name; and the journal, where a message is one entry.
+    for (name, trusted) in [
+        ("nginx-http-auth", r#""log_files": "auto""#),
+        (
+            "nginx-http-auth",
+            r#""log_files": ["/var/log/nginx/access.log", "journal:nginx.service"]"#,
+        ),
+        (
+            "nginx-http-auth",
+            r#""log_file": "/var/log/nginx/*access.log""#,
+        ),
+        (
+            "roundcube-auth",
+            r#""log_files": "/var/log/roundcube/userlogins.log""#,
+        ),
+        ("xrdp", r#""log_files": "journal:xrdp-sesman.service""#),
+        ("nginx-limit-req", r#""log_files": "journal:nginx.service""#),
+        ("traefik-auth", r#""trust_sender": true"#),
+    ] {
+        assert!(shared(name, trusted), "{name}: {trusted}");
+    }
+    for (name, forgeable) in [
+        ("xrdp", r#""log_files": "auto""#),
+        (
+            "xrdp",
+            r#""log_files": ["journal:xrdp-sesman.service", "/var/log/xrdp-sesman.log"]"#,
+        ),
+        ("nginx-http-auth", r#""log_files": "/srv/access.log""#),
+        ("named-refused", r#""log_files": "journal:named.service""#),
+        ("traefik-auth", ""),
+        (
+            "nginx-http-auth",
+            r#""log_files": "auto", "trust_sender": false"#,
+        ),
+    ] {
+        assert!(!shared(name, forgeable), "{name}: {forgeable}");
+    }
+    assert!(shared("xrdp", r#""regex_patterns": ["x(a)(b)"]"#));
     assert!(!shared(
         "own",
         r#""regex_patterns": ["x(a)(b)"], "trust_sender": false"#

@@ -35,6 +35,7 @@ fn rule() -> Rule {
         r"^(?P<time>\S+) web1 sshd\[7\]: Failed password for root from (?P<ip>\S+) port 4711 ssh2$";
     Rule {
         name: "test".into(),
+        is_built_in: false,
         enabled: true,
         sources: Vec::new(),
         olddir: Vec::new(),

@@ -1,9 +1,13 @@
 //! What a built-in rule says of itself.
 
+use std::path::Path;
+
+use glob::{MatchOptions, Pattern};
+
 use super::super::sshd_connection::ConnectionMessage;
-use super::forgeable::Forgeable;
+use super::forgeable::{Forgeable, ForgeableLogs};
 use super::login_pages::{REFUSED, SHOWN_AGAIN, WebServer};
-use crate::model::{LoginPage, Positions, UsualPlaces};
+use crate::model::{LoginPage, Positions, SourceSpec, UsualPlaces};
 
 /// A built-in rule: what a rule of that name has when the configuration does not
 /// say otherwise. `BuiltinRule::NONE` has the values of a field that most rules
@@ -181,6 +185,31 @@ impl BuiltinRule {
         }
     }
 
+    /// Whether lines of `source`, or the senders in them, can be forged, as far as the source
+    /// tells: of a file at a place that is not usual it is not known.
+    #[must_use]
+    pub fn is_forgeable_in(&self, source: &SourceSpec) -> bool {
+        let is_own_journal = match source {
+            SourceSpec::Journal(unit) => self.journal.units.contains(&unit.as_str()),
+            SourceSpec::Files(_) | SourceSpec::Auto(_) => false,
+        };
+        self.forgeable
+            .is_some_and(|forgeable| match forgeable.logs {
+                ForgeableLogs::All => true,
+                ForgeableLogs::Files => !is_own_journal,
+                ForgeableLogs::Unusual => !is_own_journal && !self.is_usual(source),
+            })
+    }
+
+    /// Whether all files that `source` names are at the usual places.
+    fn is_usual(&self, source: &SourceSpec) -> bool {
+        match source {
+            SourceSpec::Auto(_) => true,
+            SourceSpec::Files(path) => self.logs.iter().any(|place| is_within(path, place)),
+            SourceSpec::Journal(_) => false,
+        }
+    }
+
     /// Whether a new configuration always has it.
     #[must_use]
     pub fn is_always_offered(&self) -> bool {
@@ -257,5 +286,92 @@ impl JournalSenders {
     pub(super) const fn and(mut self, users: &'static [&'static str]) -> Self {
         self.users = users;
         self
+    }
+}
+
+/// Whether the glob `place`, which has no wildcard but `*`, matches all files that `path`,
+/// itself a path or a glob, names: a wildcard of `path` stands where `place` has a `*`.
+fn is_within(path: &Path, place: &str) -> bool {
+    const MATCHING: MatchOptions = MatchOptions {
+        case_sensitive: true,
+        require_literal_separator: true,
+        require_literal_leading_dot: true,
+    };
+    let Some(text) = path.to_str() else {
+        return false;
+    };
+    // A class of characters could hold what `place` has as text, and `..` leads elsewhere.
+    let is_plain = !text.contains('[') && !text.split('/').any(|name| name == "..");
+    let matches = |place: Pattern| place.matches_with(text, MATCHING);
+    text == place || is_plain && Pattern::new(place).is_ok_and(matches)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{all, builtin};
+    use super::*;
+
+    fn is_forgeable(rule: &str, source: &str) -> bool {
+        let source = match source.strip_prefix("journal:") {
+            Some(unit) => SourceSpec::Journal(unit.to_owned()),
+            None => SourceSpec::Files(source.into()),
+        };
+        builtin(rule).unwrap().is_forgeable_in(&source)
+    }
+
+    #[test]
+    fn a_source_tells_whether_its_lines_can_be_forged() {
+        for (rule, trusted) in [
+            ("xrdp", "journal:xrdp-sesman.service"),
+            ("proftpd", "journal:proftpd.service"),
+            ("znc-adminlog", "journal:znc.service"),
+            ("nginx-limit-req", "journal:nginx.service"),
+            ("nginx-forbidden", "journal:nginx.service"),
+            ("nginx-http-auth", "journal:nginx.service"),
+            ("nginx-http-auth", "/var/log/nginx/access.log"),
+            ("nginx-botsearch", "/var/log/nginx/shop.access.log"),
+            ("nginx-botsearch", "/var/log/nginx/*access.log"),
+            ("nginx-botsearch", "/var/log/nginx/*.access.log"),
+            ("roundcube-auth", "/var/log/roundcube/errors.log"),
+            (
+                "gitlab",
+                "/var/log/gitlab/gitlab-rails/application_json.log",
+            ),
+            ("dovecot", "/srv/mail.log"),
+        ] {
+            assert!(!is_forgeable(rule, trusted), "{rule}: {trusted}");
+        }
+        for (rule, forgeable) in [
+            ("xrdp", "/var/log/xrdp-sesman.log"),
+            ("xrdp", "journal:docker.service"),
+            ("nginx-limit-req", "/var/log/nginx/error.log"),
+            ("nginx-http-auth", "/var/log/nginx/error.log"),
+            ("nginx-http-auth", "/var/log/nginx/*.log"),
+            ("nginx-http-auth", "/var/log/nginx/*"),
+            ("nginx-http-auth", "/var/log/nginx/../x.access.log"),
+            ("nginx-http-auth", "/var/log/nginx/a/access.log"),
+            ("nginx-http-auth", "/srv/access.log"),
+            ("roundcube-auth", "/srv/errors.log"),
+            ("gitlab", "/var/log/gitlab/gitlab-rails/application.log"),
+            ("named-refused", "journal:named.service"),
+            ("gitea", "journal:gitea.service"),
+            ("mysql", "journal:mariadb.service"),
+        ] {
+            assert!(is_forgeable(rule, forgeable), "{rule}: {forgeable}");
+        }
+        let (http, xrdp) = ("nginx-http-auth", "xrdp");
+        for (rule, forgeable) in [(http, false), (xrdp, true), ("nsd", true), ("ssh", false)] {
+            let rule = builtin(rule).unwrap();
+            let auto = SourceSpec::Auto(rule.usual_places());
+            assert_eq!(rule.is_forgeable_in(&auto), forgeable, "{}", rule.name);
+        }
+    }
+
+    /// What `is_within` is told of `place`.
+    #[test]
+    fn the_usual_places_have_no_wildcard_but_the_asterisk() {
+        for place in all().flat_map(|rule| rule.logs) {
+            assert!(!place.contains(['?', '[']), "{place}");
+        }
     }
 }

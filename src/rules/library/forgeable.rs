@@ -15,8 +15,33 @@ pub struct Forgeable {
     /// The programs, below the root directory, of the versions that do not escape.
     /// Where one is installed the service is there, even if no log file is.
     pub programs: &'static [&'static str],
-    /// Whether that is so of the logs that are read where the configuration names none.
-    pub in_usual_logs: bool,
+    /// Of which logs of the service that is so.
+    pub logs: ForgeableLogs,
+}
+
+/// Of which logs of a service the lines, or the senders in them, can be forged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForgeableLogs {
+    /// Of all: the sender is false already when the service gets it (UDP), or what a client
+    /// writes is a line of its own in the journal, too.
+    All,
+    /// Of files alone: a message in the journal of the service's unit is one entry.
+    Files,
+    /// Of none of the usual places, but of another log that the rule reads, too, if the
+    /// configuration names it.
+    Unusual,
+}
+
+impl ForgeableLogs {
+    /// What it is called in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            ForgeableLogs::All => "all",
+            ForgeableLogs::Files => "files",
+            ForgeableLogs::Unusual => "unusual",
+        }
+    }
 }
 
 /// How to tell the logs of a version that escapes what clients send.
@@ -52,8 +77,14 @@ impl Forgeable {
             remedy,
             fixed: None,
             programs: &[],
-            in_usual_logs: true,
+            logs: ForgeableLogs::All,
         }
+    }
+
+    /// Whether that can be so of the logs that are read where the configuration names none.
+    #[must_use]
+    pub fn in_usual_logs(&self) -> bool {
+        self.logs != ForgeableLogs::Unusual
     }
 
     /// What `lines` say about the version that wrote them.

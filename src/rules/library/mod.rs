@@ -54,8 +54,10 @@ mod ssh;
 mod stamps;
 mod web;
 
+use crate::model::Rule;
+
 pub use contract::{BuiltinPattern, BuiltinRule, JournalSenders, Offer, Proof, ServiceOptions};
-pub use forgeable::{Forgeable, Wrote};
+pub use forgeable::{Forgeable, ForgeableLogs, Wrote};
 pub use login_pages::{LOGIN_PAGES, REFUSED, WebServer};
 pub use stamps::KNOWN_FORMATS;
 
@@ -111,6 +113,13 @@ pub fn all() -> impl Iterator<Item = &'static BuiltinRule> {
 #[must_use]
 pub fn builtin(name: &str) -> Option<&'static BuiltinRule> {
     all().find(|rule| rule.name == name)
+}
+
+/// The built-in rule of which `rule` has what its section does not say; none for a rule of
+/// the user's own, whatever it is called.
+#[must_use]
+pub fn builtin_of(rule: &Rule) -> Option<&'static BuiltinRule> {
+    builtin(&rule.name).filter(|_| rule.is_built_in)
 }
 
 /// The names of the built-in rules.

@@ -19,7 +19,7 @@
 //! can tell them from the server's ([`FORGEABLE`]).
 
 use super::contract::{BuiltinPattern, BuiltinRule, Offer, Proof};
-use super::forgeable::{FixedVersion, Forgeable};
+use super::forgeable::{FixedVersion, Forgeable, ForgeableLogs};
 
 pub(super) const RULE: BuiltinRule = BuiltinRule {
     name: "mysql",
@@ -132,7 +132,7 @@ const FORGEABLE: Forgeable = Forgeable {
         "usr/libexec/mariadbd",
         "usr/local/sbin/mariadbd",
     ],
-    in_usual_logs: true,
+    logs: ForgeableLogs::All,
     fixed: Some(FixedVersion {
         version: "MySQL 8 or later",
         entry: concat!(origin!(), r"\[[A-Za-z]+\] +(?P<fixed>\[MY-\d+\] )?"),

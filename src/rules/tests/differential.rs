@@ -171,6 +171,7 @@ fn rule(patterns: &[String]) -> Rule {
     };
     Rule {
         name: "test".into(),
+        is_built_in: false,
         enabled: true,
         sources: Vec::new(),
         olddir: Vec::new(),

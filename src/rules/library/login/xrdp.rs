@@ -7,7 +7,7 @@
 //! syslog and of the journal alone can be believed ([`FORGEABLE`]).
 
 use super::super::contract::{BuiltinPattern, BuiltinRule, JournalSenders, Offer, Proof};
-use super::super::forgeable::{FixedVersion, Forgeable};
+use super::super::forgeable::{FixedVersion, Forgeable, ForgeableLogs};
 
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "xrdp",
@@ -32,7 +32,7 @@ const FORGEABLE: Forgeable = Forgeable {
         files: &[],
     }),
     programs: &[],
-    in_usual_logs: true,
+    logs: ForgeableLogs::Files,
 };
 
 const PATTERNS: &[BuiltinPattern] = &[

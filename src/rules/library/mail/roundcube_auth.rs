@@ -9,7 +9,7 @@
 //! write a line that begins as its own. Through syslog a client can ([`FORGEABLE`]).
 
 use super::super::contract::{BuiltinPattern, BuiltinRule, Offer, Proof};
-use super::super::forgeable::{FixedVersion, Forgeable};
+use super::super::forgeable::{FixedVersion, Forgeable, ForgeableLogs};
 
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "roundcube-auth",
@@ -42,7 +42,7 @@ const FORGEABLE: Forgeable = Forgeable {
         files: &[],
     }),
     programs: &[],
-    in_usual_logs: false,
+    logs: ForgeableLogs::Unusual,
 };
 
 /// All that stands before the message, in Roundcube's own log or through syslog. A client

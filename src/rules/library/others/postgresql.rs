@@ -10,7 +10,7 @@
 //! ([`FORGEABLE`]).
 
 use super::super::contract::{BuiltinPattern, BuiltinRule, Offer, Proof};
-use super::super::forgeable::{FixedVersion, Forgeable};
+use super::super::forgeable::{FixedVersion, Forgeable, ForgeableLogs};
 
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "postgresql",
@@ -37,14 +37,14 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
 
 const FORGEABLE: Forgeable = Forgeable {
     why: "PostgreSQL writes a line break in the name of a user or a database (%u, %d of log_line_prefix) as it is",
-    remedy: "set `log_line_prefix` to '%m [%p] %h ' without them and then `trust_sender` to true, or let it write JSON (`log_destination` jsonlog)",
+    remedy: "set `log_line_prefix` to '%m [%p] %h ' without them, or let it write JSON (`log_destination` jsonlog), and then set `trust_sender` to true",
     fixed: Some(FixedVersion {
         version: "JSON",
         entry: r"^(?:(?P<fixed>\{)|\d{4}-)",
         files: &[],
     }),
     programs: &[],
-    in_usual_logs: true,
+    logs: ForgeableLogs::All,
 };
 
 /// Any text without two blanks side by side, which stand behind `FATAL:`. So it can not hold

@@ -6,7 +6,7 @@
 //! As fail2ban. ProFTPD writes a line break in a name into its own log as it is ([`FORGEABLE`]).
 
 use super::super::contract::{BuiltinPattern, BuiltinRule, JournalSenders, Offer, Proof};
-use super::super::forgeable::{FixedVersion, Forgeable};
+use super::super::forgeable::{FixedVersion, Forgeable, ForgeableLogs};
 use super::super::syslog;
 
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
@@ -37,7 +37,7 @@ const FORGEABLE: Forgeable = Forgeable {
         files: &[],
     }),
     programs: &[],
-    in_usual_logs: true,
+    logs: ForgeableLogs::Files,
 };
 
 const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(

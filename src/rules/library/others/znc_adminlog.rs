@@ -6,7 +6,7 @@
 //! ([`FORGEABLE`]).
 
 use super::super::contract::{BuiltinPattern, BuiltinRule, JournalSenders, Offer, Proof};
-use super::super::forgeable::{FixedVersion, Forgeable};
+use super::super::forgeable::{FixedVersion, Forgeable, ForgeableLogs};
 
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "znc-adminlog",
@@ -31,7 +31,7 @@ const FORGEABLE: Forgeable = Forgeable {
         files: &[],
     }),
     programs: &[],
-    in_usual_logs: true,
+    logs: ForgeableLogs::Files,
 };
 
 const TIME_FORMATS: &[&str] = &[

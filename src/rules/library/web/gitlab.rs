@@ -8,7 +8,7 @@
 //! and of git over HTTP and SSH, there is no such message. In the plain log a line break in a name is not escaped ([`FORGEABLE`]).
 
 use super::super::contract::{BuiltinPattern, BuiltinRule, Offer, Proof};
-use super::super::forgeable::{FixedVersion, Forgeable};
+use super::super::forgeable::{FixedVersion, Forgeable, ForgeableLogs};
 use super::super::stamps;
 
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
@@ -36,7 +36,7 @@ const FORGEABLE: Forgeable = Forgeable {
         files: &[],
     }),
     programs: &[],
-    in_usual_logs: false,
+    logs: ForgeableLogs::Unusual,
 };
 
 /// The message in JSON. The last address is the true one; a method stands behind it.

@@ -5,7 +5,7 @@
 //! can be believed, since there a message is one line.
 
 use super::super::contract::JournalSenders;
-use super::super::forgeable::{FixedVersion, Forgeable};
+use super::super::forgeable::{FixedVersion, Forgeable, ForgeableLogs};
 
 /// All that stands before the message of an error about a request, in nginx's own log or
 /// through syslog.
@@ -89,12 +89,12 @@ pub(super) const FORGEABLE: Forgeable = Forgeable {
         files: &[],
     }),
     programs: &[],
-    in_usual_logs: true,
+    logs: ForgeableLogs::Files,
 };
 
 /// The same, where a rule reads the access log by itself.
 pub(super) const FORGEABLE_IF_NAMED: Forgeable = Forgeable {
-    in_usual_logs: false,
+    logs: ForgeableLogs::Unusual,
     remedy: "leave `log_files` out, so that the access log is read",
     ..FORGEABLE
 };

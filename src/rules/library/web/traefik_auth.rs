@@ -12,7 +12,7 @@
 //! As fail2ban. In the plain log a line break in a name is not escaped ([`FORGEABLE`]).
 
 use super::super::contract::{BuiltinPattern, BuiltinRule, Offer, Proof};
-use super::super::forgeable::{FixedVersion, Forgeable};
+use super::super::forgeable::{FixedVersion, Forgeable, ForgeableLogs};
 
 pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     name: "traefik-auth",
@@ -29,14 +29,14 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
 
 const FORGEABLE: Forgeable = Forgeable {
     why: "Traefik writes a line break in a user's name into its plain access log as it is",
-    remedy: "let it write JSON (`accessLog.format: json`)",
+    remedy: "let it write JSON (`accessLog.format: json`), and then set `trust_sender` to true",
     fixed: Some(FixedVersion {
         version: "JSON",
         entry: r"^(?:(?P<fixed>\{)|\S+ - )",
         files: &[],
     }),
     programs: &[],
-    in_usual_logs: true,
+    logs: ForgeableLogs::All,
 };
 
 const TIME_FORMATS: &[&str] = &["%d/%b/%Y:%H:%M:%S %z", "%Y-%m-%dT%H:%M:%S%.f%z"];
