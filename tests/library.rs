@@ -63,11 +63,54 @@ fn all_that_is_known_of_a_rule_is_told() {
         panic!("{json}")
     };
     assert_eq!(rule["forgeable"]["in_usual_logs"], true);
+    assert_eq!(rule["forgeable"]["logs"], "all");
     assert!(rule["proven_on"].is_null() && rule["made_from"].is_string());
     sandbox
         .run(["rules", "dovcot"])
         .exits(2)
         .complains("there is no rule dovcot: did you mean dovecot?");
+}
+
+#[test]
+fn rules_of_which_the_usual_log_can_be_forged_are_marked() {
+    let sandbox = Sandbox::new();
+    let listed = sandbox
+        .run(["rules"])
+        .exits(0)
+        .says("with ! those of which the usual log, or the sender in it,\ncan be forged")
+        .stdout();
+    let json = sandbox.run(["rules", "--json"]).exits(0).json();
+    for rule in json["rules"].as_array().unwrap() {
+        let name = rule["name"].as_str().unwrap();
+        let line = listed.lines().find(|line| {
+            let words = line.get(2..).and_then(|line| line.split_once(' '));
+            words.is_some_and(|(first, _)| first == name)
+        });
+        let is_marked = line.unwrap().contains(" ! ");
+        assert_eq!(
+            is_marked,
+            rule["forgeable"]["in_usual_logs"] == true,
+            "{name}"
+        );
+    }
+    let told = |name: &str, words: &str| {
+        let ran = sandbox.run(["rules", name]).exits(0);
+        ran.says(words)
+            .says_nothing_of("\n  :")
+            .says_nothing_of("stay on this host");
+    };
+    told(
+        "nginx-http-auth",
+        "bans:       are aggregated and shared if its logs are those of `reads`; else only if the rule says \"trust_sender\": true",
+    );
+    told(
+        "xrdp",
+        "bans:       are aggregated and shared if \"log_files\" names journal:xrdp-sesman.service alone; else only if",
+    );
+    told(
+        "nsd",
+        "bans:       are neither aggregated nor shared, unless the rule says \"trust_sender\": true",
+    );
 }
 
 const DOVECOT: &str = "Mar 22 14:18:0{s} host dovecot: imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<{u}>, method=PLAIN, rip=203.0.113.9, lip=192.0.2.1, session=<x>\n";

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::RulesArgs;
 use crate::config::Config;
-use crate::rules::{self, BuiltinRule, Proof, RuleGroup};
+use crate::rules::{self, BuiltinRule, Forgeable, ForgeableLogs, Proof, RuleGroup};
 
 use super::console::Console;
 use super::exit::Exit;
@@ -43,7 +43,8 @@ fn has(group: &RuleGroup, rule: &BuiltinRule) -> bool {
 /// A line for each rule, by what it is for.
 fn list(root: &Path) -> String {
     let mut out = String::from(
-        "With * are rules whose service is here. `pyfilter rules NAME` says more of one.\n",
+        "With * are rules whose service is here, with ! those of which the usual log, or the \
+         sender in it,\ncan be forged. `pyfilter rules NAME` says more of one.\n",
     );
     let longest = rules::all().map(|rule| rule.name.len()).max().unwrap_or(0);
     for group in rules::GROUPS {
@@ -54,7 +55,13 @@ fn list(root: &Path) -> String {
             } else {
                 ' '
             };
-            let _ = writeln!(out, "{mark} {:longest$}  {}", rule.name, rule.counts);
+            let is_forgeable = rule.forgeable.is_some_and(Forgeable::in_usual_logs);
+            let forged = if is_forgeable { '!' } else { ' ' };
+            let _ = writeln!(
+                out,
+                "{mark} {:longest$} {forged} {}",
+                rule.name, rule.counts
+            );
         }
     }
     out
@@ -80,10 +87,7 @@ fn told(rule: &BuiltinRule, root: &Path) -> String {
             "beware",
             &format!("{}; {}", forgeable.why, forgeable.remedy),
         );
-        row(
-            "",
-            "its bans stay on this host, unless the rule says \"trust_sender\": true",
-        );
+        row("bans", &shared(forgeable, rule.journal.units));
     }
     if let Some(addresses) = rule.addresses {
         row(
@@ -106,6 +110,27 @@ fn told(rule: &BuiltinRule, root: &Path) -> String {
         &format!("\"{}\": {{}} under settings.rules", rule.name),
     );
     out
+}
+
+/// When the bans of a rule are shared and aggregated of which some log can be forged.
+fn shared(forgeable: &Forgeable, units: &[&str]) -> String {
+    let trusted = match forgeable.logs {
+        ForgeableLogs::All => {
+            return "are neither aggregated nor shared, unless the rule says \"trust_sender\": true"
+                .to_owned();
+        }
+        ForgeableLogs::Files => {
+            let journals = units.iter().map(|unit| format!("journal:{unit}"));
+            format!(
+                "\"log_files\" names {} alone",
+                journals.collect::<Vec<_>>().join(" or ")
+            )
+        }
+        ForgeableLogs::Unusual => "its logs are those of `reads`".to_owned(),
+    };
+    format!(
+        "are aggregated and shared if {trusted}; else only if the rule says \"trust_sender\": true"
+    )
 }
 
 /// The places at which its log is looked for.
@@ -151,6 +176,7 @@ fn rule_json(group: &str, rule: &BuiltinRule, root: &Path) -> Value {
         json!({
             "why": forgeable.why,
             "remedy": forgeable.remedy,
+            "logs": forgeable.logs.name(),
             "in_usual_logs": forgeable.in_usual_logs(),
         })
     });
