@@ -40,11 +40,15 @@ pub(super) fn forgeable(
         let can = format!(
             "rule {name}: anybody who can reach the service can ban any address through {log}{unless}: {why}"
         );
+        let is_empty = wrote == Wrote::Unknown && lines.is_empty();
+        if is_empty && !forgeable.in_usual_logs() {
+            continue;
+        }
         // What is forgeable and trusted all the same, a person has accepted; and the first
         // lines of an empty log tell who writes it.
         if rule.senders_are_trusted {
             findings.fine(format!("{can}; \"trust_sender\": true accepts it"));
-        } else if wrote == Wrote::Unknown && lines.is_empty() {
+        } else if is_empty {
             findings.fine(format!("{can}; {remedy}"));
         } else {
             findings.warn(format!("{can}; {remedy}"));
@@ -193,6 +197,8 @@ mod tests {
         assert!(!told.contains("warning"), "{told}");
         assert!(told.contains("neither aggregated nor shared"), "{told}");
         assert!(told.ends_with("of another it is not known)\n"), "{told}");
+        let empty = found("nginx-http-auth", section, "/srv/access.log", "");
+        assert_eq!(empty, told);
         let never = found("ssh", r#"{"trust_sender": false}"#, "/a.log", "");
         assert!(never.ends_with(": trust_sender is false\n"), "{never}");
     }
