@@ -8,6 +8,7 @@
 //! | `attacks.rs`, `library_attacks.rs` | clients that write log text: of the first rules, and of the library |
 //! | `differential.rs` | the matcher finds what each expression alone finds |
 //! | `together.rs` | rules that read the same lines find what each finds alone |
+//! | `users.rs` | the names that were tried, as each rule finds them |
 
 mod attacks;
 mod connections;
@@ -16,3 +17,4 @@ mod library_attacks;
 mod samples;
 mod services;
 mod together;
+mod users;

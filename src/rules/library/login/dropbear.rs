@@ -26,20 +26,30 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     ..BuiltinRule::NONE
 };
 
-const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
-    concat!(
-        head!("dropbear"),
-        // As it writes to its standard error, of which systemd makes entries.
-        r"(?:\[\d+\] [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d )?",
-        "(?:Bad (?:PAM )?password attempt for '(?P<user>.*)'",
-        "|Too-long password attempt for '.*'",
-        "|Pubkey auth bad signature for '.*' with key .*",
-        "|Login attempt (?:for nonexistent user|with wrong user .*))",
-        r" from (?P<ip>\S+):\d+$"
+/// A message, and the address behind it.
+macro_rules! dropbear {
+    ($message:literal) => {
+        concat!(
+            head!("dropbear"),
+            // As it writes to its standard error, of which systemd makes entries.
+            r"(?:\[\d+\] [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d )?",
+            $message,
+            r" from (?P<ip>\S+):\d+$"
+        )
+    };
+}
+
+const PATTERNS: &[BuiltinPattern] = &[
+    BuiltinPattern::new(
+        dropbear!("(?:Bad (?:PAM )?|Too-long )password attempt for '(?P<user>.*)'"),
+        &[" attempt for '"],
     ),
-    &[
-        " attempt for '",
-        "Pubkey auth bad signature for '",
-        "Login attempt ",
-    ],
-)];
+    BuiltinPattern::new(
+        dropbear!("Pubkey auth bad signature for '(?P<user>.*)' with key .*"),
+        &["Pubkey auth bad signature for '"],
+    ),
+    BuiltinPattern::new(
+        dropbear!("Login attempt (?:for nonexistent user|with wrong user (?P<user>.*))"),
+        &["Login attempt "],
+    ),
+];

@@ -46,7 +46,7 @@ macro_rules! failure {
         concat!(
             "authentication failure; rhost=",
             address_port!(),
-            " (?:user=.*|msg=invalid (?:API token|credentials))$",
+            " (?:user=(?P<user>.*?)(?: msg=.*)?|msg=invalid (?:API token|credentials))$",
         )
     };
 }

@@ -26,7 +26,7 @@ pub(super) const JOURNAL: JournalSenders =
 const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
     concat!(
         head!(r"(?:cyrus/)?(?:imaps?|imapd|pop3s?|pop3d|nntps?|nntpd|https?|httpd)"),
-        r"badlogin: (?:[\w.:-]+ ?)?\[(?P<ip>[0-9A-Fa-f.:]+)\] .*$"
+        r"badlogin: (?:[\w.:-]+ ?)?\[(?P<ip>[0-9A-Fa-f.:]+)\] (?:[\w-]+ (?:\(-notset-\) .*|\(?(?P<user>.*?)\)? (?:\[?SASL\(|invalid user).*)|.*)$"
     ),
     &["badlogin: "],
 )];

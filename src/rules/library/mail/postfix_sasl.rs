@@ -27,7 +27,7 @@ const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
         postfix!("smtpd"),
         "warning: ",
         client!(),
-        r": SASL [\w-]+ authentication failed: .*$"
+        r": SASL [\w-]+ authentication failed: (?:.*?, sasl_username=(?P<user>.*)|.*)$"
     ),
     &["entication failed: "],
 )];

@@ -26,7 +26,7 @@ const PATTERNS: &[BuiltinPattern] = &[
     BuiltinPattern::new(
         concat!(
             sendmail!(),
-            r"AUTH failure \([\w-]+\): .*, relay=",
+            r"AUTH failure \([\w-]+\): (?:.*?, user=(?P<user>.*)|.*), relay=",
             relay!(),
             "$"
         ),

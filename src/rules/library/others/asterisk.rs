@@ -95,7 +95,7 @@ const PATTERNS: &[BuiltinPattern] = &[
             asterisk!(),
             r"(?:Host )?",
             address_port!(),
-            r" (?:failed to authenticate as |tried to authenticate with nonexistent user |failed MD5 authentication for |did not provide proper plaintext password for |denied access to register peer ).*$"
+            r" (?:failed to authenticate as |tried to authenticate with nonexistent user |failed MD5 authentication for |did not provide proper plaintext password for |denied access to register peer )(?:'(?P<user>.*)'.*|.*)$"
         ),
         &[
             "failed to authenticate as ",
@@ -108,7 +108,7 @@ const PATTERNS: &[BuiltinPattern] = &[
     BuiltinPattern::new(
         concat!(
             asterisk!(),
-            r#"SecurityEvent="(?:FailedACL|InvalidAccountID|ChallengeResponseFailed|InvalidPassword|AuthMethodNotAllowed)",EventTV="[^"]*",Severity="[^"]*",Service="[^"]*",EventVersion="\d+",AccountID=""#,
+            r#"SecurityEvent="(?:FailedACL|InvalidAccountID|ChallengeResponseFailed|InvalidPassword|AuthMethodNotAllowed)",EventTV="[^"]*",Severity="[^"]*",Service="[^"]*",EventVersion="\d+",AccountID="(?P<user>[^"]*)"#,
             without_remote!(),
             r#"",RemoteAddress="IPV[46]/(?:\w+/)?(?P<ip>[^/"]+)/\d+"(?:,(?:[^"R]|R[^"e]|Re[^"m])"#,
             without_remote!(),
@@ -119,9 +119,9 @@ const PATTERNS: &[BuiltinPattern] = &[
     BuiltinPattern::new(
         concat!(
             asterisk!(),
-            r"(?:No registration for peer '.*' \(from |Peer '.*' is not dynamic \(from )(?P<ip>[^()\s]+)\)$"
+            r"No registration for peer '(?P<user>.*)' \(from (?P<ip>[^()\s]+)\)$"
         ),
-        &["No registration for peer '", "' is not dynamic (from "],
+        &["No registration for peer '"],
     ),
     // The name is that of the endpoint for guests; `chan_sip` has none for them.
     BuiltinPattern::new(
@@ -142,5 +142,12 @@ const PATTERNS: &[BuiltinPattern] = &[
             "\"$"
         ),
         &["\"Rejecting unknown SIP connection from "],
+    ),
+    BuiltinPattern::new(
+        concat!(
+            asterisk!(),
+            r"Peer '(?P<user>.*)' is not dynamic \(from (?P<ip>[^()\s]+)\)$"
+        ),
+        &["' is not dynamic (from "],
     ),
 ];

@@ -34,10 +34,26 @@ const FORGEABLE: Forgeable = Forgeable::always(
     "let FreeSWITCH listen on TLS alone, or set `trust_sender` to true all the same",
 );
 
-const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
-    concat!(
-        r"^(?:[0-9a-f-]{36} )?(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?)(?: \d+\.\d+%)? \[WARNING\] sofia_reg\.c:\d+ ",
-        r"(?:SIP auth failure \((?:REGISTER|INVITE)\) on sofia profile '[^']+' for \[(?P<user>.*)\] from ip |Can't find user \[.*\] from )(?P<ip>\S+)$"
+/// All that stands before the message.
+macro_rules! freeswitch {
+    () => {
+        r"^(?:[0-9a-f-]{36} )?(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?)(?: \d+\.\d+%)? \[WARNING\] sofia_reg\.c:\d+ "
+    };
+}
+
+const PATTERNS: &[BuiltinPattern] = &[
+    BuiltinPattern::new(
+        concat!(
+            freeswitch!(),
+            r"SIP auth failure \((?:REGISTER|INVITE)\) on sofia profile '[^']+' for \[(?P<user>.*)\] from ip (?P<ip>\S+)$"
+        ),
+        &["SIP auth failure ("],
     ),
-    &["SIP auth failure (", "Can't find user ["],
-)];
+    BuiltinPattern::new(
+        concat!(
+            freeswitch!(),
+            r"Can't find user \[(?P<user>.*)\] from (?P<ip>\S+)$"
+        ),
+        &["Can't find user ["],
+    ),
+];

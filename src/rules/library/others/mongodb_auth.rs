@@ -39,14 +39,69 @@ const UNFINISHED: &str = concat!(
     r#"(?:"\w+":(?:"(?:[^"\\]|\\.)*"|\w+),)*"error":(?:"AuthenticationAbandoned: |\{"code":\d+,"codeName":"AuthenticationAbandoned")"#
 );
 
-const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
-    concat!(
-        r#"^\{"t":\{"\$date":"(?P<time>[^"]+)"\},"#,
-        json!(),
-        r#""msg":"(?:Authentication failed|Failed to authenticate)","attr":\{"#,
-        r#"(?:"\w+":(?:"(?:[^"\\]|\\.)*"|\w+),)*"(?:remote|client)":"\[?(?P<ip>[^"\]]+?)\]?:\d+""#,
-        json!(),
-        r"\}$"
+/// The beginning of a failed login: its time, and the message.
+macro_rules! failed {
+    () => {
+        concat!(
+            r#"^\{"t":\{"\$date":"(?P<time>[^"]+)"\},"#,
+            json!(),
+            r#""msg":"(?:Authentication failed|Failed to authenticate)","attr":\{"#
+        )
+    };
+}
+
+/// A field of a text or a word, which is no document.
+macro_rules! field {
+    () => {
+        r#""\w+":(?:"(?:[^"\\]|\\.)*"|\w+),"#
+    };
+}
+
+macro_rules! address {
+    () => {
+        r#""(?:remote|client)":"\[?(?P<ip>[^"\]]+?)\]?:\d+""#
+    };
+}
+
+macro_rules! user {
+    () => {
+        r#""(?:principalName|user)":"(?P<user>(?:[^"\\]|\\.)*)""#
+    };
+}
+
+const PATTERNS: &[BuiltinPattern] = &[
+    // The name behind the address.
+    BuiltinPattern::new(
+        concat!(
+            failed!(),
+            "(?:",
+            field!(),
+            ")*",
+            address!(),
+            ",(?:",
+            field!(),
+            ")*?",
+            user!(),
+            json!(),
+            r"\}$"
+        ),
+        LITERALS,
     ),
-    &["\"Authentication failed\"", "\"Failed to authenticate\""],
-)];
+    // Before it, or without a name.
+    BuiltinPattern::new(
+        concat!(
+            failed!(),
+            "(?:",
+            user!(),
+            ",|",
+            field!(),
+            ")*",
+            address!(),
+            json!(),
+            r"\}$"
+        ),
+        LITERALS,
+    ),
+];
+
+const LITERALS: &[&str] = &["\"Authentication failed\"", "\"Failed to authenticate\""];

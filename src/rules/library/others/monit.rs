@@ -31,7 +31,7 @@ const PATTERNS: &[BuiltinPattern] = &[
             iso_time!(),
             r")\]? +(?:",
             tag!("monit"),
-            r")?(?:(?:error|warning|info) *: )?(?:HttpRequest: access denied -- client \[(?P<ip>[^\]\s]+)\]: (?:unknown user|wrong password for user|missing or invalid).*)$"
+            r")?(?:(?:error|warning|info) *: )?(?:HttpRequest: access denied -- client \[(?P<ip>[^\]\s]+)\]: (?:unknown user|wrong password for user|missing or invalid)(?: '(?P<user>.*)'|.*))$"
         ),
         &["access denied -- client ["],
     ),
@@ -45,7 +45,7 @@ const PATTERNS: &[BuiltinPattern] = &[
             iso_time!(),
             r")\]? +(?:",
             tag!("monit"),
-            r")?(?:(?:error|warning|info) *: )?(?:Warning: +)?Client '(?P<ip>[^'\s]+)' supplied (?:unknown user|wrong password for user) .*$"
+            r")?(?:(?:error|warning|info) *: )?(?:Warning: +)?Client '(?P<ip>[^'\s]+)' supplied (?:unknown user|wrong password for user) (?:'(?P<user>.*)' accessing .*|.*)$"
         ),
         &["Client '"],
     ),

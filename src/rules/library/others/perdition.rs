@@ -26,7 +26,7 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
 const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
     concat!(
         head!(r"perdition(?:\.\S+)?"),
-        r#"Auth: (?P<ip>[0-9A-Fa-f.:]+):\d+->\S* .* status="failed: (?:local authentication failure|Re-Authentication Failure)"$"#
+        r#"Auth: (?P<ip>[0-9A-Fa-f.:]+):\d+->\S* (?:.*? authentication_id="(?P<user>.*)" server=.*|.*) status="failed: (?:local authentication failure|Re-Authentication Failure)"$"#
     ),
     &[" status=\"failed: "],
 )];

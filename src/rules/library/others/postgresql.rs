@@ -55,17 +55,15 @@ macro_rules! text {
     };
 }
 
-macro_rules! failed {
+/// All that stands before the message, with the address in the prefix.
+macro_rules! fatal {
     () => {
         concat!(
-            r"(?:(?:password|Ident|ident|Peer|PAM|LDAP|RADIUS|GSSAPI|certificate|SCRAM) ?",
-            "authentication failed for user \"(?P<user>",
-            text!(),
-            r#")"|(?:no pg_hba\.conf entry|pg_hba\.conf rejects connection) for host "#,
-            text!(),
-            r#"|role ""#,
-            text!(),
-            r#"" does not exist)$"#
+            "^(?P<time>",
+            iso_time!(),
+            r"(?: [A-Z]{2,5})?),?:? (?:\[\d+(?:-\d+)?\]:? |\d+ )?",
+            r"(?:\[\w*\]@?\[?\w*\]? |\w+@\w+ |user=[^,=]*,db=[^,=]*,(?:app=[^,=]*,)?(?:client|host)=|client=|host=)?\[?",
+            r"(?P<ip>\d+\.\d+\.\d+\.\d+|[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*)(?:\(\d+\))?\]?:? +(?:\[\d+\]:? )?(?:[^\s@]+@[^\s@]+ )?FATAL:  ",
         )
     };
 }
@@ -81,12 +79,11 @@ const TIME_FORMATS: &[&str] = &[
 const PATTERNS: &[BuiltinPattern] = &[
     BuiltinPattern::new(
         concat!(
-            "^(?P<time>",
-            iso_time!(),
-            r"(?: [A-Z]{2,5})?),?:? (?:\[\d+(?:-\d+)?\]:? |\d+ )?",
-            r"(?:\[\w*\]@?\[?\w*\]? |\w+@\w+ |user=[^,=]*,db=[^,=]*,(?:app=[^,=]*,)?(?:client|host)=|client=|host=)?\[?",
-            r"(?P<ip>\d+\.\d+\.\d+\.\d+|[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*)(?:\(\d+\))?\]?:? +(?:\[\d+\]:? )?(?:[^\s@]+@[^\s@]+ )?FATAL:  ",
-            failed!()
+            fatal!(),
+            r"(?:password|Ident|ident|Peer|PAM|LDAP|RADIUS|GSSAPI|certificate|SCRAM) ?",
+            "authentication failed for user \"(?P<user>",
+            text!(),
+            ")\"$"
         ),
         &["FATAL:  "],
     ),
@@ -108,10 +105,27 @@ const PATTERNS: &[BuiltinPattern] = &[
             json!(),
             r#""error_severity":"FATAL""#,
             json!(),
-            r#""message":"(?:password|Ident|Peer|PAM|LDAP|RADIUS|GSSAPI|certificate|SCRAM) ?authentication failed for user (?:[^"\\]|\\.)*""#,
+            r#""message":"(?:password|Ident|Peer|PAM|LDAP|RADIUS|GSSAPI|certificate|SCRAM) ?authentication failed for user (?:\\"(?P<user>(?:[^"\\]|\\.)*)\\"|(?:[^"\\]|\\.)*)""#,
             json!(),
             r"\}$"
         ),
         &["entication failed for user "],
+    ),
+    BuiltinPattern::new(
+        concat!(
+            fatal!(),
+            "(?:no pg_hba\\.conf entry|pg_hba\\.conf rejects connection) for host (?:\"[^ \"]*\", user \"(?P<user>",
+            text!(),
+            ")\", database \"",
+            text!(),
+            "|",
+            text!(),
+            ")$"
+        ),
+        &["pg_hba.conf "],
+    ),
+    BuiltinPattern::new(
+        concat!(fatal!(), "role \"(?P<user>", text!(), ")\" does not exist$"),
+        &["FATAL:  role "],
     ),
 ];

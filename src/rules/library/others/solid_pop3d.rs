@@ -19,15 +19,26 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     ..BuiltinRule::NONE
 };
 
-const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
-    concat!(
-        head!("solid-pop3d|spop3d"),
-        r"(?:(?:APOP )?authentication failed.*|user .* doesn't exist|can't (?:find|map) (?:APOP secret for )?user .*) - (?:[\w.-]+ \()?(?P<ip>[0-9A-Fa-f.:]+)\)?$"
+/// A message, and the address behind it.
+macro_rules! solid_pop3d {
+    ($message:literal) => {
+        concat!(
+            head!("solid-pop3d|spop3d"),
+            $message,
+            r" - (?:[\w.-]+ \()?(?P<ip>[0-9A-Fa-f.:]+)\)?$"
+        )
+    };
+}
+
+const PATTERNS: &[BuiltinPattern] = &[
+    BuiltinPattern::new(
+        solid_pop3d!(
+            "(?:(?:(?:APOP )?authentication failed(?: for user|: no such user:)|can't (?:find|map) (?:APOP secret for )?user) (?P<user>.*)|(?:APOP )?authentication failed.*)"
+        ),
+        &["authentication failed", "can't find ", "can't map "],
     ),
-    &[
-        "authentication failed",
-        "doesn't exist",
-        "can't find ",
-        "can't map ",
-    ],
-)];
+    BuiltinPattern::new(
+        solid_pop3d!("user (?P<user>.*) doesn't exist"),
+        &["doesn't exist"],
+    ),
+];

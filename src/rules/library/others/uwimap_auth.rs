@@ -24,7 +24,7 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
 const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
     concat!(
         head!("imapd|ipop[23]d"),
-        r"(?:Login (?:failed|excessive login failures|disabled|SYSTEM BREAK-IN ATTEMPT) user=.*|AUTHENTICATE (?:CRAM-MD5|GSSAPI|EXTERNAL) failure|Failed .* override of user=.*) host=(?:[\w.:-]+ )?\[(?P<ip>[^\[\]\s]+)\]$"
+        r"(?:(?:Login (?:failed|excessive login failures|disabled|SYSTEM BREAK-IN ATTEMPT) user=|Failed .* override of user=)(?P<user>.*?)(?: auth=.*)?|AUTHENTICATE (?:CRAM-MD5|GSSAPI|EXTERNAL) failure) host=(?:[\w.:-]+ )?\[(?P<ip>[^\[\]\s]+)\]$"
     ),
     &[
         "Login failed user=",

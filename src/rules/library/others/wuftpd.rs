@@ -25,7 +25,7 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
 const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
     concat!(
         head!(r"(?:wu-?|in\.)?ftpd"),
-        r"(?:failed login from |FTP LOGIN REFUSED \([^()]*\) FROM )(?:[^\[\]@]* @ )?[\w.:-]* ?\[(?P<ip>[^\[\]\s]+)\](?:, (?:\[unknown\]|[^\[\]]*))?$"
+        r"(?:failed login from |FTP LOGIN REFUSED \([^()]*\) FROM )(?:[^\[\]@]* @ )?[\w.:-]* ?\[(?P<ip>[^\[\]\s]+)\](?:, (?:\[unknown\]|(?P<user>[^\[\]]*)))?$"
     ),
     &["failed login from ", "FTP LOGIN REFUSED ("],
 )];

@@ -21,5 +21,5 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
 };
 
 const PATTERNS: &[BuiltinPattern] = apache_patterns![
-    r"(?:PHP message: )?(?:ERR|WAR) \[(?:Login denied for user|Could not retrieve user) .*$" => &["Login denied for user", "Could not retrieve user"],
+    r"(?:PHP message: )?(?:ERR|WAR) \[(?:Login denied for|Could not retrieve) user (?:(?:\\?\x22)?(?P<user>.*?)(?:\\?\x22)?\].*|.*)$" => &["Login denied for user", "Could not retrieve user"],
 ];

@@ -22,7 +22,8 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
 
 const PATTERNS: &[BuiltinPattern] = apache_patterns![
     "client (?:used wrong authentication scheme.*|denied by server configuration: .*)$" => &["used wrong authentication scheme", "denied by server configuration: "],
-    r#"user (?P<user>.*?)(?:: authentication failure for .*|: password mismatch: .*|: auth(?:entication|orization)? fail(?:ed|ure).*| not found: .*| in realm .* not found: .*|: one-time-nonce mismatch .*|: nonce expired .*)$"# => &["user "],
-    "(?:Authorization of user .* to access .* failed, reason: .*|auth_ldap authenticate: user .* authentication failed; URI .*)$" => &["Authorization of user ", "auth_ldap authenticate: user "],
+    r#"user `?(?P<user>.*?)'?(?:: authentication failure for .*|: password mismatch: .*|: auth(?:entication|orization)? fail(?:ed|ure).*| not found: .*| in realm .* not found: .*|: one-time-nonce mismatch .*|: nonce expired .*)$"# => &["user "],
+    "Authorization of user (?P<user>.*?) to access .* failed, reason: .*$" => &["Authorization of user "],
+    "auth_ldap authenticate: user (?P<user>.*?) authentication failed; URI .*$" => &["auth_ldap authenticate: user "],
     "(?:(?:uri|URI|realm) mismatch - .*|missing user, realm, .*|invalid or missing qop .*|unknown algorithm .* received.*|invalid (?:qop|nonce|opaque) .* received.*|(?:bad|invalid) (?:digest|realm) .*)$" => &[" mismatch - ", "missing user, realm, ", "unknown algorithm ", "invalid ", "bad "],
 ];

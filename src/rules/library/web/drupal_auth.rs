@@ -39,7 +39,7 @@ const FORGEABLE: Forgeable = Forgeable::always(
 const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
     concat!(
         head!(r"drupal[\w.-]*"),
-        r"https?://[^|\s]+\|\d+\|user\|(?P<ip>[^|\s]+)\|.*\|\d+\|[^|]*\|Login attempt failed (?:for|from) .*$"
+        r"https?://[^|\s]+\|\d+\|user\|(?P<ip>[^|\s]+)\|.*\|\d+\|[^|]*\|Login attempt failed f(?:or (?P<user>.*)\.|(?:or|rom) .*)$"
     ),
     &["|Login attempt failed f"],
 )];

@@ -24,18 +24,34 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     ..BuiltinRule::NONE
 };
 
-const PATTERNS: &[BuiltinPattern] = &[BuiltinPattern::new(
-    concat!(
-        "^",
-        priority!(),
-        "(?P<time>",
-        classic_time!(),
-        "|",
-        iso_time!(),
-        ")(?:: | +",
-        tag!("lighttpd"),
-        r")\((?:server: )?(?:mod_auth|http_auth|mod_authn_gssapi)\.c\.\d+\) ",
-        r"(?:password doesn't match for .* username: (?P<user>.*),? IP: |digest: auth failed(?: for)? .*: wrong password, IP: |digest: auth failed: uri mismatch .*, IP: |get_password failed,? IP: )(?P<ip>\S+)$"
+/// A message, and the address behind it.
+macro_rules! lighttpd {
+    ($message:literal) => {
+        concat!(
+            "^",
+            priority!(),
+            "(?P<time>",
+            classic_time!(),
+            "|",
+            iso_time!(),
+            ")(?:: | +",
+            tag!("lighttpd"),
+            r")\((?:server: )?(?:mod_auth|http_auth|mod_authn_gssapi)\.c\.\d+\) ",
+            $message,
+            r" IP: (?P<ip>\S+)$"
+        )
+    };
+}
+
+const PATTERNS: &[BuiltinPattern] = &[
+    BuiltinPattern::new(
+        lighttpd!(
+            "(?:password doesn't match for .* username: (?P<user>.*?),?|digest: auth failed: uri mismatch .*,|get_password failed,?)"
+        ),
+        &[" IP: "],
     ),
-    &[" IP: "],
-)];
+    BuiltinPattern::new(
+        lighttpd!("digest: auth failed(?: for)? (?P<user>.*): wrong password,"),
+        &[" IP: "],
+    ),
+];

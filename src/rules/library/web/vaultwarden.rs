@@ -51,7 +51,7 @@ macro_rules! failure {
             r"|Incorrect client_secret\.|(?:Invalid|Malformed) client_id\.|Invalid password\.",
             r"|Token is invalid!|Invalid admin token[.!]?|Unauthorized Error: Invalid admin token!?",
             r"|Invalid TOTP code! Server time: [\d -]+:\d\d:\d\d UTC",
-            r") IP: (?P<ip>[0-9A-Fa-f.:]*[0-9A-Fa-f])\.?(?: (?:Username|Organization): .*)?$",
+            r") IP: (?P<ip>[0-9A-Fa-f.:]*[0-9A-Fa-f])\.?(?: Username: (?P<user>.*?)\.?| Organization: .*)?$",
         )
     };
 }
