@@ -1,8 +1,10 @@
 //! The messages of MongoDB about a failed login, in its log of JSON (since 4.4).
 //!
-//! Quotes are escaped, so that no text of a client can pass for a field; and before the address
-//! stand texts and words alone, so that no document that a client sends with it does. Up to 6.0 the
-//! message is the first one, and the second one stands in the log only at a verbosity of three.
+//! Quotes are escaped, so that no text of a client can pass for a field. Nor can a document that a
+//! client sends: the message is a field of the line itself, and before the address stand texts and
+//! words alone. The time, the message and what belongs to it stand in this order, the only one that
+//! MongoDB writes (`json_formatter.cpp`). Up to 6.0 the message is the first one, and the second one
+//! stands in the log only at a verbosity of three.
 //!
 //! fail2ban reads the old log, which needs ten lines for one login. A client of today tries once
 //! before it is asked, and once more: each try has a line of its own. A login that a client leaves
@@ -82,8 +84,7 @@ const PATTERNS: &[BuiltinPattern] = &[
             field!(),
             ")*?",
             user!(),
-            json!(),
-            r"\}$"
+            json_rest!()
         ),
         LITERALS,
     ),
@@ -97,8 +98,7 @@ const PATTERNS: &[BuiltinPattern] = &[
             field!(),
             ")*",
             address!(),
-            json!(),
-            r"\}$"
+            json_rest!()
         ),
         LITERALS,
     ),

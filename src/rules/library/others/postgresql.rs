@@ -6,6 +6,10 @@
 //! they are one word with an `@`. The message is the only one of its line: so no name can take
 //! the place of the address.
 //!
+//! In the log of JSON the fields that count stand in the one order in which PostgreSQL writes
+//! them (`write_jsonlog` in `jsonlog.c`); others may stand anywhere. Of four fields there are
+//! twenty-four orders, and each would be a pattern of its own.
+//!
 //! fail2ban has no such filter. PostgreSQL writes a line break in a name of the prefix as it is
 //! ([`FORGEABLE`]).
 
@@ -106,8 +110,7 @@ const PATTERNS: &[BuiltinPattern] = &[
             r#""error_severity":"FATAL""#,
             json!(),
             r#""message":"(?:password|Ident|Peer|PAM|LDAP|RADIUS|GSSAPI|certificate|SCRAM) ?authentication failed for user (?:\\"(?P<user>(?:[^"\\]|\\.)*)\\"|(?:[^"\\]|\\.)*)""#,
-            json!(),
-            r"\}$"
+            json_rest!()
         ),
         &["entication failed for user "],
     ),

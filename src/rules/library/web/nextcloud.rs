@@ -54,8 +54,7 @@ const PATTERNS: &[BuiltinPattern] = &[
             r#""time":"(?P<time>[^"]+)""#,
             json!(),
             failure!(),
-            json!(),
-            r"\}$"
+            json_rest!()
         ),
         LITERALS,
     ),
@@ -66,8 +65,7 @@ const PATTERNS: &[BuiltinPattern] = &[
             failure!(),
             json!(),
             r#""time":"(?P<time>[^"]+)""#,
-            json!(),
-            r"\}$"
+            json_rest!()
         ),
         LITERALS,
     ),
@@ -78,8 +76,7 @@ const PATTERNS: &[BuiltinPattern] = &[
             r"\{",
             json!(),
             failure!(),
-            json!(),
-            r"\}$"
+            json_rest!()
         ),
         LITERALS,
     ),

@@ -1,7 +1,9 @@
 //! Wrong passwords for what Traefik protects, in its access log: the status 401 and a user.
 //!
 //! In the log of JSON, what a client sends is escaped, and the fields are in the order of the
-//! alphabet, in which Traefik always writes them. In the plain log the address is the first
+//! alphabet, in which Traefik always writes them: logrus, its library, hands a map to Go's
+//! `encoding/json`, which sorts the keys. Of four fields there are twenty-four orders, and each
+//! would be a pattern of its own. In the plain log the address is the first
 //! word, and the first quote begins the request. What stands behind the status, a client can
 //! write in part, with quotes, so nothing is asked of it.
 //!
