@@ -168,6 +168,25 @@ fn a_failure_that_is_ignored_for_what_the_client_typed_is_told() {
 }
 
 #[test]
+fn the_name_at_the_end_of_a_line_of_postfix_is_known_too() {
+    let line = |second| {
+        format!(
+            "Mar 22 14:18:0{second} host postfix/smtpd[7]: warning: unknown[203.0.113.9]: SASL LOGIN authentication failed: UGFzc3dvcmQ6, sasl_username=monitor\n"
+        )
+    };
+    let log: String = (0..6).map(line).collect();
+    let sandbox = with("postfix-sasl", "mail.log", &log).set(
+        "/settings/rules/postfix-sasl/ignore_patterns",
+        serde_json::json!(["monitor"]),
+    );
+    sandbox.scan().exits(0).bans([]);
+    sandbox
+        .run(["check"])
+        .exits(0)
+        .says("ignore_patterns hide this failure in ");
+}
+
+#[test]
 fn failures_without_an_address_are_told_with_the_remedy() {
     let log = "2026-03-22 14:18:00.123 UTC [7] bob@db FATAL:  password authentication failed for user \"bob\"\n";
     let sandbox = with("postgresql", "postgresql.log", &log.repeat(3));
