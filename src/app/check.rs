@@ -14,7 +14,6 @@
 //! | `sessions` | whether somebody is logged in from a banned address |
 //! | `disk` | room on the disk, and who may write to its places |
 //! | `preset` | how the thresholds differ from those of the preset `recommended` |
-//! | `preset` | how the thresholds differ from those of the preset `recommended` |
 //! | `redis`, `geo` | the Redis of the servers, the database of countries |
 
 mod behind;
@@ -87,15 +86,17 @@ pub(super) fn check(mut context: Context, args: &cli::CheckArgs) -> Exit {
     printed.or(exit)
 }
 
-/// Says which services of this host no rule is for.
+/// Says which services of this host no rule is for, and which of them are not offered.
 fn unnamed(config: &Config, findings: &mut CheckFindings) {
     let unnamed = services::unnamed(Path::new("/"), &config.rules);
-    let names: Vec<&str> = unnamed.iter().map(|rule| rule.name).collect();
-    if !names.is_empty() {
+    if !unnamed.offered.is_empty() {
         findings.fine(format!(
             "services of this host without a rule: {} (`pyfilter rules NAME` says what one counts; it is used by its name under settings.rules)",
-            names.join(", ")
+            unnamed.offered.join(", ")
         ));
+    }
+    if let Some(why) = services::not_offered(&unnamed.forgeable) {
+        findings.fine(format!("also here, {why}"));
     }
 }
 

@@ -35,6 +35,9 @@ pub struct Host {
     pub docker: bool,
     /// Built-in rules whose service is there, and which are written switched off.
     pub services: Vec<&'static str>,
+    /// Built-in rules whose service is there, and which are not written since anybody can
+    /// forge their logs or senders.
+    pub not_offered: Vec<&'static str>,
     /// Built-in rules that it could have, but whose logs a client can forge.
     pub forgeable: Vec<&'static str>,
 }
@@ -86,14 +89,13 @@ impl Host {
                 }
             }
         }
+        let services = services::fitting(root);
         Host {
             name: name.filter(|name| check_server_name(name).is_ok()),
             logs,
             docker: at("/run/docker.sock").exists(),
-            services: services::fitting(root)
-                .iter()
-                .map(|rule| rule.name)
-                .collect(),
+            services: services.offered,
+            not_offered: services.forgeable,
             forgeable,
         }
     }
@@ -167,6 +169,9 @@ pub fn init(path: &Path, force: bool, host: &Host, preset: Preset) -> Result<Str
             said,
             "Switched off, for services that are here: {services} (\"enabled\": true switches one on)."
         );
+    }
+    if let Some(why) = services::not_offered(&host.not_offered) {
+        let _ = writeln!(said, "Also here, {why}.");
     }
     for rule in &host.forgeable {
         let forgeable = rules::builtin(rule).and_then(|rule| rule.forgeable);
@@ -313,6 +318,7 @@ mod tests {
                 .collect(),
             docker: true,
             services: vec!["postfix", "nginx-http-auth"],
+            not_offered: vec!["nginx-limit-req", "nginx-forbidden"],
             forgeable: Vec::new(),
         }
     }
@@ -475,6 +481,8 @@ mod tests {
                 "Wrote {0} with rules for {1}.\n\
                  Switched off, for services that are here: postfix, nginx-http-auth \
                  (\"enabled\": true switches one on).\n\
+                 Also here, not offered because anybody can forge their logs or senders: \
+                 nginx-limit-req, nginx-forbidden; `pyfilter rules NAME` says what to do.\n\
                  Next: pyfilter -c {0} check, then pyfilter -c {0} scan --dry-run",
                 path.display(),
                 everything().rules().join(", ")

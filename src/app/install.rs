@@ -32,6 +32,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::output::{complain, finish};
 use super::run::{self, Job};
+use super::services;
 use found::InstallFindings;
 use step::Step;
 
@@ -200,6 +201,15 @@ fn tell(found: &InstallFindings, args: &InstallArgs, steps: &[Step], console: Co
             "{what} already created.\n{}{rest}",
             first.to_uppercase()
         ));
+    }
+    if steps
+        .iter()
+        .any(|step| matches!(step, Step::Configure { .. }))
+    {
+        let here = services::fitting(Path::new("/"));
+        if let Some(why) = services::not_offered(&here.forgeable) {
+            console.say(&format!("Also here, {why}."));
+        }
     }
     if steps.iter().any(|step| matches!(step, Step::Adopt { .. })) {
         console.say("PyFilter's patterns let an attacker name another address: `sudo pyfilter check` says which to delete");

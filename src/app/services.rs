@@ -26,39 +26,67 @@ const SHARED: [&str; 9] = [
     "/var/log/mail.warn",
 ];
 
-/// The rules of the library that fit the host whose files are below `root`, and whose
-/// usual logs nobody can forge.
-pub(super) fn fitting(root: &Path) -> Vec<&'static BuiltinRule> {
-    let is_forgeable = |rule: &&BuiltinRule| rule.forgeable.is_some_and(Forgeable::in_usual_logs);
-    let offered = rules::all().filter(|rule| !is_forgeable(rule));
-    let of_library = offered.filter(|rule| matches!(rule.offer, Offer::SwitchedOff(_)));
-    of_library.filter(|rule| is_there(rule, root)).collect()
+/// The names of the rules of the library whose service is on a host.
+#[derive(Debug, Default)]
+pub(super) struct ServicesHere {
+    /// Those to offer.
+    pub(super) offered: Vec<&'static str>,
+    /// Those of which anybody can forge the usual logs, or the senders in them.
+    pub(super) forgeable: Vec<&'static str>,
+}
+
+/// The rules of the library that fit the host whose files are below `root`.
+pub(super) fn fitting(root: &Path) -> ServicesHere {
+    let of_library = rules::all().filter(|rule| matches!(rule.offer, Offer::SwitchedOff(_)));
+    let mut here = ServicesHere::default();
+    for rule in of_library.filter(|rule| is_there(rule, root)) {
+        if rule.forgeable.is_some_and(Forgeable::in_usual_logs) {
+            here.forgeable.push(rule.name);
+        } else {
+            here.offered.push(rule.name);
+        }
+    }
+    here
 }
 
 /// Those of them that `rules`, those of a configuration, do not name.
-pub(super) fn unnamed(root: &Path, rules: &[Rule]) -> Vec<&'static BuiltinRule> {
+pub(super) fn unnamed(root: &Path, rules: &[Rule]) -> ServicesHere {
     let mut fitting = fitting(root);
-    fitting.retain(|builtin| rules.iter().all(|rule| *rule.name != *builtin.name));
+    let is_unnamed = |name: &&str| rules.iter().all(|rule| *rule.name != **name);
+    fitting.offered.retain(is_unnamed);
+    fitting.forgeable.retain(is_unnamed);
     fitting
 }
 
-/// Whether the service of a rule is there: a log of its own, one of its programs, or its
-/// unit.
+/// Says why the rules of these names are not offered, as the rest of a sentence that begins
+/// with "Also here"; nothing if there are none.
+pub(super) fn not_offered(names: &[&str]) -> Option<String> {
+    (!names.is_empty()).then(|| {
+        format!(
+            "not offered because anybody can forge their logs or senders: {}; `pyfilter rules NAME` says what to do",
+            names.join(", ")
+        )
+    })
+}
+
+/// Whether the service of a rule is there: a log of its own, one of the files of its
+/// installation, or its unit.
 pub(super) fn is_there(rule: &BuiltinRule, root: &Path) -> bool {
-    let programs = match rule.offer {
-        Offer::SwitchedOff(programs) => programs,
+    let installed = match rule.offer {
+        Offer::SwitchedOff(files) => files,
         _ => &[],
     };
-    rule.logs.iter().any(|log| has_own_log(log, root))
-        || programs.iter().any(|program| root.join(program).is_file())
+    let is_own = |log: &&str| !rule.logs_of_web_server && !SHARED.contains(log);
+    let own_logs = rule.logs.iter().copied().filter(is_own);
+    own_logs
+        .chain(installed.iter().copied())
+        .any(|file| has_file(file, root))
         || rule.journal.units.iter().any(|unit| has_unit(unit, root))
 }
 
-fn has_own_log(log: &str, root: &Path) -> bool {
-    if SHARED.contains(&log) {
-        return false;
-    }
-    let path = root.join(log.trim_start_matches('/'));
+/// Whether there is a file of this path, or of this glob.
+fn has_file(file: &str, root: &Path) -> bool {
+    let path = root.join(file.trim_start_matches('/'));
     let Some(pattern) = path.to_str().filter(|path| path.contains(['*', '?', '['])) else {
         return path.is_file();
     };
@@ -83,34 +111,83 @@ mod tests {
 
     use super::*;
 
-    fn names(files: &[&str]) -> Vec<&'static str> {
+    fn here(files: &[&str]) -> ServicesHere {
         let root = tempfile::tempdir().unwrap();
         for file in files {
             let path = root.path().join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "").unwrap();
         }
-        fitting(root.path()).iter().map(|rule| rule.name).collect()
+        fitting(root.path())
+    }
+
+    fn names(files: &[&str]) -> Vec<&'static str> {
+        here(files).offered
     }
 
     #[test]
     fn a_service_is_there_by_its_log_its_unit_or_its_program() {
         assert_eq!(names(&["var/log/syslog", "var/log/mail.log"]), [""; 0]);
         let nginx = names(&["var/log/nginx/shop.access.log"]);
-        assert!(nginx.contains(&"nginx-http-auth"), "{nginx:?}");
         let of_access_logs = ["nginx-http-auth", "nginx-botsearch", "nginx-bad-request"];
-        assert_eq!(nginx, [&of_access_logs[..], &["wordpress"]].concat());
+        assert_eq!(nginx, of_access_logs);
         let postfix = names(&["usr/lib/systemd/system/postfix@.service"]);
         assert_eq!(postfix, ["postfix", "postfix-sasl"]);
         assert_eq!(names(&["usr/sbin/dropbear"]), ["dropbear"]);
     }
 
     #[test]
-    fn what_can_be_forged_is_not_offered() {
+    fn the_logs_of_a_web_server_tell_of_nothing_behind_it() {
+        let logs = ["var/log/apache2/access.log", "var/log/apache2/error.log"];
+        let of_apache = [
+            "apache-auth",
+            "apache-badbots",
+            "apache-noscript",
+            "apache-botsearch",
+            "apache-overflows",
+        ];
+        assert_eq!(names(&logs), of_apache);
+        for (file, rule) in [
+            ("usr/share/zoneminder/www/index.php", "zoneminder"),
+            (
+                "usr/lib/apache2/modules/mod_security2.so",
+                "apache-modsecurity",
+            ),
+            (
+                "usr/lib64/httpd/modules/mod_security2.so",
+                "apache-modsecurity",
+            ),
+            ("usr/share/wordpress/wp-login.php", "wordpress"),
+            ("var/www/html/wp-login.php", "wordpress"),
+            ("var/www/example.org/public_html/wp-login.php", "wordpress"),
+        ] {
+            assert_eq!(names(&[file]), [rule], "{file}");
+        }
+        assert_eq!(names(&["var/www/a/b/c/wp-login.php"]), [""; 0]);
+    }
+
+    #[test]
+    fn no_rule_of_another_service_takes_the_log_of_a_web_server_for_its_own() {
+        for rule in rules::all().filter(|rule| !rule.logs_of_web_server) {
+            for server in ["nginx", "apache2", "httpd"] {
+                let directory = format!("/var/log/{server}/");
+                let reads = rule.logs.iter().any(|log| log.starts_with(&directory));
+                let service = if server == "nginx" { "nginx" } else { "apache" };
+                assert!(!reads || rule.name.starts_with(service), "{}", rule.name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_can_be_forged_is_not_offered_but_named() {
         let asterisk = [
             "var/log/asterisk/messages",
             "lib/systemd/system/asterisk.service",
         ];
-        assert_eq!(names(&asterisk), [""; 0]);
+        let found = here(&asterisk);
+        assert_eq!(found.offered, [""; 0]);
+        assert_eq!(found.forgeable, ["asterisk"]);
+        let nginx = here(&["var/log/nginx/error.log"]);
+        assert_eq!(nginx.forgeable, ["nginx-limit-req", "nginx-forbidden"]);
     }
 }

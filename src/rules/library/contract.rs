@@ -41,6 +41,9 @@ pub struct BuiltinRule {
     /// Where the service keeps the log of this rule, by distribution: paths and globs,
     /// of which the first that is there is read.
     pub logs: &'static [&'static str],
+    /// Whether these are the logs of a web server before the service: that they are there
+    /// does not tell that the service is.
+    pub logs_of_web_server: bool,
     /// Who writes the entries of the journal that are lines of this rule.
     pub journal: JournalSenders,
     /// When `pyfilter init` writes the rule into a new configuration.
@@ -120,8 +123,9 @@ pub enum Offer {
     /// If one of [`BuiltinRule::logs`] is there and no client can forge it; its log
     /// files are all of these.
     IfLogged,
-    /// If the service is there, by a log of its own, a unit or one of these programs
-    /// below the root directory, and nothing can be forged; switched off, with a word.
+    /// If the service is there, by a log of its own, a unit or one of these files of its
+    /// installation, and nothing can be forged; switched off, with a word. The files are
+    /// paths and globs below the root directory.
     SwitchedOff(&'static [&'static str]),
     /// If the option files of the service say so; its log is the journal, or else
     /// the first of [`BuiltinRule::logs`] that is there.
@@ -157,6 +161,7 @@ impl BuiltinRule {
         codes: None,
         web: None,
         logs: &[],
+        logs_of_web_server: false,
         journal: JournalSenders::NONE,
         offer: Offer::SwitchedOff(&[]),
         lends: false,

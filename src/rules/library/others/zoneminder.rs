@@ -16,6 +16,7 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     patterns: PATTERNS,
     time_formats: stamps::WEEKDAY_FIRST,
     logs: ERROR_LOGS,
+    logs_of_web_server: true,
     offer: Offer::SwitchedOff(&["usr/share/zoneminder/www/index.php"]),
     ..BuiltinRule::NONE
 };

@@ -14,10 +14,20 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
     patterns: PATTERNS,
     time_formats: stamps::WEEKDAY_FIRST,
     logs: ERROR_LOGS,
-    offer: Offer::SwitchedOff(&[]),
+    logs_of_web_server: true,
+    offer: Offer::SwitchedOff(MODULES),
     addresses: Some(ADDRESSES),
     ..BuiltinRule::NONE
 };
+
+/// The module, by distribution: Debian, Fedora, openSUSE, Arch, and built from source.
+const MODULES: &[&str] = &[
+    "usr/lib/apache2/modules/mod_security2.so",
+    "usr/lib64/httpd/modules/mod_security2.so",
+    "usr/lib64/apache2/mod_security2.so",
+    "usr/lib/httpd/modules/mod_security2.so",
+    "usr/local/apache2/modules/mod_security2.so",
+];
 
 const PATTERNS: &[BuiltinPattern] = apache_patterns![
     r#"(?:\[client [^\s\]]+\] )?ModSecurity: +(?:\[[^\[\]"]*(?:"[^"]*")?\] *)*Access denied with (?:code [45]\d\d|connection close) .*$"# => &["Access denied with "],

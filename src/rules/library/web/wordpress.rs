@@ -24,7 +24,24 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
         "/var/log/httpd/*access_log",
         "/var/log/apache2/*access_log",
     ],
-    offer: Offer::SwitchedOff(&[]),
+    logs_of_web_server: true,
+    offer: Offer::SwitchedOff(LOGIN_PAGES),
     addresses: Some("set `HostnameLookups Off`"),
     ..BuiltinRule::NONE
 };
+
+/// The login page, where a package, a control panel, or a person puts it. Each glob lists
+/// few directories: none goes through what a site holds.
+const LOGIN_PAGES: &[&str] = &[
+    "usr/share/wordpress/wp-login.php",
+    "usr/share/nginx/html/wp-login.php",
+    "var/www/wp-login.php",
+    "var/www/*/wp-login.php",
+    "var/www/*/*/wp-login.php",
+    "var/www/vhosts/*/httpdocs/wp-login.php",
+    "srv/www/*/wp-login.php",
+    "srv/www/*/*/wp-login.php",
+    "srv/http/wp-login.php",
+    "srv/http/*/wp-login.php",
+    "home/*/public_html/wp-login.php",
+];
