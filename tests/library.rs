@@ -197,6 +197,48 @@ fn failures_without_an_address_are_told_with_the_remedy() {
         .says("are failures without an address: set `log_line_prefix` in postgresql.conf");
 }
 
+/// What only the lines of access logs have is no condition for those of other services.
+#[test]
+fn http_statuses_do_not_make_a_rule_blind() {
+    let json = Sandbox::new().run(["rules", "postfix", "--json"]).json();
+    let sample = json["rules"][0]["sample"].as_str().unwrap();
+    let sandbox = with("postfix", "mail.log", &format!("{sample}\n"));
+    let section = "/settings/rules/postfix/http_status_blocks";
+    let sandbox = sandbox.set(section, serde_json::json!([200]));
+    let path = sandbox.path("mail.log");
+    let matched = ["match", "--rule", "postfix", path.to_str().unwrap()];
+    sandbox.run(matched).exits(0).says(sample);
+    sandbox
+        .run(["check"])
+        .exits(0)
+        .says("settings.rules.postfix.http_status_blocks: has no effect on this rule");
+}
+
+#[test]
+fn patterns_whose_lines_have_no_http_status_are_told() {
+    let own = |log: &str| {
+        let sandbox = with("mine", "mine.log", log);
+        let pattern = r"^(?P<time>\S+) failed .*from (?P<ip>\S+)";
+        let sandbox = sandbox.set(
+            "/settings/rules/mine/regex_patterns",
+            serde_json::json!([pattern]),
+        );
+        let sandbox = sandbox.set(
+            "/settings/rules/mine/http_status_blocks",
+            serde_json::json!([401]),
+        );
+        sandbox.run(["check"]).exits(0).stdout()
+    };
+    let line = "2026-03-22T14:18:00Z failed \"bob\" from 203.0.113.9\n";
+    let told = "mine.log match, and have no HTTP status, so with http_status_blocks none of them counts; remove it from the rule";
+    let checked = own(&line.repeat(3));
+    assert!(checked.contains(told), "{checked}");
+    // A status is read behind the first quoted text, whatever the pattern says.
+    let request = line.replace("\"bob\"", "\"GET / HTTP/1.1\" 200");
+    let checked = own(&(line.to_owned() + &request));
+    assert!(!checked.contains("no HTTP status"), "{checked}");
+}
+
 #[test]
 fn a_name_in_place_of_the_address_is_counted_and_told() {
     let log = "Mar 22 14:18:00 host webmin[7]: Invalid login as root from pc.example.org\n";

@@ -6,6 +6,7 @@
 //! | `rules` | sources, patterns and thresholds, with the parts below |
 //! | `behind` | logs that are not read to their end |
 //! | `unseen` | lines that are no failures and may have to be |
+//! | `statuses` | lines that match, and have no HTTP status though only some count |
 //! | `times` | lines that match, and whose time can not be read |
 //! | `what_if` | what other thresholds would have made of a log |
 //! | `writers` | who else can write lines into the logs |
@@ -25,6 +26,7 @@ mod redis;
 mod rules;
 mod runs;
 mod sessions;
+mod statuses;
 mod times;
 mod unseen;
 mod what_if;

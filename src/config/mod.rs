@@ -11,6 +11,7 @@
 //! | `check.rs`, `fault.rs`, `shown.rs` | a value with its path; the faults found so far |
 //! | `top.rs` | the sections → [`Config`], all but the following |
 //! | `firewall.rs`, `rule.rs`, `pattern.rs`, `values.rs` | these sections and values |
+//! | `unused.rs` | settings of a rule that have no effect on it |
 //! | `checked.rs` | the result |
 //! | `named.rs` | which rule a name is |
 //!
@@ -33,6 +34,7 @@ mod shown;
 mod tests;
 mod text;
 mod top;
+mod unused;
 mod values;
 
 pub use checked::{Config, Database, FirstContact};

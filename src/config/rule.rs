@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::check::{Checker, Field, Section};
 use super::raw::{RawEntry, Value};
 use super::shown::escaped;
-use super::{keys, pattern, values};
+use super::{keys, pattern, unused, values};
 use crate::model::{Aggregate, Family, Positions, Rule, SourceSpec, Thresholds};
 use crate::rules::{self, BuiltinRule};
 
@@ -98,6 +98,7 @@ fn checked(
         sources,
     };
     note_aggregate(&rule, section, check);
+    unused::note(section, builtin, &rule, check);
     let web = rule.statuses.is_some() || section.get("urls").is_some();
     let unnamed = |text: &str| !text.contains("<ip>");
     if builtin.is_none() && web && rule.patterns.iter().any(|pattern| unnamed(&pattern.text)) {
@@ -312,5 +313,10 @@ fn statuses(
         field.fault(check, "must hold a status, such as 401; null is any");
     }
     let number = |item: Field| u16::try_from(item.whole(100, 599, check)?).ok();
-    Some(items.into_iter().filter_map(number).collect())
+    let statuses = items.into_iter().filter_map(number).collect();
+    // Their lines have no HTTP status: with this setting none would count.
+    if unused::has_built_in_conditions(section, builtin) {
+        return builtin?.codes.map(<[u16]>::to_vec);
+    }
+    Some(statuses)
 }

@@ -19,7 +19,7 @@ use crate::rules::{
 
 use crate::report::{CheckFindings, CheckLevel};
 
-use super::{times, unseen, what_if, writers};
+use super::{statuses, times, unseen, what_if, writers};
 
 /// By how many seconds a file may be behind the journal.
 const STALE: i64 = 300;
@@ -75,6 +75,7 @@ pub(super) fn look(context: &Context, findings: &mut CheckFindings) {
         writers::forgeable(rule, &sources, &tails, findings);
         passed_over(context.now, rule, &tails, findings);
         times::look(context.now, rule, &tails, findings);
+        statuses::look(context.now, rule, &tails, findings);
         unseen::look(context.now, rule, &tails, findings);
         writers::kept_here(is_sharing, rule, findings);
         what_if::look(context, rule, readable.last(), &found.journals, findings);

@@ -433,3 +433,57 @@ fn built_in_rules_are_known_without_the_file() {
     assert_eq!(none.rules, []);
     assert_eq!(none.notes, ["settings.rules: is empty: no log is read"]);
 }
+
+#[test]
+fn urls_and_statuses_that_have_no_effect_are_told() {
+    for (name, statuses) in [
+        ("ssh", None),
+        ("postfix", None),
+        ("nginx-botsearch", None),
+        ("mariadb-audit", Some(&[1045, 1698][..])),
+    ] {
+        let text = rule(name, r#""http_status_blocks": [401], "urls": ["/x"]"#);
+        let config = good(&text);
+        let end = "has no effect on this rule: its built-in patterns say themselves which lines \
+                   count; it is for the rules apache, nginx and wordpress, and for patterns of \
+                   your own";
+        let path = format!("settings.rules.{name}");
+        assert_eq!(
+            config.notes,
+            [
+                format!("{path}.urls: {end}"),
+                format!("{path}.http_status_blocks: {end}")
+            ]
+        );
+        assert_eq!(config.rules[0].statuses.as_deref(), statuses);
+        let builtin = config.builtin_rule(name).unwrap();
+        assert_eq!(config.rules[0].patterns, builtin.patterns);
+        // Null, which is any status, is no more than is so.
+        let any = good(&rule(name, r#""http_status_blocks": null"#));
+        assert!(any.notes.is_empty(), "{:?}", any.notes);
+    }
+    let unfilled = r#""urls": ["/x"], "regex_patterns": ["x(?P<ip>a)(?P<time>b)"]"#;
+    assert_eq!(
+        good(&rule("apache", unfilled)).notes,
+        [
+            "settings.rules.apache.urls: has no effect: no pattern of the rule is to be filled with \
+          it, which is written [\"…{}…\", \"urls\"]"
+        ]
+    );
+    for (name, has_effect) in [
+        ("nginx", r#""urls": ["/x"], "http_status_blocks": [401]"#),
+        (
+            "wordpress",
+            r#""urls": ["/x"], "http_status_blocks": [401]"#,
+        ),
+        (
+            "ssh",
+            r#""regex_patterns": ["(?P<ip>a)(?P<time>b)"], "http_status_blocks": [401]"#,
+        ),
+    ] {
+        assert!(
+            good(&rule(name, has_effect)).notes.is_empty(),
+            "{has_effect}"
+        );
+    }
+}
