@@ -9,6 +9,7 @@
 //! | `statuses` | lines that match, and have no HTTP status though only some count |
 //! | `times` | lines that match, and whose time can not be read |
 //! | `what_if` | what other thresholds would have made of a log |
+//! | `other_files` | failures in a usual file that is not read |
 //! | `writers` | who else can write lines into the logs |
 //! | `runs` | what starts the runs, and how the last one ended |
 //! | `firewall` | what stands in the way of a ban, or of lifting one |
@@ -21,6 +22,7 @@ mod behind;
 mod disk;
 mod firewall;
 mod geo;
+mod other_files;
 mod preset;
 mod redis;
 mod rules;

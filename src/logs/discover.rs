@@ -104,20 +104,12 @@ struct UsualPlace {
 
 fn usual_place(places: UsualPlaces, problems: &mut Vec<Problem>) -> UsualPlace {
     for path in places.files.iter().map(Path::new) {
-        let is_glob = has_wildcard(path);
-        let mut files = BTreeSet::new();
-        if is_glob {
-            expand(path, &mut files, problems);
-        } else if path.exists() {
-            files.insert(path.to_owned());
-        }
+        let files = files_at(path, problems);
         if !files.is_empty() {
-            let files = files.into_iter().collect();
-            let journal = None;
             return UsualPlace {
-                files,
-                is_glob,
-                journal,
+                files: files.into_iter().collect(),
+                is_glob: has_wildcard(path),
+                journal: None,
             };
         }
     }
@@ -126,6 +118,25 @@ fn usual_place(places: UsualPlaces, problems: &mut Vec<Problem>) -> UsualPlace {
         journal: journal.filter(|_| journalctl().is_some()),
         ..UsualPlace::default()
     }
+}
+
+fn files_at(path: &Path, problems: &mut Vec<Problem>) -> BTreeSet<PathBuf> {
+    let mut files = BTreeSet::new();
+    if has_wildcard(path) {
+        expand(path, &mut files, problems);
+    } else if path.exists() {
+        files.insert(path.to_owned());
+    }
+    files
+}
+
+/// The files of the usual places that are not read, since an earlier place is there: those of
+/// each place apart.
+#[must_use]
+pub fn unread_usual_files(places: UsualPlaces) -> Vec<BTreeSet<PathBuf>> {
+    let files = places.files.iter();
+    let files = files.map(|path| files_at(Path::new(path), &mut Vec::new()));
+    files.filter(|files| !files.is_empty()).skip(1).collect()
 }
 
 /// The logs without those that are another's file under a second name: a link,

@@ -64,7 +64,7 @@ mod whole;
 pub use blocks::LONGEST_LINE;
 pub use budget::Budget;
 pub use checkpoint::{Checkpoint, ReadAgain, SourcePosition};
-pub use discover::{Discovered, Log, discover, each_once};
+pub use discover::{Discovered, Log, discover, each_once, unread_usual_files};
 pub use inputs::{Inputs, LastPositions, LogPlaces, LogReader, NewSource, ReadReport};
 pub use journal::{
     Journal, JournalEntry, JournalError, entries_between, journal_line, journal_named,

@@ -19,7 +19,7 @@ use crate::rules::{
 
 use crate::report::{CheckFindings, CheckLevel};
 
-use super::{statuses, times, unseen, what_if, writers};
+use super::{other_files, statuses, times, unseen, what_if, writers};
 
 /// By how many seconds a file may be behind the journal.
 const STALE: i64 = 300;
@@ -66,6 +66,7 @@ pub(super) fn look(context: &Context, findings: &mut CheckFindings) {
         let of_files = readable.iter().filter_map(|path| tail(path));
         let (mut sources, mut tails): (Vec<_>, Vec<_>) = of_files.unzip();
         blind(&context.config, context.now, rule, &tails, findings);
+        other_files::look(context.now, rule, &readable, findings);
         writers::local(place, rule, &readable, findings);
         let of_journals = found.journals.iter();
         for (source, tail) in of_journals.filter_map(|journal| journal_tail(place, journal)) {

@@ -1,0 +1,150 @@
+//! Failures in a usual file of a rule that is not read, since another one is there.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::logs;
+use crate::model::{Escaped, Rule, SourceSpec, Stamp};
+use crate::report::CheckFindings;
+use crate::rules::{Clock, Matcher};
+
+/// How many of a file's last lines are searched for failures.
+const LINES: usize = 10_000;
+
+/// How many seconds the lines of one failure in two files may be apart.
+const APART: i64 = 60;
+
+/// Says which files have failures that are newer than what is read, or have some while what
+/// is read is empty. `read` are the files that are read. That a file is newer is not enough:
+/// next to a quiet log of the service there may be one of syslog, which is never quiet.
+pub(super) fn look(now: i64, rule: &Rule, read: &[PathBuf], findings: &mut CheckFindings) {
+    let metadata: Vec<Metadata> = read
+        .iter()
+        .filter_map(|path| path.metadata().ok())
+        .collect();
+    let Some(written) = metadata.iter().map(Metadata::mtime).max() else {
+        return;
+    };
+    let is_empty = metadata.iter().all(|file| file.size() == 0);
+    let is_read = |path: &Path| {
+        let id = path.metadata().map(|file| (file.dev(), file.ino()));
+        id.is_ok_and(|id| metadata.iter().any(|file| (file.dev(), file.ino()) == id))
+    };
+    for source in &rule.sources {
+        let SourceSpec::Auto(places) = source else {
+            continue;
+        };
+        for mut files in logs::unread_usual_files(*places) {
+            files.retain(|path| !is_read(path));
+            // Of the generations and virtual hosts of one place the newest tells.
+            let age = |path: &&PathBuf| path.metadata().map_or(0, |file| file.mtime());
+            let newest = files.iter().max_by_key(age);
+            let Some((other, at)) = newest.and_then(|path| Some((path, failed(now, rule, path)?)))
+            else {
+                continue;
+            };
+            let last = read.iter().filter_map(|path| failed(now, rule, path)).max();
+            let is_newer = at > last.unwrap_or(written) + APART;
+            if is_empty || is_newer {
+                findings.warn(told(rule, other, at, read, is_empty));
+            }
+        }
+    }
+}
+
+/// When the newest failure in the last lines of a file was, in Unix seconds.
+fn failed(now: i64, rule: &Rule, path: &Path) -> Option<i64> {
+    let lines = logs::last_lines(path, LINES).ok()?;
+    let mut matcher = Matcher::new(rule, Clock::new(now)).ok()?;
+    let mut newest = None;
+    matcher.scan(&lines, 0, |failure, _| {
+        newest = newest.max(Some(failure.at.secs))
+    });
+    newest
+}
+
+fn told(rule: &Rule, other: &Path, at: i64, read: &[PathBuf], is_empty: bool) -> String {
+    let read: Vec<String> = read
+        .iter()
+        .map(|path| Escaped::path(path).to_string())
+        .collect();
+    let read = read.join(", ");
+    let (name, other) = (Escaped::text(&rule.name), Escaped::path(other));
+    let at = Stamp::from_secs(at).to_local();
+    let than = if is_empty {
+        format!("and {read} is empty")
+    } else {
+        format!("which is newer than what {read} has")
+    };
+    format!(
+        "rule {name}: {other}, which is not read, has a failure of {at}, {than}; of its usual files a rule reads the first there is: set log_files to the one that the service writes"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::config::Config;
+    use crate::model::UsualPlaces;
+
+    const NOW: i64 = 1_774_190_000;
+
+    /// What is said of a rule for which the first file was written so many seconds before
+    /// now, and the second has a failure of 2026-03-22 14:00:00.
+    fn said(first: &str, ago: u64) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let [userlogins, errors] =
+            ["userlogins.log", "errors.log"].map(|name| dir.path().join(name));
+        fs::write(&errors, failure("14:00:00")).unwrap();
+        fs::write(&userlogins, first).unwrap();
+        let written = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW.unsigned_abs())
+            - Duration::from_secs(ago);
+        let file = fs::File::options().append(true).open(&userlogins).unwrap();
+        file.set_modified(written).unwrap();
+        let leaked = |path: &Path| -> &'static str { path.to_str().unwrap().to_owned().leak() };
+        let files = vec![leaked(&userlogins), leaked(&errors)].leak();
+        let mut rule = Config::defaults(dir.path())
+            .builtin_rule("roundcube-auth")
+            .unwrap();
+        rule.sources = vec![SourceSpec::Auto(UsualPlaces { files, units: &[] })];
+        let mut findings = CheckFindings::default();
+        look(NOW, &rule, &[userlogins], &mut findings);
+        let mut text = Vec::new();
+        findings.text(&mut text).unwrap();
+        String::from_utf8(text).unwrap()
+    }
+
+    fn failure(time: &str) -> String {
+        format!(
+            "[22-Mar-2026 {time} +0000]: <5f2a9c1e> Failed login for bob from 203.0.113.9 in session 5f2a9c1e7d3b8a60 (error: 1)\n"
+        )
+    }
+
+    #[test]
+    fn failures_in_a_file_that_is_not_read_are_told() {
+        for (first, ago, words) in [
+            (String::new(), 0, "userlogins.log is empty"),
+            (failure("13:00:00"), 0, "which is newer than what "),
+            (
+                "a line of last year\n".to_owned(),
+                400 * 86_400,
+                "which is newer than what ",
+            ),
+        ] {
+            let said = said(&first, ago);
+            assert!(
+                said.contains("errors.log, which is not read") && said.contains(words),
+                "{said}"
+            );
+        }
+        // The same failure in both, and a file that is written and tells of none.
+        for first in [failure("13:59:59"), "a line of today\n".to_owned()] {
+            let said = said(&first, 0);
+            assert!(!said.contains("errors.log"), "{said}");
+        }
+    }
+}
