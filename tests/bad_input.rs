@@ -445,11 +445,11 @@ fn wrong_usage_is_told_and_nothing_is_done() {
         (&["unban", "--all", ATTACKER], "cannot be used with"),
         (
             &["scan", "--rule", "sssh"],
-            "there is no rule sssh: did you mean ssh?",
+            "there is no rule `sssh`: did you mean ssh?",
         ),
         (
             &["match", "--rule", "web", "auth.log"],
-            "there is no rule web: the rules are the built-in ones (`pyfilter rules`)",
+            "there is no rule `web`: the rules are the built-in ones (`pyfilter rules`)",
         ),
     ] {
         sandbox.run(words).exits(2).prints("").warns(told);

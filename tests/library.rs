@@ -68,7 +68,26 @@ fn all_that_is_known_of_a_rule_is_told() {
     sandbox
         .run(["rules", "dovcot"])
         .exits(2)
-        .complains("there is no rule dovcot: did you mean dovecot?");
+        .complains("there is no rule `dovcot`: did you mean dovecot?");
+    sandbox
+        .run(["rules", ""])
+        .exits(2)
+        .complains("there is no rule ``: the rules are the built-in ones (`pyfilter rules`)");
+}
+
+#[test]
+fn a_configuration_that_is_named_for_the_rules_has_to_be_there() {
+    let sandbox = Sandbox::new();
+    let missing =
+        "nonexist.json: there is no such file: `pyfilter init` writes one that fits this host";
+    for args in [&["rules"][..], &["rules", "ssh"], &["rules", "--json"]] {
+        let mut command = sandbox.plain_command();
+        command.args(["-c", "nonexist.json"]).args(args);
+        sandbox.end_of(command).exits(2).complains(missing);
+        let mut command = sandbox.plain_command();
+        command.env("PYFILTER_CONFIG", "nonexist.json").args(args);
+        sandbox.end_of(command).exits(2).complains(missing);
+    }
 }
 
 #[test]

@@ -96,7 +96,7 @@ pub fn main(cli: &Cli) -> Exit {
             return written(generate::completions(args.shell, &mut io::stdout()));
         }
         Command::Man(args) => return man(args),
-        Command::Rules(args) => return library::rules(args),
+        Command::Rules(args) => return rules(global, args),
         Command::Init(args) => return init(global, args),
         Command::Install(args) => {
             return install::install(global, args, plain(global));
@@ -174,6 +174,17 @@ fn man(args: &cli::ManArgs) -> Exit {
         names.join(", ")
     ));
     Exit::Usage
+}
+
+fn rules(global: &GlobalArgs, args: &cli::RulesArgs) -> Exit {
+    let environment = std::env::var_os("PYFILTER_CONFIG");
+    match config::check_named(global.config.as_deref(), environment.as_deref()) {
+        Ok(()) => library::rules(args),
+        Err(faults) => {
+            Console::complain(&faults);
+            Exit::Usage
+        }
+    }
 }
 
 fn init(global: &GlobalArgs, args: &cli::InitArgs) -> Exit {

@@ -65,6 +65,23 @@ pub fn chosen(explicit: Option<&Path>, environment: Option<&OsStr>) -> PathBuf {
     named.unwrap_or(Path::new(DEFAULT_FILE)).to_owned()
 }
 
+/// Whether the file that is named is there, for a command that reads no configuration: a
+/// name that was mistyped is not passed over.
+///
+/// # Errors
+/// A file is named, and it is not there.
+pub fn check_named(explicit: Option<&Path>, environment: Option<&OsStr>) -> Result<(), Faults> {
+    let Some(path) = named(explicit, environment) else {
+        return Ok(());
+    };
+    match path.metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(Faults::of_file(path, reason(&error)))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn named<'a>(explicit: Option<&'a Path>, environment: Option<&'a OsStr>) -> Option<&'a Path> {
     let environment = environment.filter(|name| !name.is_empty());
     explicit.or(environment.map(Path::new))

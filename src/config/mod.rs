@@ -40,5 +40,5 @@ mod values;
 pub use checked::{Config, Database, FirstContact};
 pub use conf_d::{ConfD, ConfFile, LeftOut};
 pub use fault::{Fault, Faults, TextPosition};
-pub use file::{DEFAULT_FILE, chosen};
+pub use file::{DEFAULT_FILE, check_named, chosen};
 pub use keys::{key_paths, keys};

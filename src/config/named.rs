@@ -47,7 +47,7 @@ impl Config {
             };
             format!("the rules are {own}the built-in ones (`pyfilter rules`)")
         };
-        format!("there is no rule {}: {advice}", shown::shown(name))
+        format!("there is no rule `{}`: {advice}", shown::shown(name))
     }
 
     /// The names that [`Config::rule_named`] knows.

@@ -18,6 +18,7 @@ use crate::rules::{
 };
 
 use crate::report::{CheckFindings, CheckLevel};
+use crate::system;
 
 use super::{other_files, statuses, times, unseen, what_if, writers};
 
@@ -91,9 +92,28 @@ fn journaled(place: Option<&Path>, rule: &Rule, journal: &Journal, findings: &mu
         findings.warn(format!("rule {rule}: {unit} runs as {user}, who is not in /etc/passwd: of {name} only what root writes counts; write the number into User="));
     }
     match logs::newest_entry(journal, place) {
-        Ok(Some(at)) => findings.fine(format!("rule {rule}: {name}, the newest entry of {}", Stamp::from_secs(at).to_local())),
-        Ok(None) => findings.warn(format!("rule {rule}: {name} has no entry that may be read; run with sudo, or see `systemctl status`")),
+        Ok(Some(at)) => findings.fine(format!(
+            "rule {rule}: {name}, the newest entry of {}",
+            Stamp::from_secs(at).to_local()
+        )),
+        Ok(None) => findings.warn(format!(
+            "rule {rule}: {}",
+            without_entry(journal, system::is_root())
+        )),
         Err(error) => findings.error(format!("rule {rule}: {name}: {error}")),
+    }
+}
+
+/// What to do where a journal has no entry that counts; root may read all there are.
+fn without_entry(journal: &Journal, is_root: bool) -> String {
+    let (name, units) = (Escaped::text(&journal.name), journal.units.join(" "));
+    let status = format!("see `systemctl status {}`", Escaped::text(&units));
+    if is_root {
+        format!(
+            "{name} has no entry of the service, which is not here under that name or has written none yet; {status}"
+        )
+    } else {
+        format!("{name} has no entry that may be read; run with sudo, or {status}")
     }
 }
 
@@ -299,4 +319,27 @@ fn posted(rule: &Rule, tails: &[(String, Vec<u8>)]) -> Vec<String> {
         seen.read(lines);
     }
     posts::told(rule, &seen, "the last lines of its logs")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_not_sent_to_sudo_for_the_journal() {
+        let journal = Journal::of_units(&["ssh.service", "sshd.service"]).unwrap();
+        let status = "see `systemctl status ssh.service sshd.service`";
+        assert_eq!(
+            without_entry(&journal, true),
+            format!(
+                "journal:ssh.service has no entry of the service, which is not here under that name or has written none yet; {status}"
+            )
+        );
+        assert_eq!(
+            without_entry(&journal, false),
+            format!(
+                "journal:ssh.service has no entry that may be read; run with sudo, or {status}"
+            )
+        );
+    }
 }

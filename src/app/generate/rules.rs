@@ -10,7 +10,8 @@ const HEAD: &str = "\
 `pyfilter rules` prints this list, with `*` at each rule whose service is on the host and `!` where
 here is \u{26a0}, and `pyfilter rules NAME` all that is known of one. A rule is used by its name alone:
 `\"dovecot\": {}` under `settings.rules`. Its log is the first of its usual places that is there.
-`init` writes those whose service is there, switched off.
+`init` writes those whose service is there: ssh, mysql, apache, nginx and mariadb-audit switched on, the
+others switched off, and those that anybody can forge not at all.
 
 Each rule reads one line at a time. A name of a host does not count in place of an address. A rule
 of your own that has the name of one of the library, and `regex_patterns`, takes nothing from it;

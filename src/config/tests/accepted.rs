@@ -423,11 +423,11 @@ fn built_in_rules_are_known_without_the_file() {
     assert_eq!(config.rule_names(), rules::names());
     assert_eq!(
         config.no_such_rule("shh"),
-        "there is no rule shh: did you mean ssh?"
+        "there is no rule `shh`: did you mean ssh?"
     );
     assert_eq!(
         config.no_such_rule("webshop\x1b"),
-        "there is no rule webshop\\x1b: the rules are the built-in ones (`pyfilter rules`)"
+        "there is no rule `webshop\\x1b`: the rules are the built-in ones (`pyfilter rules`)"
     );
     let none = good(&settings(r#""rules": {}"#));
     assert_eq!(none.rules, []);
