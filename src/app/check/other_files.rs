@@ -1,5 +1,6 @@
 //! Failures in a usual file of a rule that is not read, since another one is there.
 
+use std::cell::LazyCell;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ pub(super) fn look(now: i64, rule: &Rule, read: &[PathBuf], findings: &mut Check
         let id = path.metadata().map(|file| (file.dev(), file.ino()));
         id.is_ok_and(|id| metadata.iter().any(|file| (file.dev(), file.ino()) == id))
     };
+    let last = LazyCell::new(|| read.iter().filter_map(|path| failed(now, rule, path)).max());
     for source in &rule.sources {
         let SourceSpec::Auto(places) = source else {
             continue;
@@ -44,9 +46,7 @@ pub(super) fn look(now: i64, rule: &Rule, read: &[PathBuf], findings: &mut Check
             else {
                 continue;
             };
-            let last = read.iter().filter_map(|path| failed(now, rule, path)).max();
-            let is_newer = at > last.unwrap_or(written) + APART;
-            if is_empty || is_newer {
+            if is_empty || at > last.unwrap_or(written) + APART {
                 findings.warn(told(rule, other, at, read, is_empty));
             }
         }
@@ -59,7 +59,7 @@ fn failed(now: i64, rule: &Rule, path: &Path) -> Option<i64> {
     let mut matcher = Matcher::new(rule, Clock::new(now)).ok()?;
     let mut newest = None;
     matcher.scan(&lines, 0, |failure, _| {
-        newest = newest.max(Some(failure.at.secs))
+        newest = newest.max(Some(failure.at.secs));
     });
     newest
 }
