@@ -15,6 +15,29 @@ touch -d '1 minute ago' /run/begun
 
 #[test]
 #[ignore = "needs root, iptables and network namespaces: run tests/run"]
+fn kernel_services_that_are_not_offered_are_named() {
+    let told = World::new().run(
+        "mkdir -p /var/log/asterisk && touch /var/log/asterisk/messages
+        $PYFILTER install --dry-run | grep 'Also here'
+        $PYFILTER install | grep 'Also here'
+        pyfilter check | grep 'also here'
+        pyfilter init -c $SCRATCH/c.json | grep 'Also here'",
+    );
+    assert_eq!(told.lines().count(), 4, "{told}");
+    for line in told.lines() {
+        let (why, names) = line.split_once(": ").unwrap();
+        let said = "here, not offered because anybody can forge their logs or senders";
+        assert!(why.ends_with(said), "{told}");
+        assert!(names.contains("asterisk"), "{told}");
+        assert!(
+            names.contains("; `pyfilter rules NAME` says what to do"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs root, iptables and network namespaces: run tests/run"]
 fn kernel_install_puts_all_in_place_and_a_second_one_nothing() {
     let told = World::new().run(&format!(
         r"{TREE}

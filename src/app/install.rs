@@ -94,6 +94,9 @@ pub(super) fn install(global: &GlobalArgs, args: &InstallArgs, console: Console)
     if ends && steps.iter().any(Step::starts) {
         console.say(FROM_NOW_ON);
     }
+    if configures(&steps) {
+        also_here(console);
+    }
     tell(&found, args, &steps, console);
     exit
 }
@@ -176,6 +179,19 @@ fn start(cron: bool) -> Result<(), ProgramError> {
     system::run_program("systemctl", &["restart", places::TIMER])
 }
 
+fn configures(steps: &[Step]) -> bool {
+    let mut steps = steps.iter();
+    steps.any(|step| matches!(step, Step::Configure { .. }))
+}
+
+/// Which services the new configuration has no rule for, and why.
+fn also_here(console: Console) {
+    let here = services::fitting(Path::new("/"));
+    if let Some(why) = services::not_offered(&here.forgeable) {
+        console.say(&format!("Also here, {why}."));
+    }
+}
+
 /// What the tutorial said, and what else a person should know.
 fn tell(found: &InstallFindings, args: &InstallArgs, steps: &[Step], console: Console) {
     let anew = steps.iter().any(Step::starts);
@@ -201,15 +217,6 @@ fn tell(found: &InstallFindings, args: &InstallArgs, steps: &[Step], console: Co
             "{what} already created.\n{}{rest}",
             first.to_uppercase()
         ));
-    }
-    if steps
-        .iter()
-        .any(|step| matches!(step, Step::Configure { .. }))
-    {
-        let here = services::fitting(Path::new("/"));
-        if let Some(why) = services::not_offered(&here.forgeable) {
-            console.say(&format!("Also here, {why}."));
-        }
     }
     if steps.iter().any(|step| matches!(step, Step::Adopt { .. })) {
         console.say("PyFilter's patterns let an attacker name another address: `sudo pyfilter check` says which to delete");
