@@ -82,7 +82,7 @@ const WHY: &str = "nginx writes a line break in a path into its own error log as
 /// The error log of nginx, where a rule reads it by itself.
 pub(super) const FORGEABLE: Forgeable = Forgeable {
     why: WHY,
-    remedy: "let it log to syslog as well (`error_log syslog:server=unix:/dev/log`), and set `log_files` to \"journal:nginx.service\"",
+    remedy: "let it log to syslog as well (`error_log syslog:server=unix:/dev/log`; not to stderr, of which the journal makes an entry of each line), and set `log_files` to \"journal:nginx.service\"",
     fixed: Some(FixedVersion {
         version: "syslog",
         entry: r"^(?:\d{4}/\d\d/\d\d |(?P<fixed>[A-Z][a-z]{2} |\d{4}-|\S+ \S+ .*\]))",
