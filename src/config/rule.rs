@@ -305,6 +305,15 @@ fn statuses(
         let of_web = builtin.web.filter(|_| own_patterns).map(|web| web.statuses);
         return builtin.codes.or(of_web).map(<[u16]>::to_vec);
     };
+    let given = given_statuses(&field, check);
+    // Their lines have no HTTP status: with this setting none would count.
+    if unused::has_built_in_conditions(section, builtin) {
+        return builtin?.codes.map(<[u16]>::to_vec);
+    }
+    given
+}
+
+fn given_statuses(field: &Field, check: &mut Checker) -> Option<Vec<u16>> {
     if matches!(field.node.value, Value::Null) {
         return None;
     }
@@ -313,10 +322,5 @@ fn statuses(
         field.fault(check, "must hold a status, such as 401; null is any");
     }
     let number = |item: Field| u16::try_from(item.whole(100, 599, check)?).ok();
-    let statuses = items.into_iter().filter_map(number).collect();
-    // Their lines have no HTTP status: with this setting none would count.
-    if unused::has_built_in_conditions(section, builtin) {
-        return builtin?.codes.map(<[u16]>::to_vec);
-    }
-    Some(statuses)
+    Some(items.into_iter().filter_map(number).collect())
 }

@@ -458,9 +458,10 @@ fn urls_and_statuses_that_have_no_effect_are_told() {
         assert_eq!(config.rules[0].statuses.as_deref(), statuses);
         let builtin = config.builtin_rule(name).unwrap();
         assert_eq!(config.rules[0].patterns, builtin.patterns);
-        // Null, which is any status, is no more than is so.
+        // Null, which is any status, is the same without a note.
         let any = good(&rule(name, r#""http_status_blocks": null"#));
         assert!(any.notes.is_empty(), "{:?}", any.notes);
+        assert_eq!(any.rules[0].statuses.as_deref(), statuses);
     }
     let unfilled = r#""urls": ["/x"], "regex_patterns": ["x(?P<ip>a)(?P<time>b)"]"#;
     assert_eq!(
