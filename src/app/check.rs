@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `rules` | sources, patterns and thresholds, with the parts below |
 //! | `behind` | logs that are not read to their end |
+//! | `log_tail` | the last lines of a log, for the following |
 //! | `unseen` | lines that are no failures and may have to be |
 //! | `statuses` | lines that match, and have no HTTP status though only some count |
 //! | `times` | lines that match, and whose time can not be read |
@@ -22,6 +23,7 @@ mod behind;
 mod disk;
 mod firewall;
 mod geo;
+mod log_tail;
 mod other_files;
 mod preset;
 mod redis;

@@ -240,7 +240,7 @@ fn senders_are_trusted(
     let said = said.and_then(|field| field.flag(check));
     let can_be_forged = |builtin: &BuiltinRule| {
         let mut sources = sources.iter();
-        sources.any(|source| builtin.is_forgeable_in(source))
+        sources.any(|source| builtin.forgeable_in(source).is_some())
     };
     said.unwrap_or(!builtin.is_some_and(can_be_forged))
 }

@@ -12,8 +12,8 @@ use super::subject::Prefixes;
 pub struct Rule {
     /// Its name, as in the configuration.
     pub name: Arc<str>,
-    /// Whether it has what its section does not say of the built-in rule of its name; else it
-    /// is the user's own, whatever its name.
+    /// Whether the built-in rule of its name gives what its section leaves out. If not, it is
+    /// the user's own rule, whatever its name.
     pub is_built_in: bool,
     /// Whether the timer's run reads it.
     pub enabled: bool,

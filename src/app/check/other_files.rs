@@ -10,8 +10,7 @@ use crate::model::{Escaped, Rule, SourceSpec, Stamp};
 use crate::report::CheckFindings;
 use crate::rules::{Clock, Matcher};
 
-/// How many of a file's last lines are searched for failures.
-const LINES: usize = 10_000;
+use super::log_tail::LogTail;
 
 /// How many seconds the lines of one failure in two files may be apart.
 const APART: i64 = 60;
@@ -19,11 +18,12 @@ const APART: i64 = 60;
 /// Says which files have failures that are newer than what is read, or have some while what
 /// is read is empty. `read` are the files that are read. That a file is newer is not enough:
 /// next to a quiet log of the service there may be one of syslog, which is never quiet.
-pub(super) fn look(now: i64, rule: &Rule, read: &[PathBuf], findings: &mut CheckFindings) {
-    let metadata: Vec<Metadata> = read
-        .iter()
-        .filter_map(|path| path.metadata().ok())
-        .collect();
+pub(super) fn look(now: i64, rule: &Rule, read: &[LogTail], findings: &mut CheckFindings) {
+    let files = read.iter().filter_map(|tail| match &tail.source {
+        SourceSpec::Files(path) => path.metadata().ok(),
+        SourceSpec::Journal(_) | SourceSpec::Auto(_) => None,
+    });
+    let metadata: Vec<Metadata> = files.collect();
     let Some(written) = metadata.iter().map(Metadata::mtime).max() else {
         return;
     };
@@ -32,7 +32,7 @@ pub(super) fn look(now: i64, rule: &Rule, read: &[PathBuf], findings: &mut Check
         let id = path.metadata().map(|file| (file.dev(), file.ino()));
         id.is_ok_and(|id| metadata.iter().any(|file| (file.dev(), file.ino()) == id))
     };
-    let last = LazyCell::new(|| read.iter().filter_map(|path| failed(now, rule, path)).max());
+    let last = LazyCell::new(|| read.iter().filter_map(|tail| failed(now, rule, tail)).max());
     for source in &rule.sources {
         let SourceSpec::Auto(places) = source else {
             continue;
@@ -42,35 +42,33 @@ pub(super) fn look(now: i64, rule: &Rule, read: &[PathBuf], findings: &mut Check
             // Of the generations and virtual hosts of one place the newest tells.
             let age = |path: &&PathBuf| path.metadata().map_or(0, |file| file.mtime());
             let newest = files.iter().max_by_key(age);
-            let Some((other, at)) = newest.and_then(|path| Some((path, failed(now, rule, path)?)))
-            else {
+            let Some(other) = newest.and_then(|path| LogTail::of_file(path)) else {
                 continue;
             };
-            if is_empty || at > last.unwrap_or(written) + APART {
-                findings.warn(told(rule, other, at, read, is_empty));
+            match failed(now, rule, &other) {
+                Some(at) if is_empty || at > last.unwrap_or(written) + APART => {
+                    findings.warn(told(rule, &other, at, read, is_empty));
+                }
+                _ => {}
             }
         }
     }
 }
 
-/// When the newest failure in the last lines of a file was, in Unix seconds.
-fn failed(now: i64, rule: &Rule, path: &Path) -> Option<i64> {
-    let lines = logs::last_lines(path, LINES).ok()?;
+/// When the newest failure in the last lines of a log was, in Unix seconds.
+fn failed(now: i64, rule: &Rule, tail: &LogTail) -> Option<i64> {
     let mut matcher = Matcher::new(rule, Clock::new(now)).ok()?;
     let mut newest = None;
-    matcher.scan(&lines, 0, |failure, _| {
+    matcher.scan(&tail.lines, 0, |failure, _| {
         newest = newest.max(Some(failure.at.secs));
     });
     newest
 }
 
-fn told(rule: &Rule, other: &Path, at: i64, read: &[PathBuf], is_empty: bool) -> String {
-    let read: Vec<String> = read
-        .iter()
-        .map(|path| Escaped::path(path).to_string())
-        .collect();
+fn told(rule: &Rule, other: &LogTail, at: i64, read: &[LogTail], is_empty: bool) -> String {
+    let read: Vec<&str> = read.iter().map(|tail| &*tail.name).collect();
     let read = read.join(", ");
-    let (name, other) = (Escaped::text(&rule.name), Escaped::path(other));
+    let (name, other) = (Escaped::text(&rule.name), &other.name);
     let at = Stamp::from_secs(at).to_local();
     let than = if is_empty {
         format!("and {read} is empty")
@@ -112,7 +110,8 @@ mod tests {
             .unwrap();
         rule.sources = vec![SourceSpec::Auto(UsualPlaces { files, units: &[] })];
         let mut findings = CheckFindings::default();
-        look(NOW, &rule, &[userlogins], &mut findings);
+        let read = [LogTail::of_file(&userlogins).unwrap()];
+        look(NOW, &rule, &read, &mut findings);
         let mut text = Vec::new();
         findings.text(&mut text).unwrap();
         String::from_utf8(text).unwrap()

@@ -20,13 +20,11 @@ use crate::rules::{
 use crate::report::{CheckFindings, CheckLevel};
 use crate::system;
 
+use super::log_tail::LogTail;
 use super::{other_files, statuses, times, unseen, what_if, writers};
 
 /// By how many seconds a file may be behind the journal.
 const STALE: i64 = 300;
-
-/// How many of a log's last lines the patterns are tried on.
-const LINES: usize = 10_000;
 
 /// The patterns that PyFilter shipped, as SipHash-1-3 of their text.
 const SHIPPED: [u64; 8] = [
@@ -64,17 +62,14 @@ pub(super) fn look(context: &Context, findings: &mut CheckFindings) {
         shipped(rule, findings);
         spelled(rule, findings);
         readable.retain(|path| source(rule, path, findings));
-        let of_files = readable.iter().filter_map(|path| tail(path));
-        let (mut sources, mut tails): (Vec<_>, Vec<_>) = of_files.unzip();
+        let of_files = readable.iter().filter_map(|path| LogTail::of_file(path));
+        let mut tails: Vec<LogTail> = of_files.collect();
         blind(&context.config, context.now, rule, &tails, findings);
-        other_files::look(context.now, rule, &readable, findings);
+        other_files::look(context.now, rule, &tails, findings);
         writers::local(place, rule, &readable, findings);
-        let of_journals = found.journals.iter();
-        for (source, tail) in of_journals.filter_map(|journal| journal_tail(place, journal)) {
-            sources.push(source);
-            tails.push(tail);
-        }
-        writers::forgeable(rule, &sources, &tails, findings);
+        let journals = found.journals.iter();
+        tails.extend(journals.filter_map(|journal| LogTail::of_journal(journal, place)));
+        writers::forgeable(rule, &tails, findings);
         passed_over(context.now, rule, &tails, findings);
         times::look(context.now, rule, &tails, findings);
         statuses::look(context.now, rule, &tails, findings);
@@ -181,24 +176,12 @@ fn shipped(rule: &Rule, findings: &mut CheckFindings) {
     }
 }
 
-/// The last lines of a log with its name as it may be printed, behind the log itself.
-type Tail = (SourceSpec, (String, Vec<u8>));
-
-fn tail(path: &Path) -> Option<Tail> {
-    let lines = logs::last_lines(path, LINES).ok()?;
-    let source = SourceSpec::Files(path.to_owned());
-    Some((source, (Escaped::path(path).to_string(), lines)))
-}
-
-fn journal_tail(place: Option<&Path>, journal: &Journal) -> Option<Tail> {
-    let lines = logs::last_entries(journal, place, LINES).ok()?;
-    let source = SourceSpec::Journal(journal.units.first()?.clone());
-    Some((source, (Escaped::text(&journal.name).to_string(), lines)))
-}
-
 /// Says how many failures count for nobody since they name a host.
-fn passed_over(now: i64, rule: &Rule, tails: &[(String, Vec<u8>)], findings: &mut CheckFindings) {
-    for (log, lines) in tails {
+fn passed_over(now: i64, rule: &Rule, tails: &[LogTail], findings: &mut CheckFindings) {
+    for LogTail {
+        name: log, lines, ..
+    } in tails
+    {
         let count = host_names(now, rule, lines);
         if count == 0 {
             continue;
@@ -255,23 +238,17 @@ fn spelled(rule: &Rule, findings: &mut CheckFindings) {
 }
 
 /// A rule that sees nothing where the built-in one would see something.
-fn blind(
-    config: &Config,
-    now: i64,
-    rule: &Rule,
-    tails: &[(String, Vec<u8>)],
-    findings: &mut CheckFindings,
-) {
+fn blind(config: &Config, now: i64, rule: &Rule, tails: &[LogTail], findings: &mut CheckFindings) {
     let matches = |rule: &Rule| {
         let mut failures = 0;
         if let Ok(mut matcher) = Matcher::new(rule, Clock::new(now)) {
-            for (_, lines) in tails {
-                matcher.scan(lines, 0, |_, _| failures += 1);
+            for tail in tails {
+                matcher.scan(&tail.lines, 0, |_, _| failures += 1);
             }
         }
         failures
     };
-    if tails.iter().all(|(_, lines)| lines.is_empty()) || matches(rule) > 0 {
+    if tails.iter().all(|tail| tail.lines.is_empty()) || matches(rule) > 0 {
         return;
     }
     let told = posted(rule, tails);
@@ -311,12 +288,12 @@ fn blind(
 }
 
 /// What there is of POSTs to login pages in the last lines of the logs.
-fn posted(rule: &Rule, tails: &[(String, Vec<u8>)]) -> Vec<String> {
+fn posted(rule: &Rule, tails: &[LogTail]) -> Vec<String> {
     let Some(mut seen) = PostsSeen::new(rule) else {
         return Vec::new();
     };
-    for (_, lines) in tails {
-        seen.read(lines);
+    for tail in tails {
+        seen.read(&tail.lines);
     }
     posts::told(rule, &seen, "the last lines of its logs")
 }

@@ -4,16 +4,12 @@ use crate::model::{Escaped, Rule, plural};
 use crate::report::CheckFindings;
 use crate::rules::{Clock, Matcher};
 
+use super::log_tail::LogTail;
+
 /// Says that no line which a rule with patterns of its own matches can have a status of
 /// `http_status_blocks`. What the patterns say does not tell: a status is also read behind the
-/// quoted request of a line that they match in part. So the lines do. `tails` are the logs'
-/// names and last lines.
-pub(super) fn look(
-    now: i64,
-    rule: &Rule,
-    tails: &[(String, Vec<u8>)],
-    findings: &mut CheckFindings,
-) {
+/// quoted request of a line that they match in part. So the lines do.
+pub(super) fn look(now: i64, rule: &Rule, tails: &[LogTail], findings: &mut CheckFindings) {
     if rule.statuses.is_none() || rule.patterns.iter().all(|pattern| pattern.built_in) {
         return;
     }
@@ -28,7 +24,10 @@ pub(super) fn look(
         }
         count
     };
-    for (log, lines) in tails {
+    for LogTail {
+        name: log, lines, ..
+    } in tails
+    {
         let matched = count(None, lines);
         if matched == 0 || count(Some((100..=599).collect()), lines) > 0 {
             continue;

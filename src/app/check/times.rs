@@ -5,18 +5,17 @@ use crate::rules::{Clock, Matcher};
 
 use crate::report::{CheckFindings, CheckLevel};
 
-/// Says how many of the last lines are such: an error where most of the matches are. `tails` are the logs' names and last
-/// lines.
-pub(super) fn look(
-    now: i64,
-    rule: &Rule,
-    tails: &[(String, Vec<u8>)],
-    findings: &mut CheckFindings,
-) {
+use super::log_tail::LogTail;
+
+/// Says how many of the last lines are such: an error where most of the matches are.
+pub(super) fn look(now: i64, rule: &Rule, tails: &[LogTail], findings: &mut CheckFindings) {
     let Ok(mut matcher) = Matcher::new(rule, Clock::new(now)) else {
         return;
     };
-    for (log, lines) in tails {
+    for LogTail {
+        name: log, lines, ..
+    } in tails
+    {
         let mut failures = 0_u64;
         let count = matcher.scan(lines, 0, |_, _| failures += 1).bad_times;
         if count > 0 {

@@ -5,14 +5,14 @@ use crate::model::{Escaped, Rule, plural};
 use crate::report::CheckFindings;
 use crate::rules::{Clock, IgnoredLines, Matcher, Users, Verdict, builtin_of};
 
-/// Says what of `tails`, the logs' names and last lines, is not seen.
-pub(super) fn look(
-    now: i64,
-    rule: &Rule,
-    tails: &[(String, Vec<u8>)],
-    findings: &mut CheckFindings,
-) {
-    for (log, lines) in tails {
+use super::log_tail::LogTail;
+
+/// Says what of the last lines is not seen.
+pub(super) fn look(now: i64, rule: &Rule, tails: &[LogTail], findings: &mut CheckFindings) {
+    for LogTail {
+        name: log, lines, ..
+    } in tails
+    {
         hidden(now, rule, log, lines, findings);
         without_address(now, rule, log, lines, findings);
     }

@@ -5,31 +5,25 @@ use std::path::PathBuf;
 
 use crate::logs;
 use crate::model::{Escaped, Rule, SourceSpec};
-use crate::rules::{BuiltinRule, Forgeable, Wrote, builtin_of};
+use crate::rules::{Forgeable, Wrote, builtin_of};
 
 use crate::report::CheckFindings;
 
+use super::log_tail::LogTail;
+
 /// Says that anybody who can reach the service can write lines into its logs, or choose the
-/// sender in them, unless the logs say that a version wrote them with which nobody can. Of
-/// `tails`, the logs' names and last lines, `sources` says where they were read.
-pub(super) fn forgeable(
-    rule: &Rule,
-    sources: &[SourceSpec],
-    tails: &[(String, Vec<u8>)],
-    findings: &mut CheckFindings,
-) {
+/// sender in them, unless the logs say that a version wrote them with which nobody can.
+pub(super) fn forgeable(rule: &Rule, tails: &[LogTail], findings: &mut CheckFindings) {
     let Some(builtin) = builtin_of(rule) else {
         return;
     };
-    let Some(forgeable) = builtin.forgeable else {
-        return;
-    };
     let name = Escaped::text(&rule.name);
-    let fixed = forgeable.fixed.as_ref().map(|fixed| fixed.version);
-    for (source, (log, lines)) in sources.iter().zip(tails) {
-        if !builtin.is_forgeable_in(source) {
+    for tail in tails {
+        let (log, lines) = (&tail.name, &tail.lines);
+        let Some(forgeable) = builtin.forgeable_in(&tail.source) else {
             continue;
-        }
+        };
+        let fixed = forgeable.fixed.as_ref().map(|fixed| fixed.version);
         let wrote = forgeable.wrote(lines);
         let unless = match (wrote, fixed) {
             (Wrote::Fixed, _) => continue,
@@ -62,12 +56,10 @@ pub(super) fn kept_here(is_sharing: bool, rule: &Rule, findings: &mut CheckFindi
     if rule.senders_are_trusted || !is_sharing && rule.aggregate.is_none() {
         return;
     }
-    let builtin = builtin_of(rule);
-    let is_forgeable = |builtin: &&BuiltinRule| {
+    let forgeable = builtin_of(rule).and_then(|builtin| {
         let mut sources = rule.sources.iter();
-        sources.any(|source| builtin.is_forgeable_in(source))
-    };
-    let forgeable = builtin.filter(is_forgeable).and_then(|it| it.forgeable);
+        sources.find_map(|source| builtin.forgeable_in(source))
+    });
     let why = forgeable.map_or("trust_sender is false", |forgeable| forgeable.why);
     let unknown = forgeable.filter(|forgeable| !forgeable.in_usual_logs());
     let unknown = unknown.map_or(
@@ -81,10 +73,10 @@ pub(super) fn kept_here(is_sharing: bool, rule: &Rule, findings: &mut CheckFindi
 }
 
 /// Whether the logs are such that `rule` should not be advised for them.
-pub(super) fn are_forgeable(rule: &Rule, tails: &[(String, Vec<u8>)]) -> bool {
+pub(super) fn are_forgeable(rule: &Rule, tails: &[LogTail]) -> bool {
     let forgeable = builtin_of(rule).and_then(|builtin| builtin.forgeable);
     let is_raw = |forgeable: &Forgeable| {
-        let mut lines = tails.iter().map(|(_, lines)| forgeable.wrote(lines));
+        let mut lines = tails.iter().map(|tail| forgeable.wrote(&tail.lines));
         lines.any(|wrote| wrote == Wrote::Raw)
     };
     forgeable.is_some_and(is_raw)
@@ -142,9 +134,13 @@ mod tests {
             Some(unit) => SourceSpec::Journal(unit.to_owned()),
             None => SourceSpec::Files(place.into()),
         };
-        let tails = [(place.to_owned(), lines.as_bytes().to_vec())];
+        let tail = LogTail {
+            source,
+            name: place.to_owned(),
+            lines: lines.as_bytes().to_vec(),
+        };
         let mut findings = CheckFindings::default();
-        forgeable(&config.rules[0], &[source], &tails, &mut findings);
+        forgeable(&config.rules[0], &[tail], &mut findings);
         kept_here(false, &config.rules[0], &mut findings);
         let json = findings.json(&Value::Null, &Value::Null);
         let told = json["findings"].as_array().unwrap().iter();

@@ -190,20 +190,19 @@ impl BuiltinRule {
         }
     }
 
-    /// Whether lines of `source`, or the senders in them, can be forged, as far as the source
-    /// tells: of a file at a place that is not usual it is not known.
+    /// Why lines of `source`, or the senders in them, can be forged; none if they can not. Of a
+    /// file at a place that is not usual it is not known: it counts as one that can be forged.
     #[must_use]
-    pub fn is_forgeable_in(&self, source: &SourceSpec) -> bool {
+    pub fn forgeable_in(&self, source: &SourceSpec) -> Option<&'static Forgeable> {
         let is_own_journal = match source {
             SourceSpec::Journal(unit) => self.journal.units.contains(&unit.as_str()),
             SourceSpec::Files(_) | SourceSpec::Auto(_) => false,
         };
-        self.forgeable
-            .is_some_and(|forgeable| match forgeable.logs {
-                ForgeableLogs::All => true,
-                ForgeableLogs::Files => !is_own_journal,
-                ForgeableLogs::Unusual => !is_own_journal && !self.is_usual(source),
-            })
+        self.forgeable.filter(|forgeable| match forgeable.logs {
+            ForgeableLogs::All => true,
+            ForgeableLogs::Files => !is_own_journal,
+            ForgeableLogs::Unusual => !is_own_journal && !self.is_usual(source),
+        })
     }
 
     /// Whether all files that `source` names are at the usual places.
@@ -321,7 +320,7 @@ mod tests {
             Some(unit) => SourceSpec::Journal(unit.to_owned()),
             None => SourceSpec::Files(source.into()),
         };
-        builtin(rule).unwrap().is_forgeable_in(&source)
+        builtin(rule).unwrap().forgeable_in(&source).is_some()
     }
 
     #[test]
@@ -368,7 +367,8 @@ mod tests {
         for (rule, forgeable) in [(http, false), (xrdp, true), ("nsd", true), ("ssh", false)] {
             let rule = builtin(rule).unwrap();
             let auto = SourceSpec::Auto(rule.usual_places());
-            assert_eq!(rule.is_forgeable_in(&auto), forgeable, "{}", rule.name);
+            let found = rule.forgeable_in(&auto).is_some();
+            assert_eq!(found, forgeable, "{}", rule.name);
         }
     }
 

@@ -115,8 +115,8 @@ pub fn builtin(name: &str) -> Option<&'static BuiltinRule> {
     all().find(|rule| rule.name == name)
 }
 
-/// The built-in rule of which `rule` has what its section does not say; none for a rule of
-/// the user's own, whatever it is called.
+/// The built-in rule that gives `rule` what its section leaves out; none for a user's own rule,
+/// whatever its name.
 #[must_use]
 pub fn builtin_of(rule: &Rule) -> Option<&'static BuiltinRule> {
     builtin(&rule.name).filter(|_| rule.is_built_in)

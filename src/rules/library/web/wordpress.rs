@@ -25,14 +25,14 @@ pub(in super::super) const RULE: BuiltinRule = BuiltinRule {
         "/var/log/apache2/*access_log",
     ],
     logs_of_web_server: true,
-    offer: Offer::SwitchedOff(LOGIN_PAGES),
+    offer: Offer::SwitchedOff(LOGIN_FILES),
     addresses: Some("set `HostnameLookups Off`"),
     ..BuiltinRule::NONE
 };
 
 /// The login page, where a package, a control panel, or a person puts it. Each glob lists
 /// few directories: none goes through what a site holds.
-const LOGIN_PAGES: &[&str] = &[
+const LOGIN_FILES: &[&str] = &[
     "usr/share/wordpress/wp-login.php",
     "usr/share/nginx/html/wp-login.php",
     "var/www/wp-login.php",
