@@ -135,6 +135,11 @@ impl Matcher {
         self.verdict(&candidate, found)
     }
 
+    #[cfg(test)]
+    pub(super) fn patterns(&self) -> &Patterns {
+        &self.patterns
+    }
+
     /// None if each line has to be tried.
     pub(super) fn prefilter(&self) -> Option<&Arc<Prefilter>> {
         self.prefilter.as_ref()

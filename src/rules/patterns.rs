@@ -106,8 +106,11 @@ impl Patterns {
     /// parts stand.
     pub(super) fn first(&mut self, called: PatternSet, line: &[u8]) -> Option<(usize, Parts)> {
         match self.called(called) {
-            Ok(own) => self.own[own].automaton.find(line),
-            Err(TooMany) => self.from(0, called, line),
+            Ok(own) if !self.own[own].automaton.has_given_up() => {
+                self.own[own].automaton.find(line)
+            }
+            // The tables of one pattern have room for what those of all had not.
+            Ok(_) | Err(TooMany) => self.from(0, called, line),
         }
     }
 
@@ -150,6 +153,26 @@ impl Patterns {
             automaton: Automaton::new(program),
         });
         Ok(self.own.len() - 1)
+    }
+}
+
+#[cfg(test)]
+impl Patterns {
+    /// Whether lines are left to Pike's machine: those of one pattern whose tables do not
+    /// pay, or of several that are not tried one by one.
+    pub(super) fn have_given_up(&self) -> bool {
+        let is_tried = |place| {
+            let mut own = self.own.iter();
+            own.any(|one| one.choice == Choice::One(place))
+        };
+        let mut given_up = self.own.iter().filter(|own| own.automaton.has_given_up());
+        given_up.any(|own| match own.choice {
+            Choice::One(_) => true,
+            Choice::Several(called) => {
+                let mut places = 0..self.all().len();
+                !places.any(|place| called.has(place) && is_tried(place))
+            }
+        })
     }
 }
 
